@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 STILL = 3600  # seconds without a byte after which nobody is sending an upload, or taking it in
 
+
 def part(house: House, upload_id: str) -> Path:
     """Where an upload grows."""
     return house.arriving / f"{upload_id}.part"

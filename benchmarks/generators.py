@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measuring import RADII, Images, accuracies, read
+from benchmarks.measuring import RADII, Images, accuracies, read, threat_name
 from core import noise as noises
 from core.device import Device
 from core.noise.class_map import class_map
@@ -109,17 +109,13 @@ def _print_table(found: dict[str, Any], args: argparse.Namespace, images: Images
         f"\n{args.generator.name} on {args.data.name}: {images.classes} classes, {len(images.labels):,} training and "
         f"{len(test.labels):,} test pictures, seed {args.seed}, {device.label}\n"
     )
-    print(f"| noise | training, s | noise, pictures/s | {' | '.join(_threat(radius) for radius in RADII)} |")
+    print(f"| noise | training, s | noise, pictures/s | {' | '.join(threat_name(radius) for radius in RADII)} |")
     print("|---|---|---|---|---|---|")
     for row, measured in found.items():
         training, making = measured["seconds"]["training"], measured["seconds"]["noise"]
         speed = f"{len(images.labels) / making:.0f}" if making else "–"
         accuracy = " | ".join(f"{measured['accuracy'][str(radius)]:.1f}" for radius in RADII)
         print(f"| {row} | {training:.0f} | {speed} | {accuracy} |")
-
-
-def _threat(radius: int) -> str:
-    return f"AT {radius}/255" if radius else "standard"
 
 
 def _note(generator: Generator, args: argparse.Namespace, images: Images, test: Images, found: dict[str, Any]) -> None:

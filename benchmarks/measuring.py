@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from core.countermeasures import COUNTERMEASURES
 from core.dataset import Dataset, Picture, load_pixels
 from core.device import Device
 from core.learning import Labelled, Threat, train
@@ -53,12 +54,36 @@ def accuracies(
     pixels: NDArray[np.uint8], clean: Images, test: Images, *, seed: int, preset: Preset, device: Device
 ) -> dict[str, float]:
     """Test accuracy in per cent after training on `pixels` with the labels of `clean`, by radius: 10 passes."""
-    return {str(radius): _accuracy(pixels, clean, test, radius, seed, preset, device) for radius in RADII}
+    return {
+        str(radius): accuracy(pixels, clean, test, radius, seed=seed, preset=preset, device=device) for radius in RADII
+    }
 
 
-def _accuracy(
-    pixels: NDArray[np.uint8], clean: Images, test: Images, radius: int, seed: int, preset: Preset, device: Device
+def threat_name(radius: int) -> str:
+    """A column's head."""
+    return f"AT {radius}/255" if radius else "standard"
+
+
+def treated(
+    pixels: NDArray[np.uint8], clean: Images, countermeasure: str, *, seed: int, device: Device
+) -> NDArray[np.uint8]:
+    """`pixels` after what somebody does to them once, knowing the labels of `clean`."""
+    on = _on(device, pixels, clean.labels)
+    treat = COUNTERMEASURES[countermeasure].treat
+    return treat(on.pixels, on.labels, generator=device.generator(seed, 201)).numpy(force=True)
+
+
+def accuracy(
+    pixels: NDArray[np.uint8],
+    clean: Images,
+    test: Images,
+    radius: int,
+    *,
+    seed: int,
+    preset: Preset,
+    device: Device,
 ) -> float:
+    """Test accuracy in per cent after training on `pixels` at one radius: 10 passes."""
     course = preset.courses["quick"]
     model = build(
         preset.architecture,

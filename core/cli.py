@@ -32,6 +32,10 @@ Generator = Annotated[
     ),
 ]
 Name = Annotated[str | None, typer.Option(help="what the generator is called; default: the file's name")]
+Size = Annotated[
+    int | None,
+    typer.Option(help="side in pixels that the generator works at; default: the pictures' own", metavar="PX"),
+]
 Device = Annotated[
     str | None, typer.Option(help="where to compute, such as cpu or cuda:1; default: a GPU if there is one")
 ]
@@ -46,11 +50,15 @@ def protect_command(source: Source, out: Out, generator: Generator = None, devic
         _protect(source, out, spec, generator, device)
 
 
-def train_command(source: Source, out: OutGenerator, name: Name = None, device: Device = None, **asked: Any) -> None:
+def train_command(
+    source: Source, out: OutGenerator, name: Name = None, size: Size = None, device: Device = None, **asked: Any
+) -> None:
     """Train a noise generator on the pictures of a folder or archive, to protect other pictures with."""
     with refusals(source):
         check_paths(source, out, kind="safetensors file")
-        _train(source, out, ProtectSpec.parse_training(given(asked)), name, device, _command(source, out, name, asked))
+        spec = ProtectSpec.parse_training(given(asked))
+        command = _command(source, out, {"name": name, "size": size, **asked})
+        _train(source, out, spec, name=name, size=size, device=device, command=command)
 
 
 @contextmanager
@@ -73,20 +81,30 @@ def given(asked: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in asked.items() if value is not None}
 
 
-def _command(source: Path, out: Path, name: str | None, asked: dict[str, Any]) -> str:
+def _command(source: Path, out: Path, asked: dict[str, Any]) -> str:
     """The command for the generator's card: without folders, which are nobody's business."""
-    options = [(f"--{key.replace('_', '-')}", str(value)) for key, value in given({"name": name, **asked}).items()]
+    options = [(f"--{key.replace('_', '-')}", str(value)) for key, value in given(asked).items()]
     return shlex.join(
         ["unteachable", "train", source.resolve().name, out.name, *(word for pair in options for word in pair)]
     )
 
 
-def _train(source: Path, out: Path, spec: ProtectSpec, name: str | None, device: str | None, command: str) -> None:
+def _train(
+    source: Path, out: Path, spec: ProtectSpec, *, name: str | None, size: int | None, device: str | None, command: str
+) -> None:
     from core.training_recipe import train_generator
 
     with tempfile.TemporaryDirectory(prefix="unteachable-") as scratch, progress_bar() as show:
         done = train_generator(
-            source, out, spec, scratch=Path(scratch), on_progress=show, device=device, title=name, command=command
+            source,
+            out,
+            spec,
+            scratch=Path(scratch),
+            on_progress=show,
+            device=device,
+            title=name,
+            size=size,
+            command=command,
         )
     card = done.card
     print(

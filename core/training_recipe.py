@@ -19,7 +19,7 @@ from core.pipeline import versions
 from core.presets import PRESETS, Preset, preset_for
 from core.progress import Callback, Progress
 from core.shelf import NoShelf, Shelf
-from core.sizes import work_size
+from core.sizes import LEAST, STEP, work_size
 from core.spec import ProtectSpec
 
 
@@ -44,6 +44,7 @@ def train_generator(
     cores: int | None = None,
     name: str | None = None,
     title: str | None = None,
+    size: int | None = None,
     command: str = "",
     limits: Limits | None = None,
 ) -> Trained:
@@ -51,7 +52,9 @@ def train_generator(
 
     Of `spec` the keys in `core.spec.OF_TRAINING` count. Pictures in a test split of the upload's own are left out, so
     that the generator can be measured on them. `name` is the dataset's, `title` the generator's; `command` goes on the
-    card. The rest is as for `core.pipeline.protect`; raises BadInput also for a network too large to be a generator.
+    card. `size` is the side in pixels that it works at; default: the pictures' own, as the preset takes it. The rest is
+    as for `core.pipeline.protect`; raises BadInput also for a size that these pictures do not have, and for a network
+    too large to be a generator.
     """
     progress, shelf, where = Progress(on_progress), shelf or NoShelf(), Device(device, cores=cores)
     allowed = limits or Limits()
@@ -59,7 +62,7 @@ def train_generator(
         dataset = _to_learn_from(
             open_dataset(source, scratch, name=name, limits=allowed, progress=progress, darkroom=darkroom)
         )
-        size = work_size([(p.width, p.height) for p in dataset.pictures], largest=PRESETS[spec.preset].largest)
+        size = _size(dataset, spec, size)
         preset = preset_for(spec.preset, size)
         classes = len(dataset.classes)
         card = _card(dataset, spec, preset, size, name=title or out.stem, device=where.label, command=command)
@@ -80,6 +83,17 @@ def train_generator(
 def _to_learn_from(dataset: Dataset) -> Dataset:
     """The dataset without its own test split."""
     return replace(dataset, pictures=tuple(p for p in dataset.pictures if p.split != "test"))
+
+
+def _size(dataset: Dataset, spec: ProtectSpec, asked: int | None) -> int:
+    """The side to work at, in pixels: as asked, or the pictures' own. Raises BadInput for one they do not have."""
+    own = work_size([(p.width, p.height) for p in dataset.pictures], largest=PRESETS[spec.preset].largest)
+    if asked is None or asked == own:
+        return own
+    if asked not in range(LEAST, own, STEP):
+        sizes = ", ".join(map(str, range(LEAST, own + 1, STEP)))
+        raise BadInput(f"These pictures can be worked on at {sizes} px with the preset {spec.preset}, not at {asked}.")
+    return asked
 
 
 def _card(

@@ -15,12 +15,15 @@ from core.device import Device
 from core.models import build
 from core.models.frozen import Frozen
 from core.noise.final import final_noise
+from core.noise.generator import Generator
 from core.noise.methods import METHODS
 from core.noise.ntga import NAME as NTGA
 from core.noise.ntga import describe_ntga, ntga_noise
 from core.noise.objective import Objective
+from core.noise.pattern import class_patterns
 from core.noise.shards import Numbered, in_shards
 from core.noise.surrogate import SurrogateTraining
+from core.noise.tuning import surrogate_from
 from core.presets import NoiseRecipe, Preset, Search
 from core.progress import Progress
 from core.shelf import Shelf
@@ -62,14 +65,21 @@ def train_surrogate(
     device: Device,
     progress: Progress,
     shelf: Shelf,
+    start: Generator | None = None,
 ) -> nn.Module:
-    """The noise generator for these images: uint8 (n, c, s, s), labels (n,). Goes on from what the shelf has."""
+    """The noise generator for these images: uint8 (n, c, s, s), labels (n,). Goes on from what the shelf has.
+
+    It begins at the weights of `start`, a generator of their size, or at random ones of the preset's architecture.
+    """
     recipe = preset.noise[spec.method or preset.method]
     count, channels, size, _ = pixels.shape
     updates = recipe.length.updates(count)
-    model = build(
-        preset.architecture, channels=channels, size=size, classes=classes, seed=spec.seed, device=device.name
-    )
+    if start is None:
+        model = build(
+            preset.architecture, channels=channels, size=size, classes=classes, seed=spec.seed, device=device.name
+        )
+    else:
+        model = surrogate_from(start, channels=channels, classes=classes, seed=spec.seed)
     training = SurrogateTraining(
         model,
         torch.from_numpy(pixels).to(device.name),
@@ -114,6 +124,7 @@ def make_noise(
     aim = objective(spec, preset, recipe.final)
     network = Frozen(surrogate, dtype=device.dtype)
     places = np.flatnonzero(chosen)
+    patterns = _patterns(network, pixels[chosen], labels[chosen], aim, recipe.final, spec, device, progress)
 
     def noise_of(number: int, shard: NDArray[np.int64]) -> NDArray[np.int8]:
         return final_noise(
@@ -124,6 +135,7 @@ def make_noise(
             device=device,
             generator=device.generator(spec.seed, 3, number),
             progress=progress,
+            patterns=patterns,
         ).numpy(force=True)
 
     def make(group: list[Numbered]) -> list[NDArray[np.int8]]:
@@ -132,6 +144,35 @@ def make_noise(
     progress.start("noise", len(places))
     shards = [places[first : first + SHARD] for first in range(0, len(places), SHARD)]
     return in_shards(pixels.shape, shards, make, at_once=1, progress=progress, shelf=shelf)
+
+
+def _patterns(
+    network: Frozen,
+    pixels: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    aim: Objective,
+    search: Search,
+    spec: ProtectSpec,
+    device: Device,
+    progress: Progress,
+) -> Tensor | None:
+    """Where the search of each class's images begins, (classes, c, s, s), or None where it begins at random.
+
+    Not kept: it takes a moment, and is the same when it is made again.
+    """
+    if not search.pattern_steps or not len(labels):
+        return None
+    return class_patterns(
+        network,
+        torch.from_numpy(pixels).to(device.name),
+        torch.from_numpy(labels).to(device.name),
+        int(labels.max()) + 1,
+        steps=search.pattern_steps,
+        objective=aim,
+        device=device,
+        generator=device.generator(spec.seed, 4),
+        progress=progress,
+    )
 
 
 def objective(spec: ProtectSpec, preset: Preset, search: Search) -> Objective:

@@ -20,14 +20,18 @@ def final_noise(
     device: Device,
     generator: torch.Generator,
     progress: Progress,
+    patterns: Tensor | None = None,
 ) -> Tensor:
     """Noise for all of `pixels` (uint8, (n, c, s, s)) in whole pixel units: int8 (n, c, s, s), |noise| <= radius_u.
 
-    Every image has its turn, also where n is no multiple of a batch or less than one. `progress` counts images.
+    Every image has its turn, also where n is no multiple of a batch or less than one. The search begins at the pattern
+    of the image's class, (classes, c, s, s), or at random. `progress` counts images.
     """
 
     def noise_of(shown: Tensor, y: Tensor, *, generator: torch.Generator) -> Tensor:
-        delta = find_noise(network, shown.float() * PIXEL, y, objective, generator=generator, tick=progress.tick)
+        start = None if patterns is None else patterns[y]
+        x, tick = shown.float() * PIXEL, progress.tick
+        delta = find_noise(network, x, y, objective, generator=generator, tick=tick, start=start)
         return to_whole_pixels(delta, shown, objective.radius_u).to(torch.int8)
 
     noise = []

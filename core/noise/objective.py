@@ -29,7 +29,7 @@ class Objective:
 
     `inner` is how delta_a is found while noise is made: "attack" by PGD (REM), "uniform" noise in its ball (SEM; Liu et
     al., AAAI 2024), "none" (EM, Eq. (3)). `samples` is J of Algorithm 1; `eot` False leaves T out. `targeted` takes the
-    loss at g(y) (Fowl et al. 2021b; A.3.2). A search of no steps finds no noise.
+    loss at g(y) (Fowl et al. 2021b; A.3.2).
     """
 
     radius_u: int
@@ -66,35 +66,53 @@ def targeted_cross_entropy_sum(network: Network, labels: Tensor) -> Callable[[Te
 
 
 def find_noise(
-    network: Network, x: Tensor, y: Tensor, objective: Objective, *, generator: torch.Generator, tick: Tick
+    network: Network,
+    x: Tensor,
+    y: Tensor,
+    objective: Objective,
+    *,
+    generator: torch.Generator,
+    tick: Tick,
+    start: Tensor | None = None,
 ) -> Tensor:
     """Lines 8 to 16 of Algorithm 1: the delta_u of a batch, as float (n, c, h, w), |delta_u| <= radius_u.
 
-    `network` is frozen; x is (n, c, h, w) in [0, 1], y (n,). The J transformed copies of a step go through the network
-    as one batch, so their gradients are averaged by the sum itself.
+    `network` is frozen; x is (n, c, h, w) in [0, 1], y (n,). The search begins at `start`, of x's shape and within
+    radius_u, or at random. A search of no steps finds what it began with: `start`, or no noise.
     """
     if objective.outer_steps == 0:
-        return torch.zeros_like(x)
-    copies = objective.samples
-    labels = y.repeat(copies)
-    loss = (targeted_cross_entropy_sum if objective.targeted else cross_entropy_sum)(network, labels)
-
-    def robust(protected: Tensor) -> Tensor:
-        transform = draw_transform(objective, len(labels), x.shape[-1], generator=generator)
-        seen = transform(protected.repeat(copies, 1, 1, 1))
-        delta_a = inner_perturbation(network, seen.detach(), labels, objective, generator=generator, tick=tick)
-        return loss(seen + delta_a)  # the gradient is taken at the adversarial point, and pulled back through T alone
-
+        return torch.zeros_like(x) if start is None else within_pixels(x, start)
     return pgd(
-        robust,
+        robust_loss(network, y, objective, generator=generator, tick=tick),
         x,
         ball=Linf(objective.radius_u * PIXEL),
         steps=objective.outer_steps,
         step_size=objective.outer_step * objective.radius_u * PIXEL,
         sign=MINIMIZE,
         generator=generator,
+        start=start,
         tick=tick,
     )
+
+
+def robust_loss(
+    network: Network, y: Tensor, objective: Objective, *, generator: torch.Generator, tick: Tick
+) -> Callable[[Tensor], Tensor]:
+    """The loss of protected images (n, c, h, w) in [0, 1] that the objective minimizes, added over images and draws.
+
+    The J transformed copies go through the network as one batch, so their gradients are averaged by the sum itself.
+    """
+    copies = objective.samples
+    labels = y.repeat(copies)
+    loss = (targeted_cross_entropy_sum if objective.targeted else cross_entropy_sum)(network, labels)
+
+    def robust(protected: Tensor) -> Tensor:
+        transform = draw_transform(objective, len(labels), protected.shape[-1], generator=generator)
+        seen = transform(protected.repeat(copies, 1, 1, 1))
+        delta_a = inner_perturbation(network, seen.detach(), labels, objective, generator=generator, tick=tick)
+        return loss(seen + delta_a)  # the gradient is taken at the adversarial point, and pulled back through T alone
+
+    return robust
 
 
 def draw_transform(objective: Objective, n: int, size: int, *, generator: torch.Generator) -> Transform:

@@ -205,3 +205,22 @@ def test_what_cannot_be_done_is_one_clear_line(generator: Path, tmp_path: Path) 
         assert said in done.stderr
         assert done.stderr.strip().splitlines()[-1].startswith("unteachable: ")
         assert not out.exists()
+
+
+def test_a_size_that_the_pictures_do_not_have_is_refused(tmp_path: Path) -> None:
+    source = drawn(tmp_path / "learn.zip", size=64)
+    for size in (48, 96, 0):
+        with (
+            tempfile.TemporaryDirectory() as scratch,
+            pytest.raises(BadInput, match="32, 64 px with the preset quick, not at"),
+        ):
+            train_generator(source, tmp_path / "x.safetensors", ProtectSpec(), scratch=Path(scratch), size=size)
+
+
+def test_a_generator_for_smaller_pictures_is_trained_on_larger_ones(tmp_path: Path) -> None:
+    source, out = drawn(tmp_path / "learn.zip", size=64), tmp_path / "made.safetensors"
+    done = CliRunner().invoke(app, ["train", str(source), str(out), "--size", "32", "--method", "em"])
+    assert done.exit_code == 0, done.output
+    card = read_card(out)
+    assert card.size == 32
+    assert card.command == "unteachable train learn.zip made.safetensors --size 32 --method em"
