@@ -1,20 +1,29 @@
 """What the benchmarks of protection share: pictures from a folder, and what a learner makes of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
+from core import noise as noises
 from core.countermeasures import COUNTERMEASURES
 from core.dataset import Dataset, Picture, load_pixels
 from core.device import Device
+from core.generator_card import Card
 from core.learning import Labelled, Threat, train
 from core.models import build
+from core.noise.class_map import class_map
+from core.noise.generator import Generator
 from core.presets import Preset
 from core.progress import Progress
+from core.shelf import NoShelf
+from core.spec import ProtectSpec
 
+Weights = Mapping[str, Tensor]
 RADII = (0, 2, 4)  # of adversarial training, of 255; 0 is standard training
 
 
@@ -82,8 +91,25 @@ def accuracy(
     seed: int,
     preset: Preset,
     device: Device,
+    start: Weights | None = None,
 ) -> float:
-    """Test accuracy in per cent after training on `pixels` at one radius: 10 passes."""
+    """Test accuracy in per cent after training on `pixels` at one radius: 10 passes, from given or random weights."""
+    run = {"seed": seed, "preset": preset, "device": device, "start": start}
+    return taught(pixels, clean, test, radius, **run)[1]
+
+
+def taught(
+    pixels: NDArray[np.uint8],
+    clean: Images,
+    test: Images,
+    radius: int,
+    *,
+    seed: int,
+    preset: Preset,
+    device: Device,
+    start: Weights | None = None,
+) -> tuple[nn.Module, float]:
+    """The learner that `accuracy` measures, and what it measures."""
     course = preset.courses["quick"]
     model = build(
         preset.architecture,
@@ -104,8 +130,39 @@ def accuracy(
         device=device,
         generator=device.generator(seed, 200),
         progress=Progress(),
+        start=start,
     )
-    return round(100 * curve.accuracy[-1], 2)
+    return model, round(100 * curve.accuracy[-1], 2)
+
+
+def spec_of(card: Card, *, seed: int) -> ProtectSpec:
+    """What a generator makes noise by."""
+    return ProtectSpec(method=card.method, radius_u=card.radius_u, radius_a=card.radius_a, seed=seed)
+
+
+def protected(
+    network: nn.Module,
+    outputs: NDArray[np.int64],
+    images: Images,
+    spec: ProtectSpec,
+    *,
+    preset: Preset,
+    device: Device,
+    progress: Progress | None = None,
+) -> NDArray[np.uint8]:
+    """`images` with the noise that draws each to its own of the network's `outputs`, int64 (n,)."""
+    everything, run = np.ones(len(outputs), bool), {"device": device, "progress": progress or Progress()}
+    noise = noises.make_noise(network, images.pixels, outputs, everything, spec, preset, shelf=NoShelf(), **run)
+    return (images.pixels + noise).astype(np.uint8)
+
+
+def by_generator(
+    generator: Generator, images: Images, *, seed: int, preset: Preset, device: Device, progress: Progress | None = None
+) -> NDArray[np.uint8]:
+    """`images` as the generator protects them without any training."""
+    outputs = class_map(images.classes, outputs=generator.card.classes)[images.labels]
+    run = {"preset": preset, "device": device, "progress": progress}
+    return protected(generator.model, outputs, images, spec_of(generator.card, seed=seed), **run)
 
 
 def _on(device: Device, pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> Labelled:

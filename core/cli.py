@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from core.generator_card import read_card
-from core.generator_fit import settle
+from core.generators import settled
 from core.limits import BadInput
 from core.progress import Callback, Step
 from core.spec import OF_TRAINING, ProtectSpec, SpecError
@@ -45,9 +45,8 @@ def protect_command(source: Source, out: Out, generator: Generator = None, devic
     """Protect the pictures of a folder or archive, and measure before and after."""
     with refusals(source):
         check_paths(source, out, kind="zip")
-        values = given(asked)
-        spec = ProtectSpec.parse(values if generator is None else settle(values, read_card(generator)))
-        _protect(source, out, spec, generator, device)
+        card = None if generator is None else read_card(generator)
+        _protect(source, out, ProtectSpec.parse(settled(given(asked), card)), generator, device)
 
 
 def train_command(

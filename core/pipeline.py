@@ -1,10 +1,8 @@
 """The recipes. `protect`: a dataset in, a protected archive with evidence out."""
 
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +15,9 @@ from core.dataset import Dataset, load_pixels, open_dataset
 from core.device import Device
 from core.evidence import Exhibit, take_evidence, too_few
 from core.evidence_rows import Evidence
+from core.generator_card import read_card
 from core.generator_fit import misfits, settle
+from core.generators import best_fit
 from core.invisibility import invisibility
 from core.limits import BadInput, Limits
 from core.noise.class_map import class_map
@@ -30,9 +30,9 @@ from core.report_page import render_html
 from core.samples import take_samples
 from core.shelf import NoShelf, Shelf
 from core.sizes import LEAST, work_size
-from core.spec import ProtectSpec
+from core.spec import INSTANT, ProtectSpec
 from core.split import held_out, protected_share
-from core.version import VERSION
+from core.version import versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,16 +73,20 @@ def protect(
 
     `cores` limits how many of the processor's are used; None means all. Unfinished work is kept on `shelf`; `scratch`
     is a folder of the caller's, which may be removed afterwards. With the file of a trained `generator` nothing is
-    trained: it makes the noise, at its own size. Raises BadInput for a source or generator that cannot be used,
-    SpecError where the generator was trained for another spec, and whatever `on_progress` raises (`Cancelled`).
+    trained: it makes the noise, at its own size; the preset `instant` brings one that ships. Raises BadInput for a
+    source or generator that cannot be used, SpecError where the generator was trained for another spec, and whatever
+    `on_progress` raises (`Cancelled`).
     """
     progress, shelf, where = Progress(on_progress), shelf or NoShelf(), Device(device, cores=cores)
     allowed = limits or Limits()
-    trained = None if generator is None else load(generator, device=where.name)
-    if trained is not None:
-        spec = ProtectSpec.parse(settle(spec.to_dict(), trained.card))
+    if generator is not None:
+        spec = ProtectSpec.parse(settle(spec.to_dict(), read_card(generator)))
     with Darkroom(limits=allowed) as darkroom:
         dataset = open_dataset(source, scratch, name=name, limits=allowed, progress=progress, darkroom=darkroom)
+        if generator is None and spec.preset == INSTANT:
+            generator = _shipped(dataset)
+            spec = ProtectSpec.parse(settle(spec.to_dict(), read_card(generator)))
+        trained = None if generator is None else load(generator, device=where.name)
         size = _size(dataset, spec, trained)
         preset = preset_for(spec.preset, size)
         work = _prepare(dataset, size, spec, progress, darkroom)
@@ -107,6 +111,12 @@ def protect(
             _describe(archive, report, render_html(report, samples))
             progress.advance()
     return Protected(archive=out, report=report)
+
+
+def _shipped(dataset: Dataset) -> Path:
+    """The file of the generator that ships for such pictures. Raises BadInput where none fits."""
+    size = work_size([(p.width, p.height) for p in dataset.pictures], largest=PRESETS[INSTANT].largest)
+    return best_fit(channels=dataset.channels, size=size, classes=len(dataset.classes)).file
 
 
 def _size(dataset: Dataset, spec: ProtectSpec, trained: Generator | None) -> int:
@@ -232,9 +242,3 @@ def class_counts(classes: Sequence[str], labels: NDArray[np.int64]) -> tuple[Cla
     """How many pictures each class has."""
     counts = np.bincount(labels, minlength=len(classes))
     return tuple(ClassCount(name, int(count)) for name, count in zip(classes, counts, strict=True))
-
-
-def versions() -> dict[str, str]:
-    """Of what a result depends on, besides the seed and the device."""
-    packages = ("torch", "torchvision", "numpy", "pillow")
-    return {"unteachable": VERSION, "python": platform.python_version()} | {p: metadata.version(p) for p in packages}

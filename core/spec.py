@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 METHODS = ("sem", "rem", "em", "tap", "ntga")
-PRESETS = ("quick", "standard", "paper")
+INSTANT = "instant"  # the preset that trains nothing
+TRAINING_PRESETS = ("quick", "standard", "paper")
+PRESETS = (INSTANT, *TRAINING_PRESETS)
 FORMATS = ("png", "same")
 EVIDENCE = ("none", "quick", "full")
 
@@ -50,7 +52,10 @@ class ProtectSpec:
     """
 
     preset: str = _choice(
-        "quick", PRESETS, "quick: two CPU cores; standard: a GPU, minutes; paper: the paper's settings, days"
+        "quick",
+        PRESETS,
+        "instant: by a generator that ships, trained beforehand, with its own method and radii; quick: two CPU cores; "
+        "standard: a GPU, minutes; paper: the paper's settings, days",
     )
     method: str | None = _choice(
         None, METHODS, "which noise; default: the preset's, the one measured strongest for its time"
@@ -133,6 +138,9 @@ class ProtectSpec:
         ]
         if mapping.get("method") in WITHOUT_SURROGATE:
             wrong.append(FieldError("method", f"{mapping['method']} trains no network that could be kept"))
+        if mapping.get("preset") == INSTANT:
+            known = ", ".join(TRAINING_PRESETS)
+            wrong.append(FieldError("preset", f"must be one of {known}: {INSTANT} trains nothing"))
         try:
             spec = cls.parse({k: v for k, v in mapping.items() if k in OF_TRAINING})
         except SpecError as error:

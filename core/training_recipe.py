@@ -15,12 +15,12 @@ from core.generator_card import Card
 from core.limits import BadInput, Limits
 from core.noise.generator import check_weight, save
 from core.noise.methods import METHODS
-from core.pipeline import versions
 from core.presets import PRESETS, Preset, preset_for
 from core.progress import Callback, Progress
 from core.shelf import NoShelf, Shelf
 from core.sizes import LEAST, STEP, work_size
 from core.spec import ProtectSpec
+from core.version import versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

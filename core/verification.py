@@ -18,7 +18,7 @@ from core.lesson import Pictures
 from core.limits import BadInput, Limits
 from core.manifest import Manifest, read_manifest
 from core.partial import Share, clean_rest, mixed, scraped
-from core.pipeline import class_counts, versions
+from core.pipeline import class_counts
 from core.presets import PRESETS, preset_for
 from core.progress import Callback, Progress
 from core.report import ReportDataset, SkippedFile
@@ -29,6 +29,7 @@ from core.verify_limits import limits_of
 from core.verify_report import Measured, VerifyReport, VerifyRow
 from core.verify_rows import Examination, School
 from core.verify_spec import RowAsked, VerifySpec
+from core.version import versions
 
 COURSES = {"quick": "quick", "standard": "full", "paper": "full"}  # how long learners train: as for this much evidence
 OnRow = Callable[[VerifyReport], None]

@@ -11,7 +11,7 @@ from typing import Any
 from core.countermeasure_names import NAMES as COUNTERMEASURES
 from core.learner_names import ARCHITECTURES, NORMS
 from core.presets import PRESETS
-from core.spec import DEFAULT_RADIUS_A, FieldError, SpecError
+from core.spec import DEFAULT_RADIUS_A, TRAINING_PRESETS, FieldError, SpecError
 
 NONE = "none"  # no countermeasure
 MOST_ROWS, MOST_SEEDS = 200, 10
@@ -64,7 +64,7 @@ class VerifySpec:
             *_each("trainings", self.trainings, _wrong_training),
             *_each("countermeasures", self.countermeasures, _one_of((NONE, *COUNTERMEASURES))),
             *_each("percentages", self.percentages, _whole(1, 100)),
-            *_named("scale", _one_of(tuple(PRESETS))(self.scale)),
+            *_named("scale", _one_of(TRAINING_PRESETS)(self.scale)),
             *_named("seeds", _whole(1, MOST_SEEDS)(self.seeds)),
         ]
         if errors or (errors := self._too_many()):
@@ -137,7 +137,7 @@ def json_schema() -> dict[str, Any]:
         "trainings": _list_of(training),
         "countermeasures": _list_of({"enum": [NONE, *COUNTERMEASURES]}),
         "percentages": _list_of({"type": "integer", "minimum": 1, "maximum": 100}),
-        "scale": {"enum": list(PRESETS)},
+        "scale": {"enum": list(TRAINING_PRESETS)},
         "seeds": {"type": "integer", "minimum": 1, "maximum": MOST_SEEDS},
     }
     properties = {

@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from core.generator_card import Card, read_card
 from core.generator_fit import misfits, settle
-from core.generators import FOLDER
-from core.spec import FieldError, ProtectSpec, SpecError
+from core.generators import FOLDER, best_fit, settled
+from core.limits import BadInput
+from core.spec import INSTANT, FieldError, ProtectSpec, SpecError
 from store import models as m
 from store.files import Files
 from store.session import Database
@@ -79,13 +80,13 @@ def choosable(session: Session, dataset: m.Dataset) -> list[m.Generator]:
 
 
 def parse_spec(session: Session, asked: Mapping[str, Any]) -> ProtectSpec:
-    """The spec of a protect job: with a generator, its method and radii fill what was not asked for.
+    """The spec of a protect job: its generator's method and radii, if it has one, fill what was not asked for.
 
     Raises SpecError, also for a generator that is unknown, or was trained for other radii.
     """
     wanted = asked.get("generator_id")
     if wanted is None:
-        return ProtectSpec.parse(asked)
+        return ProtectSpec.parse(settled(asked, None))
     ProtectSpec.parse({"generator_id": wanted})  # what cannot be an id never reaches the database
     row = session.get(m.Generator, wanted)
     if row is None:
@@ -95,8 +96,14 @@ def parse_spec(session: Session, asked: Mapping[str, Any]) -> ProtectSpec:
 
 def check_fit(session: Session, spec: ProtectSpec, dataset: m.Dataset) -> None:
     """Raises SpecError where the generator of a spec does not fit what is known of a dataset."""
-    row = session.get(m.Generator, spec.generator_id) if spec.generator_id else None
-    if row is None or dataset.state != m.READY:
+    if dataset.state != m.READY:
         return
-    if wrong := misfits(Card.from_dict(row.card), classes=len(dataset.classes)):
-        raise SpecError([FieldError("generator_id", wrong)])
+    if spec.generator_id:
+        row = session.get(m.Generator, spec.generator_id)
+        if row is not None and (wrong := misfits(Card.from_dict(row.card), classes=len(dataset.classes))):
+            raise SpecError([FieldError("generator_id", wrong)])
+    elif spec.preset == INSTANT:
+        try:
+            best_fit(classes=len(dataset.classes))
+        except BadInput as error:
+            raise SpecError([FieldError("preset", str(error))]) from None

@@ -19,7 +19,7 @@ from api.problems import not_found
 from core.heat import column_name
 from core.learner_names import ARCHITECTURES
 from core.report import Report
-from core.spec import EVIDENCE, ProtectSpec, SpecError
+from core.spec import EVIDENCE, INSTANT, ProtectSpec, SpecError
 from core.verify_spec import VerifySpec
 from store import feed, jobs
 from store import models as m
@@ -143,7 +143,8 @@ def _name(session: Session, job: m.Job) -> str:
 
 def _strip(job: m.Job) -> list[Frame]:
     without = {"evidence"} if job.spec.get("evidence") == EVIDENCE[0] else set()
-    without |= {"training"} if job.spec.get("generator_id") else set()
+    trained = job.spec.get("generator_id") or job.spec.get("preset") == INSTANT
+    without |= {"training"} if trained else set()
     without |= {"noise", "evidence", "report"} if job.kind == m.TRAIN else set()
     without |= {"training", "noise", "writing", "report"} if job.kind == m.VERIFY else set()
     keys = [key for key in STAGE_WORDS if key not in without]

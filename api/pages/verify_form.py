@@ -9,8 +9,7 @@ from api.routes.choices import PRESET_WORDS
 from core.countermeasure_names import DESCRIBED
 from core.heat import UNTOUCHED, column_name
 from core.learner_names import ARCHITECTURES
-from core.presets import PRESETS
-from core.spec import ProtectSpec
+from core.spec import TRAINING_PRESETS, ProtectSpec
 from core.verify_spec import MOST_SEEDS, NONE, Training, VerifySpec
 
 LISTS = ("architectures", "trainings", "countermeasures", "percentages")
@@ -68,7 +67,7 @@ def groups(target: ProtectSpec) -> tuple[Group, ...]:
 
 def scales() -> list[Option]:
     """How long each model is trained."""
-    return [Option(name, PRESET_WORDS[name][0], PRESET_WORDS[name][1]) for name in PRESETS]
+    return [Option(name, PRESET_WORDS[name][0], PRESET_WORDS[name][1]) for name in TRAINING_PRESETS]
 
 
 def defaults(target: ProtectSpec) -> dict[str, Any]:

@@ -19,11 +19,11 @@ from core.learning import TESTS, Labelled, Threat, accuracy_of, train
 from core.models import build
 from core.noise import noise_for
 from core.partial import clean_rest, mixed, scraped
-from core.pipeline import versions
 from core.presets import Course
 from core.progress import Progress
 from core.shelf import pack
 from core.spec import ProtectSpec
+from core.version import versions
 
 WATCHED = 2_000  # training images, about, whose accuracy is taken along the way
 

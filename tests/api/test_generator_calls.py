@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from core.generators import shipped
 from store import generators
 from store import models as m
 from tests.api.conftest import Service, asked, problem, sent
@@ -102,3 +103,27 @@ def test_the_form_offers_it_and_starts_it(api: httpx.Client, ready: str, generat
     spec = api.get(f"/v1{done.headers['location']}").json()["spec"]
     assert (spec["generator_id"], spec["method"], spec["radius_a"]) == (generator, "sem", 6)
     assert "no such generator" in api.post(path, data={"generator_id": "gone"}).text.lower()
+
+
+def test_instant_takes_a_generator_that_ships_and_what_it_was_trained_for(api: httpx.Client, ready: str) -> None:
+    job = asked(api, ready, preset="instant")
+    assert {key: job["spec"][key] for key in ("preset", "method", "radius_u", "radius_a", "generator_id")} == {
+        "preset": "instant",
+        "method": "sem",
+        "radius_u": 8,
+        "radius_a": 4,
+        "generator_id": None,
+    }
+    assert "Learn the set" not in api.get(f"/jobs/{job['id']}").text
+    body = {"kind": "protect", "dataset_id": ready, "spec": {"preset": "instant", "radius_u": 16, "method": "em"}}
+    found = problem(api.post("/v1/jobs", json=body), 422, "must be 8")
+    assert [error["field"] for error in found["errors"]] == ["spec.method", "spec.radius_u"]
+
+
+def test_instant_has_no_generator_for_very_many_classes(api: httpx.Client, service: Service) -> None:
+    dataset, most = sent(api), max(one.card.classes for one in shipped())
+    many = [{"name": f"class {n}", "images": 2} for n in range(most + 1)]
+    service.make_ready(dataset["id"], classes=many)
+    body = {"kind": "protect", "dataset_id": dataset["id"], "spec": {"preset": "instant"}}
+    found = problem(api.post("/v1/jobs", json=body), 422, "Choose the preset quick instead")
+    assert [error["field"] for error in found["errors"]] == ["spec.preset"]

@@ -16,9 +16,9 @@ def a_card(**other: Any) -> Card:
     return generators.a_card(**({"name": "drawn", "class_names": CLASSES, "seed": 5} | other))
 
 
-def a_model(*, channels: int = 3, classes: int = 3, seed: int = 1) -> torch.nn.Module:
+def a_model(*, channels: int = 3, classes: int = 3, size: int = 32, seed: int = 1) -> torch.nn.Module:
     """A network as on that card, with running statistics of its own."""
-    model = build("small", channels=channels, size=32, classes=classes, seed=seed, device="cpu")
+    model = build("small", channels=channels, size=size, classes=classes, seed=seed, device="cpu")
     model.train()
-    model(torch.rand(8, channels, 32, 32, generator=torch.Generator().manual_seed(0)))
+    model(torch.rand(8, channels, size, size, generator=torch.Generator().manual_seed(0)))
     return model.eval()

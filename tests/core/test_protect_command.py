@@ -44,7 +44,7 @@ def test_an_archive_is_protected_and_the_end_says_so(tmp_path: Path) -> None:
     [
         (["--radius-a", "8"], "--radius-a must be less than radius_u"),
         (["--method", "magic", "--seed", "-1"], "--method must be one of"),
-        (["--preset", "fast"], "--preset must be one of quick, standard, paper"),
+        (["--preset", "fast"], "--preset must be one of instant, quick, standard, paper"),
     ],
 )
 def test_a_bad_option_is_one_clear_line(tmp_path: Path, options: list[str], said: str) -> None:

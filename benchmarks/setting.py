@@ -1,0 +1,75 @@
+"""What the benchmarks of a trained generator begin with: its file, pictures of some classes, a seed and a device."""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measuring import Images, read
+from core.device import Device
+from core.noise.generator import Generator, load
+from core.presets import PRESETS, Preset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """A generator, the preset it was trained by, training and test pictures, and where results are kept."""
+
+    file: Path
+    generator: Generator
+    preset: Preset
+    device: Device
+    seed: int
+    data: str
+    first: int  # number of the first class
+    images: Images
+    test: Images
+    out: Path
+
+    @property
+    def run(self) -> dict[str, Any]:
+        """What every measurement takes."""
+        return {"seed": self.seed, "preset": self.preset, "device": self.device}
+
+    @property
+    def about(self) -> str:
+        """A table's caption."""
+        return (
+            f"\n{self.file.name} on {self.data}: {self.images.classes} classes, {len(self.images.labels):,} training "
+            f"and {len(self.test.labels):,} test pictures, seed {self.seed}, {self.device.label}\n"
+        )
+
+
+def parser(about: str | None) -> argparse.ArgumentParser:
+    """The options that all of them have; DATA holds train/CLASS/FILE and test/CLASS/FILE."""
+    found = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    found.add_argument("--generator", type=Path, required=True)
+    found.add_argument("--data", type=Path, required=True)
+    found.add_argument("--out", type=Path, required=True)
+    found.add_argument("--first", type=int, default=0, help="number of the first class, in the order of their names")
+    found.add_argument("--classes", type=int, help="how many classes; default: all from the first on")
+    found.add_argument("--train", type=int, default=1_000, help="training pictures of a class, at most")
+    found.add_argument("--test", type=int, default=200, help="test pictures of a class, at most")
+    found.add_argument("--seed", type=int, default=0)
+    found.add_argument("--cores", type=int)
+    return found
+
+
+def opened(args: argparse.Namespace) -> Setting:
+    """The setting that these options ask for; makes the folder for results."""
+    args.out.mkdir(parents=True, exist_ok=True)
+    device = Device(cores=args.cores)
+    generator = load(args.generator, device=device.name)
+    chosen = {"size": generator.card.size, "first": args.first, "classes": args.classes}
+    return Setting(
+        file=args.generator,
+        generator=generator,
+        preset=PRESETS[generator.card.preset],
+        device=device,
+        seed=args.seed,
+        data=args.data.name,
+        first=args.first,
+        images=read(args.data / "train", per_class=args.train, **chosen),
+        test=read(args.data / "test", per_class=args.test, **chosen),
+        out=args.out,
+    )

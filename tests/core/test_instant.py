@@ -1,0 +1,92 @@
+"""The preset that trains nothing: which generator it takes, what it fixes, and what comes of it."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from core.generators import best_fit, settled, shipped
+from core.limits import BadInput
+from core.noise.generator import save
+from core.presets import PRESETS
+from core.spec import INSTANT, OF_TRAINING, ProtectSpec, SpecError
+from ops.cli import app
+from tests.core.generator_files import a_card, a_model
+from tests.core.short_training import drawn
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three generators: a small one for few classes, a small one for more, and a larger one for more."""
+    folder = tmp_path_factory.mktemp("shipped")
+    for name, size, classes in (("few-32", 32, 3), ("many-32", 32, 5), ("many-64", 64, 5)):
+        names = tuple(f"class {n}" for n in range(classes))
+        save(a_model(classes=classes, size=size), a_card(size=size, class_names=names), folder / f"{name}.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("size", "classes", "chosen"),
+    [(32, 2, "few-32"), (32, 3, "few-32"), (32, 4, "many-32"), (64, 2, "many-64"), (128, 5, "many-64")],
+)
+def test_the_largest_that_fits_is_taken_and_of_equals_that_of_fewest_classes(
+    folder: Path, size: int, classes: int, chosen: str
+) -> None:
+    assert best_fit(channels=3, size=size, classes=classes, folder=folder).file.stem == chosen
+
+
+def test_where_none_fits_it_says_why_and_what_else_there_is(folder: Path) -> None:
+    with pytest.raises(BadInput, match="tells 5 classes apart, and here are 6") as refused:
+        best_fit(size=32, classes=6, folder=folder)
+    assert "Choose the preset quick instead" in str(refused.value)
+
+
+def test_those_that_ship_agree_in_what_they_fix() -> None:
+    """So that `instant` means the same whichever is taken."""
+    fixed = {(one.card.method, one.card.radius_u, one.card.radius_a) for one in shipped()}
+    assert fixed == {("sem", 8, 4)}
+    assert {one.card.method for one in shipped()} <= PRESETS[INSTANT].noise.keys()
+
+
+def test_it_fixes_method_and_radii() -> None:
+    assert settled({"preset": "instant"}, None) == {"preset": "instant", "method": "sem", "radius_u": 8, "radius_a": 4}
+    assert settled({"preset": "quick", "radius_u": 3}, None) == {"preset": "quick", "radius_u": 3}
+    with pytest.raises(SpecError, match="radius_u: must be 8"):
+        settled({"preset": "instant", "radius_u": 16}, None)
+
+
+def test_nothing_is_trained_with_it() -> None:
+    with pytest.raises(SpecError, match="must be one of quick, standard, paper: instant trains nothing"):
+        ProtectSpec.parse_training({"preset": "instant"})
+    assert "preset" in OF_TRAINING
+
+
+def test_it_protects_by_the_command_and_the_report_names_the_generator(tmp_path: Path) -> None:
+    source, out = drawn(tmp_path / "pictures.zip", each=4), tmp_path / "out.zip"
+    command = ["protect", str(source), str(out), "--preset", "instant", "--evidence", "none"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    with zipfile.ZipFile(out) as archive:
+        report = json.loads(archive.read("report.json"))
+    taken = best_fit(channels=3, size=32, classes=3)
+    assert report["generator"]["name"] == taken.card.name
+    assert report["generator"]["class_outputs"] == [0, 1, 2]
+    assert report["spec"]["preset"] == report["generator"]["preset"] == "instant"
+    assert "training" not in report["stages"]
+    assert 0 < report["invisibility"]["linf_max"] <= 8
+
+
+def test_what_it_cannot_do_is_one_clear_line(tmp_path: Path) -> None:
+    source = drawn(tmp_path / "pictures.zip", each=2)
+    for options, said in (
+        (["--method", "rem"], "--method must be sem"),
+        (["--radius-u", "4"], "--radius-u must be 8"),
+    ):
+        done = CliRunner().invoke(
+            app, ["protect", str(source), str(tmp_path / "o.zip"), "--preset", "instant", *options]
+        )
+        assert done.exit_code == 2
+        assert said in done.output
+        assert "Traceback" not in done.output
