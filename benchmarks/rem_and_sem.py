@@ -1,0 +1,73 @@
+"""How long REM and SEM take at equal settings: the same updates, steps, draws and pictures, in turns.
+
+    .venv/bin/python -m benchmarks.rem_and_sem [--updates 10] [--rounds 3]
+
+Drawn pictures of 32 px: their content changes no time. Both take the search of the preset's REM, so that they differ
+in the inner maximum alone: K_a steps of PGD in REM (Fu et al. 2022, Algorithm 1), a uniform draw in SEM (Liu et al.
+2024).
+"""
+
+import argparse
+import time
+from dataclasses import replace
+from statistics import median
+
+import numpy as np
+
+from core import noise as noises
+from core.device import Device
+from core.noise import objective
+from core.presets import QUICK, Length, Preset
+from core.progress import Progress
+from core.shelf import NoShelf
+from core.spec import ProtectSpec
+
+IMAGES, CLASSES = 1_024, 10
+METHODS = ("rem", "sem")
+
+
+def main() -> None:
+    args = _arguments()
+    device = Device(cores=args.cores)
+    recipe = replace(QUICK.noise["rem"], length=Length(epochs=0, least=args.updates, most=args.updates))
+    preset = replace(QUICK, noise=dict.fromkeys(METHODS, recipe))
+    seconds: dict[str, list[tuple[float, float]]] = {method: [] for method in METHODS}
+    for _ in range(args.rounds):
+        for method in METHODS:
+            seconds[method].append(_seconds(method, preset, device))
+    print(f"\n{args.updates} updates of 128, noise for {IMAGES:,} pictures, median of {args.rounds}, {device.label}\n")
+    print(
+        "| method | passes an update and picture | training, s | passes a picture | noise, s |\n|---|---|---|---|---|"
+    )
+    for method, taken in seconds.items():
+        training, making = (median(one[stage] for one in taken) for stage in (0, 1))
+        step = objective(ProtectSpec(method=method), preset, recipe.training).passes + recipe.training.inner_steps
+        final = objective(ProtectSpec(method=method), preset, recipe.final).passes
+        print(f"| {method.upper()} | {step} | {training:.1f} | {final} | {making:.1f} |")
+    ratios = [median(rem[stage] / sem[stage] for rem, sem in zip(*seconds.values(), strict=True)) for stage in (0, 1)]
+    print(f"\nREM takes {ratios[0]:.1f} times as long as SEM to train, {ratios[1]:.1f} times to make the noise.")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--updates", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--cores", type=int)
+    return parser.parse_args()
+
+
+def _seconds(method: str, preset: Preset, device: Device) -> tuple[float, float]:
+    """Of the surrogate's training, and of the final noise."""
+    draw = np.random.default_rng(0)
+    pixels = draw.integers(0, 256, (IMAGES, 3, 32, 32), dtype=np.uint8)
+    labels = draw.integers(0, CLASSES, IMAGES)
+    spec, run = ProtectSpec(method=method), {"device": device, "progress": Progress(), "shelf": NoShelf()}
+    began = time.monotonic()
+    surrogate = noises.train_surrogate(pixels, labels, CLASSES, spec, preset, **run)
+    trained = time.monotonic()
+    noises.make_noise(surrogate, pixels, labels, np.ones(IMAGES, bool), spec, preset, **run)
+    return trained - began, time.monotonic() - trained
+
+
+if __name__ == "__main__":
+    main()
