@@ -41,7 +41,8 @@ def reproduce(
     """Measure what is missing in `out` and write the experiment's pages there; returns their paths.
 
     `dataset` is the paper's that the numbers are put beside; guessed where it is None. `say` hears a line when a piece
-    of work is done. Several processes (`core.distributed`) share each piece; process 0 alone writes and says. Raises BadInput for what cannot be done, before anything is measured.
+    of work is done. Several processes (`core.distributed`) share each piece; process 0 alone writes and says. Raises
+    BadInput for what cannot be done, before anything is measured.
     """
     progress = Progress(on_progress)
     on_rank_0(lambda: claim(out, data=fingerprint(source), scale=scale.name))

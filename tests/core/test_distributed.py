@@ -16,7 +16,7 @@ from tests.core.experiments.tiny import drawn_folder, run_tiny
 from tests.core.ranks import everything, launched, run
 from tests.core.short_training import drawn
 
-ROUNDING = 1e-6  # of weights up to about 1, after three updates
+ROUNDING = 1e-4  # after two updates at rates up to 0.05: a sign that turns makes more of a difference of 1e-7
 
 
 @pytest.fixture(scope="module")
