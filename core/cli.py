@@ -15,7 +15,7 @@ import typer
 
 from core.generator_card import read_card
 from core.generator_fit import settle
-from core.launcher import alone, local_rank
+from core.launcher import alone
 from core.limits import BadInput
 from core.progress import Callback, Step
 from core.spec import OF_TRAINING, ProtectSpec, SpecError
@@ -128,8 +128,7 @@ def check_paths(source: Path, out: Path, *, kind: str) -> None:
 
 
 def _refuse(reason: str) -> None:
-    if local_rank() == 0:
-        print(f"unteachable: {reason}", file=sys.stderr)
+    print(f"unteachable: {reason}", file=sys.stderr)  # by each of several processes: the first to end ends the others
     raise typer.Exit(2)
 
 

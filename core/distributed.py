@@ -29,10 +29,11 @@ def joined(device: str | None) -> Iterator[str | None]:
     """Take part in the launcher's process group; yields the name of this process's device.
 
     `device` is cuda, cpu, or None for a GPU if there is one. Without a launcher it is yielded as it is, and nothing
-    happens. Raises BadInput for a number of processes that the machine has not the GPUs for.
+    happens; nor does anything inside another `joined`, as a launcher's processes find each other only once. Raises
+    BadInput for a number of processes that the machine has not the GPUs for.
     """
     check_launcher()
-    if processes() == 1:
+    if processes() == 1 or size() > 1:
         yield device
         return
     name = device or ("cuda" if torch.cuda.is_available() else "cpu")

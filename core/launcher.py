@@ -18,7 +18,7 @@ def local_processes() -> int:
 
 
 def local_rank() -> int:
-    """Which one of this machine this is, from 0; the first speaks for all of what each of them finds out by itself."""
+    """Which one of this machine this is, from 0."""
     return int(os.environ.get("LOCAL_RANK", "0")) if processes() > 1 else 0
 
 

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from core.launcher import local_rank
 from core.limits import BadInput
 from core.progress import Step
 
@@ -121,8 +120,7 @@ def _show(step: Step) -> None:
 
 
 def _say(line: str) -> None:
-    if local_rank() == 0:
-        typer.echo(f"\r\033[K{line}" if sys.stderr.isatty() else line, err=True)
+    typer.echo(f"\r\033[K{line}" if sys.stderr.isatty() else line, err=True)
 
 
 def _refuse(reason: str) -> None:

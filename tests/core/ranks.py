@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from safetensors.torch import load, save, save_file
 from torch import Tensor
@@ -22,8 +23,10 @@ from core.progress import Progress, Step
 from core.shelf import NoShelf
 from core.spec import ProtectSpec
 from core.training_recipe import train_generator
+from ops.cli import main
 from tests.core.experiments.tiny import run_tiny
 from tests.core.shelves import Memory
+from tests.core.short_training import short_training
 
 REM = Objective(
     radius_u=8,
@@ -36,6 +39,7 @@ REM = Objective(
     inner_steps=1,
     inner_step=0.5,
 )
+EXPERIMENTS = ("figure2", "figure3")  # of learners and of pictures
 SHARDS = (3, 2, 4, 1, 2)  # images in each, so that the last of the rounds of two processes is short of one
 
 
@@ -156,19 +160,19 @@ def _train_for_long(source: Path, out: Path) -> None:
         train_generator(source, out, ProtectSpec(), scratch=Path(scratch), device=device, on_progress=shown)
 
 
-def _main(work: str, *words: str) -> None:
-    if work == "everything":
-        with joined("cpu") as device:
-            found = {name: tensor.contiguous() for name, tensor in everything(Device(device)).items()}
-            save_file(found, Path(words[0]) / f"{rank()}.safetensors")
-    elif work == "experiments":
-        source, out, *names = words
-        with joined("cpu"):
-            for name in names:
-                run_tiny(name, Path(source), Path(out))
-    elif work == "train for long":
-        _train_for_long(Path(words[0]), Path(words[1]))
+def _do_all(source: Path, archive: Path, out: Path) -> None:
+    """One start of the processes for most tests, as a start takes longer than all of this."""
+    with joined("cpu") as device:
+        found = {name: tensor.contiguous() for name, tensor in everything(Device(device)).items()}
+        save_file(found, out / f"{rank()}.safetensors")
+        for name in EXPERIMENTS:
+            run_tiny(name, source, out / "experiments")
+        sys.argv[1:] = ["train", str(archive), str(out / "g.safetensors"), "--device", "cpu"]
+        with short_training(), pytest.raises(SystemExit) as end:
+            main()
+        assert not end.value.code
 
 
 if __name__ == "__main__":
-    _main(*sys.argv[1:])
+    work = {"all": _do_all, "train for long": _train_for_long}[sys.argv[1]]
+    work(*map(Path, sys.argv[2:]))

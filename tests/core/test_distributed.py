@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,19 +14,35 @@ from torch import Tensor
 from core.device import Device
 from core.noise.generator import load
 from tests.core.experiments.tiny import drawn_folder, run_tiny
-from tests.core.ranks import everything, launched, run
+from tests.core.ranks import EXPERIMENTS, everything, launched, run
 from tests.core.short_training import drawn
 
 ROUNDING = 1e-4  # after two updates at rates up to 0.05: a sign that turns makes more of a difference of 1e-7
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What two processes said and wrote, and of which pictures."""
+
+    source: Path
+    out: Path
+    ended: subprocess.CompletedProcess[str]
+
+
 @pytest.fixture(scope="module")
-def by_two(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Tensor]]:
-    """What each of two processes has in the end."""
-    out = tmp_path_factory.mktemp("two")
-    done = run(2, "tests.core.ranks", "everything", out)
-    assert done.returncode == 0, done.stderr
-    return [load_file(out / f"{rank}.safetensors") for rank in range(2)]
+def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
+    folder = tmp_path_factory.mktemp("two")
+    source, archive = drawn_folder(folder / "data", train=35), drawn(folder / "learn.zip")
+    (folder / "out").mkdir()
+    ended = run(2, "tests.core.ranks", "all", source, archive, folder / "out")
+    assert ended.returncode == 0, ended.stderr
+    return Done(source=source, out=folder / "out", ended=ended)
+
+
+@pytest.fixture(scope="module")
+def by_two(done: Done) -> list[dict[str, Tensor]]:
+    """What each of the two has in the end."""
+    return [load_file(done.out / f"{rank}.safetensors") for rank in range(2)]
 
 
 @pytest.fixture(scope="module")
@@ -89,38 +106,33 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_experiments_are_measured_by_two_as_by_one_and_said_once(tmp_path: Path) -> None:
-    source = drawn_folder(tmp_path / "data", train=35)
-    names = ["figure2", "figure3"]
-    done = run(2, "tests.core.ranks", "experiments", source, tmp_path / "two", *names)
-    assert done.returncode == 0, done.stderr
-    said = [line.split(":")[0] for line in done.stderr.splitlines() if line.startswith("[")]
-    for name in names:
-        expected = [line.split(":")[0] for line in run_tiny(name, source, tmp_path / "one")]
+def test_experiments_are_measured_by_two_as_by_one_and_said_once(done: Done, tmp_path: Path) -> None:
+    said = [line.split(":")[0] for line in done.ended.stderr.splitlines() if line.startswith("[")]
+    for name in EXPERIMENTS:
+        expected = [line.split(":")[0] for line in run_tiny(name, done.source, tmp_path / "one")]
         assert said[: len(expected)] == expected
         del said[: len(expected)]
     assert not said
-    one, two = files(tmp_path / "one"), files(tmp_path / "two")
+    one, two = files(tmp_path / "one"), files(done.out / "experiments")
     assert two.keys() == one.keys()
     exact = [name for name in one if name.endswith((".npy", ".svg", ".png"))]
     assert len(exact) == 4 + 4 + 1 + 1  # images, noises, a figure of curves and one of pictures
     assert all(two[name] == one[name] for name in exact)
 
 
-def test_the_command_line_writes_and_says_once(tmp_path: Path) -> None:
-    source, out = drawn(tmp_path / "learn.zip"), tmp_path / "g.safetensors"
-    done = run(2, "ops.cli", "train", source, out, "--method", "em", "--device", "cpu")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("Generator “g”") == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["g.safetensors", "learn.zip"]
-    assert load(out, device="cpu").card.device.startswith("2 x CPU, ")
+def test_the_command_line_writes_and_says_once(done: Done) -> None:
+    assert done.ended.stdout.count("Generator “g”") == 1
+    left = {path.name for path in done.out.iterdir()}
+    assert left == {"0.safetensors", "1.safetensors", "experiments", "g.safetensors"}
+    assert load(done.out / "g.safetensors", device="cpu").card.device.startswith("2 x CPU, ")
 
 
 def test_what_one_process_does_alone_is_refused_to_several(tmp_path: Path) -> None:
     source, out = drawn(tmp_path / "learn.zip"), tmp_path / "protected.zip"
-    done = run(2, "ops.cli", "protect", source, out)
-    assert done.returncode != 0
-    assert done.stderr.count("unteachable: protect is done by one process: start it without a launcher") == 1
+    ended = run(2, "ops.cli", "protect", source, out)
+    assert ended.returncode != 0
+    said = {line for line in ended.stderr.splitlines() if line.startswith("unteachable: ")}
+    assert said == {"unteachable: protect is done by one process: start it without a launcher"}
     assert not out.exists()
 
 
