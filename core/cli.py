@@ -6,7 +6,7 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import Field, fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +15,7 @@ import typer
 
 from core.generator_card import read_card
 from core.generators import settled
+from core.launcher import alone
 from core.limits import BadInput
 from core.progress import Callback, Step
 from core.spec import OF_TRAINING, ProtectSpec, SpecError
@@ -44,6 +45,7 @@ Device = Annotated[
 def protect_command(source: Source, out: Out, generator: Generator = None, device: Device = None, **asked: Any) -> None:
     """Protect the pictures of a folder or archive, and measure before and after."""
     with refusals(source):
+        alone("protect")
         check_paths(source, out, kind="zip")
         card = None if generator is None else read_card(generator)
         _protect(source, out, ProtectSpec.parse(settled(given(asked), card)), generator, device)
@@ -91,20 +93,28 @@ def _command(source: Path, out: Path, asked: dict[str, Any]) -> str:
 def _train(
     source: Path, out: Path, spec: ProtectSpec, *, name: str | None, size: int | None, device: str | None, command: str
 ) -> None:
+    from core.distributed import joined, rank
     from core.training_recipe import train_generator
 
-    with tempfile.TemporaryDirectory(prefix="unteachable-") as scratch, progress_bar() as show:
+    with (
+        joined(device) as own,
+        tempfile.TemporaryDirectory(prefix="unteachable-") as scratch,
+        progress_bar() if rank() == 0 else nullcontext() as show,
+    ):
+        first = rank() == 0
         done = train_generator(
             source,
             out,
             spec,
             scratch=Path(scratch),
             on_progress=show,
-            device=device,
+            device=own,
             title=name,
             size=size,
             command=command,
         )
+    if not first:
+        return
     card = done.card
     print(
         f"Generator “{card.name}”: {card.method}, radius {card.radius_u}, {card.classes} classes at {card.size} px, "
@@ -135,7 +145,7 @@ def check_paths(source: Path, out: Path, *, kind: str) -> None:
 
 
 def _refuse(reason: str) -> None:
-    print(f"unteachable: {reason}", file=sys.stderr)
+    print(f"unteachable: {reason}", file=sys.stderr)  # by each of several processes: the first to end ends the others
     raise typer.Exit(2)
 
 

@@ -8,6 +8,7 @@ import typer
 
 from core.cli import Device, Source, check_paths, given, progress_bar, refusals
 from core.countermeasure_names import NAMES as COUNTERMEASURES
+from core.launcher import alone
 from core.learner_names import ARCHITECTURES, NORMS
 from core.limits import BadInput
 from core.manifest import read_manifest
@@ -45,6 +46,7 @@ def verify_command(
 ) -> None:
     """Train models on the originals and on their protected copies, and compare. Lists are options given repeatedly."""
     with refusals(source):
+        alone("verify")
         check_paths(source, out, kind="JSON file")
         page = out.with_suffix(".html")
         if page == out:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from core.distributed import put_together, rank, share_of_cores, size
 from core.models.frozen import fast_dtype
 
 Result = TypeVar("Result")
@@ -26,7 +27,7 @@ class Device:
     def __init__(self, name: str | None = None, *, cores: int | None = None) -> None:
         self.name = name or ("cuda" if torch.cuda.is_available() else "cpu")
         self.dtype = fast_dtype(self.name)
-        self.cores = cores or len(os.sched_getaffinity(0))
+        self.cores = cores or share_of_cores(len(os.sched_getaffinity(0)))
         if self.is_cpu:
             torch.set_num_threads(1)  # ours are the only threads: OpenMP's spin while they wait for a core that is busy
 
@@ -38,7 +39,8 @@ class Device:
     @property
     def label(self) -> str:
         """What a reader of the report should know of it."""
-        return f"CPU, {self.cores} cores" if self.is_cpu else torch.cuda.get_device_name(self.name)
+        one = f"CPU, {self.cores} cores" if self.is_cpu else torch.cuda.get_device_name(self.name)
+        return one if size() == 1 else f"{size()} x {one}"
 
     def generator(self, *seed: int) -> torch.Generator:
         """Random numbers on this device, drawn from one seed or several that are mixed into one."""
@@ -57,21 +59,28 @@ class Device:
         *batch: Tensor,
         rows_per_image: int = 1,
         generator: torch.Generator,
+        alone: bool = False,
     ) -> Tensor:
         """`work(*part, generator=…)` for parts of a batch, side by side on the cores of a CPU; their results as one.
 
-        Each part draws from a generator of its own, seeded by `generator`, so the core count changes no result.
+        Each part draws from a generator of its own, seeded by `generator`, so the core count changes no result. Several
+        processes divide the parts among them and all get the whole, unless this one is `alone` with its batch.
         """
-        if not self.is_cpu:
+        ranks = 1 if alone else size()
+        if not self.is_cpu and ranks == 1:
             return work(*batch, generator=generator)
-        size = max(1, CPU_ROWS // rows_per_image)
-        parts = list(zip(*(tensor.split(size) for tensor in batch), strict=True))
-        seeds = torch.randint(2**62, (len(parts),), generator=generator).tolist()
+        rows = max(1, CPU_ROWS // rows_per_image) if self.is_cpu else -(-len(batch[0]) // ranks)
+        parts = list(zip(*(tensor.split(rows) for tensor in batch), strict=True))
+        seeds = torch.randint(2**62, (len(parts),), generator=generator, device=generator.device).tolist()
 
         def one(seed: int, *part: Tensor) -> Tensor:
-            return work(*part, generator=torch.Generator().manual_seed(seed))
+            return work(*part, generator=torch.Generator(self.name).manual_seed(seed))
 
-        return torch.cat(self.side_by_side(one, [(seed, *part) for seed, part in zip(seeds, parts, strict=True)]))
+        seeded = [(seed, *part) for seed, part in zip(seeds, parts, strict=True)]
+        if ranks == 1:
+            return torch.cat(self.side_by_side(one, seeded))
+        own = seeded[rank() :: ranks] or seeded[:1]
+        return put_together(self.side_by_side(one, own), [len(part[0]) for part in parts])
 
     def side_by_side(self, work: Callable[..., Result], parts: Sequence[tuple[Any, ...]]) -> list[Result]:
         """`work(*part)` for each part, on the cores of a CPU at once, else one by one; raises what one raises."""

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core import noise as noises
 from core.darkroom import Darkroom
 from core.dataset import Dataset, load_pixels, open_dataset
 from core.device import Device
+from core.distributed import ShelfOfRank0, on_rank_0
 from core.generator_card import Card
 from core.limits import BadInput, Limits
 from core.noise.generator import check_weight, save
@@ -21,6 +23,9 @@ from core.shelf import NoShelf, Shelf
 from core.sizes import LEAST, STEP, work_size
 from core.spec import ProtectSpec
 from core.version import versions
+
+Pixels = NDArray[np.uint8]
+Labels = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,29 +57,40 @@ def train_generator(
 
     Of `spec` the keys in `core.spec.OF_TRAINING` count. Pictures in a test split of the upload's own are left out, so
     that the generator can be measured on them. `name` is the dataset's, `title` the generator's; `command` goes on the
-    card. `size` is the side in pixels that it works at; default: the pictures' own, as the preset takes it. The rest is
-    as for `core.pipeline.protect`; raises BadInput also for a size that these pictures do not have, and for a network
-    too large to be a generator.
+    card. `size` is the side in pixels that it works at; default: the pictures' own, as the preset takes it. Several
+    processes (`core.distributed`) train one generator, which process 0 writes. The rest is as for
+    `core.pipeline.protect`; raises BadInput also for a size that these pictures do not have, and for a network too
+    large to be a generator.
     """
-    progress, shelf, where = Progress(on_progress), shelf or NoShelf(), Device(device, cores=cores)
+    progress, shelf, where = Progress(on_progress), ShelfOfRank0(shelf or NoShelf()), Device(device, cores=cores)
     allowed = limits or Limits()
-    with Darkroom(limits=allowed) as darkroom:
-        dataset = _to_learn_from(
-            open_dataset(source, scratch, name=name, limits=allowed, progress=progress, darkroom=darkroom)
-        )
-        size = _size(dataset, spec, size)
-        preset = preset_for(spec.preset, size)
-        classes = len(dataset.classes)
-        card = _card(dataset, spec, preset, size, name=title or out.stem, device=where.label, command=command)
-        check_weight(preset.architecture, channels=dataset.channels, size=size, classes=classes)
-        progress.start("decoding", 0)
-        pixels = load_pixels(dataset, size, progress=progress, darkroom=darkroom)
-    labels = np.array([picture.label for picture in dataset.pictures], dtype=np.int64)
+
+    def read() -> tuple[Card, Pixels, Labels]:
+        with Darkroom(limits=allowed) as darkroom:
+            dataset = _to_learn_from(
+                open_dataset(source, scratch, name=name, limits=allowed, progress=progress, darkroom=darkroom)
+            )
+            side = _size(dataset, spec, size)
+            preset = preset_for(spec.preset, side)
+            card = _card(dataset, spec, preset, side, name=title or out.stem, device=where.label, command=command)
+            check_weight(preset.architecture, channels=card.channels, size=side, classes=card.classes)
+            progress.start("decoding", 0)
+            pixels = load_pixels(dataset, side, progress=progress, darkroom=darkroom)
+        return card, pixels, np.array([picture.label for picture in dataset.pictures], dtype=np.int64)
+
+    card, pixels, labels = on_rank_0(read)
     surrogate = noises.train_surrogate(
-        pixels, labels, classes, spec, preset, device=where, progress=progress, shelf=shelf
+        pixels,
+        labels,
+        card.classes,
+        spec,
+        preset_for(spec.preset, card.size),
+        device=where,
+        progress=progress,
+        shelf=shelf,
     )
     progress.start("writing", 1)
-    save(surrogate, card, out)
+    on_rank_0(lambda: save(surrogate, card, out))
     progress.advance()
     progress.finish()
     return Trained(file=out, card=card, seconds=sum(progress.seconds.values()))

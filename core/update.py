@@ -1,12 +1,14 @@
 """One SGD step at a time: momentum 0.9, weight decay 5e-4, as everywhere in the paper (A.3.1, A.4)."""
 
 import copy
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.device import CPU_ROWS, Device
+from core.distributed import add_up, rank, same_as_on_rank_0, size
 
 Parts = list[tuple[Tensor, Tensor]]
 
@@ -16,7 +18,8 @@ class Updater:
 
     On a CPU a batch is cut into parts of up to CPU_ROWS images, whose gradients are computed side by side and added;
     batch norm then takes its statistics from each part ("ghost" batch norm, Hoffer et al. 2017) and keeps their mean.
-    A GPU takes the batch whole.
+    A GPU takes the batch whole. Several processes share the parts, or on GPUs take one each, and add up as well: all
+    have the same model after every step.
     """
 
     def __init__(self, model: nn.Module, device: Device) -> None:
@@ -24,21 +27,25 @@ class Updater:
         self._parameters = list(model.parameters())
         self._replicas = [model]
         self.optimizer = torch.optim.SGD(self._parameters, lr=0.0, momentum=0.9, weight_decay=5e-4)
+        same_as_on_rank_0([*self._parameters, *(b for b in model.buffers() if b.is_floating_point())])
 
     def step(self, x: Tensor, y: Tensor, *, learning_rate: float) -> Tensor:
         """One update on images (n, c, h, w) in [0, 1] and labels (n,) or probabilities (n, classes); the mean loss."""
-        count = -(-len(y) // CPU_ROWS) if self._device.is_cpu else 1
+        count = -(-len(y) // CPU_ROWS) if self._device.is_cpu else size()
         parts = list(zip(x.chunk(count), y.chunk(count), strict=True))
-        self._make_replicas(len(parts))
-        work = [(replica, *part, len(y)) for replica, part in zip(self._replicas, parts, strict=False)]
+        own = parts[rank() :: size()]
+        self._make_replicas(len(own))
+        work = [(replica, *part, len(y)) for replica, part in zip(self._replicas, own, strict=False)]
         results = self._device.side_by_side(self._loss_and_gradients, work)
         for parameter, *gradients in zip(self._parameters, *(gradients for _, gradients in results), strict=True):
-            parameter.grad = torch.stack(gradients).sum(0) if len(gradients) > 1 else gradients[0]
+            parameter.grad = _sum(gradients, like=parameter)
+        loss = _sum([loss for loss, _ in results], like=x.new_zeros(()))
+        add_up([loss, *(parameter.grad for parameter in self._parameters)])
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         self.optimizer.step()
-        self._share_statistics(len(parts))
-        return torch.stack([loss for loss, _ in results]).sum()
+        self._share_statistics(len(own), whole=len(parts))
+        return loss
 
     def _loss_and_gradients(
         self, model: nn.Module, x: Tensor, y: Tensor, whole: int
@@ -58,11 +65,22 @@ class Updater:
             self._replicas.append(replica)
 
     @torch.no_grad()
-    def _share_statistics(self, count: int) -> None:
-        """The mean of the parts' running statistics becomes everybody's."""
-        if len(self._replicas) == 1:
+    def _share_statistics(self, own: int, *, whole: int) -> None:
+        """The mean of the parts' running statistics becomes everybody's: `own` parts are here, `whole` everywhere."""
+        if len(self._replicas) == 1 and size() == 1:
             return
-        for same in zip(*(replica.buffers() for replica in self._replicas), strict=True):
-            mean = torch.stack(same[:count]).mean(0) if same[0].is_floating_point() else same[0].clone()
+        buffers = list(zip(*(replica.buffers() for replica in self._replicas), strict=True))
+        statistics = [same for same in buffers if same[0].is_floating_point()]
+        sums = [_sum(same[:own], like=same[0]) for same in statistics]
+        add_up(sums)
+        for same, total in zip(statistics, sums, strict=True):
+            mean = total / whole
             for buffer in same:
                 buffer.copy_(mean)
+
+
+def _sum(tensors: Sequence[Tensor], *, like: Tensor) -> Tensor:
+    """The sum of tensors of a shape like `like`'s: of several, one, or none."""
+    if len(tensors) > 1:
+        return torch.stack(tuple(tensors)).sum(0)
+    return tensors[0] if tensors else torch.zeros_like(like)

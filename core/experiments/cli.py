@@ -23,7 +23,7 @@ Seeds = Annotated[int, typer.Option(min=1, max=100, help="how many runs of every
 Dataset = Annotated[
     str | None, typer.Option(help="cifar10, cifar100 or imagenet: whose numbers to put beside; default: guessed")
 ]
-Cores = Annotated[int | None, typer.Option(min=1, help="how many cores to use; default: all")]
+Cores = Annotated[int | None, typer.Option(min=1, help="how many cores each process uses; default: all, shared evenly")]
 Device = Annotated[str | None, typer.Option(help="such as cpu or cuda:1; default: a GPU if there is one")]
 
 
@@ -84,21 +84,26 @@ def _reproduce(
         raise BadInput(f"{data} does not exist")
 
     from core.device import Device as Computer  # torch takes seconds to load; bad options should not wait for it
+    from core.distributed import joined, rank
     from core.experiments.run import reproduce
     from core.experiments.scale import SCALES
 
     _one_of("--scale", scale_name, SCALES)
-    written = reproduce(
-        EXPERIMENTS[name],
-        data,
-        out,
-        SCALES[scale_name],
-        seeds=seeds,
-        device=Computer(device, cores=cores),
-        say=_say,
-        dataset=dataset,
-        on_progress=_show if sys.stderr.isatty() else None,
-    )
+    with joined(device) as own:
+        first = rank() == 0
+        written = reproduce(
+            EXPERIMENTS[name],
+            data,
+            out,
+            SCALES[scale_name],
+            seeds=seeds,
+            device=Computer(own, cores=cores),
+            say=_say,
+            dataset=dataset,
+            on_progress=_show if first and sys.stderr.isatty() else None,
+        )
+    if not first:
+        return
     page = next(path for path in written if path.suffix == ".md")
     typer.echo(page.read_text())
     typer.echo(f"{', '.join(path.name for path in written)} in {out}")

@@ -5,11 +5,13 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.dataset import Dataset, load_pixels, open_dataset
+from core.distributed import on_rank_0
 from core.evidence import too_few
 from core.experiments.binary import Part, find_form, read_binary
 from core.experiments.files import read_json, write_json
@@ -65,16 +67,19 @@ def load_images(source: Path, out: Path, scale: Scale, *, progress: Progress) ->
 
     Raises BadInput for a source that cannot be used.
     """
-    about = read_json(out / "about.json")
-    if about is None:
-        images = _read(source, scale, progress)
-        out.mkdir(parents=True, exist_ok=True)
-        for name in ARRAYS:
-            np.save(out / f"{name}.npy", getattr(images, name), allow_pickle=False)
-        about = {"name": images.name, "classes": images.classes}
-        write_json(out / "about.json", about)  # last: without it the arrays count for nothing
+    about = on_rank_0(lambda: read_json(out / "about.json") or _keep(_read(source, scale, progress), out))
     arrays = {name: np.load(out / f"{name}.npy", mmap_mode="c", allow_pickle=False) for name in ARRAYS}
     return Images(**about, **arrays)
+
+
+def _keep(images: Images, out: Path) -> dict[str, Any]:
+    """Put them into `out`; returns what is said there of them."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name in ARRAYS:
+        np.save(out / f"{name}.npy", getattr(images, name), allow_pickle=False)
+    about = {"name": images.name, "classes": images.classes}
+    write_json(out / "about.json", about)  # last: without it the arrays count for nothing
+    return about
 
 
 def _read(source: Path, scale: Scale, progress: Progress) -> Images:

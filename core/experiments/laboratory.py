@@ -10,6 +10,7 @@ from torch import nn
 
 from core.countermeasures import COUNTERMEASURES
 from core.device import Device
+from core.distributed import ShelfOfRank0, on_rank_0
 from core.experiments.cells import Cell, Noise
 from core.experiments.data import Images
 from core.experiments.files import FolderShelf, read_json, write_bytes, write_json
@@ -31,7 +32,8 @@ WATCHED = 2_000  # training images, about, whose accuracy is taken along the way
 class Laboratory:
     """One folder of results for one set of images at one scale.
 
-    A run that is killed goes on: noise from its last piece, a learner from its start.
+    A run that is killed goes on: noise from its last piece, a learner from its start. Several processes
+    (`core.distributed`) make each together, where process 0 finds it missing; all of them see the folder.
     """
 
     def __init__(self, folder: Path, images: Images, scale: Scale, *, device: Device, progress: Progress) -> None:
@@ -49,8 +51,12 @@ class Laboratory:
 
     def noise(self, noise: Noise, seed: int) -> NDArray[np.int8]:
         """Noise for every training image in pixel units, int8 (n, c, s, s); made where it is not there yet."""
-        if not self.has_noise(noise, seed):
+        if not on_rank_0(lambda: self.has_noise(noise, seed)):
             self._make(noise, seed)
+        return self.kept_noise(noise, seed)
+
+    def kept_noise(self, noise: Noise, seed: int) -> NDArray[np.int8]:
+        """Noise that is made. Raises OSError where it is not."""
         made: NDArray[np.int8] = np.load(self._noise_file(noise, seed, ".npy"), mmap_mode="c", allow_pickle=False)
         return made
 
@@ -65,11 +71,11 @@ class Laboratory:
 
     def measure(self, cell: Cell, seed: int) -> Measurement:
         """The learner of a cell, trained where that was not done yet."""
-        known = self.known(cell, seed)
+        known = on_rank_0(lambda: self.known(cell, seed))
         if known is not None:
             return known
         found = self._learn(cell, seed)
-        write_json(self._cell_file(cell, seed), found.to_json(cell, seed))
+        on_rank_0(lambda: write_json(self._cell_file(cell, seed), found.to_json(cell, seed)))
         return found
 
     def known(self, cell: Cell, seed: int) -> Measurement | None:
@@ -98,12 +104,16 @@ class Laboratory:
             preset=self.preset,
             device=self.device,
             progress=self._progress,
-            shelf=shelf,
+            shelf=ShelfOfRank0(shelf),
         )
-        about = {"seconds": shelf.seconds, "device": self.device.label, "versions": versions()}
-        write_json(self._noise_file(noise, seed, ".json"), about)
-        write_bytes(self._noise_file(noise, seed, ".npy"), pack(made))  # last: it says that all is there
-        shelf.remove()
+
+        def keep() -> None:
+            about = {"seconds": shelf.seconds, "device": self.device.label, "versions": versions()}
+            write_json(self._noise_file(noise, seed, ".json"), about)
+            write_bytes(self._noise_file(noise, seed, ".npy"), pack(made))  # last: it says that all is there
+            shelf.remove()
+
+        on_rank_0(keep)
 
     def _learn(self, cell: Cell, seed: int) -> Measurement:
         began = time.monotonic()

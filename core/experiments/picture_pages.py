@@ -54,7 +54,7 @@ def _drawn(figure: Pictures, lab: Laboratory, chosen: list[int]) -> Image.Image:
         for column, (title, noise) in enumerate(noises_of(radius).items()):
             left = MARGIN + column * (side + GAP)
             pen.text((left, 3), title, fill="black", font=font)
-            found = np.zeros(clean.shape, np.int8) if noise is None else lab.noise(noise, 0)[place]
+            found = np.zeros(clean.shape, np.int8) if noise is None else lab.kept_noise(noise, 0)[place]
             sheet.paste(_picture(clean + found.view(np.uint8), side), (left, top))
             if noise is not None:
                 sheet.paste(_picture(_stretched(found, radius), side), (left, top + side + GAP // 2))

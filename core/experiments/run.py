@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.device import Device
+from core.distributed import on_rank_0, rank
 from core.experiments.catalogue import Experiment
 from core.experiments.cells import Cell, Noise
 from core.experiments.curve_pages import write_curves
@@ -40,12 +41,13 @@ def reproduce(
     """Measure what is missing in `out` and write the experiment's pages there; returns their paths.
 
     `dataset` is the paper's that the numbers are put beside; guessed where it is None. `say` hears a line when a piece
-    of work is done. Raises BadInput for what cannot be done, before anything is measured.
+    of work is done. Several processes (`core.distributed`) share each piece; process 0 alone writes and says. Raises
+    BadInput for what cannot be done, before anything is measured.
     """
     progress = Progress(on_progress)
-    claim(out, data=fingerprint(source), scale=scale.name)
+    on_rank_0(lambda: claim(out, data=fingerprint(source), scale=scale.name))
     images = load_images(source, out / "images", scale, progress=progress)
-    claim_settings(out, scale.settings(images.size))
+    on_rank_0(lambda: claim_settings(out, scale.settings(images.size)))
     dataset = dataset or guess_dataset(images)
     if isinstance(experiment, Pictures) and experiment.dataset not in (None, dataset):
         shown = f"{experiment.name} shows {DATASETS[str(experiment.dataset)]}"
@@ -54,13 +56,14 @@ def reproduce(
     lab = Laboratory(out, images, scale, device=device, progress=progress)
 
     def write() -> list[Path]:
-        return write_pages_of(experiment, lab, out, seeds=seeds, dataset=dataset)
+        return on_rank_0(lambda: write_pages_of(experiment, lab, out, seeds=seeds, dataset=dataset))
 
     work = [(piece, seed) for seed in range(seeds) for piece in pieces(experiment)]
     for number, (piece, seed) in enumerate(work, 1):
         said = do(lab, piece, seed)
         if said is not None:
-            say(f"[{number}/{len(work)}] {piece.name}, seed {seed}: {said}")
+            if rank() == 0:
+                say(f"[{number}/{len(work)}] {piece.name}, seed {seed}: {said}")
             if not isinstance(experiment, Pictures):  # which need every noise
                 write()
     return write()
@@ -78,11 +81,11 @@ def pieces(experiment: Experiment) -> list[Noise | Cell]:
 def do(lab: Laboratory, piece: Noise | Cell, seed: int) -> str | None:
     """Make a noise or measure a cell; what came of it in words, or None where it was there."""
     if isinstance(piece, Noise):
-        if lab.has_noise(piece, seed):
+        if on_rank_0(lambda: lab.has_noise(piece, seed)):
             return None
         lab.noise(piece, seed)
         return f"noise made in {lab.noise_seconds(piece, seed):.0f} s"
-    if lab.known(piece, seed) is not None:
+    if on_rank_0(lambda: lab.known(piece, seed)) is not None:
         return None
     found = lab.measure(piece, seed)
     return f"{100 * found.accuracy:.1f} % in {found.seconds:.0f} s"

@@ -36,7 +36,7 @@ def final_noise(
 
     noise = []
     for x, y in zip(pixels.split(BATCH), labels.split(BATCH), strict=True):
-        part = device.in_chunks(noise_of, x, y, rows_per_image=objective.samples, generator=generator)
+        part = device.in_chunks(noise_of, x, y, rows_per_image=objective.samples, generator=generator, alone=True)
         noise.append(part)
         progress.advance(len(part))
     return torch.cat(noise)

@@ -1,0 +1,178 @@
+"""Work that is done by one process or by several, and how several are started: torch's own launcher, on this CPU."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load, save, save_file
+from torch import Tensor
+
+from core.device import Device
+from core.distributed import ShelfOfRank0, joined, rank
+from core.learning import Labelled, Threat, train
+from core.learning_rates import LearningRate
+from core.models import build
+from core.noise.objective import Objective
+from core.noise.shards import Numbered, in_shards
+from core.noise.surrogate import SurrogateTraining
+from core.progress import Progress, Step
+from core.shelf import NoShelf
+from core.spec import ProtectSpec
+from core.training_recipe import train_generator
+from ops.cli import main
+from tests.core.experiments.tiny import run_tiny
+from tests.core.shelves import Memory
+from tests.core.short_training import short_training
+
+REM = Objective(
+    radius_u=8,
+    radius_a=4,
+    inner="attack",
+    eot=True,
+    outer_steps=2,
+    outer_step=0.5,
+    samples=2,
+    inner_steps=1,
+    inner_step=0.5,
+)
+EXPERIMENTS = ("figure2", "figure3")  # of learners and of pictures
+SHARDS = (3, 2, 4, 1, 2)  # images in each, so that the last of the rounds of two processes is short of one
+
+
+def launched(processes: int, module: str, *words: object) -> list[str]:
+    """The command that starts `python -m module words` in so many processes."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    return [*launcher, "-m", module, *map(str, words)]
+
+
+def run(processes: int, module: str, *words: object) -> subprocess.CompletedProcess[str]:
+    """Start them and wait for their end."""
+    command = launched(processes, module, *words)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+
+
+def pictures(count: int) -> Labelled:
+    """Three classes of drawn pictures."""
+    rng = torch.Generator().manual_seed(0)
+    labels = torch.arange(count) % 3
+    pixels = torch.randint(0, 160, (count, 3, 32, 32), generator=rng) + 40 * labels[:, None, None, None]
+    return Labelled(pixels=pixels.to(torch.uint8), labels=labels)
+
+
+def surrogate_training(device: Device, *, batch: int) -> SurrogateTraining:
+    """A run of Algorithm 1 of two updates."""
+    data = pictures(160)
+    return SurrogateTraining(
+        build("small", channels=3, size=32, classes=3, seed=rank(), device="cpu"),  # that of process 0 must count
+        data.pixels,
+        data.labels,
+        objective=REM,
+        updates=2,
+        batch=batch,
+        learning_rate=LearningRate(peak=0.05),
+        device=device,
+        generator=device.generator(1),
+    )
+
+
+def trained_surrogate(device: Device, *, batch: int) -> dict[str, Tensor]:
+    """The state that it ends with."""
+    training = surrogate_training(device, batch=batch)
+    for _ in training.steps(Progress()):
+        pass
+    return training.state()
+
+
+def resumed_surrogate(device: Device, *, batch: int) -> dict[str, Tensor]:
+    """The same, where the run was broken off and went on from what process 0 alone had kept."""
+    shelf, broken = ShelfOfRank0(Memory()), surrogate_training(device, batch=batch)
+    next(broken.steps(Progress()))
+    shelf.save("surrogate", save({name: tensor.detach().contiguous() for name, tensor in broken.state().items()}))
+    training = surrogate_training(device, batch=batch)
+    training.restore(load(shelf.load("surrogate")))
+    for _ in training.steps(Progress()):
+        pass
+    return training.state()
+
+
+def trained_learner(device: Device, *, batch: int, updates: int) -> dict[str, Tensor]:
+    """The weights and the curve of adversarial training."""
+    model = build("small", channels=3, size=32, classes=3, seed=1, device="cpu")
+    curve = train(
+        model,
+        pictures(160),
+        pictures(40),
+        threat=Threat(radius=4, steps=2, step=0.5),
+        updates=updates,
+        batch=batch,
+        learning_rate=LearningRate(peak=0.05),
+        device=device,
+        generator=device.generator(2),
+        progress=Progress(),
+    )
+    return {**model.state_dict(), "loss": torch.tensor(curve.loss), "accuracy": torch.tensor(curve.accuracy)}
+
+
+def noise_in_shards(at_once: int) -> dict[str, Tensor]:
+    """Noise that says by its value which shard it is of, and how far the progress of making it was counted."""
+    ends = np.cumsum(SHARDS)
+    shards = [np.arange(end - count, end) for end, count in zip(ends, SHARDS, strict=True)]
+    counted: list[int] = []
+    progress = Progress(lambda step: counted.append(step.done), interval=0)
+
+    def make(group: list[Numbered]) -> list[np.ndarray]:
+        assert len(group) <= at_once
+        progress.advance(sum(len(places) for _, places in group))
+        return [np.full((len(places), 1, 2, 2), number + 1, np.int8) for number, places in group]
+
+    made = in_shards((int(ends[-1]) + 1, 1, 2, 2), shards, make, at_once=at_once, progress=progress, shelf=NoShelf())
+    return {"noise": torch.from_numpy(made), "counted": torch.tensor(counted[-1])}
+
+
+def everything(device: Device) -> dict[str, Tensor]:
+    """What is compared: batches that two processes share evenly, that they don't, and that are one part alone."""
+    found = {
+        "surrogate of 128": trained_surrogate(device, batch=128),
+        "resumed surrogate of 128": resumed_surrogate(device, batch=128),
+        "surrogate of 150": trained_surrogate(device, batch=150),
+        "surrogate of 30": trained_surrogate(device, batch=30),
+        "learner of 128": trained_learner(device, batch=128, updates=2),
+        "learner of 150": trained_learner(device, batch=150, updates=2),
+        "shards, one at once": noise_in_shards(1),
+        "shards, two at once": noise_in_shards(2),
+        "cores": {"cores": torch.tensor(device.cores)},
+    }
+    return {f"{name}: {key}": tensor for name, state in found.items() for key, tensor in state.items()}
+
+
+def _train_for_long(source: Path, out: Path) -> None:
+    def say(step: Step) -> None:
+        if step.stage == "training" and step.done:
+            sys.stderr.write("training\n")
+            sys.stderr.flush()
+
+    with joined("cpu") as device, tempfile.TemporaryDirectory() as scratch:
+        shown = say if rank() == 0 else None
+        train_generator(source, out, ProtectSpec(), scratch=Path(scratch), device=device, on_progress=shown)
+
+
+def _do_all(source: Path, archive: Path, out: Path) -> None:
+    """One start of the processes for most tests, as a start takes longer than all of this."""
+    with joined("cpu") as device:
+        found = {name: tensor.contiguous() for name, tensor in everything(Device(device)).items()}
+        save_file(found, out / f"{rank()}.safetensors")
+        for name in EXPERIMENTS:
+            run_tiny(name, source, out / "experiments")
+        sys.argv[1:] = ["train", str(archive), str(out / "g.safetensors"), "--device", "cpu"]
+        with short_training(), pytest.raises(SystemExit) as end:
+            main()
+        assert not end.value.code
+
+
+if __name__ == "__main__":
+    work = {"all": _do_all, "train for long": _train_for_long}[sys.argv[1]]
+    work(*map(Path, sys.argv[2:]))

@@ -1,0 +1,167 @@
+"""Several processes at one piece of work, started by torch's own launcher: they do what one does, and one writes it."""
+
+import os
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from core.device import Device
+from core.noise.generator import load
+from tests.core.experiments.tiny import drawn_folder, run_tiny
+from tests.core.ranks import EXPERIMENTS, everything, launched, run
+from tests.core.short_training import drawn
+
+ROUNDING = 1e-4  # after two updates at rates up to 0.05: a sign that turns makes more of a difference of 1e-7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What two processes said and wrote, and of which pictures."""
+
+    source: Path
+    out: Path
+    ended: subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
+    folder = tmp_path_factory.mktemp("two")
+    source, archive = drawn_folder(folder / "data", train=35), drawn(folder / "learn.zip")
+    (folder / "out").mkdir()
+    ended = run(2, "tests.core.ranks", "all", source, archive, folder / "out")
+    assert ended.returncode == 0, ended.stderr
+    return Done(source=source, out=folder / "out", ended=ended)
+
+
+@pytest.fixture(scope="module")
+def by_two(done: Done) -> list[dict[str, Tensor]]:
+    """What each of the two has in the end."""
+    return [load_file(done.out / f"{rank}.safetensors") for rank in range(2)]
+
+
+@pytest.fixture(scope="module")
+def by_one() -> dict[str, Tensor]:
+    return everything(Device("cpu", cores=1))
+
+
+def part(found: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    return {key: tensor for key, tensor in found.items() if key.startswith(f"{name}: ")}
+
+
+@pytest.mark.parametrize(
+    ("name", "tolerance"),
+    [
+        ("surrogate of 128", 0),  # two parts: there is but one order to add them in
+        ("resumed surrogate of 128", 0),
+        ("learner of 128", 0),
+        ("surrogate of 150", ROUNDING),  # three parts of the update, five of the attack
+        ("learner of 150", ROUNDING),
+        ("surrogate of 30", 0),  # one part: the second process has nothing to add
+    ],
+)
+def test_two_processes_train_what_one_does(
+    by_one: dict[str, Tensor], by_two: list[dict[str, Tensor]], name: str, tolerance: float
+) -> None:
+    alone, together = part(by_one, name), part(by_two[0], name)
+    assert len(alone) > 40
+    for key, tensor in alone.items():
+        torch.testing.assert_close(together[key], tensor, rtol=0, atol=tolerance)
+
+
+def test_all_processes_have_the_same_bytes(by_two: list[dict[str, Tensor]]) -> None:
+    first, second = by_two
+    counters = {key for key in first if key.endswith("num_batches_tracked")}  # of what each has seen itself
+    assert all(torch.equal(first[key], second[key]) for key in first.keys() - counters)
+
+
+def test_a_training_that_was_broken_off_goes_on_from_what_process_0_kept(by_two: list[dict[str, Tensor]]) -> None:
+    for found in by_two:
+        whole, resumed = part(found, "surrogate of 128"), part(found, "resumed surrogate of 128")
+        assert all(torch.equal(resumed[f"resumed {key}"], tensor) for key, tensor in whole.items())
+
+
+@pytest.mark.parametrize("name", ["shards, one at once", "shards, two at once"])
+def test_shards_are_divided_and_all_get_all(
+    by_one: dict[str, Tensor], by_two: list[dict[str, Tensor]], name: str
+) -> None:
+    alone = part(by_one, name)
+    assert alone[f"{name}: noise"].unique().tolist() == [0, 1, 2, 3, 4, 5]
+    assert alone[f"{name}: counted"] == 12
+    for found in by_two:
+        assert all(torch.equal(found[key], tensor) for key, tensor in alone.items())
+
+
+def test_each_takes_its_share_of_the_cores(by_two: list[dict[str, Tensor]]) -> None:
+    share = max(1, len(os.sched_getaffinity(0)) // 2)
+    assert [int(found["cores: cores"]) for found in by_two] == [share, share]
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_experiments_are_measured_by_two_as_by_one_and_said_once(done: Done, tmp_path: Path) -> None:
+    said = [line.split(":")[0] for line in done.ended.stderr.splitlines() if line.startswith("[")]
+    for name in EXPERIMENTS:
+        expected = [line.split(":")[0] for line in run_tiny(name, done.source, tmp_path / "one")]
+        assert said[: len(expected)] == expected
+        del said[: len(expected)]
+    assert not said
+    one, two = files(tmp_path / "one"), files(done.out / "experiments")
+    assert two.keys() == one.keys()
+    exact = [name for name in one if name.endswith((".npy", ".svg", ".png"))]
+    assert len(exact) == 4 + 4 + 1 + 1  # images, noises, a figure of curves and one of pictures
+    assert all(two[name] == one[name] for name in exact)
+
+
+def test_the_command_line_writes_and_says_once(done: Done) -> None:
+    assert done.ended.stdout.count("Generator “g”") == 1
+    left = {path.name for path in done.out.iterdir()}
+    assert left == {"0.safetensors", "1.safetensors", "experiments", "g.safetensors"}
+    assert load(done.out / "g.safetensors", device="cpu").card.device.startswith("2 x CPU, ")
+
+
+def test_what_one_process_does_alone_is_refused_to_several(tmp_path: Path) -> None:
+    source, out = drawn(tmp_path / "learn.zip"), tmp_path / "protected.zip"
+    ended = run(2, "ops.cli", "protect", source, out)
+    assert ended.returncode != 0
+    said = {line for line in ended.stderr.splitlines() if line.startswith("unteachable: ")}
+    assert said == {"unteachable: protect is done by one process: start it without a launcher"}
+    assert not out.exists()
+
+
+def ranks_of(launcher: int) -> dict[int, int]:
+    """The processes that a launcher started, by rank."""
+    children = Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split()
+    found = {}
+    for child in children:
+        for variable in Path(f"/proc/{child}/environ").read_bytes().split(b"\0"):
+            if variable.startswith(b"RANK="):
+                found[int(variable[5:])] = int(child)
+    return found
+
+
+def test_a_process_that_is_killed_ends_all_of_them_and_nothing_is_written(tmp_path: Path) -> None:
+    source, out = drawn(tmp_path / "learn.zip", each=30), tmp_path / "g.safetensors"
+    command = launched(2, "tests.core.ranks", "train for long", source, out)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as launcher:
+        assert launcher.stderr is not None
+        said = ""
+        while "training\n" not in said:
+            line = launcher.stderr.readline()
+            assert line, said
+            said += line
+        ranks = ranks_of(launcher.pid)
+        assert ranks.keys() == {0, 1}
+        os.kill(ranks[1], signal.SIGKILL)
+        _, rest = launcher.communicate(timeout=60)
+    assert launcher.returncode != 0
+    assert "ChildFailedError" in rest
+    assert not any(Path(f"/proc/{process}").exists() for process in ranks.values())
+    assert [path.name for path in tmp_path.iterdir()] == ["learn.zip"]
