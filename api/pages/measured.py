@@ -56,7 +56,7 @@ def _table(title: str, one: Any) -> Table | None:
     before, after = figures.get(ORIGINALS, {}), figures.get(GENERATOR, {})
     classes = one.get("classes")
     return Table(
-        title=title,
+        title=title[:1].upper() + title[1:],
         caption=_caption(one),
         columns=tuple(map(_training, radii)),
         rows=tuple((ROWS.get(name, name), tuple(figures[name].get(radius) for radius in radii)) for name in names),

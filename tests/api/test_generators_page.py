@@ -121,6 +121,7 @@ def test_figures_are_a_table_in_one_order(api: httpx.Client, make: Make) -> None
         ["Noise trained on these pictures themselves", "27.2", "29.8", "–not measured"],
         ["This generator’s noise", "15.6", "20.2", "30.6"],
     ]
+    assert "Strange things. Test accuracy in per cent" in page.text
     caption = "lower is better protected, and 25 is chance. Data: tiny, 4 classes, 3,000 training pictures, 500 test"
     assert caption in page.text
     assert "seed 3" in page.text
