@@ -6,7 +6,7 @@ from typing import Any
 
 from core import spec
 from core.generator_card import LONGEST_NAME, is_name
-from core.spec import OF_TRAINING, WITHOUT_SURROGATE, FieldError, ProtectSpec, SpecError
+from core.spec import OF_TRAINING, TRAINING_PRESETS, WITHOUT_SURROGATE, FieldError, ProtectSpec, SpecError
 
 KEYS = ("name", *OF_TRAINING)
 
@@ -55,6 +55,10 @@ def json_schema() -> dict[str, Any]:
     """The JSON Schema of a train job's spec, from that of a protection."""
     known = spec.json_schema()["properties"]
     properties = {key: dict(known[key]) for key in OF_TRAINING}
+    properties["preset"] |= {
+        "enum": list(TRAINING_PRESETS),
+        "description": "how long to train, and how large a network",
+    }
     properties["method"]["enum"] = [name for name in known["method"]["enum"] if name not in WITHOUT_SURROGATE]
     name = {"type": ["string", "null"], "minLength": 1, "maxLength": LONGEST_NAME, "default": None}
     name["description"] = "what the generator is called; default: the dataset's name"

@@ -5,7 +5,7 @@ from typing import Any
 
 from api.pages import form
 from core.generator_card import LONGEST_NAME
-from core.spec import WITHOUT_SURROGATE
+from core.spec import INSTANT, WITHOUT_SURROGATE
 from core.train_spec import TrainSpec
 
 CHOICES = ("preset", "method")
@@ -20,7 +20,7 @@ HINTS = {
 def fields_of(dataset_name: str, shown: Mapping[str, Any], errors: Mapping[str, str]) -> form.Fields:
     """The form with these values and errors; a generator without a name is called like the dataset."""
     offered = form.options()
-    options = {name: [o for o in offered[name] if o.value not in WITHOUT_SURROGATE] for name in CHOICES}
+    options = {name: [o for o in offered[name] if o.value not in (INSTANT, *WITHOUT_SURROGATE)] for name in CHOICES}
     return form.Fields(
         prefix="train-",
         options=options,

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from core.spec import METHODS, PRESETS, WITHOUT_SURROGATE
+from core.spec import INSTANT, METHODS, TRAINING_PRESETS, WITHOUT_SURROGATE
 from core.train_spec import TrainSpec
 from store import jobs
 from store import models as m
@@ -33,9 +33,10 @@ def started(client: httpx.Client, address: str, **data: str) -> dict[str, Any]:
 def test_it_offers_what_training_goes_by(api: httpx.Client, ready: str) -> None:
     page = api.get(ready).text
     form = page[page.index(FORM) :]
-    for value in (*PRESETS, *(set(METHODS) - set(WITHOUT_SURROGATE))):
+    for value in (*TRAINING_PRESETS, *(set(METHODS) - set(WITHOUT_SURROGATE))):
         assert f'value="{value}"' in form, value
-    assert 'value="ntga"' not in form
+    for value in (INSTANT, *WITHOUT_SURROGATE):
+        assert f'value="{value}"' not in form, value
     assert 'placeholder="pets' in form
 
 

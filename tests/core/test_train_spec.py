@@ -25,6 +25,7 @@ def test_a_spec_survives_json() -> None:
         ({"name": 7}, ["name"]),
         ({"name": "", "radius_u": 0, "method": "ntga", "evidence": "none"}, ["evidence", "method", "name", "radius_u"]),
         ({"radius_u": 8, "radius_a": 8}, ["radius_a"]),
+        ({"preset": "instant"}, ["preset"]),
     ],
 )
 def test_every_wrong_field_is_named(asked: dict[str, Any], fields: list[str]) -> None:
@@ -33,5 +34,6 @@ def test_every_wrong_field_is_named(asked: dict[str, Any], fields: list[str]) ->
     assert sorted(error.field for error in refused.value.errors) == fields
 
 
-def test_methods_that_train_nothing_are_not_in_the_schema() -> None:
+def test_what_trains_nothing_is_not_in_the_schema_and_refused() -> None:
+    assert json_schema()["properties"]["preset"]["enum"] == ["quick", "standard", "paper"]
     assert json_schema()["properties"]["method"]["enum"] == ["sem", "rem", "em", "tap", None]
