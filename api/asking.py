@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from api.auth import own_dataset, own_job
 from api.house import House, ring_after_commit
 from api.problems import Problem, field_problem
-from core.spec import OF_TRAINING, FieldError, ProtectSpec, SpecError
+from core.spec import FieldError, ProtectSpec, SpecError
+from core.train_spec import TrainSpec
 from core.verify_spec import VerifySpec
 from store import generators, jobs
 from store import models as m
@@ -33,8 +34,7 @@ def protect(session: Session, house: House, request: Request, dataset: m.Dataset
 
 def train(session: Session, house: House, request: Request, dataset: m.Dataset, asked: Mapping[str, Any]) -> m.Job:
     """The training of a generator on a dataset. Raises as `protect`."""
-    spec = ProtectSpec.parse_training(asked).to_dict()
-    return _queued(session, house, request, m.TRAIN, dataset, {key: spec[key] for key in OF_TRAINING})
+    return _queued(session, house, request, m.TRAIN, dataset, TrainSpec.parse(asked).to_dict())
 
 
 def verify_dataset(

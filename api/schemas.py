@@ -5,7 +5,7 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
-from core import verify_spec
+from core import train_spec, verify_spec
 from core.spec import ProtectSpec, json_schema
 from store import models as m
 
@@ -126,7 +126,7 @@ class JobOut(BaseModel):
         )
 
 
-_ANY_SPEC = {"anyOf": [json_schema(ProtectSpec), verify_spec.json_schema()]}
+_ANY_SPEC = {"anyOf": [json_schema(ProtectSpec), verify_spec.json_schema(), train_spec.json_schema()]}
 
 
 class JobIn(BaseModel):
@@ -211,11 +211,12 @@ class PresetOut(BaseModel):
 
 
 class SpecOut(BaseModel):
-    """What a protect job can be asked for, and an admin's verify job."""
+    """What a protect job can be asked for, and an admin's verify and train jobs."""
 
     model_config = ConfigDict(populate_by_name=True)
 
     json_schema_: dict[str, Any] = Field(alias="schema")
     verify_schema: dict[str, Any]
+    train_schema: dict[str, Any]
     presets: list[PresetOut]
     limits: list[str]

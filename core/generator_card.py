@@ -18,6 +18,7 @@ CARD = "unteachable.generator"
 FORMAT = 1
 MOST_BYTES = 25_000_000  # of the whole file
 MOST_HEADER = 1 << 20  # bytes; a ResNet-50's names and shapes take 30 thousand
+LONGEST_NAME = 200
 NO_NUMBERS = ("NaN", "Infinity", "-Infinity")
 
 
@@ -54,7 +55,7 @@ class Card:
         if self.method not in METHODS or self.method in WITHOUT_SURROGATE:
             known = ", ".join(method for method in METHODS if method not in WITHOUT_SURROGATE)
             raise ValueError(f"its method “{self.method}” is none of {known}")
-        if not self.name.strip() or len(self.name) > 200 or not self.name.isprintable():
+        if not is_name(self.name):
             raise ValueError("its name is empty, too long, or cannot be printed")
         if self.channels not in (1, 3):
             raise ValueError(f"it has {self.channels} colour channels, and only 1 and 3 are known")
@@ -92,6 +93,11 @@ class Card:
     def to_json(self) -> str:
         """The card as one line of ASCII JSON. Raises ValueError on infinities and NaN."""
         return json.dumps(self.to_dict(), sort_keys=True, allow_nan=False)
+
+
+def is_name(text: str) -> bool:
+    """Whether a generator can be called this."""
+    return bool(text.strip()) and len(text) <= LONGEST_NAME and text.isprintable()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

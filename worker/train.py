@@ -4,7 +4,7 @@ from pathlib import Path
 
 import structlog
 
-from core.spec import ProtectSpec
+from core.train_spec import TrainSpec
 from core.training_recipe import train_generator
 from store import generators, jobs
 from store.jobs import Claim
@@ -19,20 +19,21 @@ log = structlog.get_logger()
 
 def train(service: Service, claim: Claim, heart: Heart, folder: Path) -> None:
     """Run one train job to its end; the generator gets the job's id. Raises BadInput, SpecError, and as the heart."""
+    asked = TrainSpec.parse(claim.spec)
     upload = fetch_upload(service, claim, folder)
     made, unpacked = folder / "generator.safetensors", folder / "work"
     unpacked.mkdir()
     train_generator(
         upload.path,
         made,
-        ProtectSpec.parse_training(claim.spec),
+        asked.noise,
         scratch=unpacked,
         on_progress=heart.progress,
         shelf=FilesShelf(service, claim),
         device=service.settings.device or None,
         cores=service.settings.threads or None,
         name=upload.name,
-        title=upload.name,
+        title=asked.name or upload.name,
         command=f"train job {claim.job_id}",
         limits=limits_of(service.settings),
     )

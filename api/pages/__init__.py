@@ -6,7 +6,7 @@ from fastapi import FastAPI, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from api.pages import dataset, home, job, render, sign_in, tokens
+from api.pages import dataset, generators, home, job, render, sign_in, tokens
 
 
 class _Static(StaticFiles):
@@ -21,6 +21,6 @@ class _Static(StaticFiles):
 def install(app: FastAPI) -> None:
     """Add the pages, their files, and the page for errors."""
     app.mount("/static", _Static(directory=Path(__file__).parent.parent / "static"), name="static")
-    for room in (home, dataset, job, tokens, sign_in):
+    for room in (home, dataset, generators, job, tokens, sign_in):
         app.include_router(room.router, include_in_schema=False)
     app.state.error_page = render.error_page

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from api import asking
 from api.auth import CurrentUser, OwnDataset
 from api.house import Db, Here
-from api.pages import form, rows
+from api.pages import form, rows, train_form
 from api.pages.render import page
 from api.routes import datasets as rest
 from core.spec import SpecError
@@ -22,7 +22,7 @@ router = APIRouter()
 @router.get("/datasets/{dataset_id}")
 def show(user: CurrentUser, dataset: OwnDataset, db: Db) -> Response:
     """The dataset as it is now."""
-    return _page(db, user, dataset, values=form.defaults(), errors={})
+    return _page(db, user, dataset)
 
 
 async def _sent(request: Request) -> dict[str, Any]:
@@ -30,6 +30,7 @@ async def _sent(request: Request) -> dict[str, Any]:
 
 
 Sent = Annotated[dict[str, Any], Depends(_sent)]
+Shown = tuple[dict[str, Any], dict[str, str]]  # a form's values, and what is wrong by field
 
 
 @router.post("/datasets/{dataset_id}/protect")
@@ -38,7 +39,18 @@ def protect(user: CurrentUser, dataset: OwnDataset, db: Db, house: Here, request
     try:
         job = asking.protect(db, house, request, dataset, form.asked(sent))
     except SpecError as error:
-        return _page(db, user, dataset, values=form.values(sent), errors=form.errors(error), status=422)
+        return _page(db, user, dataset, protect=(form.values(sent), form.errors(error)))
+    return RedirectResponse(f"/jobs/{job.id}", status_code=303)
+
+
+@router.post("/datasets/{dataset_id}/train")
+def train(user: CurrentUser, dataset: OwnDataset, db: Db, house: Here, request: Request, sent: Sent) -> Response:
+    """Start the training of a generator and go to its page; or show the form again, with each error at its field."""
+    asking.check_kind(m.TRAIN, user)
+    try:
+        job = asking.train(db, house, request, dataset, train_form.asked(sent))
+    except SpecError as error:
+        return _page(db, user, dataset, train=(train_form.values(sent), form.errors(error)))
     return RedirectResponse(f"/jobs/{job.id}", status_code=303)
 
 
@@ -50,24 +62,21 @@ def delete(dataset: OwnDataset, db: Db, house: Here) -> Response:
 
 
 def _page(
-    db: Session, user: m.User, dataset: m.Dataset, *, values: dict[str, Any], errors: dict[str, str], status: int = 200
+    db: Session, user: m.User, dataset: m.Dataset, *, protect: Shown | None = None, train: Shown | None = None
 ) -> Response:
-    if "radius_u" in errors and not values["radius_u"]:
-        errors = errors | {"strength": errors["radius_u"]}
+    """The page, with both forms as they are at first, or as one was sent."""
+    shown, errors = protect or (form.defaults(), {})
+    trainable = user.role == "admin" and dataset.state != m.REJECTED
     return page(
         "dataset.html",
         user=user,
-        status=status,
+        status=422 if protect or train else 200,
         d=rows.values(dataset),
         thumbs=rows.thumbs(dataset),
         most=max((c["images"] for c in dataset.classes), default=1),
         check=rows.check_of(db, dataset),
         jobs=rows.job_cards(db, rows.jobs_of(db, dataset)),
-        options=form.options(generators.choosable(db, dataset)),
-        limits=form.limits(),
-        helps=form.helps(),
-        hints=form.HINTS,
-        values=values,
-        errors=errors,
-        advanced_open=any(values[n] not in ("", form.defaults()[n]) or n in errors for n in form.ADVANCED),
+        protect=form.fields_of(shown, errors, generators=generators.choosable(db, dataset)),
+        advanced_open=form.is_advanced(shown, errors),
+        train=train_form.fields_of(dataset.name, *(train or (train_form.defaults(), {}))) if trainable else None,
     )

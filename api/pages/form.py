@@ -1,4 +1,4 @@
-"""The Protect form: what can be chosen comes from the spec; here it gets its words and is read back."""
+"""The Protect form, and what every form of a spec is drawn from: the spec's own choices and limits, with words."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -31,6 +31,18 @@ class Limit:
     high: int
     help: str
     optional: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fields:
+    """What the fields of one form are drawn from. `prefix` keeps the ids of two forms on a page apart."""
+
+    prefix: str
+    options: Mapping[str, Sequence[Option]]
+    limits: Mapping[str, Limit]
+    hints: Mapping[str, str]
+    values: Mapping[str, Any]
+    errors: Mapping[str, str]
 
 
 STRENGTHS = (
@@ -72,6 +84,20 @@ HINTS = {
     "generator_id": "One that was trained before saves the training. It brings its own method and strength, and was "
     "not made for these pictures.",
 }
+
+
+def fields_of(shown: Mapping[str, Any], errors: Mapping[str, str], *, generators: Sequence[m.Generator] = ()) -> Fields:
+    """The Protect form with these values and errors, which offers these generators."""
+    if "radius_u" in errors and not shown["radius_u"]:
+        errors = {**errors, "strength": errors["radius_u"]}
+    return Fields(
+        prefix="", options=options(generators), limits=limits(), hints=helps() | HINTS, values=shown, errors=errors
+    )
+
+
+def is_advanced(shown: Mapping[str, Any], errors: Mapping[str, str]) -> bool:
+    """Whether something under "Advanced" differs from what it is at first, or is wrong."""
+    return any(shown[name] not in ("", defaults()[name]) or name in errors for name in ADVANCED)
 
 
 def options(generators: Sequence[m.Generator] = ()) -> dict[str, list[Option]]:
@@ -121,13 +147,18 @@ def values(sent: Mapping[str, Any]) -> dict[str, Any]:
 
 def asked(sent: Mapping[str, Any]) -> dict[str, Any]:
     """What a sent form asks for, as a spec is parsed from; what was left open is not in it."""
-    found: dict[str, Any] = {name: str(sent[name]) for name in CHOICES if sent.get(name)}
-    found |= {name: _whole(str(sent[name]).strip()) for name in NUMBERS if str(sent.get(name, "")).strip()}
+    found = picked(sent, CHOICES, NUMBERS)
     if "radius_u" not in found and sent.get("strength"):
         found["radius_u"] = _whole(str(sent["strength"]))
     if sent.get("eot"):
         found["eot"] = {"true": True, "false": False}.get(str(sent["eot"]), sent["eot"])
     return found | {"keep_exif": "keep_exif" in sent}
+
+
+def picked(sent: Mapping[str, Any], choices: Sequence[str], numbers: Sequence[str]) -> dict[str, Any]:
+    """Of a sent form these choices as text and these numbers as numbers, where they were filled in."""
+    found: dict[str, Any] = {name: str(sent[name]) for name in choices if sent.get(name)}
+    return found | {name: _whole(str(sent[name]).strip()) for name in numbers if str(sent.get(name, "")).strip()}
 
 
 def errors(error: SpecError) -> dict[str, str]:

@@ -14,7 +14,7 @@ from api.house import Db, Here, House, after_commit
 from api.pages import evidence, rows, verify_form
 from api.pages.form import errors as errors_of
 from api.pages.render import page
-from api.pages.words import STAGE_WORDS
+from api.pages.words import stage_words
 from api.problems import not_found
 from core.heat import column_name
 from core.learner_names import ARCHITECTURES
@@ -86,6 +86,7 @@ def _page(
         strip=_strip(job),
         doing=_doing(db, job),
         asked=_asked(job),
+        origin="train" if job.kind == m.TRAIN else "protect",
         rows_asked=rows.row_count(job.spec) if job.kind == m.VERIFY else None,
         has_rows=job.kind == m.VERIFY and (job.report_key or house.files.exists(work_key(job.id, "report.html"))),
         verify=_verify_form(job, sent, errors or {}) if verifiable else None,
@@ -147,17 +148,18 @@ def _strip(job: m.Job) -> list[Frame]:
     without |= {"training"} if trained else set()
     without |= {"noise", "evidence", "report"} if job.kind == m.TRAIN else set()
     without |= {"training", "noise", "writing", "report"} if job.kind == m.VERIFY else set()
-    keys = [key for key in STAGE_WORDS if key not in without]
+    words = stage_words(job.kind)
+    keys = [key for key in words if key not in without]
     at = keys.index(job.stage) if job.state == m.RUNNING and job.stage in keys else -1
     states = ["done" if n < at else "now" if n == at else "later" for n in range(len(keys))]
-    return [Frame(key, STAGE_WORDS[key].label, state) for key, state in zip(keys, states, strict=True)]
+    return [Frame(key, words[key].label, state) for key, state in zip(keys, states, strict=True)]
 
 
 def _doing(session: Session, job: m.Job) -> str:
     if job.state == m.RUNNING:
         if job.cancel_requested:
             return "Stopping"
-        return STAGE_WORDS[job.stage].doing if job.stage else "Starting"
+        return rows.stage_doing(job)
     dataset = session.get(m.Dataset, job.dataset_id) if job.dataset_id else None
     if dataset is not None and dataset.state == m.CHECKING:
         return "Waiting until the upload is checked"
@@ -168,7 +170,8 @@ def _asked(job: m.Job) -> list[tuple[str, Any]]:
     spec = job.spec
     if job.kind == m.VERIFY:
         return _asked_to_verify(VerifySpec.parse(spec))
-    asked = [
+    asked: list[tuple[str, Any]] = [("Name", spec["name"])] if spec.get("name") else []
+    asked += [
         ("Strength", f"{spec.get('radius_u', 8)} of 255"),
         ("Thoroughness", spec.get("preset", "quick")),
         ("Method", spec["method"].upper() if spec.get("method") else "the preset’s"),

@@ -41,7 +41,6 @@ def _environment() -> Environment:
     }
     environment.globals |= {
         "version": version("unteachable"),
-        "stages": words.STAGE_WORDS,
         "dataset_states": words.DATASET_STATES,
         "job_states": words.JOB_STATES,
         "job_lines": words.JOB_LINES,

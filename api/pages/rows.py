@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.pages.words import JOB_STATES, count
+from api.pages.words import JOB_STATES, count, stage_words
 from store import models as m
 
 
@@ -34,11 +34,19 @@ def values(row: m.Base, **more: Any) -> dict[str, Any]:
 
 
 def job_cards(session: Session, jobs: Sequence[m.Job]) -> list[dict[str, Any]]:
-    """Jobs, each with the name of its dataset."""
+    """Jobs, each with the name of its dataset, and what is being done."""
     ids = {job.dataset_id for job in jobs if job.dataset_id}
     names = {d.id: d.name for d in session.scalars(select(m.Dataset).where(m.Dataset.id.in_(ids)))} if ids else {}
     named = [(job, names.get(job.dataset_id or "", "a deleted dataset")) for job in jobs]
-    return [values(job, name=name, title=asked_line(job), deed=deed(job, name)) for job, name in named]
+    return [
+        values(job, name=name, title=asked_line(job), deed=deed(job, name), doing=stage_doing(job))
+        for job, name in named
+    ]
+
+
+def stage_doing(job: m.Job) -> str:
+    """What a running job does now."""
+    return stage_words(job.kind)[job.stage].doing if job.stage else "Starting"
 
 
 def asked_line(job: m.Job) -> str:
@@ -46,7 +54,7 @@ def asked_line(job: m.Job) -> str:
     spec = job.spec
     if job.kind == m.VERIFY:
         return f"Verification, {spec.get('scale', 'quick')}: {count(row_count(spec), 'row')}"
-    kind = "Generator: " if job.kind == m.TRAIN else ""
+    kind = f"Generator “{spec['name']}”: " if spec.get("name") else "Generator: " if job.kind == m.TRAIN else ""
     line = f"{kind}{spec.get('preset', 'quick').capitalize()}, strength {spec.get('radius_u', 8)} of 255"
     return f"{line}, {spec['method'].upper()}" if spec.get("method") else line
 
@@ -78,7 +86,7 @@ def check_of(session: Session, dataset: m.Dataset) -> m.Job | None:
 
 def deed(job: m.Job, name: str) -> str:
     """What a job does, as its title."""
-    return {m.TRAIN: f"Train on {name}", m.VERIFY: f"Verify {name}"}.get(job.kind, f"Protect {name}")
+    return {m.TRAIN: f"Train a generator on {name}", m.VERIFY: f"Verify {name}"}.get(job.kind, f"Protect {name}")
 
 
 def heading(job: m.Job, name: str) -> str:
@@ -93,11 +101,11 @@ def heading(job: m.Job, name: str) -> str:
         }[job.state]
     if job.kind == m.TRAIN:
         return {
-            m.QUEUED: f"Training on {name} waits for its turn",
+            m.QUEUED: f"A generator waits to be trained on {name}",
             m.RUNNING: f"Training a generator on {name}",
-            m.SUCCEEDED: f"{name}: a generator to choose",
+            m.SUCCEEDED: f"{name}: a generator was trained",
             m.FAILED: f"No generator could be trained on {name}",
-            m.CANCELED: f"Stopped training on {name}",
+            m.CANCELED: f"Stopped training a generator on {name}",
         }[job.state]
     words = {
         m.QUEUED: f"{name} waits for its turn",

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from api.routes.choices import LIMITS
 from core.progress import STAGES
+from store import models as m
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,10 @@ STAGE_WORDS = {
     "report": StageWords("Report", "Writing the report"),
 }
 assert tuple(STAGE_WORDS) == STAGES, "every stage has its words, in order"
+_TRAINING_WORDS = {
+    "training": StageWords("Train", "Training the generator"),
+    "writing": StageWords("Keep it", "Writing the generator’s file"),
+}
 
 DATASET_STATES = {"uploading": "Uploading", "checking": "Checking", "ready": "Ready", "rejected": "Cannot be used"}
 JOB_STATES = {
@@ -44,6 +49,11 @@ DOES = (
     "In PNG, no colour value of a picture changes by more than the strength you choose, out of 255.",
 )
 DOES_NOT = tuple(line.replace("radius_u", "the strength") for line in LIMITS)
+
+
+def stage_words(kind: str) -> dict[str, StageWords]:
+    """The words of every stage in a job of this kind."""
+    return STAGE_WORDS | (_TRAINING_WORDS if kind == m.TRAIN else {})
 
 
 def number(value: int) -> str:

@@ -8,7 +8,7 @@ from api.house import Db
 from api.paging import Part
 from api.problems import not_found
 from api.schemas import GeneratorOut, Page, PresetOut, SpecOut
-from core import verify_spec
+from core import train_spec, verify_spec
 from core.spec import PRESETS, ProtectSpec, json_schema
 from store import models as m
 
@@ -31,10 +31,14 @@ LIMITS = [
 
 @router.get("/spec")
 def spec(user: CurrentUser) -> SpecOut:
-    """The JSON Schemas of `spec` for protect and verify jobs, the presets in words, what a protection does not do."""
+    """The JSON Schemas of `spec` for every kind of job, the presets in words, what a protection does not do."""
     presets = [PresetOut(name=p, title=PRESET_WORDS[p][0], description=PRESET_WORDS[p][1]) for p in PRESETS]
     return SpecOut(
-        schema=json_schema(ProtectSpec), verify_schema=verify_spec.json_schema(), presets=presets, limits=LIMITS
+        schema=json_schema(ProtectSpec),
+        verify_schema=verify_spec.json_schema(),
+        train_schema=train_spec.json_schema(),
+        presets=presets,
+        limits=LIMITS,
     )
 
 

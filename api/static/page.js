@@ -20,6 +20,7 @@ async function copy(button) {
     await navigator.clipboard.writeText(text);
   } catch {
     if (source instanceof HTMLInputElement) source.select(); // no clipboard on plain http: selected is the next best
+    else if (source) getSelection()?.selectAllChildren(source);
     document.execCommand("copy");
   }
   const before = button.textContent;

@@ -105,9 +105,10 @@ def test_an_admin_asks_for_a_generator(api: httpx.Client, service: Service, data
     body = {"kind": "train", "dataset_id": dataset["id"], "spec": {"method": "em", "radius_u": 16}}
     job = api.post("/v1/jobs", json=body).json()
     assert (job["kind"], job["state"]) == ("train", "queued")
-    assert job["spec"] == {"preset": "quick", "method": "em", "radius_u": 16, "radius_a": None, "seed": 0}
+    given = {"name": None, "preset": "quick", "method": "em", "radius_u": 16, "radius_a": None, "seed": 0}
+    assert job["spec"] == given
     page = api.get(f"/jobs/{job['id']}").text
-    assert "Training on pets waits for its turn" in page
+    assert "A generator waits to be trained on pets" in page
     assert "Make the noise" not in page
     found = problem(api.post("/v1/jobs", json=body | {"spec": {"evidence": "none", "radius_u": 0}}), 422)
     assert {e["field"] for e in found["errors"]} == {"spec.evidence", "spec.radius_u"}
@@ -117,7 +118,7 @@ def test_an_admin_asks_for_a_generator(api: httpx.Client, service: Service, data
 
     with service.db.write.begin() as session:
         assert jobs.succeed(session, claim)
-    assert "a generator to choose" in api.get(f"/jobs/{job['id']}").text
+    assert "a generator was trained" in api.get(f"/jobs/{job['id']}").text
     assert "A generator to choose" in api.get("/").text
     problem(api.get(f"/v1/jobs/{job['id']}/archive"), 409, f"/v1/generators/{job['id']}")
     assert api.get(f"/jobs/{job['id']}/report").status_code == 404

@@ -28,7 +28,7 @@ UNNAMED = """() => [...document.querySelectorAll("input, select, textarea, butto
 @pytest.fixture(scope="module")
 def places(rows: Database) -> dict[str, str]:
     """A page for every state of datasets and jobs, by rows that no worker touches."""
-    found = {"home": "/", "tokens": "/tokens"}
+    found = {"home": "/", "tokens": "/tokens", "generators": "/generators"}
     with rows.write.begin() as session:
         owner = people.local_admin(session).id
         for state in (m.UPLOADING, m.CHECKING, m.READY, m.REJECTED):
@@ -125,18 +125,19 @@ def luminance(colour: str) -> float:
 def test_errors_stand_at_their_fields_and_nothing_typed_is_lost(visitor: Visitor, places: dict[str, str]) -> None:
     visitor.forgive("status of 422")
     page = visitor.open(places["dataset ready"])
-    page.get_by_label("Gentle").check()
-    page.get_by_text("Advanced").click()
-    page.get_by_label("Training to withstand").fill("4")
-    page.get_by_label("Seed").fill("7")
-    page.get_by_role("button", name="Protect").click()
-    field = page.get_by_label("Training to withstand")
+    form = page.locator("#protect-form")
+    form.get_by_label("Gentle").check()
+    form.get_by_text("Advanced").click()
+    form.get_by_label("Training to withstand").fill("4")
+    form.get_by_label("Seed").fill("7")
+    form.get_by_role("button", name="Protect").click()
+    field = form.get_by_label("Training to withstand")
     expect(field).to_be_visible()
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(field).to_have_accessible_description(re.compile("Must be less than radius_u"))
     expect(field).to_have_value("4")
-    expect(page.get_by_label("Seed")).to_have_value("7")
-    expect(page.get_by_label("Gentle")).to_be_checked()
+    expect(form.get_by_label("Seed")).to_have_value("7")
+    expect(form.get_by_label("Gentle")).to_be_checked()
     expect(page.get_by_role("alert")).to_contain_text("Nothing was started")
 
 

@@ -33,13 +33,12 @@ def test_from_a_zip_to_the_protected_archive_with_evidence(
     expect(page.get_by_role("list", name="Pictures in each class")).to_contain_text("class-1")
     expect(page.locator(".frames img").first).to_have_js_property("complete", True)
     assert page.locator(".frames img").first.evaluate("image => image.naturalWidth") > 0
-    page.get_by_label("Gentle").check()
-    page.get_by_text("Advanced").click()
-    page.get_by_label("Method").select_option("em")
-    page.get_by_label("Training to withstand").fill(
-        "0"
-    )  # standard training is all that is measured: a sixth of the time
-    page.get_by_role("button", name="Protect").click()
+    form = page.locator("#protect-form")
+    form.get_by_label("Gentle").check()
+    form.get_by_text("Advanced").click()
+    form.get_by_label("Method").select_option("em")
+    form.get_by_label("Training to withstand").fill("0")  # standard training alone is measured: a sixth of the time
+    form.get_by_role("button", name="Protect").click()
     visitor.is_at("/jobs/")
     expect(page.get_by_role("listitem").and_(page.locator("[aria-current=step]"))).to_be_visible(timeout=MINUTE)
     expect(page.locator("#outcome")).to_have_text("stripes: ready to download", timeout=12 * MINUTE)
@@ -117,7 +116,7 @@ def test_a_running_job_is_cancelled_from_its_page(visitor: Visitor, small_zip: P
     page = visitor.page
     visitor.drop(small_zip)
     visitor.is_at("/datasets/")
-    page.get_by_label("As in the paper").check()  # long enough to be caught at work
+    page.locator("#protect-form").get_by_label("As in the paper").check()  # long enough to be caught at work
     page.get_by_role("button", name="Protect").click()
     expect(page.locator("[data-running=running]")).to_be_visible(timeout=2 * MINUTE)
     page.get_by_role("button", name="Cancel").click()
@@ -156,7 +155,7 @@ def test_by_keyboard_alone(visitor: Visitor, small_zip: Path) -> None:
     tab_to("radio", "Quick")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
-    expect(page.get_by_label("As in the paper")).to_be_checked()
+    expect(page.locator("#protect-form").get_by_label("As in the paper")).to_be_checked()
     tab_to("button", "Protect")
     page.keyboard.press("Enter")
     visitor.is_at("/jobs/")

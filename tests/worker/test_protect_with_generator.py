@@ -60,17 +60,18 @@ def test_it_makes_the_noise_and_the_report_says_so(
     assert service.files.exists(generator.file_key)
 
 
+@pytest.mark.parametrize(("asked", "name"), [({}, "pictures"), ({"name": "Night"}, "Night")])
 def test_a_train_job_makes_a_generator_that_another_job_uses(
-    service: Service, dataset: str, monkeypatch: pytest.MonkeyPatch
+    service: Service, dataset: str, monkeypatch: pytest.MonkeyPatch, asked: dict[str, str], name: str
 ) -> None:
     short = replace(QUICK.noise["em"], length=Length(epochs=0, least=4, most=4, batch=8))
     monkeypatch.setitem(PRESETS, "quick", replace(QUICK, noise=QUICK.noise | {"em": short}))
-    id_ = new_job(service.database, dataset_id=dataset, kind=m.TRAIN, method="em", radius_u=6)
+    id_ = new_job(service.database, dataset_id=dataset, kind=m.TRAIN, method="em", radius_u=6, **asked)
     execute(service, id_)
     assert (job_of(service.database, id_).state, job_of(service.database, id_).error) == (m.SUCCEEDED, None)
     with service.database.read() as session:
         row = session.get_one(m.Generator, id_)
-    assert (row.job_id, row.name, row.classes, row.radius_u) == (id_, "pictures", 2, 6)
+    assert (row.job_id, row.name, row.classes, row.radius_u) == (id_, name, 2, 6)
     assert row.card["updates"] == 4
     assert service.files.list(f"jobs/{id_}") == []
     assert list(service.settings.scratch.iterdir()) == []

@@ -1,0 +1,47 @@
+"""The "Train a generator" form of admins: what it offers, what a sent one asks for, and what is shown again."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from api.pages import form
+from core.generator_card import LONGEST_NAME
+from core.spec import INSTANT, WITHOUT_SURROGATE
+from core.train_spec import TrainSpec
+
+CHOICES = ("preset", "method")
+NUMBERS = ("radius_u", "radius_a", "seed")
+HINTS = {
+    "name": f"What people choose it by. At most {LONGEST_NAME} characters; default: the dataset’s name.",
+    "preset": "A more thorough one takes longer to train, and later to make noise with.",
+    "method": "What is trained belongs to its method: who uses the generator gets this one.",
+}
+
+
+def fields_of(dataset_name: str, shown: Mapping[str, Any], errors: Mapping[str, str]) -> form.Fields:
+    """The form with these values and errors; a generator without a name is called like the dataset."""
+    offered = form.options()
+    options = {name: [o for o in offered[name] if o.value not in (INSTANT, *WITHOUT_SURROGATE)] for name in CHOICES}
+    return form.Fields(
+        prefix="train-",
+        options=options,
+        limits=form.limits(),
+        hints=HINTS,
+        values={**shown, "dataset_name": dataset_name, "longest_name": LONGEST_NAME},
+        errors=errors,
+    )
+
+
+def defaults() -> dict[str, Any]:
+    """What the form shows at first."""
+    return {name: "" if value is None else value for name, value in TrainSpec().to_dict().items()}
+
+
+def values(sent: Mapping[str, Any]) -> dict[str, Any]:
+    """What was sent, to be shown again."""
+    return defaults() | {name: value for name, value in sent.items() if name in defaults()}
+
+
+def asked(sent: Mapping[str, Any]) -> dict[str, Any]:
+    """What a sent form asks for, as a spec is parsed from; what was left open is not in it."""
+    name = str(sent.get("name", "")).strip()
+    return form.picked(sent, CHOICES, NUMBERS) | ({"name": name} if name else {})

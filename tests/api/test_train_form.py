@@ -1,0 +1,149 @@
+"""The form that trains a generator, and what a train job's page says in every state."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from core.spec import INSTANT, METHODS, TRAINING_PRESETS, WITHOUT_SURROGATE
+from core.train_spec import TrainSpec
+from store import jobs
+from store import models as m
+from tests.api.conftest import Service, sent
+
+FORM = 'id="train-form"'
+
+
+@pytest.fixture
+def ready(api: httpx.Client, service: Service) -> str:
+    """The address of a dataset that was checked."""
+    dataset = sent(api)
+    service.make_ready(dataset["id"])
+    return f"/datasets/{dataset['id']}"
+
+
+def started(client: httpx.Client, address: str, **data: str) -> dict[str, Any]:
+    """The job that the form starts."""
+    done = client.post(f"{address}/train", data=data)
+    assert done.status_code == 303, done.text
+    found: dict[str, Any] = client.get(f"/v1{done.headers['location']}").json()
+    return found
+
+
+def test_it_offers_what_training_goes_by(api: httpx.Client, ready: str) -> None:
+    page = api.get(ready).text
+    form = page[page.index(FORM) :]
+    for value in (*TRAINING_PRESETS, *(set(METHODS) - set(WITHOUT_SURROGATE))):
+        assert f'value="{value}"' in form, value
+    for value in (INSTANT, *WITHOUT_SURROGATE):
+        assert f'value="{value}"' not in form, value
+    assert 'placeholder="pets' in form
+
+
+def test_left_as_it_is_it_asks_for_the_defaults(api: httpx.Client, ready: str) -> None:
+    job = started(api, ready, name="", preset="quick", method="", radius_u="8", radius_a="", seed="0")
+    assert (job["kind"], job["state"], job["spec"]) == ("train", "queued", TrainSpec().to_dict())
+
+
+def test_what_is_filled_in_is_asked_for_as_by_rest(api: httpx.Client, ready: str) -> None:
+    chosen = {"name": " Night ", "preset": "standard", "method": "em", "radius_u": "12", "radius_a": "3", "seed": "5"}
+    spec = {"name": "Night", "preset": "standard", "method": "em", "radius_u": 12, "radius_a": 3, "seed": 5}
+    by_rest = {"kind": "train", "dataset_id": ready.rpartition("/")[2], "spec": spec}
+    job = started(api, ready, **chosen)
+    assert job["spec"] == api.post("/v1/jobs", json=by_rest).json()["spec"] == spec
+    page = api.get(f"/jobs/{job['id']}").text
+    assert "<dt>Name</dt><dd>Night</dd>" in page
+    assert "Generator “Night”: Standard, strength 12 of 255, EM" in api.get(ready).text
+
+
+def test_errors_stand_at_their_fields_and_nothing_typed_is_lost(api: httpx.Client, ready: str) -> None:
+    typed = {"name": "x" * 201, "preset": "quick", "method": "ntga", "radius_u": "8", "radius_a": "8", "seed": "many"}
+    answer = api.post(f"{ready}/train", data=typed)
+    assert answer.status_code == 422
+    for name in ("name", "method", "seed"):
+        assert f'id="train-{name}-wrong"' in answer.text, name
+    assert "<details open>" in answer.text[answer.text.index('id="train"') :]
+    assert 'value="many"' in answer.text
+    assert "x" * 201 in answer.text
+    assert "trains no network" in answer.text
+    protect = answer.text[answer.text.index('id="protect-form"') : answer.text.index(FORM)]
+    assert "aria-invalid" not in protect
+    paper = api.post(f"{ready}/train", data={"radius_u": "8", "radius_a": "8"})
+    assert "section 4.2" in paper.text
+    assert "Made from this dataset" not in api.get(ready).text
+
+
+def test_an_error_in_the_other_form_leaves_this_one_alone(api: httpx.Client, ready: str) -> None:
+    answer = api.post(f"{ready}/protect", data={"strength": "8", "seed": "-1"})
+    assert 'id="seed-wrong"' in answer.text
+    assert 'id="train-seed-wrong"' not in answer.text
+
+
+def test_it_is_the_admins(api: httpx.Client, other: httpx.Client, service: Service, ready: str) -> None:
+    theirs = sent(other)
+    service.make_ready(theirs["id"])
+    path = f"/datasets/{theirs['id']}"
+    assert FORM not in other.get(path).text
+    assert other.post(f"{path}/train", data={"radius_u": "0"}).status_code == 403
+    assert other.post(f"{ready}/train").status_code == 404
+    assert api.post(f"{path}/train").status_code == 404
+    assert other.get("/v1/jobs").json()["items"] == []
+
+
+def test_another_sites_page_cannot_send_it(api: httpx.Client, service: Service, ready: str) -> None:
+    browser = service.client()
+    token = api.headers["authorization"].removeprefix("Bearer ")
+    signed_in = browser.post("/sign-in", data={"token": token}, headers={"Sec-Fetch-Site": "same-origin"})
+    assert signed_in.status_code == 303
+    for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 303)):
+        assert browser.post(f"{ready}/train", headers={"Sec-Fetch-Site": site}).status_code == status, site
+
+
+def test_a_rejected_dataset_has_no_form(api: httpx.Client, service: Service) -> None:
+    dataset = sent(api)
+    with service.db.write.begin() as session:
+        row = session.get_one(m.Dataset, dataset["id"])
+        row.state, row.error = m.REJECTED, "It has no pictures."
+    assert FORM not in api.get(f"/datasets/{dataset['id']}").text
+    assert api.post(f"/datasets/{dataset['id']}/train").status_code == 409
+
+
+def words(client: httpx.Client, job_id: str) -> str:
+    """A job's page, which must not take it for a protection."""
+    page = client.get(f"/jobs/{job_id}").text
+    for wrong in ("Protecting", "protected", "Protect ", "#protect"):
+        assert wrong not in page, wrong
+    return page
+
+
+def test_the_page_speaks_of_training_in_every_state(api: httpx.Client, service: Service, ready: str) -> None:
+    queued = started(api, ready)["id"]
+    page = words(api, queued)
+    assert "A generator waits to be trained on pets" in page
+    assert "Waiting for its turn" in page
+    claim = service.claim(queued)
+    for stage, doing in (("training", "Training the generator"), ("writing", "Writing the generator’s file")):
+        with service.db.write.begin() as session:
+            jobs.note_progress(session, claim, stage=stage, done=1, total=2, eta_seconds=9.0, lease_seconds=60)
+        page = words(api, queued)
+        assert f"<strong>{doing}</strong>" in page
+        assert doing in api.get("/").text
+    assert "Training a generator on pets" in page
+    for other in ("Make the noise", "Test it", "Report"):
+        assert other not in page
+    with service.db.write.begin() as session:
+        assert jobs.fail(session, claim, "The worker ran out of memory.")
+    page = words(api, queued)
+    assert "No generator could be trained on pets" in page
+    assert f'href="{ready}#train">Go back and try again' in page
+    canceled = started(api, ready)["id"]
+    assert api.post(f"/jobs/{canceled}/cancel").status_code == 303
+    page = words(api, canceled)
+    assert "Stopped training a generator on pets" in page
+    assert f'href="{ready}#train">Start another' in page
+    done = started(api, ready)["id"]
+    with service.db.write.begin() as session:
+        assert jobs.succeed(session, jobs.claim(session, done, worker="test", lease_seconds=60))
+    page = words(api, done)
+    assert "pets: a generator was trained" in page
+    assert f'href="/generators#generator-{done}"' in page

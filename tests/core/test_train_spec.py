@@ -1,0 +1,39 @@
+"""What a train job can be asked for: the keys that shape a generator, its name, and each wrong field named."""
+
+from typing import Any
+
+import pytest
+
+from core.spec import OF_TRAINING, ProtectSpec, SpecError
+from core.train_spec import TrainSpec, json_schema
+
+
+def test_a_spec_survives_json() -> None:
+    spec = TrainSpec(name="Portraits", noise=ProtectSpec(method="em", radius_u=12, seed=3))
+    assert TrainSpec.parse(spec.to_dict()) == spec
+    assert TrainSpec.parse({}) == TrainSpec()
+    assert set(TrainSpec().to_dict()) == {"name", *OF_TRAINING} == set(json_schema()["properties"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "fields"),
+    [
+        ({"name": ""}, ["name"]),
+        ({"name": " "}, ["name"]),
+        ({"name": "x" * 201}, ["name"]),
+        ({"name": "a\nb"}, ["name"]),
+        ({"name": 7}, ["name"]),
+        ({"name": "", "radius_u": 0, "method": "ntga", "evidence": "none"}, ["evidence", "method", "name", "radius_u"]),
+        ({"radius_u": 8, "radius_a": 8}, ["radius_a"]),
+        ({"preset": "instant"}, ["preset"]),
+    ],
+)
+def test_every_wrong_field_is_named(asked: dict[str, Any], fields: list[str]) -> None:
+    with pytest.raises(SpecError) as refused:
+        TrainSpec.parse(asked)
+    assert sorted(error.field for error in refused.value.errors) == fields
+
+
+def test_what_trains_nothing_is_not_in_the_schema_and_refused() -> None:
+    assert json_schema()["properties"]["preset"]["enum"] == ["quick", "standard", "paper"]
+    assert json_schema()["properties"]["method"]["enum"] == ["sem", "rem", "em", "tap", None]
