@@ -76,7 +76,7 @@ WORDS: dict[str, dict[str, Option]] = {
 }
 HINTS = {
     "strength": "The largest change of any colour value. More protects better and is easier to see.",
-    "preset": "More thorough noise withstands more, and takes longer.",
+    "preset": "Instant trains nothing. The others train on these pictures: the more thorough, the longer.",
     "evidence": "Without a measurement there is no before and after in the report.",
     "format": "JPEG pictures saved as JPEG again lose some of the noise; PNG files are larger and keep all of it.",
     "method": "The report names the method that ran. SEM and REM alone are made to withstand adversarial training.",
