@@ -28,7 +28,7 @@ def main() -> None:
     for trained_on, pixels in (("the originals", setting.images.pixels), ("protected", delivered)):
         for start, weights in starts.items():
             for radius in RADII:
-                file = setting.out / f"{trained_on}-{start}-{radius}-{setting.seed}.json".replace(" ", "-")
+                file = setting.kept(f"{trained_on} {start} {radius}")
                 if not file.exists():
                     reached = accuracy(pixels, setting.images, setting.test, radius, start=weights, **setting.run)
                     file.write_text(json.dumps(reached))

@@ -37,8 +37,7 @@ def main() -> None:
 
 def _measured(row: str, setting: Setting) -> dict[str, Any]:
     """Seconds until there is noise, of which so many for the final pass; test accuracies by radius."""
-    images, data = setting.images, f"{setting.data}-{setting.first}-{setting.images.classes}"
-    file = setting.out / f"{setting.file.stem}-{data}-{row.replace(' ', '-')}.json"
+    images, file = setting.images, setting.kept(row)
     if file.exists():
         known: dict[str, Any] = json.loads(file.read_text())
         return known

@@ -85,7 +85,7 @@ def _speeds(searches: dict[str, Search], setting: Setting) -> dict[str, float]:
 
 def _measured(name: str, search: Search | None, setting: Setting) -> dict[str, float]:
     """Test accuracies by radius, and of standard training after orthogonal projection."""
-    file = setting.out / f"{setting.data}-{name.replace(' ', '-').replace(',', '')}-{setting.seed}.json"
+    file = setting.kept(name)
     if file.exists():
         known: dict[str, float] = json.loads(file.read_text())
         return known

@@ -31,6 +31,12 @@ class Setting:
         """What every measurement takes."""
         return {"seed": self.seed, "preset": self.preset, "device": self.device}
 
+    def kept(self, row: str) -> Path:
+        """The file in which what was measured of a row is kept: its name has all that the numbers depend on."""
+        counts = f"{self.images.classes}-classes-{len(self.images.labels)}-{len(self.test.labels)}-pictures"
+        name = f"{self.file.stem}-on-{self.data}-from-{self.first}-{counts}-{row}-{self.seed}"
+        return self.out / f"{name.replace(',', '').replace(' ', '-')}.json"
+
     @property
     def about(self) -> str:
         """A table's caption."""

@@ -66,9 +66,7 @@ def _rows(args: argparse.Namespace, setting: Setting) -> Iterator[Row]:
 
 def _measured(row: Row, setting: Setting) -> dict[str, Any]:
     """Seconds of training, and test accuracies by radius."""
-    images, data = setting.images, f"{setting.data}-{setting.first}-{setting.images.classes}"
-    name = f"{setting.file.stem}-on-{data}-{row.name}-{setting.seed}"
-    file = setting.out / f"{name.replace(',', '').replace(' ', '-')}.json"
+    images, file = setting.images, setting.kept(row.name)
     if file.exists():
         known: dict[str, Any] = json.loads(file.read_text())
         return known

@@ -82,7 +82,7 @@ HINTS = {
     "method": "The report names the method that ran. SEM and REM alone are made to withstand adversarial training.",
     "eot": "Noise that was not found this way is lost when a model crops and mirrors what it learns from.",
     "generator_id": "One that was trained before saves the training. It brings its own method and strength, and was "
-    "not made for these pictures.",
+    "not made for these pictures. Instant chooses one that ships.",
 }
 
 
@@ -104,7 +104,7 @@ def options(generators: Sequence[m.Generator] = ()) -> dict[str, list[Option]]:
     """Every choice the spec knows, in its order, and these generators. Raises KeyError for one without words here."""
     known = {"preset": PRESETS, "evidence": EVIDENCE, "format": FORMATS, "method": ("", *METHODS)}
     known |= {"eot": ("true", "false")}
-    trained = [Option("", "None: train on these pictures"), *map(_generator, generators)]
+    trained = [Option("", "None but what the thoroughness asks for"), *map(_generator, generators)]
     fixed = {name: [WORDS[name][value] for value in known[name]] for name in known}
     return {"strength": list(STRENGTHS), "generator_id": trained} | fixed
 
