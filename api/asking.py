@@ -12,6 +12,7 @@ from api.house import House, ring_after_commit
 from api.problems import Problem, field_problem
 from core.spec import FieldError, ProtectSpec, SpecError
 from core.train_spec import TrainSpec
+from core.verify_class import check_archive, check_known
 from core.verify_spec import VerifySpec
 from store import generators, jobs
 from store import models as m
@@ -42,6 +43,7 @@ def verify_dataset(
 ) -> m.Job:
     """What models learn from a dataset as it is. Raises as `protect`."""
     spec = VerifySpec.parse(asked)
+    check_archive(spec, None)
     if spec.percentages != (100,):
         raise SpecError([FieldError("percentages", "must be left out: nothing in a dataset alone is protected")])
     return _queued(session, house, request, m.VERIFY, dataset, spec.to_dict())
@@ -57,6 +59,7 @@ def verify_job(
         raise field_problem("target_job_id", f"must be a protect job, and this is a {target.kind} job")
     protection = ProtectSpec.parse(target.spec)
     spec = VerifySpec.parse(asked, radius_a=protection.adversarial_radius)
+    check_archive(spec, protection.percentage)
     if protection.percentage < 100 and spec.percentages != (100,):
         share = f"only {protection.percentage} % of this archive are protected, and it is tried as it is"
         raise SpecError([FieldError("percentages", f"must be left out: {share}")])
@@ -65,6 +68,8 @@ def verify_job(
     if target.dataset_id is None:
         raise Problem(409, "The dataset of this job was deleted, and its originals with it.", kind="dataset-deleted")
     dataset = own_dataset(target.dataset_id, user, session)
+    if dataset.classes:
+        check_known(spec, [one["name"] for one in dataset.classes])
     return _queued(session, house, request, m.VERIFY, dataset, spec.to_dict(), target_job_id=target.id)
 
 

@@ -14,6 +14,7 @@ from core.limits import BadInput
 from core.manifest import read_manifest
 from core.report_words import outcome
 from core.spec import DEFAULT_RADIUS_A
+from core.verify_class import tested_on
 from core.verify_report import SIDES, VerifyReport, VerifyRow
 from core.verify_spec import HELP, VerifySpec
 
@@ -40,6 +41,9 @@ def verify_command(
         Words, typer.Option("--countermeasures", help=f"{HELP['countermeasures']}: {', '.join(COUNTERMEASURES)}")
     ] = None,
     percentages: Annotated[list[int] | None, typer.Option("--percentages", help=HELP["percentages"])] = None,
+    protected_class: Annotated[
+        str | None, typer.Option("--protected-class", metavar="NAME", help=HELP["protected_class"])
+    ] = None,
     scale: Annotated[str | None, typer.Option(help=HELP["scale"], show_default="quick")] = None,
     seeds: Annotated[int | None, typer.Option(help=HELP["seeds"], show_default="1")] = None,
     device: Device = None,
@@ -58,6 +62,7 @@ def verify_command(
             "trainings": None if trainings is None else [_training(text) for text in trainings],
             "countermeasures": countermeasures,
             "percentages": percentages,
+            "protected_class": protected_class,
             "scale": scale,
             "seeds": seeds,
         }
@@ -92,12 +97,20 @@ def text_table(report: VerifyReport) -> str:
     cells = [_cells(row, chance=report.evidence.chance) for row in report.evidence.rows]
     widths = [max(len(line[i]) for line in (head, *cells)) for i in range(len(head))]
     lines = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in (head, *cells)]
-    found = report.evidence
-    foot = (
-        f"Accuracy in % on {found.test_images} clean test images at {found.image_size} px; "
-        f"chance {100 * found.chance:.1f}; {found.train_images} training images."
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:], _foot(report)])
+
+
+def _foot(report: VerifyReport) -> str:
+    found, name = report.evidence, report.protected_class
+    chance, learned = f"{100 * found.chance:.1f}", f"{found.train_images} training images"
+    if name is not None:
+        return (
+            f"{tested_on(found.test_images, name)} Share of them recognized, in %, at {found.image_size} px; naming "
+            f"classes evenly gives {chance}; {learned}."
+        )
+    return (
+        f"Accuracy in % on {found.test_images} clean test images at {found.image_size} px; chance {chance}; {learned}."
     )
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:], foot])
 
 
 def _cells(row: VerifyRow, *, chance: float) -> tuple[str, ...]:

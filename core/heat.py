@@ -37,7 +37,7 @@ class HeatLine:
 
     architecture: str
     countermeasure: str
-    percentage: str | None
+    protected: str | None  # what of the pictures, where not all are
     cells: tuple[Cell | None, ...]
 
 
@@ -62,13 +62,19 @@ def heat_map(report: VerifyReport) -> HeatMap:
             HeatLine(
                 architecture=ARCHITECTURES[architecture],
                 countermeasure=DESCRIBED[countermeasure].words if countermeasure in DESCRIBED else UNTOUCHED,
-                percentage=None if percentage == 100 else f"{percentage} % protected",
+                protected=_protected(percentage, spec.protected_class),
                 cells=tuple(cells[number * width : (number + 1) * width]),
             )
             for number, (architecture, countermeasure, percentage) in enumerate(kinds)
         ),
         compares=report.target is not None,
     )
+
+
+def _protected(percentage: int, name: str | None) -> str | None:
+    if name is not None:
+        return f"“{name}” alone protected"
+    return None if percentage == 100 else f"{percentage} % protected"
 
 
 def column_name(training: Training) -> str:

@@ -2,68 +2,34 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.darkroom import Darkroom
-from core.dataset import Dataset, Picture, load_pixels, open_dataset
+from core.dataset import Dataset, open_dataset
 from core.device import Device
-from core.evidence import LEAST_TRAIN_IMAGES_A_CLASS, too_few
 from core.lesson import Pictures
 from core.limits import BadInput, Limits
 from core.manifest import Manifest, read_manifest
-from core.partial import Share, clean_rest, mixed, scraped
 from core.pipeline import class_counts
-from core.presets import PRESETS, preset_for
+from core.presets import preset_for
 from core.progress import Callback, Progress
 from core.report import ReportDataset, SkippedFile
 from core.shelf import NoShelf, Shelf
-from core.sizes import work_size
-from core.split import held_out
+from core.verify_class import check_archive, check_known
 from core.verify_limits import limits_of
 from core.verify_report import Measured, VerifyReport, VerifyRow
 from core.verify_rows import Examination, School
+from core.verify_sides import Sides, copies_of, sides_of
 from core.verify_spec import RowAsked, VerifySpec
 from core.version import versions
 
 COURSES = {"quick": "quick", "standard": "full", "paper": "full"}  # how long learners train: as for this much evidence
 OnRow = Callable[[VerifyReport], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sides:
-    """The training pictures as uploaded and as delivered, uint8 (n, c, s, s), with labels (n,); and the test pictures.
-
-    `delivered` is None for a dataset alone. `missing`: pictures of the upload that the archive does not have.
-    """
-
-    clean: NDArray[np.uint8]
-    delivered: NDArray[np.uint8] | None
-    labels: NDArray[np.int64]
-    test: Pictures
-    classes: int
-    missing: int
-
-    def shown(self, side: str, percentage: int, *, seed: int) -> Pictures | None:
-        """What the learners of a side get. None where there is no such side, or too few clean pictures are left."""
-        if side == "before":
-            return Pictures(pixels=self.clean, labels=self.labels)
-        if self.delivered is None or (side == "rest" and percentage == 100):
-            return None
-        share: Callable[..., Share] = mixed if side == "after" else clean_rest
-        try:
-            chosen = share(self.labels, percentage, seed=seed)
-        except ValueError:
-            return None
-        if chosen.learned.sum() < LEAST_TRAIN_IMAGES_A_CLASS * self.classes:
-            return None
-        pixels, labels = scraped(chosen, self.clean, self.delivered, self.labels)
-        return Pictures(pixels=pixels, labels=labels)
 
 
 def verify(
@@ -87,22 +53,24 @@ def verify(
     What is tested on took no part in the making of the noise: the split is drawn by the protection's own seed.
     Without `protected` the learners are trained on the dataset as it is, which has no after. `on_row` hears the report
     so far after each row; every learner is kept on `shelf`, so that work that broke off goes on there. Raises BadInput
-    for sources that cannot be used or say nothing, and whatever the callbacks raise (`Cancelled`).
+    for sources that cannot be used or say nothing, SpecError for a protected class that these do not have or that
+    cannot be told apart in them, and whatever the callbacks raise (`Cancelled`).
     """
     progress, shelf, where = Progress(on_progress), shelf or NoShelf(), Device(device, cores=cores)
     manifest = read_manifest(protected) if protected is not None else None
     _check_percentages(spec, manifest)
+    check_archive(spec, None if manifest is None else manifest.spec.percentage)
     allowed, began = limits or Limits(), time.monotonic()
     with Darkroom(limits=allowed) as darkroom:
         opened: Mapping[str, Any] = {"limits": allowed, "progress": progress, "darkroom": darkroom}
         dataset = open_dataset(source, scratch / "originals", name=name, **opened)
+        check_known(spec, dataset.classes)
         copies = None
         if protected is not None and manifest is not None:
-            copies = _copies(dataset, open_dataset(protected, scratch / "protected", **opened), manifest)
-        sides = _sides(dataset, copies, spec, seed=manifest.spec.seed if manifest else 0, **opened)
+            copies = copies_of(dataset, open_dataset(protected, scratch / "protected", **opened), manifest)
+        sides = sides_of(dataset, copies, spec, seed=manifest.spec.seed if manifest else 0, **opened)
     asked = spec.rows
     size = sides.clean.shape[-1]
-    counts = np.bincount(sides.test.labels, minlength=sides.classes)
     report = VerifyReport(
         job_id=job_id,
         created_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -116,21 +84,22 @@ def verify(
             image_size=size,
             train_images=len(sides.labels),
             test_images=len(sides.test.labels),
-            chance=float(counts.max() / counts.sum()),
+            chance=sides.chance,
             rows_asked=len(asked),
             rows=(),
         ),
         limits=(),
     )
     school = School(
-        Examination(test=sides.test, classes=sides.classes, train_images=len(sides.labels)),
+        Examination(test=sides.test, classes=sides.classes, train_images=len(sides.labels), only=sides.only),
         spec,
         preset_for(spec.scale, size).courses[COURSES[spec.scale]],
         device=where,
         progress=progress,
         shelf=shelf,
     )
-    for row in _rows(asked, sides, school, progress, percentage=manifest.spec.percentage if manifest else 100):
+    percentage = manifest.spec.percentage if manifest else 100
+    for row in _rows(asked, sides, school, progress, percentage=percentage, name=spec.protected_class):
         measured = replace(report.evidence, rows=(*report.evidence.rows, row))
         report = replace(report, evidence=measured, seconds=time.monotonic() - began)
         report = replace(report, limits=limits_of(report, spec, manifest, missing=sides.missing))
@@ -140,9 +109,9 @@ def verify(
 
 
 def _rows(
-    asked: tuple[RowAsked, ...], sides: _Sides, school: School, progress: Progress, *, percentage: int
+    asked: tuple[RowAsked, ...], sides: Sides, school: School, progress: Progress, *, percentage: int, name: str | None
 ) -> Iterator[VerifyRow]:
-    """The rows in order, a unit of progress each. `percentage` is the archive's own share."""
+    """The rows in order, a unit of progress each. `percentage` is the archive's own share, `name` that of the class."""
     progress.start("evidence", len(asked))
     for one in asked:
         share = one.percentage
@@ -150,7 +119,8 @@ def _rows(
         def shown(side: str, seed: int, share: int = share) -> Pictures | None:
             return sides.shown(side, share, seed=seed)
 
-        yield replace(school.row(one, shown), protected_percentage=min(share, percentage))
+        row = school.row(one, shown)
+        yield replace(row, protected_percentage=min(share, percentage), protected_class=name)
         progress.advance()
 
 
@@ -164,57 +134,6 @@ def _check_percentages(spec: VerifySpec, manifest: Manifest | None) -> None:
             f"Only {manifest.spec.percentage} % of this archive are protected, and it is tried as it is: leave the "
             "percentages out."
         )
-
-
-def _copies(dataset: Dataset, delivered: Dataset, manifest: Manifest) -> list[Picture | None]:
-    """The delivered picture of each of the dataset's. Raises BadInput where none has one."""
-    there = {picture.path: picture for picture in delivered.pictures}
-    found = [there.get(manifest.delivered.get(picture.path, "")) for picture in dataset.pictures]
-    if not any(found):
-        raise BadInput("Not one picture of the archive was made of these originals: are they the right ones?")
-    return found
-
-
-def _sides(
-    dataset: Dataset,
-    copies: list[Picture | None] | None,
-    spec: VerifySpec,
-    *,
-    seed: int,
-    limits: Limits,
-    progress: Progress,
-    darkroom: Darkroom,
-) -> _Sides:
-    """Decode both sides at one size, and hold out what the protection held out. Raises BadInput for too few."""
-    size = work_size([(p.width, p.height) for p in dataset.pictures], largest=PRESETS[spec.scale].largest)
-    labels = np.array([picture.label for picture in dataset.pictures], dtype=np.int64)
-    apart = held_out(labels, [picture.split for picture in dataset.pictures], seed=seed)
-    there = np.array([copy is not None for copy in copies]) if copies is not None else np.ones(len(labels), bool)
-    learned = ~apart & there
-    if why_not := too_few(labels[apart | learned], apart[apart | learned], len(dataset.classes)):
-        raise BadInput(f"There is nothing to verify with: {why_not}.")
-    progress.start("decoding", 0)
-    pixels = load_pixels(dataset, size, progress=progress, darkroom=darkroom)
-    delivered = None
-    if copies is not None:
-        wanted = [copy for copy, own in zip(copies, learned, strict=True) if copy is not None and own]
-        read = replace(dataset, pictures=tuple(wanted))
-        pixels, delivered = _alike(pixels, load_pixels(read, size, progress=progress, darkroom=darkroom))
-    return _Sides(
-        clean=pixels[learned],
-        delivered=delivered,
-        labels=labels[learned],
-        test=Pictures(pixels=pixels[apart], labels=labels[apart]),
-        classes=len(dataset.classes),
-        missing=int((~there).sum()),
-    )
-
-
-def _alike(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Both with the same channels: grey as three equal ones beside colour."""
-    channels = max(one.shape[1], other.shape[1])
-    one, other = (np.broadcast_to(p, (len(p), channels, *p.shape[2:])) for p in (one, other))
-    return one, other
 
 
 def _described(dataset: Dataset) -> ReportDataset:

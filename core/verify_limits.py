@@ -6,6 +6,7 @@ from core.evidence_rows import Evidence
 from core.manifest import Manifest
 from core.report_limits import WIDE, of_the_learner
 from core.report_words import outcome, percent
+from core.verify_class import tested_on
 from core.verify_report import VerifyReport
 from core.verify_spec import VerifySpec
 
@@ -15,10 +16,24 @@ MOST_NAMED = 6  # rows that a sentence can name
 def limits_of(report: VerifyReport, spec: VerifySpec, manifest: Manifest | None, *, missing: int) -> tuple[str, ...]:
     """The limits of the rows so far. `missing`: pictures of the upload that the archive does not have."""
     return (
+        *_of_one_class(report),
         *_of_the_numbers(report, spec),
         *(_of_the_archive(manifest, missing) if manifest else _of_a_dataset()),
         *(of_the_learner(manifest.spec, _comparisons(report)) if manifest else ()),
     )
+
+
+def _of_one_class(report: VerifyReport) -> Iterator[str]:
+    name, found = report.protected_class, report.evidence
+    if name is not None:
+        yield (
+            f"{tested_on(found.test_images, name)} How well another class is protected alone, or all of them together, "
+            "was not measured."
+        )
+        yield (
+            f"How often pictures of other classes are taken for “{name}” was not measured, either: a model that names "
+            f"it for every picture reaches {percent(1)} here, as some do for a moment early in their training."
+        )
 
 
 def _of_the_numbers(report: VerifyReport, spec: VerifySpec) -> Iterator[str]:

@@ -19,6 +19,7 @@ def render_verification(report: VerifyReport) -> str:
         .render(
             report=report,
             evidence=found,
+            only=report.protected_class,
             heat=heat_map(report),
             curves=[curve_chart(name[:1].upper() + name[1:], c, top=top, chance=found.chance) for name, c in rows],
             kinds=[(kind, NAMES[kind]) for kind in SIDES if any(kind in row.sides for row in found.rows)],
@@ -31,5 +32,7 @@ def render_verification(report: VerifyReport) -> str:
 def _asked(report: VerifyReport) -> list[tuple[str, str]]:
     spec = dict(report.spec)
     spec["trainings"] = [column_name(Training(**training)) for training in spec["trainings"]]
+    if spec.get("protected_class") is None:
+        spec.pop("protected_class", None)
     lists = {key: ", ".join(map(str, value)) for key, value in spec.items() if isinstance(value, list)}
     return plain(spec | lists)

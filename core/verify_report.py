@@ -38,6 +38,7 @@ class VerifyRow:
     before: Side
     after: Side | None
     rest: Side | None
+    protected_class: str | None = None  # the only one that is protected, and tested; None where all are
 
     @property
     def training(self) -> str:
@@ -79,7 +80,7 @@ class VerifyRow:
 
     def to_dict(self) -> dict[str, Any]:
         """The row as JSON has it."""
-        keys = ("norm", "radius", "countermeasure", "architecture", "protected_percentage")
+        keys = ("norm", "radius", "countermeasure", "architecture", "protected_percentage", "protected_class")
         row: dict[str, Any] = {"training": self.training} | {key: getattr(self, key) for key in keys}
         for figure in ("accuracy", "peak", "ci95"):
             for name in SIDES:
@@ -108,7 +109,7 @@ class VerifyRow:
         if before is None:
             raise KeyError("accuracy_before")
         keys = ("norm", "radius", "countermeasure", "architecture", "protected_percentage")
-        own = {key: row[key] for key in keys}
+        own = {key: row[key] for key in keys} | {"protected_class": row.get("protected_class")}
         return cls(before=before, after=side("after"), rest=side("rest"), **own)
 
 
@@ -119,7 +120,7 @@ class Measured:
     image_size: int  # side in pixels of what the learners saw
     train_images: int
     test_images: int
-    chance: float  # accuracy of always naming the commonest class of the test images
+    chance: float  # accuracy of naming the commonest class of the test images; of one class, 1 / number of classes
     rows_asked: int
     rows: tuple[VerifyRow, ...]
 
@@ -138,6 +139,12 @@ class VerifyReport:
     target: Mapping[str, Any] | None  # what the protected archive says of itself; None for a dataset alone
     evidence: Measured
     limits: tuple[str, ...]
+
+    @property
+    def protected_class(self) -> str | None:
+        """The one class that was protected, and tested alone; None where all were, as in reports of older versions."""
+        name: str | None = self.spec.get("protected_class")
+        return name
 
     def to_json(self) -> str:
         """The report as indented ASCII JSON; `from_json` reads it back. Raises ValueError on infinities and NaN."""

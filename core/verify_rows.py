@@ -21,11 +21,15 @@ Shown = Callable[[str, int], Pictures | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
-    """What every learner is tested on, how many classes there are, and how many training pictures the originals."""
+    """What every learner is tested on, how many classes there are, and how many training pictures the originals.
+
+    `only` is the label of the one class that is protected and tested, None where all are.
+    """
 
     test: Pictures
     classes: int
     train_images: int
+    only: int | None = None
 
 
 class School:
@@ -68,7 +72,7 @@ class School:
         )
 
     def _curve(self, asked: RowAsked, side: str, seed: int, shown: Shown) -> Curve | None:
-        name = _name(asked, side, seed)
+        name = _name(asked, side, seed, only=self._examination.only)
         if name in self._known:
             return self._known[name]
         kept = self._shelf.load(name)
@@ -104,10 +108,11 @@ class School:
         )
 
 
-def _name(asked: RowAsked, side: str, seed: int) -> str:
-    """Of a learner on the shelf: all that it depends on."""
+def _name(asked: RowAsked, side: str, seed: int, *, only: int | None) -> str:
+    """Of a learner's curve on the shelf: all that it depends on, which is also what it was tested on."""
     way = f"{asked.architecture}-{asked.training.norm}-{asked.training.radius}-{asked.countermeasure}"
-    return f"learner-{way}-{side if side == 'before' else f'{side}-{asked.percentage}'}-{seed}.json"
+    tested = "" if only is None else f"class-{only}-"
+    return f"learner-{tested}{way}-{side if side == 'before' else f'{side}-{asked.percentage}'}-{seed}.json"
 
 
 def _side(curves: list[Curve], *, tested: int) -> Side | None:

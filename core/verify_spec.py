@@ -15,6 +15,7 @@ from core.spec import DEFAULT_RADIUS_A, TRAINING_PRESETS, FieldError, SpecError
 
 NONE = "none"  # no countermeasure
 MOST_ROWS, MOST_SEEDS = 200, 10
+LONGEST_NAME = 500  # characters of a class's name
 LARGEST = {"Linf": 64, "L2": 1_000, "L1": 20_000}  # radius, of 255; several times what undoes any protection
 HELP = {
     "architectures": "networks that are trained; default: the one of the scale",
@@ -23,6 +24,8 @@ HELP = {
     "countermeasures": "what is done to the pictures before or in training; none: nothing",
     "percentages": "shares of the training pictures that are protected, the rest being clean; below 100 another "
     "learner gets the clean rest alone, for comparison",
+    "protected_class": "the one class that is protected, all others being clean, as when an album joins a scraped set; "
+    "every accuracy is then that on the clean test pictures of this class alone; default: none",
     "scale": "how long each learner is trained and on how large pictures: quick (two CPU cores), standard (a GPU), "
     "paper (the paper's schedule)",
     "seeds": "how often each learner is trained, from other random numbers; rows show the mean",
@@ -55,6 +58,7 @@ class VerifySpec:
     trainings: tuple[Training, ...] = (Training(), Training(radius=DEFAULT_RADIUS_A))
     countermeasures: tuple[str, ...] = (NONE,)
     percentages: tuple[int, ...] = (100,)
+    protected_class: str | None = None
     scale: str = "quick"
     seeds: int = 1
 
@@ -64,11 +68,20 @@ class VerifySpec:
             *_each("trainings", self.trainings, _wrong_training),
             *_each("countermeasures", self.countermeasures, _one_of((NONE, *COUNTERMEASURES))),
             *_each("percentages", self.percentages, _whole(1, 100)),
+            *_named("protected_class", self._wrong_class()),
             *_named("scale", _one_of(TRAINING_PRESETS)(self.scale)),
             *_named("seeds", _whole(1, MOST_SEEDS)(self.seeds)),
         ]
         if errors or (errors := self._too_many()):
             raise SpecError(errors)
+
+    def _wrong_class(self) -> str:
+        name = self.protected_class
+        if name is None:
+            return ""
+        if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME or "\0" in name:
+            return "must be the name of a class, or null"
+        return "" if self.percentages == (100,) else "is protected as a whole: percentages must be left out, or [100]"
 
     def _too_many(self) -> list[FieldError]:
         count = len(self.rows)
@@ -137,6 +150,7 @@ def json_schema() -> dict[str, Any]:
         "trainings": _list_of(training),
         "countermeasures": _list_of({"enum": [NONE, *COUNTERMEASURES]}),
         "percentages": _list_of({"type": "integer", "minimum": 1, "maximum": 100}),
+        "protected_class": {"type": ["string", "null"], "minLength": 1, "maxLength": LONGEST_NAME},
         "scale": {"enum": list(TRAINING_PRESETS)},
         "seeds": {"type": "integer", "minimum": 1, "maximum": MOST_SEEDS},
     }

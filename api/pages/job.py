@@ -89,16 +89,23 @@ def _page(
         origin="train" if job.kind == m.TRAIN else "protect",
         rows_asked=rows.row_count(job.spec) if job.kind == m.VERIFY else None,
         has_rows=job.kind == m.VERIFY and (job.report_key or house.files.exists(work_key(job.id, "report.html"))),
-        verify=_verify_form(job, sent, errors or {}) if verifiable else None,
+        verify=_verify_form(db, job, sent, errors or {}) if verifiable else None,
         verifications=rows.job_cards(db, jobs.verifications(db, job)),
         **(evidence.context(report) if report else {"report": None}),
     )
 
 
-def _verify_form(job: m.Job, sent: Mapping[str, Sequence[str]] | None, errors: Mapping[str, str]) -> dict[str, Any]:
-    target = ProtectSpec.parse(job.spec)
-    values = verify_form.defaults(target) if sent is None else verify_form.values(sent)
-    return {"groups": verify_form.groups(target), "scales": verify_form.scales(), "shown": values, "errors": errors}
+def _verify_form(
+    db: Session, job: m.Job, sent: Mapping[str, Sequence[str]] | None, errors: Mapping[str, str]
+) -> dict[str, Any]:
+    target, dataset = ProtectSpec.parse(job.spec), db.get(m.Dataset, job.dataset_id)
+    return {
+        "groups": verify_form.groups(target),
+        "classes": verify_form.classes(target, dataset.classes if dataset else ()),
+        "scales": verify_form.scales(),
+        "shown": verify_form.defaults(target) if sent is None else verify_form.values(sent),
+        "errors": errors,
+    }
 
 
 @router.post("/jobs/{job_id}/cancel")
@@ -191,11 +198,13 @@ def _asked(job: m.Job) -> list[tuple[str, Any]]:
 
 
 def _asked_to_verify(spec: VerifySpec) -> list[tuple[str, Any]]:
+    shares = ", ".join(f"{share} %" for share in spec.percentages)
+    name = spec.protected_class
     return [
         ("Networks", ", ".join(ARCHITECTURES[name] for name in spec.architectures)),
         ("Trainings", ", ".join(map(column_name, spec.trainings))),
         ("Countermeasures", ", ".join(spec.countermeasures)),
-        ("Shares protected", ", ".join(f"{share} %" for share in spec.percentages)),
+        ("Shares protected", shares) if name is None else ("Protected and tested", f"“{name}” alone"),
         ("Length of training", spec.scale),
         ("Runs of each", spec.seeds),
     ]

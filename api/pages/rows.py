@@ -53,7 +53,8 @@ def asked_line(job: m.Job) -> str:
     """What a job was asked for, in a line."""
     spec = job.spec
     if job.kind == m.VERIFY:
-        return f"Verification, {spec.get('scale', 'quick')}: {count(row_count(spec), 'row')}"
+        line = f"Verification, {spec.get('scale', 'quick')}: {count(row_count(spec), 'row')}"
+        return f"{line}, “{spec['protected_class']}” alone protected" if spec.get("protected_class") else line
     kind = f"Generator “{spec['name']}”: " if spec.get("name") else "Generator: " if job.kind == m.TRAIN else ""
     line = f"{kind}{spec.get('preset', 'quick').capitalize()}, strength {spec.get('radius_u', 8)} of 255"
     return f"{line}, {spec['method'].upper()}" if spec.get("method") else line

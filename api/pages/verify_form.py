@@ -65,6 +65,13 @@ def groups(target: ProtectSpec) -> tuple[Group, ...]:
     return offered if target.percentage == 100 else offered[:-1]
 
 
+def classes(target: ProtectSpec, known: Sequence[Mapping[str, Any]]) -> list[Option]:
+    """Which class can be tried alone, first none; empty where no class can, as none is protected as a whole."""
+    if target.percentage < 100 or not known:
+        return []
+    return [Option("", "All classes are protected"), *(Option(one["name"], f"“{one['name']}” alone") for one in known)]
+
+
 def scales() -> list[Option]:
     """How long each model is trained."""
     return [Option(name, PRESET_WORDS[name][0], PRESET_WORDS[name][1]) for name in TRAINING_PRESETS]
@@ -78,6 +85,7 @@ def defaults(target: ProtectSpec) -> dict[str, Any]:
         "trainings": [_sent(training) for training in spec.trainings],
         "countermeasures": list(spec.countermeasures),
         "percentages": [str(share) for share in spec.percentages],
+        "protected_class": "",
         "scale": spec.scale,
         "seeds": str(spec.seeds),
         "most_seeds": MOST_SEEDS,
@@ -87,7 +95,9 @@ def defaults(target: ProtectSpec) -> dict[str, Any]:
 def values(sent: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """What was sent, to be shown again."""
     lists: dict[str, Any] = {name: list(sent.get(name, ())) for name in LISTS}
-    return lists | {name: _last(sent, name) for name in ("scale", "seeds")} | {"most_seeds": MOST_SEEDS}
+    return (
+        lists | {name: _last(sent, name) for name in ("protected_class", "scale", "seeds")} | {"most_seeds": MOST_SEEDS}
+    )
 
 
 def asked(sent: Mapping[str, Sequence[str]]) -> dict[str, Any]:
@@ -97,6 +107,7 @@ def asked(sent: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     found["trainings"] = [_training(text) for text in sent.get("trainings", ())]
     if shares is not None:
         found["percentages"] = [_whole(share) for share in shares]
+    found["protected_class"] = _last(sent, "protected_class") or None
     return found | {"scale": _last(sent, "scale"), "seeds": _whole(_last(sent, "seeds"))}
 
 

@@ -15,7 +15,10 @@ from store import models as m
 router = APIRouter(prefix="/v1", tags=["choices"])
 
 PRESET_WORDS = {
-    "instant": ("Instant", "Seconds: the noise of a generator that was trained on other pictures beforehand, strength 8."),
+    "instant": (
+        "Instant",
+        "Seconds: the noise of a generator that was trained on other pictures beforehand, strength 8.",
+    ),
     "quick": ("Quick", "Made for two CPU cores: minutes for a few thousand images."),
     "standard": ("Standard", "More training with a larger model: minutes on a GPU, hours without one."),
     "paper": ("As in the paper", "The settings of Fu et al., ICLR 2022: hours on a GPU, days without one."),

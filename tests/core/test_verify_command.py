@@ -77,6 +77,12 @@ def test_what_is_listed_is_combined(folder: Path) -> None:
         (["pets.zip", "pets.zip"], "is no protected archive"),
         (["pets.zip", "gone.zip"], "does not exist"),
         (["pets.zip", "--percentages", "50"], "a dataset alone has none"),
+        (["pets.zip", "out.zip", "--protected-class", "x"], "--protected-class must be a class of the dataset: "),
+        (["pets.zip", "--protected-class", "x"], "--protected-class must be left out: nothing in a dataset alone"),
+        (
+            ["pets.zip", "out.zip", "--protected-class", "x", "--percentages", "50"],
+            "--protected-class is protected as a whole",
+        ),
         (["few.zip", "out.zip"], "made of these originals"),
         (["few.zip"], "too few pictures"),
     ],

@@ -22,7 +22,7 @@ def test_names_are_in_step_with_what_computes() -> None:
     assert {preset.architecture for preset in PRESETS.values()} <= set(ARCHITECTURES)
 
 
-@pytest.mark.parametrize("module", ["core.verify_spec", "core.verify_page", "core.manifest"])
+@pytest.mark.parametrize("module", ["core.verify_spec", "core.verify_page", "core.verify_class", "core.manifest"])
 def test_it_comes_without_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -48,6 +48,13 @@ def test_rows_are_every_combination_once() -> None:
     assert VerifySpec.parse(spec.to_dict()) == spec
 
 
+def test_a_class_is_asked_for_by_its_name() -> None:
+    spec = VerifySpec.parse({"protected_class": "cat"})
+    assert (spec.protected_class, spec.percentages) == ("cat", (100,))
+    assert VerifySpec.parse(spec.to_dict()) == spec
+    assert VerifySpec.parse({"protected_class": None}) == VerifySpec()
+
+
 @pytest.mark.parametrize(
     ("asked", "fields"),
     [
@@ -64,6 +71,13 @@ def test_rows_are_every_combination_once() -> None:
         ({"countermeasures": [], "extra": 1}, {"countermeasures", "extra"}),
         ({"percentages": [1] * (MOST_ROWS + 1)}, {"percentages"}),
         ({"percentages": [*range(1, 101)], "countermeasures": list(COUNTERMEASURES)[:3]}, {"percentages"}),
+        ({"protected_class": ""}, {"protected_class"}),
+        ({"protected_class": 3}, {"protected_class"}),
+        ({"protected_class": ["cat"]}, {"protected_class"}),
+        ({"protected_class": "c\0at"}, {"protected_class"}),
+        ({"protected_class": "c" * 501}, {"protected_class"}),
+        ({"protected_class": "cat", "percentages": [100, 80]}, {"protected_class"}),
+        ({"protected_class": "cat", "percentages": [80]}, {"protected_class"}),
     ],
 )
 def test_what_is_refused_is_named(asked: dict[str, Any], fields: set[str]) -> None:

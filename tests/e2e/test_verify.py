@@ -37,6 +37,7 @@ def jobs(rows: Database, house: Settings) -> Iterator[tuple[str, str]]:
     with rows.write.begin() as session:
         owner = people.local_admin(session).id
         dataset = m.Dataset(id=m.new_id(), owner_id=owner, name="pets", state=m.READY, images=300)
+        dataset.classes = [{"name": name, "images": 150} for name in ("cat", "dog")]
         session.add(dataset)
         session.flush()
         common = {"owner_id": owner, "dataset_id": dataset.id}
@@ -98,10 +99,11 @@ def test_what_is_chosen_is_asked_for(visitor: Visitor, rows: Database, jobs: tup
     page.get_by_label("VGG-16", exact=True).check()
     page.get_by_label("Linf 4/255").uncheck()
     page.get_by_label("with cutout").check()
+    page.get_by_label("Protected classes").select_option(label="“dog” alone")
     page.get_by_role("button", name="Verify").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("verif")
     job_id = page.url.rpartition("/")[2].partition("#")[0]
     with rows.read() as session:
         job = session.get_one(m.Job, job_id)
         spec = VerifySpec.parse({"architectures": ["small", "vgg16"], "trainings": [{"radius": 0}]})
-        assert job.spec == replace(spec, countermeasures=("none", "cutout")).to_dict()
+        assert job.spec == replace(spec, countermeasures=("none", "cutout"), protected_class="dog").to_dict()

@@ -1,0 +1,137 @@
+"""What the learners of a verification get on each side, and what they are tested on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.darkroom import Darkroom
+from core.dataset import Dataset, Picture, load_pixels
+from core.evidence import LEAST_TEST_IMAGES, LEAST_TRAIN_IMAGES_A_CLASS, too_few
+from core.lesson import Pictures
+from core.limits import BadInput, Limits
+from core.manifest import Manifest
+from core.partial import Share, clean_rest, mixed, one_class, scraped
+from core.presets import PRESETS
+from core.progress import Progress
+from core.sizes import work_size
+from core.split import held_out
+from core.verify_spec import VerifySpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """The training pictures as uploaded and as delivered, uint8 (n, c, s, s), with labels (n,); and the test pictures.
+
+    `delivered` is None for a dataset alone. `missing`: pictures of the upload that the archive does not have.
+    `only` is the label of the one class that is protected and tested, None where all are.
+    """
+
+    clean: NDArray[np.uint8]
+    delivered: NDArray[np.uint8] | None
+    labels: NDArray[np.int64]
+    test: Pictures
+    classes: int
+    missing: int
+    only: int | None
+
+    @property
+    def chance(self) -> float:
+        """What a model reaches that has learned nothing.
+
+        Of all classes: by always naming the commonest of the test pictures. Of one: by naming each class equally often.
+        """
+        if self.only is not None:
+            return 1 / self.classes
+        counts = np.bincount(self.test.labels, minlength=self.classes)
+        return float(counts.max() / counts.sum())
+
+    def shown(self, side: str, percentage: int, *, seed: int) -> Pictures | None:
+        """What the learners of a side get. None where there is no such side, or too few clean pictures are left."""
+        if side == "before":
+            return Pictures(pixels=self.clean, labels=self.labels)
+        if self.delivered is None or (side == "rest" and percentage == 100):
+            return None
+        chosen = self._share(side, percentage, seed=seed)
+        if chosen is None or chosen.learned.sum() < LEAST_TRAIN_IMAGES_A_CLASS * self.classes:
+            return None
+        pixels, labels = scraped(chosen, self.clean, self.delivered, self.labels)
+        return Pictures(pixels=pixels, labels=labels)
+
+    def _share(self, side: str, percentage: int, *, seed: int) -> Share | None:
+        if self.only is not None:
+            return one_class(self.labels, self.only)
+        share: Callable[..., Share] = mixed if side == "after" else clean_rest
+        try:
+            return share(self.labels, percentage, seed=seed)
+        except ValueError:
+            return None
+
+
+def copies_of(dataset: Dataset, delivered: Dataset, manifest: Manifest) -> list[Picture | None]:
+    """The delivered picture of each of the dataset's. Raises BadInput where none has one."""
+    there = {picture.path: picture for picture in delivered.pictures}
+    found = [there.get(manifest.delivered.get(picture.path, "")) for picture in dataset.pictures]
+    if not any(found):
+        raise BadInput("Not one picture of the archive was made of these originals: are they the right ones?")
+    return found
+
+
+def sides_of(
+    dataset: Dataset,
+    copies: list[Picture | None] | None,
+    spec: VerifySpec,
+    *,
+    seed: int,
+    limits: Limits,
+    progress: Progress,
+    darkroom: Darkroom,
+) -> Sides:
+    """Decode both sides at one size, and hold out what the protection held out; of that, test one class if asked.
+
+    Raises BadInput for too few pictures, ValueError for a protected class that the dataset does not have.
+    """
+    size = work_size([(p.width, p.height) for p in dataset.pictures], largest=PRESETS[spec.scale].largest)
+    labels = np.array([picture.label for picture in dataset.pictures], dtype=np.int64)
+    apart = held_out(labels, [picture.split for picture in dataset.pictures], seed=seed)
+    there = np.array([copy is not None for copy in copies]) if copies is not None else np.ones(len(labels), bool)
+    learned = ~apart & there
+    if why_not := too_few(labels[apart | learned], apart[apart | learned], len(dataset.classes)):
+        raise BadInput(f"There is nothing to verify with: {why_not}.")
+    only = None if spec.protected_class is None else dataset.classes.index(spec.protected_class)
+    tested = apart if only is None else apart & (labels == only)
+    if only is not None and (why_not := _too_few_of_class(int(tested.sum()), int((learned & (labels == only)).sum()))):
+        raise BadInput(f"There is nothing to verify with: too few pictures of “{dataset.classes[only]}”: {why_not}.")
+    progress.start("decoding", 0)
+    pixels = load_pixels(dataset, size, progress=progress, darkroom=darkroom)
+    delivered = None
+    if copies is not None:
+        wanted = [copy for copy, own in zip(copies, learned, strict=True) if copy is not None and own]
+        read = replace(dataset, pictures=tuple(wanted))
+        pixels, delivered = _alike(pixels, load_pixels(read, size, progress=progress, darkroom=darkroom))
+    return Sides(
+        clean=pixels[learned],
+        delivered=delivered,
+        labels=labels[learned],
+        test=Pictures(pixels=pixels[tested], labels=labels[tested]),
+        classes=len(dataset.classes),
+        missing=int((~there).sum()),
+        only=only,
+    )
+
+
+def _too_few_of_class(tested: int, trained: int) -> str | None:
+    """Why so many pictures of the one class are too few to say anything of it, by the rule for all; or None."""
+    if tested < LEAST_TEST_IMAGES:
+        return f"{tested} could be held out for testing, and at least {LEAST_TEST_IMAGES} are needed"
+    if trained < LEAST_TRAIN_IMAGES_A_CLASS:
+        return f"{trained} to learn it from, and at least {LEAST_TRAIN_IMAGES_A_CLASS} are needed"
+    return None
+
+
+def _alike(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Both with the same channels: grey as three equal ones beside colour."""
+    channels = max(one.shape[1], other.shape[1])
+    one, other = (np.broadcast_to(p, (len(p), channels, *p.shape[2:])) for p in (one, other))
+    return one, other

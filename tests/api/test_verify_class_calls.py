@@ -1,0 +1,95 @@
+"""One protected class among clean ones, asked for by REST and by the form."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from core.verify_class import MOST_NAMED
+from tests.api.archives import zipped
+from tests.api.conftest import Service, asked, problem
+from tests.api.test_verify_calls import MADE, verify
+
+FORM = {"architectures": "small", "trainings": "Linf-0", "countermeasures": "none", "scale": "quick", "seeds": "1"}
+
+
+def made(api: httpx.Client, service: Service, dataset: dict[str, Any], classes: list[str], **spec: Any) -> str:
+    """The id of a protection of these classes that succeeded."""
+    service.make_ready(dataset["id"], classes=[{"name": name, "images": 150} for name in classes])
+    job = asked(api, dataset["id"], **spec)
+    service.succeed(job["id"], archive=zipped(), report=MADE)
+    return str(job["id"])
+
+
+@pytest.fixture
+def target(api: httpx.Client, service: Service, dataset: dict[str, Any]) -> str:
+    """The id of a protection of two classes that succeeded."""
+    return made(api, service, dataset, ["cats & co", "dogs"])
+
+
+def refused_class(answer: httpx.Response, *said: str) -> str:
+    found = problem(answer, 422, *said)
+    assert [error["field"] for error in found["errors"]] == ["spec.protected_class"]
+    return str(found["errors"][0]["message"])
+
+
+def test_it_is_kept_and_shown(api: httpx.Client, target: str) -> None:
+    answer = verify(api, target, protected_class="cats & co", trainings=[{"radius": 0}])
+    assert answer.status_code == 202, answer.text
+    spec = answer.json()["spec"]
+    assert (spec["protected_class"], spec["percentages"]) == ("cats & co", [100])
+    assert "“cats &amp; co” alone" in api.get(f"/jobs/{answer.json()['id']}").text
+    assert "Verification, quick: 1 row, “cats &amp; co” alone protected" in api.get(f"/jobs/{target}").text
+    assert verify(api, target).json()["spec"]["protected_class"] is None
+
+
+def test_a_class_that_is_not_there_is_refused_with_those_that_are(
+    api: httpx.Client, service: Service, target: str
+) -> None:
+    assert refused_class(verify(api, target, protected_class="cows")).endswith("of the dataset: cats & co, dogs")
+    refused_class(verify(api, target, protected_class="Dogs"))
+    body = json.dumps({"kind": "verify", "target_job_id": target, "spec": {"protected_class": "\ud800"}})
+    refused_class(api.post("/v1/jobs", content=body, headers={"Content-Type": "application/json"}), "cats & co")
+    refused_class(verify(api, target, protected_class=""))
+    refused_class(verify(api, target, protected_class=["dogs"]))
+
+
+def test_of_many_classes_some_are_named(api: httpx.Client, service: Service, dataset: dict[str, Any]) -> None:
+    job = made(api, service, dataset, [f"c{n:03}" for n in range(MOST_NAMED + 7)])
+    said = refused_class(verify(api, job, protected_class="c"))
+    assert said.endswith(f"c{MOST_NAMED - 1:03} and 7 more")
+
+
+def test_shares_and_a_dataset_alone_and_archives_protected_in_part_do_not_go_with_it(
+    api: httpx.Client, service: Service, target: str, dataset: dict[str, Any]
+) -> None:
+    refused_class(verify(api, target, protected_class="dogs", percentages=[100, 80]), "percentages must be left out")
+    alone = {"kind": "verify", "dataset_id": dataset["id"], "spec": {"protected_class": "dogs"}}
+    refused_class(api.post("/v1/jobs", json=alone), "nothing in a dataset alone")
+    part = asked(api, dataset["id"], percentage=40)["id"]
+    service.succeed(part, archive=zipped(), report=MADE)
+    refused_class(verify(api, part, protected_class="dogs"), "only 40 %")
+    assert 'name="protected_class"' not in api.get(f"/jobs/{part}").text
+
+
+def test_the_form_offers_every_class(api: httpx.Client, target: str) -> None:
+    page = api.get(f"/jobs/{target}").text
+    assert '<option value="" selected>All classes are protected</option>' in page
+    assert '<option value="cats &amp; co">“cats &amp; co” alone</option>' in page
+    path = f"/jobs/{target}/verify"
+    wrong = api.post(path, data=FORM | {"protected_class": "dogs", "percentages": ["100", "60"]})
+    assert wrong.status_code == 422
+    assert "Protected class: Is protected as a whole" in wrong.text
+    assert '<option value="dogs" selected>' in wrong.text
+    done = api.post(path, data=FORM | {"protected_class": "cats & co", "percentages": "100"})
+    assert done.status_code == 303
+    assert api.get(f"/v1{done.headers['location']}").json()["spec"]["protected_class"] == "cats & co"
+    done = api.post(path, data=FORM | {"protected_class": "", "percentages": "100"})
+    assert api.get(f"/v1{done.headers['location']}").json()["spec"]["protected_class"] is None
+
+
+def test_the_schema_says_how_to_ask(api: httpx.Client) -> None:
+    key = api.get("/v1/spec").json()["verify_schema"]["properties"]["protected_class"]
+    assert (key["type"], key["default"]) == (["string", "null"], None)
+    assert "test pictures of this class alone" in key["description"]

@@ -1,0 +1,169 @@
+"""One protected class among clean ones: which pictures its learners get, what tests them, and how it is told."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core import pipeline, verify_rows
+from core.cli_verify import text_table
+from core.evidence_rows import Curve
+from core.heat import heat_map
+from core.lesson import Lesson, Pictures
+from core.limits import BadInput
+from core.spec import ProtectSpec, SpecError
+from core.split import held_out
+from core.verification import verify
+from core.verify_page import render_verification
+from core.verify_report import VerifyReport
+from core.verify_spec import VerifySpec
+from tests.core.shelves import Memory
+from tests.core.uploads import picture, zip_of
+
+COUNTS = {"cat": 250, "dog": 20, "owl": 255}  # a fifth of each is tested: 50, 4 and 51
+CAT, OWL = 0, 2
+Heard = list[tuple[Lesson, Pictures, Pictures]]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """pets.zip, and out.zip: its copies, each colour value 3 higher where that can be; part.zip has them of 40 %."""
+    folder = tmp_path_factory.mktemp("one-class")
+    files = {
+        f"{name}/{i}.png": picture(width=32, height=32, seed=1000 * k + i)
+        for k, (name, count) in enumerate(COUNTS.items())
+        for i in range(count)
+    }
+    zip_of(folder / "pets.zip", files)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(pipeline.noises, "noise_for", lambda pixels, *more, **how: np.full(pixels.shape, 3, np.int8))
+        for name, percentage in (("out", 100), ("part", 40)):
+            spec = ProtectSpec(evidence="none", seed=5, method="em", percentage=percentage)
+            (folder / name).mkdir()
+            pipeline.protect(folder / "pets.zip", folder / f"{name}.zip", spec, scratch=folder / name)
+    return folder
+
+
+def listen(patched: pytest.MonkeyPatch) -> Heard:
+    """What each learner is given. They learn nothing: their accuracy is made up, 0.9 and then 0.1 by turns."""
+    heard: Heard = []
+
+    def learn(lesson: Lesson, data: Pictures, test: Pictures, **how: Any) -> Curve:
+        heard.append((lesson, data, test))
+        end = 0.9 if len(heard) % 2 else 0.1
+        return Curve(epoch=(1, 2), accuracy=(0.1, end), loss=(1.0, 0.5))
+
+    patched.setattr(verify_rows, "learn", learn)
+    return heard
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
+    """What each learner of a test is given."""
+    return listen(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def of_cats(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[VerifyReport, Heard]:
+    """A verification of cats alone, and what its learners were given."""
+    with pytest.MonkeyPatch.context() as patched:
+        heard = listen(patched)
+        return run(folder, tmp_path_factory.mktemp("cats")), heard
+
+
+def run(folder: Path, tmp_path: Path, *, archive: str | None = "out.zip", **more: Any) -> VerifyReport:
+    how = {key: more.pop(key) for key in ("shelf",) if key in more}
+    spec = VerifySpec.parse({"trainings": [{"radius": 0}], "protected_class": "cat"} | more)
+    scratch = tmp_path / f"scratch-{len(list(tmp_path.iterdir()))}"
+    return verify(folder / "pets.zip", archive and folder / archive, spec, scratch=scratch, **how)
+
+
+def test_that_class_alone_is_learned_as_delivered_and_tested(of_cats: tuple[VerifyReport, Heard]) -> None:
+    report, [(first, before, test), (second, after, same)] = of_cats
+    changed = (after.pixels != before.pixels).any((1, 2, 3))
+    assert (before.labels == after.labels).all()
+    assert np.bincount(before.labels).tolist() == [200, 16, 204]
+    assert (changed == (after.labels == CAT)).all()
+    assert set(np.unique(after.pixels.astype(int) - before.pixels)) == {0, 1, 2, 3}
+    labels = np.repeat([0, 1, 2], list(COUNTS.values()))
+    apart = held_out(labels, [None] * len(labels), seed=5)[: COUNTS["cat"]]
+    assert test.labels.tolist() == [CAT] * int(apart.sum()) == [CAT] * 50
+    assert (test.pixels == same.pixels).all()
+    learned = {one.tobytes() for one in before.pixels}
+    assert not any(one.tobytes() in learned for one in test.pixels)
+    assert (first.updates, first.seed) == (second.updates, second.seed)
+    row = report.evidence.rows[0]
+    assert (row.protected_class, row.rest, report.evidence.test_images) == ("cat", None, 50)
+
+
+def test_chance_is_naming_every_class_equally_often(of_cats: tuple[VerifyReport, Heard]) -> None:
+    report, _ = of_cats
+    assert report.evidence.chance == pytest.approx(1 / 3)  # of the tested pictures the commonest class has all
+    cell = heat_map(report).lines[0].cells[0]
+    assert cell is not None
+    assert (cell.main, cell.before, cell.level, cell.words) == ("10.0", "90.0", 0, "shown")
+
+
+def test_a_curve_that_is_kept_is_that_of_its_class(folder: Path, tmp_path: Path, heard: Heard) -> None:
+    shelf = Memory()
+    for name in ("cat", "owl", None, "owl"):
+        run(folder, tmp_path, shelf=shelf, protected_class=name)
+    tested = [set(test.labels.tolist()) for _, _, test in heard]
+    assert tested == [{CAT}, {CAT}, {OWL}, {OWL}, {0, 1, 2}, {0, 1, 2}]
+
+
+def test_what_was_tested_is_said_everywhere(of_cats: tuple[VerifyReport, Heard]) -> None:
+    report, _ = of_cats
+    said = "Tested on the 50 clean pictures of “cat” alone; the other classes were clean."
+    assert any(limit.startswith(said) for limit in report.limits)
+    assert any("a model that names it for every picture" in limit for limit in report.limits)
+    table = text_table(report)
+    assert said in table
+    assert "evenly gives 33.3" in table
+    told = json.loads(report.to_json())
+    assert told["spec"]["protected_class"] == told["evidence"]["rows"][0]["protected_class"] == "cat"
+    assert VerifyReport.from_json(report.to_json()) == report
+    page = render_verification(report)
+    assert "Tested on the 50 clean pictures of “<bdi>cat</bdi>” alone" in page
+    assert "“cat” alone protected" in page
+    hostile = replace(report, spec=dict(report.spec) | {"protected_class": "<script>x"})
+    assert "<script" not in render_verification(hostile)
+
+
+def test_reports_of_older_versions_are_read_and_drawn(folder: Path, tmp_path: Path, heard: Heard) -> None:
+    report = run(folder, tmp_path, protected_class=None)
+    old = json.loads(report.to_json())
+    del old["spec"]["protected_class"]
+    for row in old["evidence"]["rows"]:
+        del row["protected_class"]
+    read = VerifyReport.from_json(json.dumps(old))
+    assert read.protected_class is None
+    assert read.evidence == report.evidence
+    assert render_verification(read) == render_verification(report)
+    assert "alone" not in text_table(read)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"protected_class": "cow"}, "must be a class of the dataset: cat, dog, owl$"),
+        ({"archive": None}, "nothing in a dataset alone is protected"),
+        ({"archive": "part.zip"}, "only 40 % of this archive"),
+    ],
+)
+def test_what_cannot_be_tried_names_the_field(
+    folder: Path, tmp_path: Path, heard: Heard, asked: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(SpecError, match=said) as refused:
+        run(folder, tmp_path, **asked)
+    assert [error.field for error in refused.value.errors] == ["protected_class"]
+    assert heard == []
+
+
+def test_a_class_of_too_few_pictures_says_nothing(folder: Path, tmp_path: Path, heard: Heard) -> None:
+    with pytest.raises(BadInput, match="too few pictures of “dog”: 4 could be held out for testing, and at least 50"):
+        run(folder, tmp_path, protected_class="dog")
+    assert heard == []
