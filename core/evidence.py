@@ -19,6 +19,7 @@ from core.spec import ProtectSpec
 Pixels = NDArray[np.uint8]
 LEAST_TEST_IMAGES = 50
 LEAST_TRAIN_IMAGES_A_CLASS = 5
+EASY = ("jpeg-75", "greyscale")  # countermeasures that cost nothing, the second of which often works
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +43,10 @@ class Exhibit:
 
 
 def questions(amount: str, radius_a: int) -> list[Question]:
-    """What an amount of evidence asks: standard training, then adversarial; `full` adds half of radius_a, and JPEG."""
+    """What an amount of evidence asks: standard training, then adversarial; `full` adds half of radius_a and EASY."""
     asked = {"none": [], "quick": [0, radius_a], "full": [0, radius_a // 2, radius_a]}[amount]
     rows = [Question(radius=radius) for radius in dict.fromkeys(asked)]
-    return [*rows, Question(radius=0, countermeasure="jpeg-75")] if amount == "full" else rows
+    return [*rows, *(Question(radius=0, countermeasure=name) for name in EASY)] if amount == "full" else rows
 
 
 def too_few(labels: NDArray[np.int64], held_out: NDArray[np.bool_], classes: int) -> str | None:

@@ -25,7 +25,8 @@ PRESET_WORDS = {
 }
 LIMITS = [
     "The noise works against models trained on the images later, when most of what they see of a class is protected.",
-    "Strong JPEG compression, purification and a share of unprotected images weaken it.",
+    "Turning the images grey, strong changes of colour and strong JPEG compression undo most of it.",
+    "Purification and a share of unprotected images weaken it.",
     "Adversarial training with a radius beyond about half of radius_u weakens it.",
     "Fine-tuning a model that was trained on other images weakens it.",
     "It does nothing about models that have seen the images already.",
