@@ -128,7 +128,10 @@ def of_the_learner(spec: ProtectSpec, evidence: Evidence) -> Iterator[str]:
     if rows:
         learners = ", ".join(sorted({row.architecture for row in rows}))
         size = f"{evidence.image_size} x {evidence.image_size}"
-        yield f"The learner that was measured: {learners}, at {size} pixels. No other was tried."
+        yield (
+            f"The learner that was measured: {learners}, at {size} pixels. No other was tried, and another kind may learn "
+            "much more."
+        )
     yield (
         "The noise is made against learning these classes. Other labels, and generative models trained on the "
         "pictures, were not measured."
