@@ -129,8 +129,8 @@ def of_the_learner(spec: ProtectSpec, evidence: Evidence) -> Iterator[str]:
         learners = ", ".join(sorted({row.architecture for row in rows}))
         size = f"{evidence.image_size} x {evidence.image_size}"
         yield (
-            f"The learner that was measured: {learners}, at {size} pixels. No other was tried, and another kind may learn "
-            "much more."
+            f"The learner that was measured: {learners}, at {size} pixels. No other was tried, and another kind may "
+            "learn much more."
         )
     yield (
         "The noise is made against learning these classes. Other labels, and generative models trained on the "
