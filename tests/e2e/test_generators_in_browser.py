@@ -83,7 +83,8 @@ def test_the_figures_of_the_shipped_one_are_read_and_its_command_copied(visitor:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_role("link", name="Generators").click()
     expect(page.get_by_role("link", name="Generators")).to_have_attribute("aria-current", "page")
-    shipped = page.get_by_role("article").filter(has_text="Shipped with the service").first
+    shipped = page.get_by_role("article").filter(has=page.get_by_role("heading", name="CIFAR-10, ten classes"))
+    expect(shipped).to_contain_text("Shipped with the service")
     table = shipped.get_by_role("table").first
     expect(table.get_by_role("columnheader")).to_have_text(
         ["Learned from", "Standard training", "AT 2/255", "AT 4/255"]
