@@ -129,3 +129,8 @@ class ShelfOfRank0:
         """Keep a piece; the others go on at once."""
         if rank() == 0:
             self._shelf.save(name, data)
+
+    def drop(self, name: str) -> None:
+        """Forget a piece; the others go on at once."""
+        if rank() == 0:
+            self._shelf.drop(name)

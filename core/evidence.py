@@ -120,15 +120,16 @@ def _rows(
         )
 
         def taught(side: str, pixels: Pixels, lesson: Lesson = lesson, units: int = units) -> Curve:
-            name = f"curve-{lesson.radius}-{lesson.countermeasure}-{side}.json"
-            known = shelf.load(name)
+            name = f"curve-{lesson.radius}-{lesson.countermeasure}-{side}"
+            known, unfinished = shelf.load(f"{name}.json"), f"{name}.safetensors"
             if known is not None:
                 progress.advance(units * updates)
                 return unpack_curve(known)
             data = Pictures(pixels=pixels[kept], labels=exhibit.labels[kept])
-            counted = Units(progress, units)
-            curve = learn(lesson, data, test, classes=exhibit.classes, device=device, progress=counted)
-            shelf.save(name, pack_curve(curve))
+            run = {"device": device, "progress": Units(progress, units), "shelf": shelf, "name": unfinished}
+            curve = learn(lesson, data, test, classes=exhibit.classes, **run)
+            shelf.save(f"{name}.json", pack_curve(curve))
+            shelf.drop(unfinished)
             return curve
 
         before = taught("before", exhibit.clean)

@@ -1,6 +1,6 @@
 """Standard and adversarial training (Fu et al. 2022, Eq. (1) and (2), A.4): what a thief would do with the pictures."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from core.augmentation import Augmentation, Learner
 from core.balls import BALLS, Ball
-from core.batches import Batches
 from core.device import Device
 from core.evidence_rows import Curve
 from core.learning_rates import LearningRate
@@ -18,11 +17,13 @@ from core.noise.objective import PIXEL, cross_entropy_sum
 from core.pgd import MAXIMIZE, pgd
 from core.pretrained import start_from
 from core.progress import Progress
+from core.shelf import NoShelf, Shelf
+from core.training_run import TrainingRun
 from core.transforms import sample_transform
-from core.update import Updater
 
 TESTS = 10
 TEST_BATCH = 256
+LEARNER = "learner.safetensors"  # a piece of unfinished training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,94 @@ class Labelled:
     labels: Tensor
 
 
+class LearnerTraining(TrainingRun):
+    """A learner's training on `data` against `threat`, which can be stopped after any step and gone on with.
+
+    `curve` has a point of each of up to TESTS tests so far, on the clean `test` images, with the mean training loss
+    since the point before; `watched_accuracy` has the accuracy on `watched` at each. `augment` comes after the usual
+    crop and mirror and before the adversary.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        data: Labelled,
+        test: Labelled,
+        *,
+        threat: Threat,
+        updates: int,
+        batch: int,
+        learning_rate: LearningRate,
+        device: Device,
+        generator: torch.Generator,
+        augment: Augmentation | None = None,
+        watched: Labelled | None = None,
+    ) -> None:
+        run = {"updates": updates, "batch": batch, "learning_rate": learning_rate}
+        super().__init__(model, len(data.labels), device=device, generator=generator, **run)
+        self._data, self._test, self._watched = data, test, watched
+        self._threat, self._augment = threat, augment
+        self._frozen = Frozen(model, dtype=device.dtype)
+        self._classes = _classes(self._frozen, data)
+        self._epoch: list[int] = []
+        self._accuracy: list[float] = []
+        self._loss: list[float] = []
+        self._watched_accuracy: list[float] = []
+        self._losses: list[Tensor] = []  # of the updates since the last point
+
+    @property
+    def curve(self) -> Curve:
+        """The tests so far."""
+        return Curve(epoch=tuple(self._epoch), accuracy=tuple(self._accuracy), loss=tuple(self._loss))
+
+    @property
+    def watched_accuracy(self) -> tuple[float, ...]:
+        """On what is watched, a point for each of the curve's; none where nothing is."""
+        return tuple(self._watched_accuracy)
+
+    def one_step(self, progress: Progress) -> None:
+        """One update, and a test where it is time for one."""
+        chosen = next(self._batches)
+        x, y = self._data.pixels[chosen].float() * PIXEL, self._data.labels[chosen]
+        x = sample_transform(len(x), x.shape[-1], generator=self.generator)(x)
+        if self._augment is not None:
+            learner = Learner(self._frozen, self.device, classes=self._classes, progress=progress)
+            x, y = self._augment(x, y, learner=learner, generator=self.generator)
+        if self._threat.radius:
+            attack = partial(adversarial_examples, self._frozen.refresh(), self._threat, progress)
+            x = self.device.in_chunks(attack, x, y, generator=self.generator)
+        self._losses.append(self.update(x, y))
+        if (self.step + 1) * TESTS // self.updates > self.step * TESTS // self.updates:
+            self._epoch.append(round((self.step + 1) * len(chosen) / len(self._data.labels)))
+            self._take_point(progress)
+
+    def _take_point(self, progress: Progress) -> None:
+        self._frozen.refresh()
+        self._accuracy.append(accuracy_of(self._frozen, self._test, device=self.device, progress=progress))
+        self._loss.append(torch.stack(self._losses).mean().item())
+        self._losses.clear()
+        if self._watched is not None:
+            seen = accuracy_of(self._frozen, self._watched, device=self.device, progress=progress)
+            self._watched_accuracy.append(seen)
+
+    def state(self) -> dict[str, Tensor]:
+        """That of every run, the points so far, and the losses since the last of them."""
+        points = {
+            "epoch": torch.tensor(self._epoch, dtype=torch.int64),
+            "accuracy": torch.tensor(self._accuracy, dtype=torch.float64),
+            "loss": torch.tensor(self._loss, dtype=torch.float64),
+            "watched_accuracy": torch.tensor(self._watched_accuracy, dtype=torch.float64),
+        }
+        return {**super().state(), **points, "losses": torch.stack(self._losses) if self._losses else torch.empty(0)}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on from `state`; raises KeyError or RuntimeError where it belongs to another model or another plan."""
+        super().restore(state)
+        self._epoch, self._accuracy = state["epoch"].tolist(), state["accuracy"].tolist()
+        self._loss, self._watched_accuracy = state["loss"].tolist(), state["watched_accuracy"].tolist()
+        self._losses = list(state["losses"].to(self.generator.device))
+
+
 def train(
     model: nn.Module,
     data: Labelled,
@@ -72,41 +161,22 @@ def train(
     progress: Progress,
     augment: Augmentation | None = None,
     start: Mapping[str, Tensor] | None = None,
-    watch: Callable[[nn.Module], None] | None = None,
+    shelf: Shelf | None = None,
+    name: str = LEARNER,
 ) -> Curve:
     """Train `model` on `data` against `threat` by SGD, momentum 0.9, weight decay 5e-4, for so many `updates`.
 
     The curve holds up to TESTS points: accuracy on the clean `test` images, mean training loss since the point before.
     `progress` counts updates. `augment` comes after the usual crop and mirror and before the adversary. `start` is the
-    state dict of a model trained before, on whatever classes; see `start_from` for what it raises. `watch` is shown the
-    frozen network at each point.
+    state dict of a model trained before, on whatever classes; see `start_from` for what it raises. Unfinished training
+    is kept on `shelf` as `name` and gone on with from there; see `TrainingRun.restore` for what that raises.
     """
     if start is not None:
         start_from(model, start)
-    frozen = Frozen(model, dtype=device.dtype)
-    learner = Learner(frozen, device, classes=_classes(frozen, data), progress=progress)
-    updater = Updater(model, device)
-    batches = Batches(len(data.labels), batch, generator=generator)
-    epoch, accuracy, losses, running = [], [], [], []
-    for step in range(updates):
-        chosen = next(batches)
-        x, y = data.pixels[chosen].float() * PIXEL, data.labels[chosen]
-        x = sample_transform(len(x), x.shape[-1], generator=generator)(x)
-        if augment is not None:
-            x, y = augment(x, y, learner=learner, generator=generator)
-        if threat.radius:
-            attack = partial(adversarial_examples, frozen.refresh(), threat, progress)
-            x = device.in_chunks(attack, x, y, generator=generator)
-        running.append(updater.step(x, y, learning_rate=learning_rate.at(step, steps=updates)))
-        progress.advance()
-        if (step + 1) * TESTS // updates > step * TESTS // updates:
-            epoch.append(round((step + 1) * len(chosen) / len(data.labels)))
-            accuracy.append(accuracy_of(frozen.refresh(), test, device=device, progress=progress))
-            losses.append(torch.stack(running).mean().item())
-            running.clear()
-            if watch is not None:
-                watch(frozen)
-    return Curve(epoch=tuple(epoch), accuracy=tuple(accuracy), loss=tuple(losses))
+    how = {"threat": threat, "updates": updates, "batch": batch, "learning_rate": learning_rate, "augment": augment}
+    training = LearnerTraining(model, data, test, device=device, generator=generator, **how)
+    training.go_on(progress, shelf=shelf or NoShelf(), name=name)
+    return training.curve
 
 
 @torch.no_grad()

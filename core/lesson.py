@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from core.countermeasures import COUNTERMEASURES
 from core.device import Device
 from core.evidence_rows import Curve
-from core.learning import Labelled, Threat, train
+from core.learning import LEARNER, Labelled, Threat, train
 from core.models import build
 from core.presets import Course
 from core.progress import Progress
 from core.report import curve_from
+from core.shelf import Shelf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +46,21 @@ class Lesson:
     course: Course
 
 
-def learn(lesson: Lesson, data: Pictures, test: Pictures, *, classes: int, device: Device, progress: Progress) -> Curve:
-    """Train one learner on `data`, countered first, and test it as it goes; the same lesson draws the same numbers."""
+def learn(
+    lesson: Lesson,
+    data: Pictures,
+    test: Pictures,
+    *,
+    classes: int,
+    device: Device,
+    progress: Progress,
+    shelf: Shelf | None = None,
+    name: str = LEARNER,
+) -> Curve:
+    """Train one learner on `data`, countered first, and test it as it goes; the same lesson draws the same numbers.
+
+    Unfinished training is kept on `shelf` as `name` and gone on with from there.
+    """
     countermeasure = COUNTERMEASURES[lesson.countermeasure] if lesson.countermeasure else None
     learned, augment = data.on(device), None
     if countermeasure:
@@ -69,6 +83,8 @@ def learn(lesson: Lesson, data: Pictures, test: Pictures, *, classes: int, devic
         generator=device.generator(lesson.seed, 2),
         progress=progress,
         augment=augment,
+        shelf=shelf,
+        name=name,
     )
 
 

@@ -18,6 +18,10 @@ class Shelf(Protocol):
         """Keep a piece; one of the same name is replaced."""
         ...
 
+    def drop(self, name: str) -> None:
+        """Forget a piece; one that is not there is fine."""
+        ...
+
 
 class NoShelf:
     """Keeps nothing: for work that is not gone on with."""
@@ -28,6 +32,9 @@ class NoShelf:
 
     def save(self, name: str, data: bytes) -> None:
         """Forgets it at once."""
+
+    def drop(self, name: str) -> None:
+        """There is nothing to forget."""
 
 
 def pack(array: NDArray[np.int8]) -> bytes:

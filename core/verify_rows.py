@@ -35,6 +35,7 @@ class Examination:
 class School:
     """Trains the learners of one verification. One that is on the shelf, or was trained for another row, is not again.
 
+    One that was broken off goes on from what the shelf has of it.
     The originals are the same whatever the share of protected pictures is, so their learners serve all shares.
     """
 
@@ -75,7 +76,7 @@ class School:
         name = _name(asked, side, seed, only=self._examination.only)
         if name in self._known:
             return self._known[name]
-        kept = self._shelf.load(name)
+        kept, unfinished = self._shelf.load(f"{name}.json"), f"{name}.safetensors"
         if kept is not None:
             self._progress.tick()
             curve = unpack_curve(kept)
@@ -90,8 +91,11 @@ class School:
                 classes=self._examination.classes,
                 device=self._device,
                 progress=Units(self._progress, 0),
+                shelf=self._shelf,
+                name=unfinished,
             )
-            self._shelf.save(name, pack_curve(curve))
+            self._shelf.save(f"{name}.json", pack_curve(curve))
+            self._shelf.drop(unfinished)
         self._known[name] = curve
         return curve
 
@@ -109,10 +113,10 @@ class School:
 
 
 def _name(asked: RowAsked, side: str, seed: int, *, only: int | None) -> str:
-    """Of a learner's curve on the shelf: all that it depends on, which is also what it was tested on."""
+    """Of a learner on the shelf: all that it depends on, which is also what it was tested on."""
     way = f"{asked.architecture}-{asked.training.norm}-{asked.training.radius}-{asked.countermeasure}"
     tested = "" if only is None else f"class-{only}-"
-    return f"learner-{tested}{way}-{side if side == 'before' else f'{side}-{asked.percentage}'}-{seed}.json"
+    return f"learner-{tested}{way}-{side if side == 'before' else f'{side}-{asked.percentage}'}-{seed}"
 
 
 def _side(curves: list[Curve], *, tested: int) -> Side | None:

@@ -56,10 +56,18 @@ class FilesShelf:
 
     def save(self, name: str, data: bytes) -> None:
         """Keep this for the next attempt, should there be one. Raises Lost where the job is someone else's by now."""
+        self._check()
+        self._service.files.write(work_key(self._claim.job_id, name), data)
+
+    def drop(self, name: str) -> None:
+        """Forget what was saved under this name, if anything was. Raises Lost like `save`."""
+        self._check()
+        self._service.files.delete(work_key(self._claim.job_id, name))
+
+    def _check(self) -> None:
         with self._service.database.read() as session:
             if jobs.standing(session, self._claim) is Standing.LOST:
                 raise Lost
-        self._service.files.write(work_key(self._claim.job_id, name), data)
 
 
 def forget(service: Service, claim: Claim, *, keep_work: bool) -> None:

@@ -47,6 +47,10 @@ class FolderShelf:
         write_bytes(self._folder / name, data)
         write_json(self._folder / "seconds.json", self.seconds)
 
+    def drop(self, name: str) -> None:
+        """Forget a piece; one that is not there is fine."""
+        (self._folder / name).unlink(missing_ok=True)
+
     @property
     def seconds(self) -> float:
         """Of the work whose pieces lie here, and of this run so far."""

@@ -1,12 +1,10 @@
 """Measures cells and makes noises, each once: what lies in the folder is not made again."""
 
-import time
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from core.countermeasures import COUNTERMEASURES
 from core.device import Device
@@ -16,7 +14,7 @@ from core.experiments.data import Images
 from core.experiments.files import FolderShelf, read_json, write_bytes, write_json
 from core.experiments.measurement import Measurement
 from core.experiments.scale import Scale
-from core.learning import TESTS, Labelled, Threat, accuracy_of, train
+from core.learning import LEARNER, TESTS, Labelled, LearnerTraining, Threat
 from core.models import build
 from core.noise import noise_for
 from core.partial import clean_rest, mixed, scraped
@@ -32,8 +30,8 @@ WATCHED = 2_000  # training images, about, whose accuracy is taken along the way
 class Laboratory:
     """One folder of results for one set of images at one scale.
 
-    A run that is killed goes on: noise from its last piece, a learner from its start. Several processes
-    (`core.distributed`) make each together, where process 0 finds it missing; all of them see the folder.
+    A run that is killed goes on, noises and learners from their last piece. Several processes (`core.distributed`) make
+    each together, where process 0 finds it missing; all of them see the folder.
     """
 
     def __init__(self, folder: Path, images: Images, scale: Scale, *, device: Device, progress: Progress) -> None:
@@ -74,17 +72,23 @@ class Laboratory:
         known = on_rank_0(lambda: self.known(cell, seed))
         if known is not None:
             return known
-        found = self._learn(cell, seed)
-        on_rank_0(lambda: write_json(self._cell_file(cell, seed), found.to_json(cell, seed)))
+        shelf = FolderShelf(self._cell_file(cell, seed, ".parts"))
+        found = self._learn(cell, seed, shelf)
+
+        def keep() -> None:
+            write_json(self._cell_file(cell, seed, ".json"), found.to_json(cell, seed))
+            shelf.remove()
+
+        on_rank_0(keep)
         return found
 
     def known(self, cell: Cell, seed: int) -> Measurement | None:
         """What was measured of a cell before."""
-        value = read_json(self._cell_file(cell, seed))
+        value = read_json(self._cell_file(cell, seed, ".json"))
         return None if value is None else Measurement.from_json(value)
 
-    def _cell_file(self, cell: Cell, seed: int) -> Path:
-        return self.folder / "cells" / f"{cell.name}.seed-{seed}.json"
+    def _cell_file(self, cell: Cell, seed: int, suffix: str) -> Path:
+        return self.folder / "cells" / f"{cell.name}.seed-{seed}{suffix}"
 
     def _noise_file(self, noise: Noise, seed: int, suffix: str) -> Path:
         return self.folder / "noise" / f"{noise.name}.seed-{seed}{suffix}"
@@ -115,8 +119,7 @@ class Laboratory:
 
         on_rank_0(keep)
 
-    def _learn(self, cell: Cell, seed: int) -> Measurement:
-        began = time.monotonic()
+    def _learn(self, cell: Cell, seed: int, shelf: FolderShelf) -> Measurement:
         network, course = self.scale.network(cell.architecture), self.course(cell.architecture)
         updates = self.updates(cell.architecture)
         countermeasure = COUNTERMEASURES[cell.countermeasure] if cell.countermeasure else None
@@ -128,14 +131,9 @@ class Laboratory:
             )
         spread = torch.arange(0, len(data.labels), max(1, len(data.labels) // WATCHED), device=self.device.name)
         watched = Labelled(pixels=data.pixels[spread], labels=data.labels[spread])
-        on_training: list[float] = []
-
-        def watch(frozen: nn.Module) -> None:
-            on_training.append(accuracy_of(frozen, watched, device=self.device, progress=self._progress))
-
         _, channels, size, _ = self.images.train.shape
         self._progress.start("evidence", updates)
-        curve = train(
+        training = LearnerTraining(
             build(
                 network,
                 channels=channels,
@@ -152,18 +150,18 @@ class Laboratory:
             learning_rate=course.learning_rate,
             device=self.device,
             generator=self.device.generator(seed, 200),
-            progress=self._progress,
             augment=countermeasure.augment if countermeasure else None,
-            watch=watch,
+            watched=watched,
         )
-        points = len(curve.accuracy)
+        training.go_on(self._progress, shelf=ShelfOfRank0(shelf), name=LEARNER)
+        curve, points = training.curve, len(training.curve.accuracy)
         return Measurement(
             network=network,
             updates=tuple(-(-(point + 1) * updates // min(TESTS, updates)) for point in range(points)),
             test_accuracy=curve.accuracy,
-            train_accuracy=tuple(on_training),
+            train_accuracy=training.watched_accuracy,
             loss=curve.loss,
-            seconds=time.monotonic() - began,
+            seconds=shelf.seconds,
             device=self.device.label,
             versions=versions(),
         )

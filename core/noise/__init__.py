@@ -3,12 +3,9 @@
 NTGA alone needs no surrogate (`core.noise.ntga`).
 """
 
-import time
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from core.device import Device
@@ -29,7 +26,7 @@ from core.progress import Progress
 from core.shelf import Shelf
 from core.spec import ProtectSpec
 
-KEEP_EVERY = 30.0  # seconds of surrogate training that a crash may cost
+SURROGATE = "surrogate.safetensors"
 SHARD = 1024  # images whose noise is kept together
 
 
@@ -91,16 +88,9 @@ def train_surrogate(
         device=device,
         generator=device.generator(spec.seed),
     )
-    kept = shelf.load("surrogate.safetensors")
-    if kept is not None:
-        training.restore(load(kept))
     progress.start("training", updates)
-    progress.advance(training.step)
-    saved = time.monotonic()
-    for _ in training.steps(progress):
-        if time.monotonic() - saved > KEEP_EVERY or training.step == updates:
-            shelf.save("surrogate.safetensors", save(_contiguous(training.state())))
-            saved = time.monotonic()
+    training.go_on(progress, shelf=shelf, name=SURROGATE)
+    training.keep(shelf, SURROGATE)
     return model.eval()
 
 
@@ -209,8 +199,3 @@ def describe(spec: ProtectSpec, preset: Preset, *, size: int, trained_on: int) -
         "training_steps": recipe.length.updates(trained_on),
         "passes_per_image": aim.passes,
     }
-
-
-def _contiguous(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Copies on the CPU that share no memory, as safetensors wants them."""
-    return {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in state.items()}

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load, save, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from core.device import Device
 from core.distributed import ShelfOfRank0, joined, rank
-from core.learning import Labelled, Threat, train
+from core.learning import Labelled, LearnerTraining, Threat
 from core.learning_rates import LearningRate
 from core.models import build
 from core.noise.objective import Objective
@@ -91,30 +91,43 @@ def resumed_surrogate(device: Device, *, batch: int) -> dict[str, Tensor]:
     """The same, where the run was broken off and went on from what process 0 alone had kept."""
     shelf, broken = ShelfOfRank0(Memory()), surrogate_training(device, batch=batch)
     next(broken.steps(Progress()))
-    shelf.save("surrogate", save({name: tensor.detach().contiguous() for name, tensor in broken.state().items()}))
+    broken.keep(shelf, "surrogate")
     training = surrogate_training(device, batch=batch)
-    training.restore(load(shelf.load("surrogate")))
-    for _ in training.steps(Progress()):
-        pass
+    training.go_on(Progress(), shelf=shelf, name="surrogate")
     return training.state()
 
 
-def trained_learner(device: Device, *, batch: int, updates: int) -> dict[str, Tensor]:
-    """The weights and the curve of adversarial training."""
-    model = build("small", channels=3, size=32, classes=3, seed=1, device="cpu")
-    curve = train(
-        model,
+def learner_training(device: Device, *, batch: int) -> LearnerTraining:
+    """Adversarial training of two updates."""
+    return LearnerTraining(
+        build("small", channels=3, size=32, classes=3, seed=rank(), device="cpu"),
         pictures(160),
         pictures(40),
         threat=Threat(radius=4, steps=2, step=0.5),
-        updates=updates,
+        updates=2,
         batch=batch,
         learning_rate=LearningRate(peak=0.05),
         device=device,
         generator=device.generator(2),
-        progress=Progress(),
+        watched=pictures(50),
     )
-    return {**model.state_dict(), "loss": torch.tensor(curve.loss), "accuracy": torch.tensor(curve.accuracy)}
+
+
+def trained_learner(device: Device, *, batch: int) -> dict[str, Tensor]:
+    """The state that it ends with: weights and curve among it."""
+    training = learner_training(device, batch=batch)
+    training.go_on(Progress(), shelf=NoShelf(), name="learner")
+    return training.state()
+
+
+def resumed_learner(device: Device, *, batch: int) -> dict[str, Tensor]:
+    """The same, where the run was broken off and went on from what process 0 alone had kept."""
+    shelf, broken = ShelfOfRank0(Memory()), learner_training(device, batch=batch)
+    next(broken.steps(Progress()))
+    broken.keep(shelf, "learner")
+    training = learner_training(device, batch=batch)
+    training.go_on(Progress(), shelf=shelf, name="learner")
+    return training.state()
 
 
 def noise_in_shards(at_once: int) -> dict[str, Tensor]:
@@ -140,8 +153,9 @@ def everything(device: Device) -> dict[str, Tensor]:
         "resumed surrogate of 128": resumed_surrogate(device, batch=128),
         "surrogate of 150": trained_surrogate(device, batch=150),
         "surrogate of 30": trained_surrogate(device, batch=30),
-        "learner of 128": trained_learner(device, batch=128, updates=2),
-        "learner of 150": trained_learner(device, batch=150, updates=2),
+        "learner of 128": trained_learner(device, batch=128),
+        "resumed learner of 128": resumed_learner(device, batch=128),
+        "learner of 150": trained_learner(device, batch=150),
         "shards, one at once": noise_in_shards(1),
         "shards, two at once": noise_in_shards(2),
         "cores": {"cores": torch.tensor(device.cores)},

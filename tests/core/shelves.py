@@ -12,3 +12,6 @@ class Memory:
 
     def save(self, name: str, data: bytes) -> None:
         self.pieces[name] = data
+
+    def drop(self, name: str) -> None:
+        self.pieces.pop(name, None)

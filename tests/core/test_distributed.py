@@ -60,6 +60,7 @@ def part(found: dict[str, Tensor], name: str) -> dict[str, Tensor]:
         ("surrogate of 128", 0),  # two parts: there is but one order to add them in
         ("resumed surrogate of 128", 0),
         ("learner of 128", 0),
+        ("resumed learner of 128", 0),
         ("surrogate of 150", ROUNDING),  # three parts of the update, five of the attack
         ("learner of 150", ROUNDING),
         ("surrogate of 30", 0),  # one part: the second process has nothing to add
@@ -80,9 +81,12 @@ def test_all_processes_have_the_same_bytes(by_two: list[dict[str, Tensor]]) -> N
     assert all(torch.equal(first[key], second[key]) for key in first.keys() - counters)
 
 
-def test_a_training_that_was_broken_off_goes_on_from_what_process_0_kept(by_two: list[dict[str, Tensor]]) -> None:
+@pytest.mark.parametrize("kind", ["surrogate", "learner"])
+def test_a_training_that_was_broken_off_goes_on_from_what_process_0_kept(
+    by_two: list[dict[str, Tensor]], kind: str
+) -> None:
     for found in by_two:
-        whole, resumed = part(found, "surrogate of 128"), part(found, "resumed surrogate of 128")
+        whole, resumed = part(found, f"{kind} of 128"), part(found, f"resumed {kind} of 128")
         assert all(torch.equal(resumed[f"resumed {key}"], tensor) for key, tensor in whole.items())
 
 

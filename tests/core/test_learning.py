@@ -1,6 +1,6 @@
 """Standard and adversarial training, and batches."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -44,7 +44,6 @@ def learn(
     augment: Augmentation | None = None,
     start: Mapping[str, Tensor] | None = None,
     model: nn.Module | None = None,
-    watch: Callable[[nn.Module], None] | None = None,
 ) -> Curve:
     device = Device("cpu")
     return train(
@@ -60,7 +59,6 @@ def learn(
         progress=Progress(),
         augment=augment,
         start=start,
-        watch=watch,
     )
 
 
@@ -157,16 +155,6 @@ def test_fine_tuning_starts_where_the_other_training_ended() -> None:
     model = build("small", channels=3, size=32, classes=2, seed=3, device="cpu")
     learn(0, model=model)
     assert learn(0, start=model.state_dict(), seed=5).loss[0] < learn(0, seed=5).loss[0] / 2
-
-
-def test_who_watches_sees_the_network_that_each_point_is_of() -> None:
-    seen: list[float] = []
-
-    def watch(network: nn.Module) -> None:
-        seen.append(accuracy_of(network, stripes(60, seed=2), device=Device("cpu"), progress=Progress()))
-
-    curve = learn(0, watch=watch)
-    assert tuple(seen) == curve.accuracy
 
 
 def test_accuracy_counts_every_test_image() -> None:

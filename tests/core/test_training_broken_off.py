@@ -22,7 +22,7 @@ def short() -> Iterator[None]:
 
 
 def test_a_broken_off_training_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.noise.KEEP_EVERY", 0)
+    monkeypatch.setattr("core.training_run.KEEP_EVERY", 0)
     source, shelf = drawn(tmp_path / "learn.zip"), Memory()
 
     class Breaks(Memory):

@@ -12,14 +12,15 @@ from core.presets import PRESETS, QUICK, Length
 from core.verify_report import VerifyReport
 from store import jobs
 from store import models as m
-from store.keys import work_key
+from store.keys import work_key, work_prefix
+from store.sweep import sweep
 from tests.store.rows import expire, job_of, new_job
 from tests.worker.conftest import Upload
 from worker import verify as room
 from worker.heart import Heart
 from worker.run import execute, take
 from worker.service import Service
-from worker.traces import scratch
+from worker.traces import FilesShelf, scratch
 
 SOME = Length(epochs=0, least=4, most=4, batch=32)
 ROWS = {"trainings": [{"radius": 0}, {"norm": "L2", "radius": 40}]}
@@ -66,6 +67,13 @@ def asked(service: Service, target: m.Job, **spec: Any) -> str:
         ).id
 
 
+def take_again(service: Service, id_: str) -> None:
+    """Let the lease run out, so that another attempt may begin."""
+    expire(service.database, id_)
+    with service.database.write.begin() as session:
+        assert sweep(session, max_attempts=3, ring_seconds=1).requeued == (id_,)
+
+
 def test_its_report_has_every_row_and_nothing_else_stays(service: Service, target: m.Job) -> None:
     id_ = asked(service, target)
     execute(service, id_)
@@ -99,11 +107,7 @@ def test_a_lost_attempt_is_gone_on_with_row_by_row(
     so_far = json.loads(service.files.load(work_key(id_, "report.json")))
     assert (len(so_far["evidence"]["rows"]), so_far["evidence"]["rows_asked"]) == (1, 2)
     assert b"1 of 2 rows so far" in service.files.load(work_key(id_, "report.html"))
-    expire(service.database, id_)
-    from store.sweep import sweep
-
-    with service.database.write.begin() as session:
-        assert sweep(session, max_attempts=3, ring_seconds=1).requeued == (id_,)
+    take_again(service, id_)
     short.clear()
     execute(service, id_)
     assert short == ["L2-40", "L2-40"]
@@ -111,6 +115,37 @@ def test_a_lost_attempt_is_gone_on_with_row_by_row(
     assert (row.state, row.attempt) == (m.SUCCEEDED, 2)
     report = json.loads(service.files.load(str(row.report_key)))
     assert report["evidence"]["rows"][0] == so_far["evidence"]["rows"][0]
+
+
+def test_a_lost_learner_is_gone_on_with(service: Service, target: m.Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.training_run.KEEP_EVERY", 0.0)
+    id_ = asked(service, target, trainings=[{"radius": 0}])
+    kept: list[str] = []
+
+    def save(shelf: FilesShelf, name: str, data: bytes) -> None:
+        real(shelf, name, data)
+        kept.append(name)
+        if kept[-2:] == [f"{learners[1]}.safetensors"] * 2:
+            raise SystemExit  # as if the machine went away
+
+    real, learners = FilesShelf.save, [f"learner-small-Linf-0-None-{side}-0" for side in ("before", "after-100")]
+    claim = take(service, id_)
+    assert claim is not None
+    with monkeypatch.context() as patched:
+        patched.setattr(FilesShelf, "save", save)
+        with pytest.raises(SystemExit), Heart(service, claim) as heart, scratch(service, claim) as folder:
+            room.verify(service, claim, heart, folder)
+        assert service.files.list(work_prefix(id_)) == [
+            work_key(id_, f"{learners[1]}.safetensors"),
+            work_key(id_, f"{learners[0]}.json"),
+        ]
+        take_again(service, id_)
+        kept.clear()
+        patched.setattr(FilesShelf, "save", lambda *saved: (real(*saved), kept.append(saved[1])))
+        execute(service, id_)
+    updates = SOME.updates(1)
+    assert kept.count(f"{learners[1]}.safetensors") == updates - 2
+    assert job_of(service.database, id_).state == m.SUCCEEDED
 
 
 def test_a_dataset_alone_is_tried_as_it_is(service: Service, target: m.Job) -> None:

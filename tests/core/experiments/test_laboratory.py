@@ -1,11 +1,13 @@
 """Noises and learners, each made once."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.experiments.cells import Cell, Noise
+from core.experiments.files import write_json
 from core.experiments.laboratory import Laboratory
 from core.progress import Cancelled, Step
 from tests.core.experiments.tiny import drawn_images, laboratory
@@ -66,6 +68,32 @@ def test_noise_that_was_broken_off_goes_on_and_ends_the_same(tmp_path: Path) -> 
     assert (resumed.noise(REM, 0) == whole).all()
     assert not parts.exists()
     assert {done for stage, done in trained if stage == "training"} <= {0, 2}  # both steps were there already
+
+
+def test_a_learner_that_was_broken_off_goes_on_and_ends_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.training_run.KEEP_EVERY", 0.0)
+    cell = Cell(radius=4, countermeasure="ueraser-max")
+    whole = laboratory(tmp_path / "whole").measure(cell, 0)
+
+    def stop(step: Step) -> None:
+        if step.stage == "evidence" and step.done == 2:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        laboratory(tmp_path / "parts", on_progress=stop).measure(cell, 0)
+    parts = tmp_path / "parts" / "cells" / f"{cell.name}.seed-0.parts"
+    assert (parts / "learner.safetensors").exists()
+    write_json(parts / "seconds.json", 100.0)
+    counted: list[int] = []
+    resumed = laboratory(tmp_path / "parts", on_progress=lambda step: counted.append(step.done))
+    found = resumed.measure(cell, 0)
+    assert found.seconds > 100
+    assert replace(found, seconds=0.0) == replace(whole, seconds=0.0)
+    assert counted[1] == 1  # after the 0 that it begins with
+    assert not parts.exists()
+    assert resumed.known(cell, 0) == found
 
 
 def test_what_a_learner_gets(tmp_path: Path) -> None:

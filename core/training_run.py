@@ -1,0 +1,110 @@
+"""Training by SGD that can be stopped after any step and gone on with: what surrogates and learners have in common."""
+
+import time
+from collections.abc import Iterator
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from core.batches import Batches
+from core.device import Device
+from core.learning_rates import LearningRate
+from core.progress import Progress
+from core.shelf import Shelf
+from core.update import Updater
+
+KEEP_EVERY = 30.0  # seconds of training that a crash may cost
+
+
+class TrainingRun:
+    """So many `updates` of `model` on shuffled passes over so many `images`; `state` and `restore` are all it is.
+
+    Who inherits says what `one_step` is, and adds to the state whatever else it leaves to the next. All randomness
+    comes from `generator`. A run that goes on from its state ends with the same weights as one that was never stopped:
+    bit for bit on a CPU.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        images: int,
+        *,
+        updates: int,
+        batch: int,
+        learning_rate: LearningRate,
+        device: Device,
+        generator: torch.Generator,
+    ) -> None:
+        self.model, self.device, self.generator = model, device, generator
+        self.updates, self.step = updates, 0
+        self._plan = torch.tensor([updates, batch, images])
+        self._rate = learning_rate
+        self._batches = Batches(images, batch, generator=generator)
+        self._updater = Updater(model, device)  # its replicas have no state: after each step all have the model's
+
+    def one_step(self, progress: Progress) -> None:
+        """Do all of the step of number `step`, from 0."""
+        raise NotImplementedError
+
+    def update(self, x: Tensor, y: Tensor) -> Tensor:
+        """The step's update, as `Updater.step`; the mean loss."""
+        return self._updater.step(x, y, learning_rate=self._rate.at(self.step, steps=self.updates))
+
+    def steps(self, progress: Progress) -> Iterator[int]:
+        """Take every step that is left, yielding after each the number taken; `progress` counts them."""
+        while self.step < self.updates:
+            self.one_step(progress)
+            self.step += 1
+            progress.advance()
+            yield self.step
+
+    def go_on(self, progress: Progress, *, shelf: Shelf, name: str) -> None:
+        """Take every step that is left after the piece `name` of the shelf, keeping another every KEEP_EVERY seconds.
+
+        `progress` counts the steps that were taken before as well. A piece of another kind of device is not used, as
+        random numbers cannot be gone on with there. Raises what `restore` raises.
+        """
+        kept = shelf.load(name)
+        state = None if kept is None else load(kept)
+        if state is not None and state["rng"].shape == self.generator.get_state().shape:
+            self.restore(state)
+        progress.advance(self.step)
+        saved = time.monotonic()
+        for _ in self.steps(progress):
+            if time.monotonic() - saved > KEEP_EVERY:
+                self.keep(shelf, name)
+                saved = time.monotonic()
+
+    def keep(self, shelf: Shelf, name: str) -> None:
+        """Keep the state as the piece `name`."""
+        shelf.save(name, save(_contiguous(self.state())))
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that the rest of the run depends on, as tensors."""
+        momentum = {
+            f"momentum.{name}": self._updater.optimizer.state[p]["momentum_buffer"]
+            for name, p in self.model.named_parameters()
+            if "momentum_buffer" in self._updater.optimizer.state[p]
+        }
+        weights = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        run = {"plan": self._plan, "step": torch.tensor(self.step), "rng": self.generator.get_state()}
+        return {**weights, **momentum, **run, **self._batches.state()}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on from `state`; raises KeyError or RuntimeError where it belongs to another model or another plan."""
+        if not torch.equal(state["plan"], self._plan):
+            planned, kept = self._plan.tolist(), state["plan"].tolist()
+            raise RuntimeError(f"kept of a run of [updates, batch, images] {kept}, but this is one of {planned}")
+        self.model.load_state_dict({k[6:]: v for k, v in state.items() if k.startswith("model.")})
+        for name, p in self.model.named_parameters():
+            if f"momentum.{name}" in state:
+                self._updater.optimizer.state[p]["momentum_buffer"] = state[f"momentum.{name}"].to(p.device)
+        self.generator.set_state(state["rng"])
+        self._batches.restore(state)
+        self.step = int(state["step"])
+
+
+def _contiguous(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Copies on the CPU that share no memory, as safetensors wants them."""
+    return {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in state.items()}

@@ -1,0 +1,236 @@
+"""A learner whose training breaks off goes on where it was, and ends as one that never did: the same bits."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+from core import learning
+from core.countermeasures import COUNTERMEASURES
+from core.device import CPU_ROWS, Device
+from core.evidence import Exhibit, take_evidence
+from core.evidence_rows import Evidence
+from core.learning import LEARNER, Labelled, LearnerTraining, Threat, accuracy_of, train
+from core.learning_rates import LearningRate
+from core.lesson import Pictures
+from core.models import build
+from core.models.frozen import Frozen
+from core.presets import QUICK, Length
+from core.progress import Cancelled, Progress, Step
+from core.shelf import NoShelf, Shelf
+from core.spec import ProtectSpec
+from core.verify_report import VerifyRow
+from core.verify_rows import Examination, School
+from core.verify_spec import RowAsked, Training, VerifySpec
+from tests.core.shelves import Memory
+
+UPDATES = 10
+SHORT = Length(epochs=0, least=4, most=4, batch=32)
+
+
+@pytest.fixture(autouse=True)
+def kept_after_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And tested every three or four steps, so that losses wait for the next point."""
+    monkeypatch.setattr("core.training_run.KEEP_EVERY", 0.0)
+    monkeypatch.setattr(learning, "TESTS", 3)
+
+
+def pictures(count: int, *, seed: int) -> Labelled:
+    rng = torch.Generator().manual_seed(seed)
+    labels = torch.arange(count) % 2
+    pixels = torch.randint(0, 160, (count, 3, 32, 32), generator=rng) + 40 * labels[:, None, None, None]
+    return Labelled(pixels=pixels.to(torch.uint8), labels=labels)
+
+
+DATA, TEST, WATCHED = pictures(200, seed=1), pictures(60, seed=2), pictures(30, seed=3)
+
+
+def training(*, radius: int = 4, augment: str | None = None, classes: int = 2, **changed: Any) -> LearnerTraining:
+    device = Device("cpu", cores=2)
+    how = {"updates": UPDATES, "batch": 32, "learning_rate": LearningRate(peak=0.1), "watched": WATCHED} | changed
+    return LearnerTraining(
+        build("small", channels=3, size=32, classes=classes, seed=1, device="cpu"),
+        DATA,
+        TEST,
+        threat=Threat(radius=radius, steps=1, step=0.5),
+        device=device,
+        generator=device.generator(5),
+        augment=COUNTERMEASURES[augment].augment if augment else None,
+        **how,
+    )
+
+
+def finished(run: LearnerTraining, shelf: Shelf | None = None, progress: Progress | None = None) -> dict[str, Tensor]:
+    """The state that a run ends with, which has the weights, the curve and the random numbers that would come next."""
+    run.go_on(progress or Progress(), shelf=shelf or NoShelf(), name=LEARNER)
+    return run.state()
+
+
+def killed_at(done: int) -> Progress:
+    """Breaks off as soon as so many updates are done, before they are kept."""
+
+    def stop(step: Step) -> None:
+        if step.done == done:
+            raise Cancelled
+
+    return Progress(stop, interval=0.0)
+
+
+def assert_same(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
+    assert one.keys() == other.keys()
+    assert [name for name in one if not torch.equal(one[name], other[name])] == []
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        {"radius": 0, "watched": None},
+        {"augment": "ueraser-max"},  # asks the learner for its losses
+        {"batch": CPU_ROWS + 32, "augment": "mixup"},  # two parts, each with batch norm of its own
+    ],
+)
+def test_a_learner_that_breaks_off_in_every_step_ends_the_same(how: dict[str, Any]) -> None:
+    """So it goes on from every state there is: within a pass and after one, before a test and after one."""
+    shelf = Memory()
+    for done in range(1, UPDATES + 1):
+        with pytest.raises(Cancelled):
+            finished(training(**how), shelf, killed_at(done))
+        assert int(load(shelf.pieces[LEARNER])["step"]) == done - 1 if done > 1 else not shelf.pieces
+    resumed, whole = training(**how), training(**how)
+    assert_same(finished(resumed, shelf), finished(whole))
+    assert resumed.curve == whole.curve
+    assert len(whole.curve.loss) == 3
+    assert resumed.watched_accuracy == whole.watched_accuracy
+
+
+def test_a_learner_that_breaks_off_long_after_it_was_kept_ends_the_same() -> None:
+    """In the middle of its test, after a pass and a point that no piece has."""
+    shelf, broken = Memory(), training()
+    steps = broken.steps(Progress())
+    next(steps), next(steps)
+    broken.keep(shelf, LEARNER)
+    for _ in range(6):
+        next(steps)
+    resumed = training()
+    assert_same(finished(resumed, shelf), finished(training()))
+
+
+def test_progress_counts_what_was_done_before() -> None:
+    shelf, counted = Memory(), []
+    with pytest.raises(Cancelled):
+        finished(training(), shelf, killed_at(7))
+    progress = Progress(lambda step: counted.append(step.done), interval=0.0)
+    progress.start("evidence", UPDATES)
+    finished(training(), shelf, progress)
+    assert (counted[0], counted[1], counted[-1]) == (0, 6, UPDATES)
+
+
+def test_what_is_watched_is_tested_at_each_point() -> None:
+    run = training(watched=TEST)
+    finished(run)
+    assert run.watched_accuracy == run.curve.accuracy
+    run = training()
+    finished(run)
+    network = Frozen(run.model, dtype=run.device.dtype)
+    assert run.watched_accuracy[-1] == accuracy_of(network, WATCHED, device=run.device, progress=Progress())
+
+
+def test_train_goes_on_from_its_shelf() -> None:
+    def learned(shelf: Shelf, progress: Progress) -> tuple[Any, dict[str, Tensor]]:
+        device = Device("cpu", cores=2)
+        model = build("small", channels=3, size=32, classes=2, seed=1, device="cpu")
+        how = {"threat": Threat(radius=4, steps=1), "updates": 4, "batch": 32, "learning_rate": LearningRate(peak=0.1)}
+        run = {"device": device, "generator": device.generator(2), "progress": progress, "shelf": shelf}
+        return train(model, DATA, TEST, **how, **run, name="mine"), model.state_dict()
+
+    shelf = Memory()
+    with pytest.raises(Cancelled):
+        learned(shelf, killed_at(3))
+    assert list(shelf.pieces) == ["mine"]
+    (curve, weights), (whole, same) = learned(shelf, Progress()), learned(NoShelf(), Progress())
+    assert curve == whole
+    assert_same(weights, same)
+
+
+@pytest.mark.parametrize("other", [{"updates": UPDATES + 1}, {"batch": 33}, {"classes": 3}])
+def test_what_another_run_kept_is_refused(other: dict[str, int]) -> None:
+    shelf = Memory()
+    with pytest.raises(Cancelled):
+        finished(training(), shelf, killed_at(3))
+    with pytest.raises(RuntimeError, match=r"kept of a run|size mismatch"):
+        finished(training(**other), shelf)
+
+
+def test_what_another_kind_of_device_kept_is_not_used() -> None:
+    shelf = Memory()
+    with pytest.raises(Cancelled):
+        finished(training(), shelf, killed_at(3))
+    of_a_gpu = load(shelf.pieces[LEARNER]) | {"rng": torch.zeros(16, dtype=torch.uint8)}
+    shelf.save(LEARNER, save(of_a_gpu))
+    assert_same(finished(training(), shelf), finished(training()))
+
+
+def drawn(count: int, *, seed: int) -> Pictures:
+    of = pictures(count, seed=seed)
+    return Pictures(pixels=of.pixels.numpy(), labels=of.labels.numpy())
+
+
+def evidence(shelf: Shelf, progress: Progress) -> Evidence:
+    shown, held_out = drawn(120, seed=1), np.arange(120) < 50
+    exhibit = Exhibit(
+        clean=shown.pixels,
+        delivered=255 - shown.pixels,
+        labels=shown.labels,
+        held_out=held_out,
+        classes=2,
+        note=None,
+    )
+    course = replace(QUICK.courses["quick"], length=SHORT, attack_steps=1)
+    spec, preset = ProtectSpec(evidence="quick"), replace(QUICK, courses={"quick": course})
+    return take_evidence(exhibit, spec, preset, device=Device("cpu", cores=2), progress=progress, shelf=shelf)
+
+
+def test_evidence_goes_on_within_a_learner_and_leaves_only_curves() -> None:
+    shelf = Memory()
+    with pytest.raises(Cancelled):
+        evidence(shelf, killed_at(7))  # of 4 and 4 standard updates, and as many adversarial ones
+    assert set(shelf.pieces) == {"curve-0-None-before.json", "curve-0-None-after.safetensors"}
+    counted: list[int] = []
+    found = evidence(shelf, Progress(lambda step: counted.append(step.done), interval=0.0))
+    assert found.rows == evidence(NoShelf(), Progress()).rows
+    assert sorted(set(counted))[:5] == [0, 4, 6, 7, 8]
+    assert {name.rpartition(".")[2] for name in shelf.pieces} == {"json"}
+
+
+def test_verification_goes_on_within_a_learner_and_leaves_only_curves() -> None:
+    def row(shelf: Shelf) -> VerifyRow:
+        school = School(
+            Examination(test=drawn(60, seed=2), classes=2, train_images=80),
+            VerifySpec(),
+            replace(QUICK.courses["quick"], length=SHORT),
+            device=Device("cpu", cores=2),
+            progress=Progress(),
+            shelf=shelf,
+        )
+        asked = RowAsked(training=Training(), countermeasure=None, architecture="small", percentage=100)
+        return school.row(asked, lambda side, seed: None if side == "rest" else drawn(80, seed=len(side)))
+
+    class Breaks(Memory):
+        def save(self, name: str, data: bytes) -> None:
+            super().save(name, data)
+            if "after" in name and int(load(data)["step"]) == 3:
+                raise Cancelled
+
+    shelf = Breaks()
+    with pytest.raises(Cancelled):
+        row(shelf)
+    kept, name = Memory(), "learner-small-Linf-0-None-after-100-0"
+    kept.pieces = dict(shelf.pieces)
+    assert set(kept.pieces) == {"learner-small-Linf-0-None-before-0.json", f"{name}.safetensors"}
+    assert row(kept) == row(NoShelf())
+    assert set(kept.pieces) == {"learner-small-Linf-0-None-before-0.json", f"{name}.json"}
