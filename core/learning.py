@@ -140,7 +140,7 @@ class LearnerTraining(TrainingRun):
         return {**super().state(), **points, "losses": torch.stack(self._losses) if self._losses else torch.empty(0)}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on from `state`; raises KeyError or RuntimeError where it belongs to another model or another plan."""
+        """Go on from `state`, as every run does."""
         super().restore(state)
         self._epoch, self._accuracy = state["epoch"].tolist(), state["accuracy"].tolist()
         self._loss, self._watched_accuracy = state["loss"].tolist(), state["watched_accuracy"].tolist()

@@ -62,13 +62,11 @@ class TrainingRun:
     def go_on(self, progress: Progress, *, shelf: Shelf, name: str) -> None:
         """Take every step that is left after the piece `name` of the shelf, keeping another every KEEP_EVERY seconds.
 
-        `progress` counts the steps that were taken before as well. A piece of another kind of device is not used, as
-        random numbers cannot be gone on with there. Raises what `restore` raises.
+        `progress` counts the steps that were taken before as well. Raises what `restore` raises.
         """
         kept = shelf.load(name)
-        state = None if kept is None else load(kept)
-        if state is not None and state["rng"].shape == self.generator.get_state().shape:
-            self.restore(state)
+        if kept is not None:
+            self.restore(load(kept))
         progress.advance(self.step)
         saved = time.monotonic()
         for _ in self.steps(progress):
@@ -92,7 +90,10 @@ class TrainingRun:
         return {**weights, **momentum, **run, **self._batches.state()}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on from `state`; raises KeyError or RuntimeError where it belongs to another model or another plan."""
+        """Go on from `state`; raises KeyError or RuntimeError where it belongs to another model or another plan.
+
+        Where it was kept on a CPU and this is a GPU, or the other way round, random numbers start from the seed again.
+        """
         if not torch.equal(state["plan"], self._plan):
             planned, kept = self._plan.tolist(), state["plan"].tolist()
             raise RuntimeError(f"kept of a run of [updates, batch, images] {kept}, but this is one of {planned}")
@@ -100,7 +101,8 @@ class TrainingRun:
         for name, p in self.model.named_parameters():
             if f"momentum.{name}" in state:
                 self._updater.optimizer.state[p]["momentum_buffer"] = state[f"momentum.{name}"].to(p.device)
-        self.generator.set_state(state["rng"])
+        if state["rng"].shape == self.generator.get_state().shape:
+            self.generator.set_state(state["rng"])
         self._batches.restore(state)
         self.step = int(state["step"])
 

@@ -35,8 +35,8 @@ class Examination:
 class School:
     """Trains the learners of one verification. One that is on the shelf, or was trained for another row, is not again.
 
-    One that was broken off goes on from what the shelf has of it.
-    The originals are the same whatever the share of protected pictures is, so their learners serve all shares.
+    One that was broken off goes on from what the shelf has of it. The originals are the same whatever the share of
+    protected pictures is, so their learners serve all shares.
     """
 
     def __init__(

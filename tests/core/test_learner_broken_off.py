@@ -166,13 +166,15 @@ def test_what_another_run_kept_is_refused(other: dict[str, int]) -> None:
         finished(training(**other), shelf)
 
 
-def test_what_another_kind_of_device_kept_is_not_used() -> None:
-    shelf = Memory()
+def test_on_another_kind_of_device_random_numbers_start_again() -> None:
+    shelf, ends = Memory(), []
     with pytest.raises(Cancelled):
         finished(training(), shelf, killed_at(3))
-    of_a_gpu = load(shelf.pieces[LEARNER]) | {"rng": torch.zeros(16, dtype=torch.uint8)}
-    shelf.save(LEARNER, save(of_a_gpu))
-    assert_same(finished(training(), shelf), finished(training()))
+    kept = load(shelf.pieces[LEARNER])
+    for rng in (torch.zeros(16, dtype=torch.uint8), training().generator.get_state()):  # as a GPU's; as from the seed
+        shelf.save(LEARNER, save(kept | {"rng": rng}))
+        ends.append(finished(training(), shelf))
+    assert_same(*ends)
 
 
 def drawn(count: int, *, seed: int) -> Pictures:
