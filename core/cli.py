@@ -37,29 +37,44 @@ Size = Annotated[
     int | None,
     typer.Option(help="side in pixels that the generator works at; default: the pictures' own", metavar="PX"),
 ]
+Work = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="keep unfinished work in this folder: killed, the same command goes on from there; removed at the end",
+    ),
+]
 Device = Annotated[
     str | None, typer.Option(help="where to compute, such as cpu or cuda:1; default: a GPU if there is one")
 ]
 
 
-def protect_command(source: Source, out: Out, generator: Generator = None, device: Device = None, **asked: Any) -> None:
+def protect_command(
+    source: Source, out: Out, generator: Generator = None, work: Work = None, device: Device = None, **asked: Any
+) -> None:
     """Protect the pictures of a folder or archive, and measure before and after."""
     with refusals(source):
         alone("protect")
         check_paths(source, out, kind="zip")
         card = None if generator is None else read_card(generator)
-        _protect(source, out, ProtectSpec.parse(settled(given(asked), card)), generator, device)
+        _protect(source, out, ProtectSpec.parse(settled(given(asked), card)), generator, work, device)
 
 
 def train_command(
-    source: Source, out: OutGenerator, name: Name = None, size: Size = None, device: Device = None, **asked: Any
+    source: Source,
+    out: OutGenerator,
+    name: Name = None,
+    size: Size = None,
+    work: Work = None,
+    device: Device = None,
+    **asked: Any,
 ) -> None:
     """Train a noise generator on the pictures of a folder or archive, to protect other pictures with."""
     with refusals(source):
         check_paths(source, out, kind="safetensors file")
         spec = ProtectSpec.parse_training(given(asked))
         command = _command(source, out, {"name": name, "size": size, **asked})
-        _train(source, out, spec, name=name, size=size, device=device, command=command)
+        _train(source, out, spec, name=name, size=size, work=work, device=device, command=command)
 
 
 @contextmanager
@@ -91,13 +106,23 @@ def _command(source: Path, out: Path, asked: dict[str, Any]) -> str:
 
 
 def _train(
-    source: Path, out: Path, spec: ProtectSpec, *, name: str | None, size: int | None, device: str | None, command: str
+    source: Path,
+    out: Path,
+    spec: ProtectSpec,
+    *,
+    name: str | None,
+    size: int | None,
+    work: Path | None,
+    device: str | None,
+    command: str,
 ) -> None:
     from core.distributed import joined, rank
     from core.training_recipe import train_generator
+    from core.unfinished import unfinished
 
     with (
         joined(device) as own,
+        unfinished(work, sources=[source], asked={"train": spec.to_dict(), "size": size}) as shelf,
         tempfile.TemporaryDirectory(prefix="unteachable-") as scratch,
         progress_bar() if rank() == 0 else nullcontext() as show,
     ):
@@ -108,6 +133,7 @@ def _train(
             spec,
             scratch=Path(scratch),
             on_progress=show,
+            shelf=shelf,
             device=own,
             title=name,
             size=size,
@@ -123,12 +149,21 @@ def _train(
     print(f"Use it: unteachable protect FOLDER_OR_ARCHIVE OUT.zip --generator {shlex.quote(str(out))}")
 
 
-def _protect(source: Path, out: Path, spec: ProtectSpec, generator: Path | None, device: str | None) -> None:
+def _protect(
+    source: Path, out: Path, spec: ProtectSpec, generator: Path | None, work: Path | None, device: str | None
+) -> None:
     from core.pipeline import protect  # torch takes seconds to load; bad options should not wait for it
     from core.report_words import text_table
+    from core.unfinished import unfinished
 
-    with tempfile.TemporaryDirectory(prefix="unteachable-") as scratch, progress_bar() as show:
-        done = protect(source, out, spec, scratch=Path(scratch), on_progress=show, device=device, generator=generator)
+    sources = [source] if generator is None else [source, generator]
+    with (
+        unfinished(work, sources=sources, asked={"protect": spec.to_dict()}) as shelf,
+        tempfile.TemporaryDirectory(prefix="unteachable-") as scratch,
+        progress_bar() as show,
+    ):
+        run = {"scratch": Path(scratch), "on_progress": show, "shelf": shelf, "device": device}
+        done = protect(source, out, spec, generator=generator, **run)
     print(text_table(done.report.evidence))
     print(f"{done.report.dataset.images} pictures protected in {done.report.seconds:.0f} s: {out}")
     for skipped in done.report.dataset.skipped:

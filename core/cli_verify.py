@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.cli import Device, Source, check_paths, given, progress_bar, refusals
+from core.cli import Device, Source, Work, check_paths, given, progress_bar, refusals
 from core.countermeasure_names import NAMES as COUNTERMEASURES
 from core.launcher import alone
 from core.learner_names import ARCHITECTURES, NORMS
@@ -46,6 +46,7 @@ def verify_command(
     ] = None,
     scale: Annotated[str | None, typer.Option(help=HELP["scale"], show_default="quick")] = None,
     seeds: Annotated[int | None, typer.Option(help=HELP["seeds"], show_default="1")] = None,
+    work: Work = None,
     device: Device = None,
 ) -> None:
     """Train models on the originals and on their protected copies, and compare. Lists are options given repeatedly."""
@@ -68,7 +69,7 @@ def verify_command(
         }
         radius = DEFAULT_RADIUS_A if protected is None else read_manifest(protected).spec.adversarial_radius
         spec = VerifySpec.parse(given(asked), radius_a=radius)
-        _verify(source, protected, spec, out, page, device)
+        _verify(source, protected, spec, out, page, work, device)
 
 
 def _training(text: str) -> Any:
@@ -77,16 +78,31 @@ def _training(text: str) -> Any:
     return {"norm": norm or "Linf", "radius": int(radius)} if radius.isdigit() and len(radius) < 10 else text
 
 
-def _verify(source: Path, protected: Path | None, spec: VerifySpec, out: Path, page: Path, device: str | None) -> None:
-    from core.verification import verify  # torch takes seconds to load; bad options should not wait for it
+def _verify(
+    source: Path,
+    protected: Path | None,
+    spec: VerifySpec,
+    out: Path,
+    page: Path,
+    work: Path | None,
+    device: str | None,
+) -> None:
+    from core.unfinished import unfinished  # torch takes seconds to load; bad options should not wait for it
+    from core.verification import verify
     from core.verify_page import render_verification
 
     def keep(report: VerifyReport) -> None:
         out.write_text(report.to_json())
         page.write_text(render_verification(report))
 
-    with tempfile.TemporaryDirectory(prefix="unteachable-") as scratch, progress_bar() as show:
-        report = verify(source, protected, spec, scratch=Path(scratch), on_progress=show, on_row=keep, device=device)
+    sources = [source] if protected is None else [source, protected]
+    with (
+        unfinished(work, sources=sources, asked={"verify": spec.to_dict()}) as shelf,
+        tempfile.TemporaryDirectory(prefix="unteachable-") as scratch,
+        progress_bar() as show,
+    ):
+        run = {"scratch": Path(scratch), "on_progress": show, "on_row": keep, "shelf": shelf, "device": device}
+        report = verify(source, protected, spec, **run)
     print(text_table(report))
     print(f"{len(report.evidence.rows)} rows measured in {report.seconds:.0f} s: {out}, {page}")
 

@@ -4,11 +4,11 @@ import math
 from pathlib import Path
 
 from core.experiments.curves import Chart, Curves, Drawn
-from core.experiments.files import write_bytes
 from core.experiments.grid import Table
 from core.experiments.laboratory import Laboratory
 from core.experiments.pages import NOTHING, facts, markdown_grid, opening, write_pages
 from core.experiments.svg import Line, Panel, draw
+from core.whole_files import write_bytes
 
 
 def write_curves(figure: Curves, lab: Laboratory, out: Path, *, seeds: int, dataset: str | None) -> list[Path]:

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from core.experiments.files import read_json, write_json
 from core.limits import BadInput
+from core.whole_files import read_json, write_json
 
 ABOUT = "about.json"
 

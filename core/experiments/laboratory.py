@@ -11,9 +11,9 @@ from core.device import Device
 from core.distributed import ShelfOfRank0, on_rank_0
 from core.experiments.cells import Cell, Noise
 from core.experiments.data import Images
-from core.experiments.files import FolderShelf, read_json, write_bytes, write_json
 from core.experiments.measurement import Measurement
 from core.experiments.scale import Scale
+from core.folder_shelf import FolderShelf
 from core.learning import LEARNER, TESTS, Labelled, LearnerTraining, Threat
 from core.models import build
 from core.noise import noise_for
@@ -23,6 +23,7 @@ from core.progress import Progress
 from core.shelf import pack
 from core.spec import ProtectSpec
 from core.version import versions
+from core.whole_files import read_json, write_bytes, write_json
 
 WATCHED = 2_000  # training images, about, whose accuracy is taken along the way
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from core.experiments.catalogue import Experiment
-from core.experiments.files import write_bytes, write_json
 from core.experiments.grid import DATASETS
 from core.experiments.laboratory import Laboratory
 from core.learner_names import ARCHITECTURES as NAMES
+from core.whole_files import write_bytes, write_json
 
 NOTHING = "–"
 

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from core.experiments.files import write_bytes
 from core.experiments.laboratory import Laboratory
 from core.experiments.pages import facts, opening, write_pages
 from core.experiments.pictures import Pictures, noises_of
+from core.whole_files import write_bytes
 
 LEAST_SIDE, GAP, HEAD, MARGIN = 96, 6, 20, 96
 

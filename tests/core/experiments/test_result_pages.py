@@ -9,12 +9,13 @@ import pytest
 
 from core.experiments.cells import Cell, Noise
 from core.experiments.curve_pages import round_above
-from core.experiments.files import FolderShelf, read_json, write_json
 from core.experiments.grid import Row, Table
 from core.experiments.measurement import Measurement
 from core.experiments.pages import caption
 from core.experiments.svg import Line, Panel, draw
 from core.experiments.table_pages import mean_and_spread, write_table
+from core.folder_shelf import FolderShelf
+from core.whole_files import read_json, write_json
 from tests.core.experiments.tiny import laboratory
 
 EM = Noise(method="em", radius_u=8)

@@ -1,29 +1,10 @@
-"""Files that are there whole or not at all, so that a run can be killed at any time and gone on with."""
+"""A shelf that is a folder: for work without a service, which its next run goes on with."""
 
-import json
-import os
 import shutil
 import time
 from pathlib import Path
-from typing import Any
 
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file under another name beside it, then rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_bytes(data)
-    part.replace(path)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a value as JSON that people can read."""
-    write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
-
-
-def read_json(path: Path) -> Any:
-    """The value of a JSON file, or None where there is no such file."""
-    return json.loads(path.read_bytes()) if path.exists() else None
+from core.whole_files import read_json, write_bytes, write_json
 
 
 class FolderShelf:

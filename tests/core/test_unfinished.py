@@ -1,0 +1,148 @@
+"""`--work FOLDER`: a command that was killed goes on from there to the same end; the folder serves one work alone."""
+
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner, Result
+
+from core.folder_shelf import FolderShelf
+from core.noise.generator import load
+from core.presets import PRESETS, QUICK, Length
+from ops.cli import app
+from tests.core.short_training import drawn
+from tests.pictures import pictures_zip
+
+SOME = Length(epochs=0, least=4, most=4, batch=32)
+
+
+class KilledError(BaseException):
+    """The process is gone, as far as the command can tell."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short() -> Iterator[None]:
+    """The preset's own path with fewer updates, and every one of them kept."""
+    noise = {name: replace(recipe, length=SOME) for name, recipe in QUICK.noise.items()}
+    courses = {name: replace(course, length=SOME) for name, course in QUICK.courses.items()}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(PRESETS, "quick", replace(QUICK, noise=noise, courses=courses))
+        patched.setattr("core.training_run.KEEP_EVERY", 0)
+        yield
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(app, [*map(str, words), "--device", "cpu"])
+
+
+def killed_at(piece: int, *words: object) -> None:
+    """Run a command that is killed when it has kept so many pieces."""
+    kept: list[str] = []
+
+    def save(shelf: FolderShelf, name: str, data: bytes) -> None:
+        real(shelf, name, data)
+        kept.append(name)
+        if len(kept) == piece:
+            raise KilledError
+
+    real = FolderShelf.save
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(FolderShelf, "save", save)
+        with pytest.raises(KilledError):
+            run(*words)
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The pieces that are kept from now on."""
+    kept: list[str] = []
+
+    def save(shelf: FolderShelf, name: str, data: bytes) -> None:
+        real(shelf, name, data)
+        kept.append(name)
+
+    real = FolderShelf.save
+    monkeypatch.setattr(FolderShelf, "save", save)
+    return kept
+
+
+def test_training_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, work = drawn(tmp_path / "learn.zip"), tmp_path / "work"
+    command = ("train", source, tmp_path / "g.safetensors", "--method", "em")
+    killed_at(2, *command, "--work", work)
+    assert not (tmp_path / "g.safetensors").exists()
+    assert (work / "surrogate.safetensors").exists()
+    kept = counted(monkeypatch)
+    done = run(*command, "--work", work)
+    assert done.exit_code == 0, done.output
+    assert len(kept) == 3  # the two updates that were left, and the end
+    assert not work.exists()
+    assert run("train", source, tmp_path / "whole.safetensors", "--method", "em").exit_code == 0
+    ends = [load(tmp_path / f"{name}.safetensors", device="cpu").model.state_dict() for name in ("g", "whole")]
+    assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
+
+
+@pytest.mark.parametrize("piece", [3, 12])
+def test_protection_goes_on_to_the_same_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
+    source, work = pictures_zip(tmp_path / "pets.zip", classes=2, each=130), tmp_path / "work"
+    command = ("protect", source, tmp_path / "out.zip", "--method", "em")
+    killed_at(piece, *command, "--work", work)
+    assert not (tmp_path / "out.zip").exists()
+    kept = counted(monkeypatch)
+    done = run(*command, "--work", work)
+    assert done.exit_code == 0, done.output
+    resumed = len(kept)
+    assert not work.exists()
+    assert run("protect", source, tmp_path / "whole.zip", "--method", "em", "--work", work).exit_code == 0
+    assert resumed < len(kept) - resumed
+    ends = [zipfile.ZipFile(tmp_path / f"{name}.zip") for name in ("out", "whole")]
+    pictures = [{name: one.read(name) for name in one.namelist() if name.endswith(".png")} for one in ends]
+    assert pictures[0] == pictures[1] != {}
+
+
+def test_verification_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, work = pictures_zip(tmp_path / "pets.zip", classes=2, each=130), tmp_path / "work"
+    command = ("verify", source, "--trainings", "0", "--trainings", "2", "--work", work, "--out")
+    killed_at(6, *command, tmp_path / "r.json")
+    kept = counted(monkeypatch)
+    assert run(*command, tmp_path / "r.json").exit_code == 0
+    assert "Linf-0" not in " ".join(kept)
+    assert not work.exists()
+
+
+def test_a_folder_serves_one_work_alone(tmp_path: Path) -> None:
+    source, work = drawn(tmp_path / "learn.zip"), tmp_path / "work"
+    command = ("train", source, tmp_path / "g.safetensors", "--work", work, "--method", "em")
+    killed_at(2, *command)
+    before = {path.name: path.read_bytes() for path in work.iterdir()}
+    others = [
+        (*command, "--seed", "1"),
+        (*command, "--size", "24"),
+        ("protect", source, tmp_path / "o.zip", "--work", work, "--method", "em"),
+    ]
+    for other in others:
+        refused = run(*other)
+        assert refused.exit_code == 2
+        assert "unfinished work of another command" in refused.output
+    drawn(source, seed=1)
+    assert "of other files" in run(*command).output
+    assert {path.name: path.read_bytes() for path in work.iterdir()} == before
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
+    source, work = drawn(tmp_path / "learn.zip"), tmp_path / "work"
+    work.mkdir()
+    (work / "novel.txt").write_text("It was a dark and stormy night")
+    refused = run("train", source, tmp_path / "g.safetensors", "--work", work)
+    assert refused.exit_code == 2
+    assert "holds other things" in refused.output
+    assert (work / "novel.txt").exists()
+
+
+def test_what_is_refused_at_once_leaves_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "text.zip").write_text("no archive")
+    assert run("train", tmp_path / "text.zip", tmp_path / "g.safetensors", "--work", tmp_path / "work").exit_code == 2
+    assert not (tmp_path / "work").exists()
+    assert not (tmp_path / "g.safetensors").exists()
