@@ -2,7 +2,6 @@
 
 import zipfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,12 +10,9 @@ from typer.testing import CliRunner, Result
 
 from core.folder_shelf import FolderShelf
 from core.noise.generator import load
-from core.presets import PRESETS, QUICK, Length
 from ops.cli import app
-from tests.core.short_training import drawn
+from tests.core.short_training import STEPS, drawn, short_training
 from tests.pictures import pictures_zip
-
-SOME = Length(epochs=0, least=4, most=4, batch=32)
 
 
 class KilledError(BaseException):
@@ -25,11 +21,8 @@ class KilledError(BaseException):
 
 @pytest.fixture(autouse=True, scope="module")
 def short() -> Iterator[None]:
-    """The preset's own path with fewer updates, and every one of them kept."""
-    noise = {name: replace(recipe, length=SOME) for name, recipe in QUICK.noise.items()}
-    courses = {name: replace(course, length=SOME) for name, course in QUICK.courses.items()}
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setitem(PRESETS, "quick", replace(QUICK, noise=noise, courses=courses))
+    """Few updates, and every one of them kept."""
+    with short_training(), pytest.MonkeyPatch.context() as patched:
         patched.setattr("core.training_run.KEEP_EVERY", 0)
         yield
 
@@ -77,7 +70,7 @@ def test_training_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch: pytes
     kept = counted(monkeypatch)
     done = run(*command, "--work", work)
     assert done.exit_code == 0, done.output
-    assert len(kept) == 3  # the two updates that were left, and the end
+    assert len(kept) == STEPS - 2 + 1  # the updates that were left, and the end
     assert not work.exists()
     assert run("train", source, tmp_path / "whole.safetensors", "--method", "em").exit_code == 0
     ends = [load(tmp_path / f"{name}.safetensors", device="cpu").model.state_dict() for name in ("g", "whole")]
@@ -105,7 +98,7 @@ def test_protection_goes_on_to_the_same_archive(tmp_path: Path, monkeypatch: pyt
 def test_verification_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, work = pictures_zip(tmp_path / "pets.zip", classes=2, each=130), tmp_path / "work"
     command = ("verify", source, "--trainings", "0", "--trainings", "2", "--work", work, "--out")
-    killed_at(6, *command, tmp_path / "r.json")
+    killed_at(STEPS + 2, *command, tmp_path / "r.json")  # within the second learner
     kept = counted(monkeypatch)
     assert run(*command, tmp_path / "r.json").exit_code == 0
     assert "Linf-0" not in " ".join(kept)

@@ -2,29 +2,22 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from core import pipeline
-from core.presets import PRESETS, QUICK, Length
 from core.spec import ProtectSpec
 from ops.cli import app
+from tests.core.short_training import short_training
 from tests.core.uploads import two_classes, zip_of
 from tests.pictures import pictures_zip
 
-SOME = Length(epochs=0, least=4, most=4, batch=32)
-
 
 @pytest.fixture(autouse=True, scope="module")
-def short_training() -> Iterator[None]:
-    """The preset's own path with fewer updates."""
-    noise = {name: replace(recipe, length=SOME) for name, recipe in QUICK.noise.items()}
-    courses = {name: replace(course, length=SOME) for name, course in QUICK.courses.items()}
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setitem(PRESETS, "quick", replace(QUICK, noise=noise, courses=courses))
+def short() -> Iterator[None]:
+    with short_training():
         yield
 
 
