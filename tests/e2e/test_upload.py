@@ -127,9 +127,15 @@ def test_stop_and_discard_leaves_nothing(visitor: Visitor, rows: Database, large
     visitor.page.get_by_role("button", name="Stop and discard").click()
     expect(visitor.page.get_by_role("button", name="Choose a folder")).to_be_focused()
     wait_until(lambda: visitor.page.evaluate("localStorage.length") == 0)
-    with rows.read() as session:
-        unfinished = select(m.Upload).where(m.Upload.dataset_id.is_(None), m.Upload.filename == "large set.zip")
-        wait_until(lambda: not list(session.scalars(unfinished.execution_options(populate_existing=True))))
+    wait_until(lambda: not unfinished(rows, "large set.zip"))
+
+
+def unfinished(database: Database, filename: str) -> list[m.Upload]:
+    """The uploads of that name which are no dataset yet, as of now: a session sees its first look for good."""
+    with database.read() as session:
+        return list(
+            session.scalars(select(m.Upload).where(m.Upload.dataset_id.is_(None), m.Upload.filename == filename))
+        )
 
 
 def test_a_refused_upload_says_why_and_another_can_be_chosen(visitor: Visitor, tmp_path: Path, small_zip: Path) -> None:
