@@ -96,10 +96,15 @@ async def append(
 
 
 async def _finish(house: House, upload: m.Upload, path: Path, request_id: str | None) -> str:
-    """The dataset that a whole upload becomes; it takes the upload's id, so that it cannot become two."""
+    """The dataset that a whole upload becomes; it takes the upload's id, so that it cannot become two.
+
+    Raises Problem 404 where the upload was given up meanwhile: its rows and its file are gone, and nothing comes of it.
+    """
 
     def link(session: Session, dataset: DatasetOut) -> None:
-        session.execute(update(m.Upload).where(m.Upload.id == upload.id).values(dataset_id=dataset.id))
+        became = update(m.Upload).where(m.Upload.id == upload.id).values(dataset_id=dataset.id).returning(m.Upload.id)
+        if session.scalar(became) is None:
+            raise not_found("upload")
 
     arrival = Arrival(
         dataset_id=upload.id,
@@ -115,6 +120,10 @@ async def _finish(house: House, upload: m.Upload, path: Path, request_id: str | 
         if problem.status < 500:
             await anyio.to_thread.run_sync(remove, house, upload.id)
         raise
+    except FileNotFoundError:
+        if path.exists():
+            raise
+        raise not_found("upload") from None
     path.unlink(missing_ok=True)
     return dataset.id
 

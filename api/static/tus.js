@@ -35,18 +35,24 @@ export class Upload {
     this.wake = null;
   }
 
-  /** Runs until all is sent or refused; never throws. */
+  /** Whether nothing more will happen: all is sent, refused, or given up. */
+  get over() {
+    return this.state === "done" || this.state === "refused";
+  }
+
+  /** Runs until it is over; never throws. */
   async run() {
     let tries = 0;
-    while (this.state !== "done" && this.state !== "refused") {
+    while (!this.over) {
       try {
         if (this.state === "paused") await this.sleep(null);
+        if (this.over) return;
         this.tell(tries ? "waiting" : this.state === "sending" ? "sending" : "starting");
         const before = this.sent;
         await this.step();
         if (this.sent > before) tries = 0;
       } catch (error) {
-        if (this.state === "paused") continue;
+        if (this.over || this.state === "paused") continue;
         if (error instanceof SignedOut) return this.tell("refused", error.message);
         if (error instanceof Refused) return this.end("refused", error.message);
         const wait = WAITS[Math.min(tries++, WAITS.length - 1)];
@@ -72,13 +78,20 @@ export class Upload {
     this.end("refused", "");
     this.request?.abort();
     this.wake?.();
+    await this.remove();
+  }
+
+  /** Takes away what the server has of it; what cannot be reached now, the server forgets when its time is over. */
+  async remove() {
     if (this.url) await fetch(this.url, { method: "DELETE", headers: TUS }).catch(() => undefined);
   }
 
   /** Asks where the server is and sends what it does not have, piece by piece. */
   async step() {
     if (!this.url) await this.create();
+    if (this.over) return;
     const at = await this.where();
+    if (this.over) return;
     if (at === null) {
       this.url = null; // the server has forgotten it: begin again
       this.options.onUrl(null);
@@ -86,7 +99,7 @@ export class Upload {
     }
     this.sent = at.offset;
     let dataset = at.dataset;
-    while (!dataset && this.state !== "refused") {
+    while (!dataset && !this.over) {
       this.tell("sending");
       dataset = await this.send(this.sent, this.blob.slice(this.sent, this.sent + PIECE));
       if (this.sent >= this.blob.size && !dataset) throw new Error("all is sent, and no dataset came of it yet");
@@ -100,6 +113,7 @@ export class Upload {
     const answer = await fetch(endpoint, { method: "POST", headers });
     if (answer.status !== 201) throw await failure(answer.status, await answer.text());
     this.url = new URL(answer.headers.get("Location") ?? "", new URL(endpoint, location.href)).pathname;
+    if (this.over) return this.remove(); // given up while the server was asked
     this.options.onUrl(this.url);
   }
 
@@ -149,7 +163,7 @@ export class Upload {
     });
   }
 
-  /** @param {State} state @param {string} detail @param {string} [dataset] */
+  /** The last word: what comes after it is not heard. @param {State} state @param {string} detail @param {string} [dataset] */
   end(state, detail, dataset = "") {
     this.options.onUrl(null);
     this.tell(state, detail, dataset);
@@ -157,6 +171,7 @@ export class Upload {
 
   /** @param {State} state @param {string} [detail] @param {string} [dataset] */
   tell(state, detail = "", dataset = "") {
+    if (this.over) return;
     this.state = state;
     this.options.onNews({ state, sent: this.sent, total: this.blob.size, detail, dataset });
   }

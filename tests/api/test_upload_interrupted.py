@@ -104,6 +104,21 @@ def test_with_a_checksum_half_a_piece_is_not_kept(api: httpx.Client, service: Se
     assert api.delete(url, headers=TUS).status_code == 204
 
 
+def test_an_upload_that_is_given_up_while_its_last_piece_arrives_becomes_nothing(
+    api: httpx.Client, service: Service
+) -> None:
+    url = begin(api, len(DATA))
+    connection = raw_patch(service.url, service.token("admin"), url, length=len(DATA))
+    connection.sendall(DATA[:777])
+    wait_until(lambda: offset(api, url) == 777)
+    assert api.delete(url, headers=TUS).status_code == 204
+    connection.sendall(DATA[777:])
+    assert b" 404 " in connection.recv(100)
+    connection.close()
+    problem(api.get(f"/v1/datasets/{url.split('/')[-1]}"), 404)
+    assert service.leftovers() == []
+
+
 def test_one_at_a_time(api: httpx.Client, service: Service) -> None:
     url = begin(api, len(DATA))
     connection = raw_patch(service.url, service.token("admin"), url, length=500)

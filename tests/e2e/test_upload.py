@@ -5,7 +5,8 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import expect
+import pytest
+from playwright.sync_api import Route, expect
 from sqlalchemy import select
 
 from store import models as m
@@ -121,13 +122,37 @@ def test_pause_and_go_on(visitor: Visitor, rows: Database, large_zip: Path) -> N
     assert arrived(rows, dataset_of(visitor)).bytes == large_zip.stat().st_size
 
 
-def test_stop_and_discard_leaves_nothing(visitor: Visitor, rows: Database, large_zip: Path) -> None:
+@pytest.mark.parametrize("paused", [False, True])
+def test_stop_and_discard_leaves_nothing(visitor: Visitor, rows: Database, large_zip: Path, paused: bool) -> None:
     visitor.forgive(LOST)
     half_sent(visitor, large_zip)
+    if paused:
+        visitor.page.get_by_role("button", name="Pause").click()
+        expect(visitor.page.locator("#upload-line")).to_contain_text("Paused")
     visitor.page.get_by_role("button", name="Stop and discard").click()
     expect(visitor.page.get_by_role("button", name="Choose a folder")).to_be_focused()
+    nothing_is_left(visitor, rows)
+
+
+def test_stop_and_discard_before_the_server_has_answered(visitor: Visitor, rows: Database, large_zip: Path) -> None:
+    held: list[Route] = []
+    visitor.page.route("**/v1/uploads", lambda route: held.append(route))
+    with visitor.page.expect_request("**/v1/uploads"):
+        visitor.page.locator("#file-input").set_input_files(large_zip)
+    visitor.page.get_by_role("button", name="Stop and discard").click()
+    with visitor.page.expect_response(lambda answer: answer.request.method == "DELETE"):
+        held[0].continue_()
+    nothing_is_left(visitor, rows)
+
+
+def nothing_is_left(visitor: Visitor, rows: Database) -> None:
+    """Neither here nor there, and nothing is begun again after the first wait between two tries."""
     wait_until(lambda: visitor.page.evaluate("localStorage.length") == 0)
     wait_until(lambda: not unfinished(rows, "large set.zip"))
+    visitor.page.wait_for_timeout(1_500)
+    assert visitor.page.evaluate("localStorage.length") == 0
+    assert not unfinished(rows, "large set.zip")
+    expect(visitor.page.get_by_role("button", name="Choose a folder")).to_be_visible()
 
 
 def unfinished(database: Database, filename: str) -> list[m.Upload]:
