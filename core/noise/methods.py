@@ -16,7 +16,11 @@ class Method:
     targeted: bool = False
 
     def applied_to(self, objective: Objective) -> Objective:
-        """`objective` with this method's switches: without T, one sample a step; without an adversary, no radius_a."""
+        """`objective` with this method's switches: without T, one sample a step; without an adversary, no radius_a.
+
+        Where T is left out of a method that has it, the surrogate does not see it either: Eq. (4), which Table 4 calls
+        "None". EM's surrogate, and the ordinary classifier that is TAP's, learn from transformed images all the same.
+        """
         eot = self.eot and objective.eot
         return replace(
             objective,
@@ -25,6 +29,7 @@ class Method:
             samples=objective.samples if eot else 1,
             radius_a=0 if self.inner == "none" else objective.radius_a,
             targeted=self.targeted,
+            augment=objective.eot or not self.eot or self.targeted,
         )
 
 

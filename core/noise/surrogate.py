@@ -6,10 +6,9 @@ from torch import Tensor, nn
 from core.device import Device
 from core.learning_rates import LearningRate
 from core.models.frozen import Frozen
-from core.noise.objective import PIXEL, Objective, attack, find_noise, to_whole_pixels
+from core.noise.objective import PIXEL, Objective, attack, draw_transform, find_noise, to_whole_pixels
 from core.progress import Progress
 from core.training_run import TrainingRun
-from core.transforms import sample_transform
 
 
 class SurrogateTraining(TrainingRun):
@@ -46,7 +45,8 @@ class SurrogateTraining(TrainingRun):
                 self._frozen, shown.float() * PIXEL, y, self.objective, generator=generator, tick=progress.tick
             )
             protected = (shown + to_whole_pixels(delta_u, shown, self.objective.radius_u)).float() * PIXEL
-            seen = sample_transform(len(y), shown.shape[-1], generator=generator)(protected)
+            t = draw_transform(len(y), shown.shape[-1], generator=generator, drawn=self.objective.augment)
+            seen = t(protected)
             return seen + attack(self._frozen, seen, y, self.objective, generator=generator, tick=progress.tick)
 
         y = self.labels[chosen]

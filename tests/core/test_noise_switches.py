@@ -90,6 +90,15 @@ def test_em_noise_is_searched_on_the_pixels_it_is_added_to() -> None:
     assert distance(learned, pixels).max() > 100  # so that the distance tells them apart
 
 
+@pytest.mark.parametrize("method", ["rem", "sem"])
+def test_without_eot_the_surrogate_learns_from_the_very_pixels_too(method: str) -> None:
+    """Eq. (4) has no T anywhere. With T in its training alone, noise protects nearly as well as with EOT."""
+    pixels, labels = images(20)
+    aim = an_objective(method, eot=False)
+    train(aim, pixels, labels)
+    assert distance(torch.cat([x for training, x in SHOWN if training]), pixels).max() < 8 + aim.radius_a + 0.01
+
+
 class LeftHalf(nn.Module):
     """Only sees the left half: every weight there is 1 or -1, and the other class has the opposite."""
 
