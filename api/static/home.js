@@ -111,19 +111,19 @@ async function send({ blob, filename, name, fingerprint }) {
       keep.remember({ fingerprint, url, filename, name, size: blob.size, kept: (kept = true) });
     }
   };
-  upload = new Upload(blob, {
+  const mine = (upload = new Upload(blob, {
     endpoint: zone.dataset.uploads,
     filename,
     name,
     url: found?.url,
     onUrl: (url) => (url ? start(url) : keep.drop(fingerprint)),
     onNews: (news) => hear(name, news),
-  });
+  }));
   show("send");
   element("pause").hidden = false;
   element("pause").focus();
-  await upload.run();
-  upload = null;
+  await mine.run();
+  if (upload === mine) upload = null;
 }
 
 /** @param {string} name @param {News} news */
@@ -197,6 +197,7 @@ element("pause").addEventListener("click", () => (upload?.state === "paused" ? u
 element("forget").addEventListener("click", () => {
   packing?.abort();
   upload?.forget();
+  upload = null; // another may be chosen at once, however long the server takes to answer
   document.title = title;
   element("pick-folder").focus();
 });

@@ -145,6 +145,18 @@ def test_stop_and_discard_before_the_server_has_answered(visitor: Visitor, rows:
     nothing_is_left(visitor, rows)
 
 
+def test_another_can_be_sent_while_a_discarded_one_still_waits_for_the_server(
+    visitor: Visitor, rows: Database, large_zip: Path, small_zip: Path
+) -> None:
+    held: list[Route] = []
+    visitor.page.route("**/v1/uploads", lambda route: route.continue_() if held else held.append(route))
+    with visitor.page.expect_request("**/v1/uploads"):
+        visitor.page.locator("#file-input").set_input_files(large_zip)
+    visitor.page.get_by_role("button", name="Stop and discard").click()
+    visitor.page.locator("#file-input").set_input_files(small_zip)
+    assert arrived(rows, dataset_of(visitor)).bytes == small_zip.stat().st_size
+
+
 def nothing_is_left(visitor: Visitor, rows: Database) -> None:
     """Neither here nor there, and nothing is begun again after the first wait between two tries."""
     wait_until(lambda: visitor.page.evaluate("localStorage.length") == 0)
