@@ -7,12 +7,12 @@ document.addEventListener("submit", async (event) => {
   if (!(form instanceof HTMLFormElement) || form.id !== "make-link") return;
   event.preventDefault();
   const place = /** @type {HTMLElement} */ (document.getElementById("link"));
-  const answer = await fetch(form.action, { method: "POST", headers: { Accept: "application/json" } });
-  const body = await answer.json();
+  const answer = await fetch(form.action, { method: "POST", headers: { Accept: "application/json" } }).catch(() => null);
+  const body = await answer?.json().catch(() => null); // a proxy's error page is no JSON
   const told = /** @type {HTMLElement} */ (document.getElementById("link-until"));
   place.hidden = false;
-  if (!answer.ok) {
-    told.textContent = body.detail ?? "The link could not be made.";
+  if (!answer?.ok || !body) {
+    told.textContent = body?.detail ?? "The service did not answer, so no link was made. Try again in a moment.";
     return;
   }
   const input = /** @type {HTMLInputElement} */ (document.getElementById("link-url"));

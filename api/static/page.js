@@ -23,9 +23,9 @@ async function copy(button) {
     else if (source) getSelection()?.selectAllChildren(source);
     document.execCommand("copy");
   }
-  const before = button.textContent;
+  const label = (button.dataset.label ??= button.textContent ?? ""); // a second click finds "Copied" there
   button.textContent = "Copied";
-  setTimeout(() => (button.textContent = before), 2000);
+  setTimeout(() => (button.textContent = label), 2000);
 }
 
 document.addEventListener("click", (event) => {

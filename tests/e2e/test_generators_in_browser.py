@@ -94,7 +94,10 @@ def test_the_figures_of_the_shipped_one_are_read_and_its_command_copied(visitor:
     shipped.get_by_role("button", name="Copy").focus()
     page.keyboard.press("Enter")
     expect(shipped.get_by_role("button", name="Copied")).to_be_visible()
+    page.keyboard.press("Enter")
     assert page.evaluate("navigator.clipboard.readText()") == shipped.locator(".command code").inner_text()
+    page.wait_for_timeout(2_500)  # longer than "Copied" stands there
+    expect(shipped.get_by_role("button", name="Copy", exact=True)).to_be_visible()
 
 
 def test_a_job_that_ended_leads_to_its_generator(visitor: Visitor, trained: dict[str, str]) -> None:

@@ -47,6 +47,10 @@ def test_from_a_zip_to_the_protected_archive_with_evidence(
     assert all(re.fullmatch(r"\d+\.\d\s%", share) for share in shares)
     expect(page.get_by_text("What this does not show")).to_be_visible()
 
+    visitor.forgive("ERR_FAILED")
+    page.route("**/links", lambda route: route.abort(), times=1)
+    page.get_by_role("button", name="Make a link").click()
+    expect(page.get_by_text("no link was made")).to_be_visible()
     page.get_by_role("button", name="Make a link").click()
     shared = page.get_by_label("A link to the archive")
     expect(shared).to_have_value(re.compile("^http://.*/v1/links/"))
