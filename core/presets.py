@@ -131,7 +131,7 @@ QUICK = Preset(
     architecture="small",
     largest=64,
     noise={
-        "sem": _recipe(Length(epochs=80, least=60, most=600), _QUICK_ATTACKED, _QUICK_FINAL),
+        "sem": _recipe(Length(epochs=8, least=100, most=600), _QUICK_ATTACKED, _QUICK_FINAL),
         "rem": _recipe(Length(epochs=60, least=60, most=200), _QUICK_ATTACKED, _QUICK_FINAL_ATTACKED),
         "em": _recipe(Length(epochs=60, least=60, most=400), _QUICK_EM, _QUICK_FINAL_EM),
         "tap": _recipe(Length(epochs=20, least=300, most=1_000), _NO_NOISE, _targeted(40, 2 / 40)),

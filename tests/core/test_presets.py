@@ -61,3 +61,9 @@ def test_the_default_method() -> None:
 def test_updates_grow_with_the_data_between_their_bounds() -> None:
     length = Length(epochs=10, least=50, most=500)
     assert [length.updates(n) for n in (2, 128, 1_280, 50_000)] == [50, 50, 100, 500]
+
+
+def test_quick_takes_eight_passes_over_a_set_within_bounds() -> None:
+    """On small sets more updates gained nothing (benchmarks/training_cost.py); the shipped generators took 600."""
+    length = QUICK.noise["sem"].length
+    assert [length.updates(n) for n in (20, 800, 3_000, 10_000, 27_000)] == [100, 100, 187, 600, 600]
