@@ -104,8 +104,8 @@ def test_cancelled_in_its_long_stages_it_stops_within_five_seconds(
     dataset, check = upload(classes=2, each=130)  # a fifth of them is enough to be tested on
     execute(service, check)
     asked = {
-        "training": {"preset": "standard", "evidence": "none"},
-        "evidence": {"preset": "quick", "evidence": "quick", "method": "em"},
+        "training": {"preset": "standard", "method": "em", "evidence": "none"},
+        "evidence": {"preset": "instant", "evidence": "quick"},
     }
     for stage, spec in asked.items():
         id_ = new_job(service.database, dataset_id=dataset, **spec)
