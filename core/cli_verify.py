@@ -17,6 +17,7 @@ from core.spec import DEFAULT_RADIUS_A
 from core.verify_class import tested_on
 from core.verify_report import SIDES, VerifyReport, VerifyRow
 from core.verify_spec import HELP, VerifySpec
+from core.whole_files import write_bytes
 
 Protected = Annotated[
     Path | None,
@@ -92,8 +93,8 @@ def _verify(
     from core.verify_page import render_verification
 
     def keep(report: VerifyReport) -> None:
-        out.write_text(report.to_json())
-        page.write_text(render_verification(report))
+        write_bytes(out, report.to_json().encode())
+        write_bytes(page, render_verification(report).encode())
 
     sources = [source] if protected is None else [source, protected]
     with (

@@ -1,9 +1,10 @@
 """What the presets stand for, in numbers. Imports no torch.
 
 `paper` follows Fu et al. 2022 to the letter: Table 5 and A.3.1 for the noise, A.4 for the learners. `quick` was chosen
-by measuring (benchmarks/protection.py): its default method fell furthest under adversarial training. `instant` is
-`quick` but for the final search, which is the shortest that keeps its protection (benchmarks/noise_cost.py); a
-generator that ships takes the place of training (`core.generators`).
+by measuring (benchmarks/protection.py): its default method fell furthest under adversarial training; for how long it
+trains on few pictures and on many, see docs/decisions/generators.md. `instant` is `quick` but for the final search,
+which is the shortest that keeps its protection (benchmarks/noise_cost.py); a generator that ships takes the place of
+training (`core.generators`).
 """
 
 from dataclasses import dataclass, replace

@@ -1,6 +1,7 @@
 """Training by SGD that can be stopped after any step and gone on with: what surrogates and learners have in common."""
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from core.batches import Batches
 from core.device import Device
 from core.learning_rates import LearningRate
+from core.limits import BadInput
 from core.progress import Progress
 from core.shelf import Shelf
 from core.update import Updater
@@ -17,7 +19,7 @@ from core.update import Updater
 KEEP_EVERY = 30.0  # seconds of training that a crash may cost
 
 
-class TrainingRun:
+class TrainingRun(ABC):
     """So many `updates` of `model` on shuffled passes over so many `images`; `state` and `restore` are all it is.
 
     Who inherits says what `one_step` is, and adds to the state whatever else it leaves to the next. All randomness
@@ -43,9 +45,9 @@ class TrainingRun:
         self._batches = Batches(images, batch, generator=generator)
         self._updater = Updater(model, device)  # its replicas have no state: after each step all have the model's
 
+    @abstractmethod
     def one_step(self, progress: Progress) -> None:
         """Do all of the step of number `step`, from 0."""
-        raise NotImplementedError
 
     def update(self, x: Tensor, y: Tensor) -> Tensor:
         """The step's update, as `Updater.step`; the mean loss."""
@@ -90,13 +92,16 @@ class TrainingRun:
         return {**weights, **momentum, **run, **self._batches.state()}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on from `state`; raises KeyError or RuntimeError where it belongs to another model or another plan.
+        """Go on from `state`; raises BadInput where it belongs to another plan, RuntimeError where to another model.
 
         Where it was kept on a CPU and this is a GPU, or the other way round, random numbers start from the seed again.
         """
         if not torch.equal(state["plan"], self._plan):
             planned, kept = self._plan.tolist(), state["plan"].tolist()
-            raise RuntimeError(f"kept of a run of [updates, batch, images] {kept}, but this is one of {planned}")
+            raise BadInput(
+                "The unfinished training was kept by another version, which trains otherwise: start it again. (It was "
+                f"kept of a run of [updates, batch, images] {kept}, and this is one of {planned}.)"
+            )
         self.model.load_state_dict({k[6:]: v for k, v in state.items() if k.startswith("model.")})
         for name, p in self.model.named_parameters():
             if f"momentum.{name}" in state:
