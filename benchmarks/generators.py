@@ -16,11 +16,12 @@ from typing import Any
 from benchmarks.measuring import RADII, accuracies, by_generator, protected, spec_of, threat_name
 from benchmarks.setting import Setting, opened, parser
 from core import noise as noises
+from core.generator_figures import GENERATOR, ORIGINALS, TRAINED, outcome
 from core.noise.generator import save
 from core.progress import Progress
 from core.shelf import NoShelf
 
-ORIGINALS, TRAINED, GENERATOR = ROWS = ("the originals", "trained on these", "the generator")
+ROWS = (ORIGINALS, TRAINED, GENERATOR)
 
 
 def main() -> None:
@@ -72,16 +73,16 @@ def _print_table(found: dict[str, Any], setting: Setting) -> None:
 
 def _note(name: str, setting: Setting, found: dict[str, Any]) -> None:
     """Put what was measured on the generator's card."""
-    outcome = {
-        "data": setting.data,
-        "classes": setting.images.classes,
-        "training_images": len(setting.images.labels),
-        "test_images": len(setting.test.labels),
-        "seed": setting.seed,
-        "test_accuracy_percent": {row: measured["accuracy"] for row, measured in found.items()},
-    }
+    own = outcome(
+        {row: measured["accuracy"] for row, measured in found.items()},
+        data=setting.data,
+        classes=setting.images.classes,
+        training_images=len(setting.images.labels),
+        test_images=len(setting.test.labels),
+        seed=setting.seed,
+    )
     card = setting.generator.card
-    measured = {**(card.measured or {}), name: outcome}
+    measured = {**(card.measured or {}), name: own}
     save(setting.generator.model, replace(card, measured=measured), setting.file)
 
 

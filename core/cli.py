@@ -117,6 +117,7 @@ def _train(
     command: str,
 ) -> None:
     from core.distributed import joined, rank
+    from core.report_words import text_table
     from core.training_recipe import train_generator
     from core.unfinished import unfinished
 
@@ -142,6 +143,7 @@ def _train(
     if not first:
         return
     card = done.card
+    print(text_table(done.evidence))
     print(
         f"Generator “{card.name}”: {card.method}, radius {card.radius_u}, {card.classes} classes at {card.size} px, "
         f"trained on {card.images} pictures in {done.seconds:.0f} s: {out}"

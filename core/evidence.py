@@ -49,6 +49,11 @@ def questions(amount: str, radius_a: int) -> list[Question]:
     return [*rows, *(Question(radius=0, countermeasure=name) for name in EASY)] if amount == "full" else rows
 
 
+def unmeasurable(amount: str, labels: NDArray[np.int64], held_out: NDArray[np.bool_], classes: int) -> str | None:
+    """Why there can be no evidence of this amount, or None."""
+    return "none was asked for" if amount == "none" else too_few(labels, held_out, classes)
+
+
 def too_few(labels: NDArray[np.int64], held_out: NDArray[np.bool_], classes: int) -> str | None:
     """Why these images are too few to say anything, or None."""
     tested, trained = int(held_out.sum()), int((~held_out).sum())

@@ -13,7 +13,7 @@ from core.archive import Archive, Delivered, write_archive
 from core.darkroom import Darkroom
 from core.dataset import Dataset, load_pixels, open_dataset
 from core.device import Device
-from core.evidence import Exhibit, take_evidence, too_few
+from core.evidence import Exhibit, take_evidence, unmeasurable
 from core.evidence_rows import Evidence
 from core.generator_card import read_card
 from core.generator_fit import misfits, settle
@@ -134,7 +134,7 @@ def _prepare(dataset: Dataset, size: int, spec: ProtectSpec, progress: Progress,
     """Pixels at the work size, and who takes which part: training, testing, being protected."""
     labels = np.array([picture.label for picture in dataset.pictures], dtype=np.int64)
     apart = held_out(labels, [picture.split for picture in dataset.pictures], seed=spec.seed)
-    why_not = "none was asked for" if spec.evidence == "none" else too_few(labels, apart, len(dataset.classes))
+    why_not = unmeasurable(spec.evidence, labels, apart, len(dataset.classes))
     if why_not:
         apart = np.zeros(len(labels), dtype=bool)  # nothing will be tested, so nothing need be kept from the surrogate
     progress.start("decoding", 0)

@@ -17,7 +17,7 @@ EVIDENCE = ("none", "quick", "full")
 
 DEFAULT_RADIUS_A = 4
 WITHOUT_SURROGATE = ("ntga",)  # methods that train no network, so there is nothing to keep as a generator
-OF_TRAINING = ("preset", "method", "radius_u", "radius_a", "seed")  # keys that the training of a generator goes by
+OF_TRAINING = ("preset", "method", "radius_u", "radius_a", "evidence", "seed")  # keys that train a generator
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,27 +13,29 @@ from core.darkroom import Darkroom
 from core.dataset import Dataset, load_pixels, open_dataset
 from core.device import Device
 from core.distributed import ShelfOfRank0, on_rank_0
+from core.evidence import Exhibit, take_evidence, unmeasurable
+from core.evidence_rows import Evidence
 from core.generator_card import Card
+from core.generator_figures import of_evidence
 from core.limits import BadInput, Limits
-from core.noise.generator import check_weight, save
+from core.noise.generator import as_saved, check_weight, save
 from core.noise.methods import METHODS
 from core.presets import PRESETS, Preset, preset_for
 from core.progress import Callback, Progress
 from core.shelf import NoShelf, Shelf
 from core.sizes import LEAST, STEP, work_size
 from core.spec import ProtectSpec
+from core.split import held_out
 from core.version import versions
-
-Pixels = NDArray[np.uint8]
-Labels = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """Where a trained generator's file lies, its card, and how long it took."""
+    """Where a trained generator's file lies, its card, what was measured of it, and how long it took."""
 
     file: Path
     card: Card
+    evidence: Evidence
     seconds: float
 
 
@@ -55,50 +57,73 @@ def train_generator(
 ) -> Trained:
     """Train a surrogate on a folder or archive into the file `out`, which appears only when all of it is done.
 
-    Of `spec` the keys in `core.spec.OF_TRAINING` count. Pictures in a test split of the upload's own are left out, so
-    that the generator can be measured on them. `name` is the dataset's, `title` the generator's; `command` goes on the
-    card. `size` is the side in pixels that it works at; default: the pictures' own, as the preset takes it. Several
-    processes (`core.distributed`) train one generator, which process 0 writes. The rest is as for
-    `core.pipeline.protect`; raises BadInput also for a size that these pictures do not have, and for a network too
-    large to be a generator.
+    Of `spec` the keys in `core.spec.OF_TRAINING` count. The evidence is of its noise on the pictures that it was
+    trained on, and goes on its card; for that the upload's own test split is held out, or else a fifth of each class.
+    `name` is the dataset's, `title` the generator's; `command` goes on the card. `size` is the side in pixels that it
+    works at; default: the pictures' own, as the preset takes it. Several processes (`core.distributed`) train one
+    generator, which process 0 writes. The rest is as for `core.pipeline.protect`; raises BadInput also for a size that
+    these pictures do not have, and for a network too large to be a generator.
     """
     progress, shelf, where = Progress(on_progress), ShelfOfRank0(shelf or NoShelf()), Device(device, cores=cores)
     allowed = limits or Limits()
 
-    def read() -> tuple[Card, Pixels, Labels]:
+    def read() -> tuple[Card, Exhibit]:
         with Darkroom(limits=allowed) as darkroom:
-            dataset = _to_learn_from(
-                open_dataset(source, scratch, name=name, limits=allowed, progress=progress, darkroom=darkroom)
+            dataset, apart, why_not = _parts(
+                open_dataset(source, scratch, name=name, limits=allowed, progress=progress, darkroom=darkroom), spec
             )
             side = _size(dataset, spec, size)
             preset = preset_for(spec.preset, side)
-            card = _card(dataset, spec, preset, side, name=title or out.stem, device=where.label, command=command)
+            about = {"name": title or out.stem, "device": where.label, "command": command}
+            card = _card(dataset, spec, preset, side, images=int((~apart).sum()), **about)
             check_weight(preset.architecture, channels=card.channels, size=side, classes=card.classes)
             progress.start("decoding", 0)
             pixels = load_pixels(dataset, side, progress=progress, darkroom=darkroom)
-        return card, pixels, np.array([picture.label for picture in dataset.pictures], dtype=np.int64)
+        return card, Exhibit(
+            clean=pixels,
+            delivered=pixels,
+            labels=_labels(dataset),
+            held_out=apart,
+            classes=card.classes,
+            note=why_not,
+        )
 
-    card, pixels, labels = on_rank_0(read)
-    surrogate = noises.train_surrogate(
-        pixels,
-        labels,
-        card.classes,
-        spec,
-        preset_for(spec.preset, card.size),
-        device=where,
-        progress=progress,
-        shelf=shelf,
+    card, exhibit = on_rank_0(read)
+    preset, kept = preset_for(spec.preset, card.size), ~exhibit.held_out
+    run = {"device": where, "progress": progress, "shelf": shelf}
+    surrogate = as_saved(
+        noises.train_surrogate(exhibit.clean[kept], exhibit.labels[kept], card.classes, spec, preset, **run)
     )
+    if exhibit.note is None:
+        noise = noises.make_noise(surrogate, exhibit.clean, exhibit.labels, kept, spec, preset, **run)
+        exhibit = replace(exhibit, delivered=exhibit.clean + noise.view(np.uint8))
+    evidence = take_evidence(exhibit, spec, preset, **run)
+    if spec.evidence != "none":
+        facts = {"data": card.data, "classes": card.classes, "seed": spec.seed}
+        card = replace(card, measured=of_evidence(evidence, **facts))
     progress.start("writing", 1)
     on_rank_0(lambda: save(surrogate, card, out))
     progress.advance()
     progress.finish()
-    return Trained(file=out, card=card, seconds=sum(progress.seconds.values()))
+    return Trained(file=out, card=card, evidence=evidence, seconds=sum(progress.seconds.values()))
 
 
-def _to_learn_from(dataset: Dataset) -> Dataset:
-    """The dataset without its own test split."""
-    return replace(dataset, pictures=tuple(p for p in dataset.pictures if p.split != "test"))
+def _parts(dataset: Dataset, spec: ProtectSpec) -> tuple[Dataset, NDArray[np.bool_], str | None]:
+    """The pictures that are needed, bool (n,) of those held out to test on, and why nothing can be measured.
+
+    Where nothing is measured, the upload's own test split is left out, and all else is learned from.
+    """
+    labels, splits = _labels(dataset), [picture.split for picture in dataset.pictures]
+    apart = held_out(labels, splits, seed=spec.seed)
+    why_not = unmeasurable(spec.evidence, labels, apart, len(dataset.classes))
+    if why_not is None:
+        return dataset, apart, None
+    learned = replace(dataset, pictures=tuple(p for p in dataset.pictures if p.split != "test"))
+    return learned, np.zeros(len(learned.pictures), dtype=bool), why_not
+
+
+def _labels(dataset: Dataset) -> NDArray[np.int64]:
+    return np.array([picture.label for picture in dataset.pictures], dtype=np.int64)
 
 
 def _size(dataset: Dataset, spec: ProtectSpec, asked: int | None) -> int:
@@ -113,10 +138,10 @@ def _size(dataset: Dataset, spec: ProtectSpec, asked: int | None) -> int:
 
 
 def _card(
-    dataset: Dataset, spec: ProtectSpec, preset: Preset, size: int, *, name: str, device: str, command: str
+    dataset: Dataset, spec: ProtectSpec, preset: Preset, size: int, *, images: int, name: str, device: str, command: str
 ) -> Card:
     """What is known before the training. Raises BadInput where it makes no card, such as for a name without letters."""
-    method, images = METHODS[spec.method or preset.method], len(dataset.pictures)
+    method = METHODS[spec.method or preset.method]
     values: dict[str, Any] = {
         "name": name,
         "method": method.name,

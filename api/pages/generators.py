@@ -14,10 +14,11 @@ from api.pages import measured, rows
 from api.pages.form import WORDS
 from api.pages.render import page
 from core.generator_card import Card
-from core.spec import OF_TRAINING
+from core.generator_fit import FIXED
 from store import models as m
 
 router = APIRouter()
+_ON_CARD = ("preset", *FIXED, "seed")  # what of the spec that it was trained by stands on a generator's card
 
 
 @router.get("/generators")
@@ -30,7 +31,6 @@ def show(user: CurrentUser, db: Db) -> Response:
 def _values(session: Session, user: m.User, row: m.Generator) -> dict[str, Any]:
     """What the page says of a generator."""
     card = Card.from_dict(row.card)
-    tables, other = measured.tables(card.measured)
     job = session.get(m.Job, row.job_id) if row.job_id else None
     trained_here = row.job_id is not None or card.command == _job_command(row.id)
     return rows.values(
@@ -42,8 +42,7 @@ def _values(session: Session, user: m.User, row: m.Generator) -> dict[str, Any]:
         trained_here=trained_here,
         own_job=job.id if job is not None and job.owner_id == user.id else None,
         command=_equal_command(card) if trained_here else card.command,
-        tables=tables,
-        other_measured=other,
+        measured=measured.read(card.measured),
     )
 
 
@@ -54,7 +53,7 @@ def _job_command(job_id: str) -> str:
 
 def _equal_command(card: Card) -> str:
     """The command that does what a job did."""
-    options = [word for key in OF_TRAINING for word in (f"--{key.replace('_', '-')}", str(getattr(card, key)))]
+    options = [word for key in _ON_CARD for word in (f"--{key.replace('_', '-')}", str(getattr(card, key)))]
     return shlex.join(["unteachable", "train", card.data, "OUT.safetensors", "--name", card.name, *options])
 
 

@@ -153,7 +153,7 @@ def _strip(job: m.Job) -> list[Frame]:
     without = {"evidence"} if job.spec.get("evidence") == EVIDENCE[0] else set()
     trained = job.spec.get("generator_id") or job.spec.get("preset") == INSTANT
     without |= {"training"} if trained else set()
-    without |= {"noise", "evidence", "report"} if job.kind == m.TRAIN else set()
+    without |= {"noise"} if job.kind == m.TRAIN and "evidence" in without else set()  # noise is made to be measured
     without |= {"training", "noise", "writing", "report"} if job.kind == m.VERIFY else set()
     words = stage_words(job.kind)
     keys = [key for key in words if key not in without]
@@ -184,8 +184,9 @@ def _asked(job: m.Job) -> list[tuple[str, Any]]:
         ("Method", spec["method"].upper() if spec.get("method") else "the preset’s"),
         ("Seed", spec.get("seed", 0)),
     ]
+    asked.append(("Measurement", spec.get("evidence", "quick")))
     if job.kind == m.PROTECT:
-        asked += [("Measurement", spec.get("evidence", "quick")), ("Format", spec.get("format", "png"))]
+        asked.append(("Format", spec.get("format", "png")))
     if spec.get("generator_id"):
         asked.append(("Trained generator", spec["generator_id"]))
     if spec.get("percentage", 100) != 100:

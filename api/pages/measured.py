@@ -1,6 +1,6 @@
 """What was measured of a generator, as tables: from the JSON on its card, which may be in any form.
 
-Read is the form that `benchmarks/generators.py --on-card` writes; whatever else is there is shown as it is.
+Read is the form of `core.generator_figures`; whatever else is there is shown as it is.
 """
 
 import json
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.pages.words import count
+from core.generator_figures import FIGURES, GENERATOR, NOTE, ORIGINALS, TRAINED
+from core.report_words import sentence
 
-FIGURES = "test_accuracy_percent"
-ORIGINALS, GENERATOR = "the originals", "the generator"
 ROWS = {
     ORIGINALS: "The originals, unprotected",
-    "trained on these": "Noise trained on these pictures themselves",
+    TRAINED: "Noise trained on these pictures themselves",
     GENERATOR: "This generator’s noise",
 }
 
@@ -35,16 +35,35 @@ class Table:
     no_use: tuple[str, ...]
 
 
-def tables(measured: Mapping[str, Any] | None) -> tuple[list[Table], str]:
-    """The tables of a card's `measured`, and what of it is in another form, as JSON; empty where there is nothing."""
-    found, other = [], {}
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All that a card says was measured: tables, sentences on what could not be, and the rest as JSON."""
+
+    tables: tuple[Table, ...]
+    notes: tuple[str, ...]
+    other: str
+
+
+def read(measured: Mapping[str, Any] | None) -> Measured:
+    """What there is of each kind in a card's `measured`; empty where there is nothing."""
+    tables, notes, other = [], [], {}
     for title, one in (measured or {}).items():
-        table = _table(title, one)
-        if table is None:
-            other[title] = one
+        table, note = _table(title, one), _note(title, one)
+        if table is not None:
+            tables.append(table)
+        elif note is not None:
+            notes.append(note)
         else:
-            found.append(table)
-    return found, json.dumps(other, indent=2, ensure_ascii=False) if other else ""
+            other[title] = one
+    rest = json.dumps(other, indent=2, ensure_ascii=False) if other else ""
+    return Measured(tables=tuple(tables), notes=tuple(notes), other=rest)
+
+
+def _note(title: str, one: Any) -> str | None:
+    """Why nothing was measured; None where this is something else."""
+    if not (isinstance(one, Mapping) and isinstance(one.get(NOTE), str)):
+        return None
+    return f"{title[:1].upper() + title[1:]}: {sentence(one[NOTE])}"
 
 
 def _table(title: str, one: Any) -> Table | None:

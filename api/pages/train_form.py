@@ -8,11 +8,12 @@ from core.generator_card import LONGEST_NAME
 from core.spec import INSTANT, WITHOUT_SURROGATE
 from core.train_spec import TrainSpec
 
-CHOICES = ("preset", "method")
+CHOICES = ("preset", "evidence", "method")
 NUMBERS = ("radius_u", "radius_a", "seed")
 HINTS = {
     "name": f"What people choose it by. At most {LONGEST_NAME} characters; default: the dataset’s name.",
     "preset": "A more thorough one takes longer to train, and later to make noise with.",
+    "evidence": "On these pictures, with its own noise. It goes on the card, where people look before they choose.",
     "method": "What is trained belongs to its method: who uses the generator gets this one.",
 }
 

@@ -28,8 +28,12 @@ STAGE_WORDS = {
     "report": StageWords("Report", "Writing the report"),
 }
 assert tuple(STAGE_WORDS) == STAGES, "every stage has its words, in order"
-_TRAINING_WORDS = {
+_TRAINING_WORDS = {  # another order, too: what is measured goes into the file
+    "unpacking": STAGE_WORDS["unpacking"],
+    "decoding": STAGE_WORDS["decoding"],
     "training": StageWords("Train", "Training the generator"),
+    "noise": StageWords("Try it", "Making noise for the pictures that it was trained on"),
+    "evidence": STAGE_WORDS["evidence"],
     "writing": StageWords("Keep it", "Writing the generator’s file"),
 }
 
@@ -52,8 +56,8 @@ DOES_NOT = tuple(line.replace("radius_u", "the strength") for line in LIMITS)
 
 
 def stage_words(kind: str) -> dict[str, StageWords]:
-    """The words of every stage in a job of this kind."""
-    return STAGE_WORDS | (_TRAINING_WORDS if kind == m.TRAIN else {})
+    """The words of every stage in a job of this kind, in their order."""
+    return _TRAINING_WORDS if kind == m.TRAIN else STAGE_WORDS
 
 
 def number(value: int) -> str:

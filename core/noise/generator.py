@@ -49,12 +49,9 @@ def save(model: nn.Module, card: Card, path: Path) -> None:
     Raises BadInput where the weights do not fit into float16 or into a file of the largest size, ValueError where the
     model is not the one that the card describes.
     """
-    state = _kept(model)
-    if {name: tensor.shape for name, tensor in state.items()} != _shapes(card):
+    halves = _halves(model)
+    if {name: half.shape for name, half in halves.items()} != _shapes(card):
         raise ValueError(f"the model is no {card.architecture} of {card.classes} classes at {card.size} px")
-    halves = {name: tensor.detach().to("cpu", torch.float16).contiguous() for name, tensor in state.items()}
-    if not all(bool(half.isfinite().all()) for half in halves.values()):
-        raise BadInput("The training went astray: some weights are no finite numbers. Try another seed.")
     data = safetensors.torch.save(halves, {CARD: card.to_json()})
     check_bytes(len(data), path.name)
     with renamed(path) as part:
@@ -79,6 +76,12 @@ def load(path: Path, *, device: str) -> Generator:
     )
     model.load_state_dict({name: tensor.float() for name, tensor in weights.items()}, strict=False)
     return Generator(card=card, model=model.eval(), sha256=hashlib.sha256(data).hexdigest())
+
+
+def as_saved(model: nn.Module) -> nn.Module:
+    """`model` itself, with the weights that its file will have. Raises BadInput where they do not fit into float16."""
+    model.load_state_dict({name: half.float() for name, half in _halves(model).items()}, strict=False)
+    return model
 
 
 def check_weight(architecture: str, *, channels: int, size: int, classes: int) -> None:
@@ -112,6 +115,13 @@ def describe_use(generator: Generator, *, classes: int) -> dict[str, object]:
 def _kept(model: nn.Module) -> dict[str, Tensor]:
     """What is saved of a model: everything but the counters of batch norm, which play no part in eval mode."""
     return {name: tensor for name, tensor in model.state_dict().items() if tensor.is_floating_point()}
+
+
+def _halves(model: nn.Module) -> dict[str, Tensor]:
+    halves = {name: tensor.detach().to("cpu", torch.float16).contiguous() for name, tensor in _kept(model).items()}
+    if not all(bool(half.isfinite().all()) for half in halves.values()):
+        raise BadInput("The training went astray: some weights are no finite numbers. Try another seed.")
+    return halves
 
 
 def _shapes(card: Card) -> dict[str, torch.Size]:

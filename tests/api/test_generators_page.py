@@ -109,7 +109,7 @@ def test_it_says_what_a_generator_is(other: httpx.Client, make: Make) -> None:
     for said in ("Quick", "01 Jan 2026, 00:00 UTC", "CPU, 2 cores", "ant, bee, cow", "Shipped with the service"):
         assert said in text, said
     assert "unteachable train drawn drawn.safetensors" in text
-    assert "Nothing measured yet" in text
+    assert "Nothing was measured. The report of each protection" in text
 
 
 def test_figures_are_a_table_in_one_order(api: httpx.Client, make: Make) -> None:
@@ -126,7 +126,14 @@ def test_figures_are_a_table_in_one_order(api: httpx.Client, make: Make) -> None
     assert caption in page.text
     assert "seed 3" in page.text
     assert "Under AT 4/255 this generator’s noise lowered nothing here." in page.text
-    assert "Nothing measured yet" not in page.text
+    assert "The report of each protection" not in page.text
+
+
+def test_why_nothing_could_be_measured_is_said(api: httpx.Client, make: Make) -> None:
+    make(measured={"the pictures that it was trained on": {"note": "too few pictures: 3 could be held out"}})
+    text = look(api).text
+    assert "The pictures that it was trained on: Too few pictures: 3 could be held out. The report of each" in text
+    assert "Nothing was measured." not in text
 
 
 @pytest.mark.parametrize("figures", [0.2, {"test_accuracy_percent": [1]}, {"test_accuracy_percent": {"a": {"b": 1}}}])

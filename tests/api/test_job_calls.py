@@ -106,12 +106,12 @@ def test_an_admin_asks_for_a_generator(api: httpx.Client, service: Service, data
     job = api.post("/v1/jobs", json=body).json()
     assert (job["kind"], job["state"]) == ("train", "queued")
     given = {"name": None, "preset": "quick", "method": "em", "radius_u": 16, "radius_a": None, "seed": 0}
-    assert job["spec"] == given
+    assert job["spec"] == given | {"evidence": "quick"}
     page = api.get(f"/jobs/{job['id']}").text
     assert "A generator waits to be trained on pets" in page
     assert "Make the noise" not in page
-    found = problem(api.post("/v1/jobs", json=body | {"spec": {"evidence": "none", "radius_u": 0}}), 422)
-    assert {e["field"] for e in found["errors"]} == {"spec.evidence", "spec.radius_u"}
+    found = problem(api.post("/v1/jobs", json=body | {"spec": {"eot": False, "radius_u": 0}}), 422)
+    assert {e["field"] for e in found["errors"]} == {"spec.eot", "spec.radius_u"}
     service.make_ready(dataset["id"])
     claim = service.claim(job["id"])
     from store import jobs

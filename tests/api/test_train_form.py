@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from core.spec import INSTANT, METHODS, TRAINING_PRESETS, WITHOUT_SURROGATE
+from core.spec import EVIDENCE, INSTANT, METHODS, TRAINING_PRESETS, WITHOUT_SURROGATE
 from core.train_spec import TrainSpec
 from store import jobs
 from store import models as m
@@ -33,7 +33,7 @@ def started(client: httpx.Client, address: str, **data: str) -> dict[str, Any]:
 def test_it_offers_what_training_goes_by(api: httpx.Client, ready: str) -> None:
     page = api.get(ready).text
     form = page[page.index(FORM) :]
-    for value in (*TRAINING_PRESETS, *(set(METHODS) - set(WITHOUT_SURROGATE))):
+    for value in (*TRAINING_PRESETS, *EVIDENCE, *(set(METHODS) - set(WITHOUT_SURROGATE))):
         assert f'value="{value}"' in form, value
     for value in (INSTANT, *WITHOUT_SURROGATE):
         assert f'value="{value}"' not in form, value
@@ -47,12 +47,15 @@ def test_left_as_it_is_it_asks_for_the_defaults(api: httpx.Client, ready: str) -
 
 def test_what_is_filled_in_is_asked_for_as_by_rest(api: httpx.Client, ready: str) -> None:
     chosen = {"name": " Night ", "preset": "standard", "method": "em", "radius_u": "12", "radius_a": "3", "seed": "5"}
-    spec = {"name": "Night", "preset": "standard", "method": "em", "radius_u": 12, "radius_a": 3, "seed": 5}
+    chosen["evidence"] = "full"
+    spec = {"name": "Night", "preset": "standard", "method": "em", "radius_u": 12, "radius_a": 3, "evidence": "full"}
+    spec["seed"] = 5
     by_rest = {"kind": "train", "dataset_id": ready.rpartition("/")[2], "spec": spec}
     job = started(api, ready, **chosen)
     assert job["spec"] == api.post("/v1/jobs", json=by_rest).json()["spec"] == spec
     page = api.get(f"/jobs/{job['id']}").text
     assert "<dt>Name</dt><dd>Night</dd>" in page
+    assert "<dt>Measurement</dt><dd>full</dd>" in page
     assert "Generator “Night”: Standard, strength 12 of 255, EM" in api.get(ready).text
 
 
@@ -122,15 +125,27 @@ def test_the_page_speaks_of_training_in_every_state(api: httpx.Client, service: 
     assert "A generator waits to be trained on pets" in page
     assert "Waiting for its turn" in page
     claim = service.claim(queued)
-    for stage, doing in (("training", "Training the generator"), ("writing", "Writing the generator’s file")):
+    said = {
+        "training": "Training the generator",
+        "noise": "Making noise for the pictures that it was trained on",
+        "evidence": "Training models on both sets",
+        "writing": "Writing the generator’s file",
+    }
+    for stage, doing in said.items():
         with service.db.write.begin() as session:
             jobs.note_progress(session, claim, stage=stage, done=1, total=2, eta_seconds=9.0, lease_seconds=60)
         page = words(api, queued)
-        assert f"<strong>{doing}</strong>" in page
+        assert f"<strong>{doing}" in page
         assert doing in api.get("/").text
     assert "Training a generator on pets" in page
-    for other in ("Make the noise", "Test it", "Report"):
+    strip = [page.index(f">{label}<") for label in ("Train", "Try it", "Test it", "Keep it")]
+    assert strip == sorted(strip)
+    for other in ("Make the noise", "Report"):
         assert other not in page
+    unmeasured = words(api, started(api, ready, evidence="none")["id"])
+    assert ">Keep it<" in unmeasured
+    for other in ("Try it", "Test it"):
+        assert other not in unmeasured
     with service.db.write.begin() as session:
         assert jobs.fail(session, claim, "The worker ran out of memory.")
     page = words(api, queued)

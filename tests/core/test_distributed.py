@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from core.device import Device
+from core.generator_figures import FIGURES, OWN
 from core.noise.generator import load
 from tests.core.experiments.tiny import drawn_folder, run_tiny
 from tests.core.ranks import EXPERIMENTS, everything, launched, run
@@ -32,7 +33,7 @@ class Done:
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
     folder = tmp_path_factory.mktemp("two")
-    source, archive = drawn_folder(folder / "data", train=35), drawn(folder / "learn.zip")
+    source, archive = drawn_folder(folder / "data", train=35), drawn(folder / "learn.zip", each=85)
     (folder / "out").mkdir()
     ended = run(2, "tests.core.ranks", "all", source, archive, folder / "out")
     assert ended.returncode == 0, ended.stderr
@@ -128,7 +129,11 @@ def test_the_command_line_writes_and_says_once(done: Done) -> None:
     assert done.ended.stdout.count("Generator “g”") == 1
     left = {path.name for path in done.out.iterdir()}
     assert left == {"0.safetensors", "1.safetensors", "experiments", "g.safetensors"}
-    assert load(done.out / "g.safetensors", device="cpu").card.device.startswith("2 x CPU, ")
+    card = load(done.out / "g.safetensors", device="cpu").card
+    assert card.device.startswith("2 x CPU, ")
+    assert card.measured is not None
+    assert (card.images, card.measured[OWN]["test_images"]) == (204, 51)
+    assert set(card.measured[OWN][FIGURES]["the generator"]) == {"0", "4"}
 
 
 def test_what_one_process_does_alone_is_refused_to_several(tmp_path: Path) -> None:

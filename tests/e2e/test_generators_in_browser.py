@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from core.generator_figures import NOTE, OWN
 from store import generators, people
 from store import models as m
 from store.files import open_files
@@ -43,6 +44,7 @@ def trained(rows: Database, house: Settings, tmp_path: Path) -> Iterator[dict[st
             found[state] = job.id
         made = found[m.SUCCEEDED]
         card = {"name": LONG, "data": LONG, "command": f"train job {made}", "class_names": (LONG, "b")}
+        card["measured"] = {OWN: {NOTE: f"too few pictures of {LONG}"}}
         stored = generators.store_file(files, made, card_file(tmp_path / "made.safetensors", **card))
         generators.put(session, made, stored, job_id=made)
     yield found
@@ -106,7 +108,7 @@ def test_a_job_that_ended_leads_to_its_generator(visitor: Visitor, trained: dict
     visitor.is_at(f"/generators#generator-{trained[m.SUCCEEDED]}$")
     article = page.locator(f"[id='generator-{trained[m.SUCCEEDED]}']")
     expect(article).to_be_in_viewport()
-    expect(article).to_contain_text("Nothing measured yet")
+    expect(article).to_contain_text("Too few pictures of a-name")
     article.get_by_role("link", name="a job of yours").click()
     visitor.is_at(f"/jobs/{trained[m.SUCCEEDED]}$")
 
@@ -139,6 +141,7 @@ def test_the_form_asks_for_what_is_chosen_and_names_what_is_wrong(
     form = page.locator("#train-form")
     form.get_by_label("Name").fill("By day")
     form.get_by_label("Standard").check()
+    form.get_by_label("Nothing").check()
     form.get_by_label("Method").select_option("em")
     form.get_by_label("Training to withstand").fill("8")
     form.get_by_role("button", name="Train").click()
@@ -156,4 +159,5 @@ def test_the_form_asks_for_what_is_chosen_and_names_what_is_wrong(
     with rows.write.begin() as session:
         job = session.get_one(m.Job, page.url.rpartition("/")[2].partition("#")[0])
         expected = {"name": "By day", "preset": "standard", "method": "em", "radius_u": 8, "radius_a": 2, "seed": 0}
+        expected["evidence"] = "none"
         assert job.spec == expected

@@ -1,0 +1,188 @@
+"""What is measured of a generator when it is trained: on which pictures, of which weights, and what its card says."""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from core import noise as noises
+from core.evidence import LEAST_TEST_IMAGES
+from core.evidence_rows import Curve, Evidence, EvidenceRow
+from core.generator_card import read_card
+from core.generator_figures import FIGURES, NOTE, OWN, of_evidence
+from core.noise.generator import as_saved, load
+from core.progress import Cancelled, Step
+from core.spec import ProtectSpec
+from core.training_recipe import Trained, train_generator
+from ops.cli import app
+from tests.core.shelves import Memory
+from tests.core.short_training import drawn, short_training
+from tests.core.uploads import picture, zip_of
+
+CLASSES = ("ant", "bee")
+EACH = 5 * LEAST_TEST_IMAGES // len(CLASSES)  # so that a fifth of all is just enough to test on
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short() -> Iterator[None]:
+    with short_training():
+        yield
+
+
+@pytest.fixture(scope="module")
+def enough(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return drawn(tmp_path_factory.mktemp("enough") / "learn.zip", " ".join(CLASSES), each=EACH)
+
+
+def train(source: Path, out: Path, *, shelf: Memory | None = None, on_progress: Any = None, **asked: Any) -> Trained:
+    spec = ProtectSpec.parse_training({"method": "em"} | asked)
+    with tempfile.TemporaryDirectory() as scratch:
+        return train_generator(source, out, spec, scratch=Path(scratch), shelf=shelf, on_progress=on_progress)
+
+
+def test_the_card_says_what_models_learn_with_its_noise_and_without(enough: Path, tmp_path: Path) -> None:
+    done = train(enough, tmp_path / "g.safetensors")
+    card = read_card(tmp_path / "g.safetensors")
+    kept = len(CLASSES) * EACH - LEAST_TEST_IMAGES
+    assert card == done.card
+    assert card.images == kept
+    assert card.measured == of_evidence(done.evidence, data="learn", classes=2, seed=0)
+    assert card.measured is not None
+    found = card.measured[OWN]
+    facts = ("data", "classes", "training_images", "test_images", "seed")
+    assert tuple(found[fact] for fact in facts) == ("learn", 2, kept, LEAST_TEST_IMAGES, 0)
+    assert {name: set(by_radius) for name, by_radius in found[FIGURES].items()} == {
+        "the originals": {"0", "4"},
+        "the generator": {"0", "4"},
+    }
+
+
+def test_the_learners_get_the_noise_of_the_weights_in_the_file(
+    enough: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[tuple[torch.nn.Module, np.ndarray, np.ndarray]] = []
+    seen: list[np.ndarray] = []
+    find = noises.make_noise
+
+    def make_noise(surrogate: torch.nn.Module, pixels: np.ndarray, *rest: Any, **run: Any) -> np.ndarray:
+        noise = find(surrogate, pixels, *rest, **run)
+        made.append((surrogate, pixels, noise))
+        return noise
+
+    def take(exhibit: Any, *rest: Any, **run: Any) -> Evidence:
+        seen.append(exhibit.delivered)
+        return Evidence(learner="", image_size=32, train_images=1, test_images=1, chance=0.5, rows=(), note="no time")
+
+    monkeypatch.setattr("core.noise.make_noise", make_noise)
+    monkeypatch.setattr("core.training_recipe.take_evidence", take)
+    train(enough, tmp_path / "g.safetensors")
+    ((surrogate, pixels, noise),) = made
+    kept, held = load(tmp_path / "g.safetensors", device="cpu").model.state_dict(), surrogate.state_dict()
+    assert all(torch.equal(kept[name], held[name]) for name in kept if kept[name].is_floating_point())
+    assert np.array_equal(seen[0], pixels.astype(int) + noise)
+    touched = (noise != 0).any((1, 2, 3))
+    assert touched.sum() == len(CLASSES) * EACH - LEAST_TEST_IMAGES  # and no picture that learners are tested on
+
+
+def test_a_test_split_of_its_own_is_what_it_is_tested_on(tmp_path: Path) -> None:
+    files = {
+        f"{split}/{name}/{i}.png": picture(width=32, height=32, seed=100 * k + i)
+        for split, count in (("train", 6), ("test", LEAST_TEST_IMAGES // 2))
+        for k, name in enumerate(CLASSES)
+        for i in range(count)
+    }
+    card = train(zip_of(tmp_path / "split.zip", files), tmp_path / "g.safetensors").card
+    assert card.images == 12
+    assert card.measured is not None
+    assert (card.measured[OWN]["training_images"], card.measured[OWN]["test_images"]) == (12, LEAST_TEST_IMAGES)
+
+
+def test_where_nothing_is_measured_everything_is_learned_from(enough: Path, tmp_path: Path) -> None:
+    stages: set[str] = set()
+
+    def note(step: Step) -> None:
+        stages.add(step.stage)
+
+    card = train(enough, tmp_path / "g.safetensors", evidence="none", on_progress=note).card
+    assert (card.images, card.measured) == (len(CLASSES) * EACH, None)
+    assert not stages & {"noise", "evidence"}
+    few = train(drawn(tmp_path / "few.zip"), tmp_path / "few.safetensors").card
+    assert few.images == 15
+    assert few.measured is not None
+    assert "too few pictures: 3 could be held out" in few.measured[OWN][NOTE]
+
+
+def test_broken_off_while_it_is_measured_it_goes_on_to_the_same_file(enough: Path, tmp_path: Path) -> None:
+    shelf, whole, out = Memory(), tmp_path / "whole.safetensors", tmp_path / "g.safetensors"
+    stages: list[str] = []
+
+    def stop(step: Step) -> None:
+        if step.stage == "evidence" and len(shelf.pieces) > 3:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        train(enough, out, shelf=shelf, on_progress=stop)
+    assert not out.exists()
+    assert any(name.startswith("curve-0-None-before") for name in shelf.pieces)
+    resumed = train(enough, out, shelf=shelf, on_progress=lambda step: stages.append(f"{step.stage} {step.done}"))
+    undisturbed = train(enough, whole)
+    assert resumed.card.measured == undisturbed.card.measured
+    first, second = (load(path, device="cpu").model.state_dict() for path in (out, whole))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_the_command_says_it_too(enough: Path, tmp_path: Path) -> None:
+    out = tmp_path / "g.safetensors"
+    done = CliRunner().invoke(app, ["train", str(enough), str(out), "--method", "em"])
+    assert done.exit_code == 0, done.output
+    assert "adversarial training, Linf radius 4/255" in done.stdout
+    assert f"Accuracy on {LEAST_TEST_IMAGES} clean test images" in done.stdout
+    quiet = CliRunner().invoke(app, ["train", str(enough), str(out), "--method", "em", "--evidence", "none"])
+    assert "not measured. None was asked for." in quiet.stdout
+    refused = CliRunner().invoke(app, ["train", str(enough), str(out), "--evidence", "much"])
+    assert refused.exit_code == 2
+    assert "--evidence must be one of none, quick, full" in refused.stderr
+
+
+def test_every_countermeasure_is_a_measurement_of_its_own() -> None:
+    curve = Curve(epoch=(1,), accuracy=(0.5,), loss=(1.0,))
+    row = EvidenceRow(
+        training="standard",
+        norm=None,
+        radius=0,
+        countermeasure=None,
+        architecture="small",
+        protected_percentage=100,
+        accuracy_before=0.91234,
+        accuracy_after=0.2,
+        peak_before=0.95,
+        peak_after=0.3,
+        ci95_before=(0.9, 0.92),
+        ci95_after=(0.1, 0.3),
+        curves={"before": curve, "after": curve},
+    )
+    grey = replace(row, countermeasure="greyscale", accuracy_after=0.9)
+    evidence = Evidence(
+        learner="small", image_size=32, train_images=9, test_images=50, chance=0.5, rows=(row, grey), note=None
+    )
+    facts = {"data": "pets", "classes": 2, "training_images": 9, "test_images": 50, "seed": 4}
+    assert of_evidence(evidence, data="pets", classes=2, seed=4) == {
+        OWN: {**facts, FIGURES: {"the originals": {"0": 91.23}, "the generator": {"0": 20.0}}},
+        f"{OWN}, greyscale first": {**facts, FIGURES: {"the originals": {"0": 91.23}, "the generator": {"0": 90.0}}},
+    }
+
+
+def test_weights_as_saved_stay_what_they_are_when_they_are_saved_again() -> None:
+    model = torch.nn.Linear(3, 2)
+    before = model.weight.detach().clone()
+    assert as_saved(model) is model
+    once = model.weight.detach().clone()
+    assert not torch.equal(once, before)
+    assert torch.equal(once, before.half().float())
+    assert torch.equal(as_saved(model).weight, once)
