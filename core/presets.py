@@ -7,9 +7,12 @@ which is the shortest that keeps its protection (benchmarks/noise_cost.py); a ge
 training (`core.generators`).
 """
 
-from dataclasses import dataclass, replace
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
 
 from core.learning_rates import LearningRate
+from core.version import VERSION
 
 LARGE = 96  # px from which the paper's ImageNet settings apply; below, its CIFAR settings
 
@@ -216,3 +219,9 @@ _PAPER_LARGE = _paper(
 )
 
 PRESETS = {preset.name: preset for preset in (INSTANT, QUICK, STANDARD, PAPER)}
+
+
+def fingerprint() -> str:
+    """Twelve hexadecimal digits, which are others whenever the release or any number of a preset is another."""
+    every = [asdict(preset_for(name, size)) for name in PRESETS for size in (1, LARGE)]
+    return hashlib.sha256(json.dumps([VERSION, every]).encode()).hexdigest()[:12]

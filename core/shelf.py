@@ -37,6 +37,25 @@ class NoShelf:
         """There is nothing to forget."""
 
 
+class Compartment:
+    """One part of a shelf (Shelf), by name: the pieces of other parts are not seen from it."""
+
+    def __init__(self, shelf: Shelf, name: str) -> None:
+        self._shelf, self._name = shelf, name
+
+    def load(self, name: str) -> bytes | None:
+        """The piece called `name` of this part, or None."""
+        return self._shelf.load(f"{self._name}/{name}")
+
+    def save(self, name: str, data: bytes) -> None:
+        """Keep a piece in this part; one of the same name is replaced."""
+        self._shelf.save(f"{self._name}/{name}", data)
+
+    def drop(self, name: str) -> None:
+        """Forget a piece of this part; one that is not there is fine."""
+        self._shelf.drop(f"{self._name}/{name}")
+
+
 def pack(array: NDArray[np.int8]) -> bytes:
     """An array as bytes; nothing that unpacks it needs pickle."""
     file = io.BytesIO()

@@ -15,7 +15,7 @@ from store.jobs import Claim, Result
 from store.keys import work_prefix
 from worker.heart import Heart, Lost
 from worker.service import Service
-from worker.traces import FilesShelf, result_prefix
+from worker.traces import result_prefix, unfinished_work
 from worker.upload import fetch_upload, limits_of
 
 log = structlog.get_logger()
@@ -33,7 +33,7 @@ def protect(service: Service, claim: Claim, heart: Heart, folder: Path) -> None:
         spec,
         scratch=unpacked,
         on_progress=heart.progress,
-        shelf=FilesShelf(service, claim),
+        shelf=unfinished_work(service, claim),
         device=service.settings.device or None,
         cores=service.settings.threads or None,
         name=upload.name,

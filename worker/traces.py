@@ -8,6 +8,8 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from core.presets import fingerprint
+from core.shelf import Compartment, Shelf
 from store import datasets, jobs
 from store import models as m
 from store.jobs import Claim, Standing
@@ -41,7 +43,7 @@ def scratch(service: Service, claim: Claim) -> Iterator[Path]:
 
 
 class FilesShelf:
-    """A shelf (core.pipeline.Shelf) in the file store: what one attempt saves, the next one finds."""
+    """A shelf (core.shelf.Shelf) in the file store: what one attempt saves, the next one finds."""
 
     def __init__(self, service: Service, claim: Claim) -> None:
         self._service = service
@@ -68,6 +70,15 @@ class FilesShelf:
         with self._service.database.read() as session:
             if jobs.standing(session, self._claim) is Standing.LOST:
                 raise Lost
+
+
+def unfinished_work(service: Service, claim: Claim) -> Shelf:
+    """The shelf of the job's science. What was begun by other recipes, before an upgrade, is not gone on with.
+
+    Half of one surrogate and half of another would be no surrogate, and a learner before and one after of different
+    lengths no comparison; so such a job begins anew.
+    """
+    return Compartment(FilesShelf(service, claim), fingerprint())
 
 
 def forget(service: Service, claim: Claim, *, keep_work: bool) -> None:

@@ -11,7 +11,7 @@ from store.jobs import Claim
 from store.keys import work_prefix
 from worker.heart import Heart, Lost
 from worker.service import Service
-from worker.traces import FilesShelf
+from worker.traces import unfinished_work
 from worker.upload import fetch_upload, limits_of
 
 log = structlog.get_logger()
@@ -29,7 +29,7 @@ def train(service: Service, claim: Claim, heart: Heart, folder: Path) -> None:
         asked.noise,
         scratch=unpacked,
         on_progress=heart.progress,
-        shelf=FilesShelf(service, claim),
+        shelf=unfinished_work(service, claim),
         device=service.settings.device or None,
         cores=service.settings.threads or None,
         name=upload.name,

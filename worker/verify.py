@@ -15,7 +15,7 @@ from store.jobs import Claim, Result
 from store.keys import work_prefix
 from worker.heart import Heart, Lost
 from worker.service import Service
-from worker.traces import FilesShelf, result_prefix
+from worker.traces import FilesShelf, result_prefix, unfinished_work
 from worker.upload import fetch_upload, limits_of
 
 log = structlog.get_logger()
@@ -24,12 +24,12 @@ log = structlog.get_logger()
 def verify(service: Service, claim: Claim, heart: Heart, folder: Path) -> None:
     """Run one verify job to its end. Raises BadInput, SpecError, and what the heart raises."""
     upload = fetch_upload(service, claim, folder)
-    shelf, unpacked = FilesShelf(service, claim), folder / "work"
+    rows_so_far, unpacked = FilesShelf(service, claim), folder / "work"
     unpacked.mkdir()
 
     def keep(report: VerifyReport) -> None:
         for name, data in _files(report).items():
-            shelf.save(name, data)
+            rows_so_far.save(name, data)
         log.info("job.row", done=len(report.evidence.rows), total=report.evidence.rows_asked)
 
     report = run(
@@ -39,7 +39,7 @@ def verify(service: Service, claim: Claim, heart: Heart, folder: Path) -> None:
         scratch=unpacked,
         on_progress=heart.progress,
         on_row=keep,
-        shelf=shelf,
+        shelf=unfinished_work(service, claim),
         device=service.settings.device or None,
         cores=service.settings.threads or None,
         name=upload.name,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core import verify_rows
-from core.presets import PRESETS, QUICK, Length
+from core.presets import PRESETS, QUICK, Length, fingerprint
 from core.verify_report import VerifyReport
 from store import jobs
 from store import models as m
@@ -23,6 +23,7 @@ from worker.service import Service
 from worker.traces import FilesShelf, scratch
 
 SOME = Length(epochs=0, least=4, most=4, batch=32)
+BEFORE, AFTER = (f"learner-small-Linf-0-None-{side}-0" for side in ("before", "after-100"))
 ROWS = {"trainings": [{"radius": 0}, {"norm": "L2", "radius": 40}]}
 
 
@@ -117,35 +118,72 @@ def test_a_lost_attempt_is_gone_on_with_row_by_row(
     assert report["evidence"]["rows"][0] == so_far["evidence"]["rows"][0]
 
 
-def test_a_lost_learner_is_gone_on_with(service: Service, target: m.Job, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Hears of every piece that is put on a shelf; learners put one there after every update."""
     monkeypatch.setattr("core.training_run.KEEP_EVERY", 0.0)
-    id_ = asked(service, target, trainings=[{"radius": 0}])
-    kept: list[str] = []
+    names: list[str] = []
 
     def save(shelf: FilesShelf, name: str, data: bytes) -> None:
         real(shelf, name, data)
-        kept.append(name)
-        if kept[-2:] == [f"{learners[1]}.safetensors"] * 2:
+        names.append(name)
+
+    real = FilesShelf.save
+    monkeypatch.setattr(FilesShelf, "save", save)
+    return names
+
+
+def lose_in_the_second_learner(service: Service, id_: str, kept: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attempt that ends without a word after two updates of the learner after, and the next may begin."""
+
+    def save(shelf: FilesShelf, name: str, data: bytes) -> None:
+        real(shelf, name, data)
+        if kept[-2:] == [piece(f"{AFTER}.safetensors")] * 2:
             raise SystemExit  # as if the machine went away
 
-    real, learners = FilesShelf.save, [f"learner-small-Linf-0-None-{side}-0" for side in ("before", "after-100")]
-    claim = take(service, id_)
+    real, claim = FilesShelf.save, take(service, id_)
     assert claim is not None
     with monkeypatch.context() as patched:
         patched.setattr(FilesShelf, "save", save)
         with pytest.raises(SystemExit), Heart(service, claim) as heart, scratch(service, claim) as folder:
             room.verify(service, claim, heart, folder)
-        assert service.files.list(work_prefix(id_)) == [
-            work_key(id_, f"{learners[1]}.safetensors"),
-            work_key(id_, f"{learners[0]}.json"),
-        ]
-        take_again(service, id_)
-        kept.clear()
-        patched.setattr(FilesShelf, "save", lambda *saved: (real(*saved), kept.append(saved[1])))
-        execute(service, id_)
-    updates = SOME.updates(1)
-    assert kept.count(f"{learners[1]}.safetensors") == updates - 2
+    assert service.files.list(work_prefix(id_)) == [
+        work_key(id_, piece(f"{AFTER}.safetensors")),
+        work_key(id_, piece(f"{BEFORE}.json")),
+    ]
+    take_again(service, id_)
+    kept.clear()
+
+
+def piece(name: str) -> str:
+    """The name of a piece on the shelf of these recipes."""
+    return f"{fingerprint()}/{name}"
+
+
+def test_a_lost_learner_is_gone_on_with(
+    service: Service, target: m.Job, kept: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = asked(service, target, trainings=[{"radius": 0}])
+    lose_in_the_second_learner(service, id_, kept, monkeypatch)
+    execute(service, id_)
+    assert kept.count(piece(f"{AFTER}.safetensors")) == SOME.updates(1) - 2
     assert job_of(service.database, id_).state == m.SUCCEEDED
+
+
+def test_what_other_recipes_began_begins_anew(
+    service: Service, target: m.Job, kept: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = asked(service, target, trainings=[{"radius": 0}])
+    lose_in_the_second_learner(service, id_, kept, monkeypatch)
+    before, quick = fingerprint(), PRESETS["quick"]
+    longer = {name: replace(course, length=replace(SOME, least=5, most=5)) for name, course in quick.courses.items()}
+    monkeypatch.setitem(PRESETS, "quick", replace(quick, courses=longer))  # as an upgrade does
+    assert fingerprint() != before
+    execute(service, id_)
+    row = job_of(service.database, id_)
+    assert (row.state, row.error) == (m.SUCCEEDED, None)
+    assert [kept.count(piece(f"{learner}.safetensors")) for learner in (BEFORE, AFTER)] == [5, 5]
+    assert service.files.list(work_prefix(id_)) == []
 
 
 def test_a_dataset_alone_is_tried_as_it_is(service: Service, target: m.Job) -> None:
