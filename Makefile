@@ -18,7 +18,7 @@ help:
 	@echo "make up      run the service on this machine until Ctrl-C"
 	@echo "make demo    protect a small drawn dataset and show the evidence"
 	@echo "make test    lint, then every test"
-	@echo "make lint    style, and the direction of imports"
+	@echo "make lint    style, types, and the direction of imports"
 	@echo "make lock    bring requirements.lock up to date with pyproject.toml"
 
 setup: $(READY)
@@ -45,6 +45,7 @@ demo: $(READY)
 
 lint: $(READY)
 	@$(PY) -m ruff check .
+	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo
 
 test: lint

@@ -5,7 +5,7 @@ channels and pixels together; the first dimension counts the images, and each is
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -88,7 +88,7 @@ class L1:
     def start(self, like: Tensor, *, generator: torch.Generator) -> Tensor:
         """Signed exponential numbers over their sum and one more's (Barthe et al. 2005)."""
         n, d = like.flatten(1).shape
-        settings = {"generator": generator, "device": like.device, "dtype": like.dtype}
+        settings: dict[str, Any] = {"generator": generator, "device": like.device, "dtype": like.dtype}
         sizes = torch.rand(n, d + 1, **settings).neg_().log1p_().neg_()
         rows = sizes[:, :d] * (self.radius / _at_least_tiny(sizes.sum(1, keepdim=True)))
         return torch.where(torch.rand(n, d, **settings) < 0.5, rows, -rows).view_as(like)

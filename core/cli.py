@@ -164,7 +164,7 @@ def _protect(
         tempfile.TemporaryDirectory(prefix="unteachable-") as scratch,
         progress_bar() as show,
     ):
-        run = {"scratch": Path(scratch), "on_progress": show, "shelf": shelf, "device": device}
+        run: dict[str, Any] = {"scratch": Path(scratch), "on_progress": show, "shelf": shelf, "device": device}
         done = protect(source, out, spec, generator=generator, **run)
     print(text_table(done.report.evidence))
     print(f"{done.report.dataset.images} pictures protected in {done.report.seconds:.0f} s: {out}")

@@ -102,8 +102,8 @@ def _verify(
         tempfile.TemporaryDirectory(prefix="unteachable-") as scratch,
         progress_bar() as show,
     ):
-        run = {"scratch": Path(scratch), "on_progress": show, "on_row": keep, "shelf": shelf, "device": device}
-        report = verify(source, protected, spec, **run)
+        run: dict[str, Any] = {"scratch": Path(scratch), "on_progress": show, "shelf": shelf, "device": device}
+        report = verify(source, protected, spec, on_row=keep, **run)
     print(text_table(report))
     print(f"{len(report.evidence.rows)} rows measured in {report.seconds:.0f} s: {out}, {page}")
 

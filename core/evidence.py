@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,8 +132,8 @@ def _rows(
                 progress.advance(units * updates)
                 return unpack_curve(known)
             data = Pictures(pixels=pixels[kept], labels=exhibit.labels[kept])
-            run = {"device": device, "progress": Units(progress, units), "shelf": shelf, "name": unfinished}
-            curve = learn(lesson, data, test, classes=exhibit.classes, **run)
+            run: dict[str, Any] = {"device": device, "progress": Units(progress, units), "shelf": shelf}
+            curve = learn(lesson, data, test, classes=exhibit.classes, name=unfinished, **run)
             shelf.save(f"{name}.json", pack_curve(curve))
             shelf.drop(unfinished)
             return curve

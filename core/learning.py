@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -82,7 +83,7 @@ class LearnerTraining(TrainingRun):
         augment: Augmentation | None = None,
         watched: Labelled | None = None,
     ) -> None:
-        run = {"updates": updates, "batch": batch, "learning_rate": learning_rate}
+        run: dict[str, Any] = {"updates": updates, "batch": batch, "learning_rate": learning_rate}
         super().__init__(model, len(data.labels), device=device, generator=generator, **run)
         self._data, self._test, self._watched = data, test, watched
         self._threat, self._augment = threat, augment
@@ -173,8 +174,8 @@ def train(
     """
     if start is not None:
         start_from(model, start)
-    how = {"threat": threat, "updates": updates, "batch": batch, "learning_rate": learning_rate, "augment": augment}
-    training = LearnerTraining(model, data, test, device=device, generator=generator, **how)
+    run: dict[str, Any] = {"updates": updates, "batch": batch, "learning_rate": learning_rate, "augment": augment}
+    training = LearnerTraining(model, data, test, threat=threat, device=device, generator=generator, **run)
     training.go_on(progress, shelf=shelf or NoShelf(), name=name)
     return training.curve
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,7 +160,7 @@ def _noise(
     shelf: Shelf,
 ) -> NDArray[np.int8]:
     """Noise for everything that is to be protected, learned from what is not held out, or by a generator long ago."""
-    run = {"device": device, "progress": progress, "shelf": shelf}
+    run: dict[str, Any] = {"device": device, "progress": progress, "shelf": shelf}
     if trained is not None:
         surrogate = network_for(trained, channels=work.pixels.shape[1])
         outputs = class_map(classes, outputs=trained.card.classes)[work.labels]

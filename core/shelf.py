@@ -65,4 +65,5 @@ def pack(array: NDArray[np.int8]) -> bytes:
 
 def unpack(data: bytes) -> NDArray[np.int8]:
     """The array that `pack` packed."""
-    return np.load(io.BytesIO(data), allow_pickle=False)
+    array: NDArray[np.int8] = np.load(io.BytesIO(data), allow_pickle=False)
+    return array

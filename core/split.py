@@ -1,10 +1,12 @@
 """Which images are held out to test on, and which are protected when not all are."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 
-def held_out(labels: NDArray[np.int64], splits: list[str | None], *, seed: int) -> NDArray[np.bool_]:
+def held_out(labels: NDArray[np.int64], splits: Sequence[str | None], *, seed: int) -> NDArray[np.bool_]:
     """bool (n,): the upload's own test split if it has one, else a fifth of each class, rounded down."""
     own = np.array([split == "test" for split in splits])
     return own if own.any() else share_of_each_class(labels, 0.2, seed=seed)

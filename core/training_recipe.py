@@ -90,7 +90,7 @@ def train_generator(
 
     card, exhibit = on_rank_0(read)
     preset, kept = preset_for(spec.preset, card.size), ~exhibit.held_out
-    run = {"device": where, "progress": progress, "shelf": shelf}
+    run: dict[str, Any] = {"device": where, "progress": progress, "shelf": shelf}
     surrogate = as_saved(
         noises.train_surrogate(exhibit.clean[kept], exhibit.labels[kept], card.classes, spec, preset, **run)
     )
@@ -99,8 +99,8 @@ def train_generator(
         exhibit = replace(exhibit, delivered=exhibit.clean + noise.view(np.uint8))
     evidence = take_evidence(exhibit, spec, preset, **run)
     if spec.evidence != "none":
-        facts = {"data": card.data, "classes": card.classes, "seed": spec.seed}
-        card = replace(card, measured=of_evidence(evidence, **facts))
+        found = of_evidence(evidence, data=card.data, classes=card.classes, seed=spec.seed)
+        card = replace(card, measured=found)
     progress.start("writing", 1)
     on_rank_0(lambda: save(surrogate, card, out))
     progress.advance()

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,12 +16,12 @@ class _Shift(torch.autograd.Function):
     """Mirror some images and move each by whole pixels, zeros coming in; the gradient is moved and mirrored back."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, flip: Tensor, dy: Tensor, dx: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, flip: Tensor, dy: Tensor, dx: Tensor) -> Tensor:
         ctx.save_for_backward(flip, dy, dx)
         return _move(_mirror(x, flip), dy, dx)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         flip, dy, dx = ctx.saved_tensors
         return _mirror(_move(gradient, -dy, -dx), flip), None, None, None
 

@@ -37,10 +37,12 @@ class Updater:
         self._make_replicas(len(own))
         work = [(replica, *part, len(y)) for replica, part in zip(self._replicas, own, strict=False)]
         results = self._device.side_by_side(self._loss_and_gradients, work)
-        for parameter, *gradients in zip(self._parameters, *(gradients for _, gradients in results), strict=True):
-            parameter.grad = _sum(gradients, like=parameter)
+        own_gradients = zip(self._parameters, *(gradients for _, gradients in results), strict=True)
+        gradients = [_sum(found, like=parameter) for parameter, *found in own_gradients]
         loss = _sum([loss for loss, _ in results], like=x.new_zeros(()))
-        add_up([loss, *(parameter.grad for parameter in self._parameters)])
+        add_up([loss, *gradients])
+        for parameter, gradient in zip(self._parameters, gradients, strict=True):
+            parameter.grad = gradient
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         self.optimizer.step()

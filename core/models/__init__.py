@@ -43,4 +43,4 @@ def build(architecture: str, *, channels: int, size: int, classes: int, seed: in
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = ARCHITECTURES[architecture](channels=channels, size=size, classes=classes)
-    return Centred(network).to(device, memory_format=torch.channels_last)
+    return Centred(network).to(device).to(memory_format=torch.channels_last)

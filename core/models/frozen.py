@@ -17,7 +17,7 @@ def fast_dtype(device: str) -> torch.dtype:
     """bfloat16 where the device computes in it natively, else float32."""
     if device.startswith("cuda"):
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return torch.bfloat16 if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else torch.float32
 
 
@@ -35,7 +35,7 @@ class Frozen(nn.Module):
         self._pairs = list(_conv_bn_pairs(self._folded))
         for conv, norm in self._pairs:
             _fold(model, self._folded, conv, norm)
-        self._folded.to(dtype=dtype, memory_format=torch.channels_last)
+        self._folded.to(dtype).to(memory_format=torch.channels_last)
         self._plain = _unfolded_parameters(model, self._folded, {name for pair in self._pairs for name in pair})
 
     @torch.no_grad()
@@ -43,9 +43,9 @@ class Frozen(nn.Module):
         """Take over the model's present weights and running statistics."""
         source = self._source[0]
         for conv_name, norm_name in self._pairs:
-            conv, norm = source.get_submodule(conv_name), source.get_submodule(norm_name)
-            weight, bias = _folded_weights(conv, norm)
-            target = self._folded.get_submodule(conv_name)
+            weight, bias = _folded_weights(source, conv_name, norm_name)
+            target = _conv(self._folded, conv_name)
+            assert target.bias is not None, "folding gave it one"
             target.weight.copy_(weight)
             target.bias.copy_(bias)
         for theirs, ours in self._plain:
@@ -80,10 +80,20 @@ def _conv_bn_pairs(model: nn.Module) -> Iterator[tuple[str, str]]:
             and len(conv.users) == 1
             and {conv.target, norm.target} <= once
         ):
-            yield conv.target, norm.target
+            yield str(conv.target), str(norm.target)
 
 
-def _folded_weights(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+def _conv(model: nn.Module, name: str) -> nn.Conv2d:
+    found = model.get_submodule(name)
+    assert isinstance(found, nn.Conv2d), "as `_conv_bn_pairs` saw"
+    return found
+
+
+def _folded_weights(model: nn.Module, conv_name: str, norm_name: str) -> tuple[Tensor, Tensor]:
+    conv, norm = _conv(model, conv_name), model.get_submodule(norm_name)
+    assert isinstance(norm, nn.BatchNorm2d), "as `_conv_bn_pairs` saw"
+    assert norm.running_mean is not None, "as it tracks its statistics"
+    assert norm.running_var is not None, "as it tracks its statistics"
     weight, bias = fuse_conv_bn_weights(
         conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
     )
@@ -91,8 +101,8 @@ def _folded_weights(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tens
 
 
 def _fold(source: nn.Module, folded: nn.Module, conv_name: str, norm_name: str) -> None:
-    conv = folded.get_submodule(conv_name)
-    weight, bias = _folded_weights(source.get_submodule(conv_name), source.get_submodule(norm_name))
+    conv = _conv(folded, conv_name)
+    weight, bias = _folded_weights(source, conv_name, norm_name)
     conv.weight = nn.Parameter(weight, requires_grad=False)
     conv.bias = nn.Parameter(bias, requires_grad=False)
     folded.set_submodule(norm_name, nn.Identity())

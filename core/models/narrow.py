@@ -24,7 +24,7 @@ def narrow_vgg16(*, channels: int, size: int, classes: int) -> nn.Module:
     return nn.Sequential(layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512 // SHARE, classes))
 
 
-class _NarrowResNet(models.ResNet):
+class _NarrowResNet(models.ResNet):  # type: ignore[misc]
     """torchvision's ResNet with every stage an eighth as wide."""
 
     def _make_layer(self, block: Any, planes: int, *args: Any, **settings: Any) -> nn.Sequential:

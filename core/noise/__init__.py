@@ -3,6 +3,8 @@
 NTGA alone needs no surrogate (`core.noise.ntga`).
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -44,9 +46,9 @@ def noise_for(
     shelf: Shelf,
 ) -> NDArray[np.int8]:
     """Noise for the `chosen` images, zero for the rest, learned from the `kept` ones: int8 (n, c, s, s)."""
-    run = {"device": device, "progress": progress, "shelf": shelf}
+    run: dict[str, Any] = {"device": device, "progress": progress, "shelf": shelf}
     if (spec.method or preset.method) == NTGA:
-        asked = {"radius": spec.radius_u, "seed": spec.seed, "recipe": preset.ntga}
+        asked: dict[str, Any] = {"radius": spec.radius_u, "seed": spec.seed, "recipe": preset.ntga}
         return ntga_noise(pixels, labels, chosen, kept, classes, **asked, **run)
     surrogate = train_surrogate(pixels[kept], labels[kept], classes, spec, preset, **run)
     return make_noise(surrogate, pixels, labels, chosen, spec, preset, **run)

@@ -3,9 +3,10 @@
 f_t(v) = T(v, X) g(T(X, X)) y,    g(l) = (1 - exp(-l t)) / l    (Lee et al. 2019; Yuan & Wu 2021)
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 
 SMALL = 1e-2  # below, the series of `_slope` is the more exact
 CLOSE = 1e-4  # eigenvalues this close, of 1 + l t, have the slope between them for a divided difference
@@ -23,7 +24,7 @@ class _Flow(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, kernel: Tensor, y: Tensor, time: float) -> Tensor:
+    def forward(ctx: Any, kernel: Tensor, y: Tensor, time: float) -> Tensor:
         values, vectors = torch.linalg.eigh((kernel + kernel.T) / 2)
         exponents = values * time
         ctx.save_for_backward(exponents, vectors, y)
@@ -31,7 +32,7 @@ class _Flow(torch.autograd.Function):
         return time * vectors @ (_level(exponents)[:, None] * (vectors.T @ y))
 
     @staticmethod
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         exponents, vectors, y = ctx.saved_tensors
         seen, given = vectors.T @ gradient, vectors.T @ y
         inner = ctx.time**2 * _divided_differences(exponents) * (seen @ given.T)

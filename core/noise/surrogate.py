@@ -1,5 +1,7 @@
 """Algorithm 1: training the surrogate f' whose last state makes the noise. The surrogate is the noise generator."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -30,7 +32,7 @@ class SurrogateTraining(TrainingRun):
         device: Device,
         generator: torch.Generator,
     ) -> None:
-        run = {"updates": updates, "batch": batch, "learning_rate": learning_rate}
+        run: dict[str, Any] = {"updates": updates, "batch": batch, "learning_rate": learning_rate}
         super().__init__(model, len(labels), device=device, generator=generator, **run)
         self.pixels, self.labels, self.objective = pixels, labels, objective
         self._frozen = Frozen(model, dtype=device.dtype)
