@@ -83,11 +83,16 @@ class Command:
         self.process.wait()
 
     def end(self, *, seconds: float = 15) -> int:
-        """Ask it to stop; its exit status. What it leaves behind is killed."""
+        """Ask it to stop; its exit status. What it leaves behind is killed. Raises TimeoutExpired where it goes on."""
         with suppress(ProcessLookupError):
             self.process.terminate()
         try:
             return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGUSR1)  # upon which Celery writes where every thread is into the log
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(2)
+            raise
         finally:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)
