@@ -34,14 +34,25 @@ class Stopped(Cancelled):
 
 
 _running: "Heart | None" = None
+_stopping = False
 
 
-def stop_running() -> bool:
-    """Ask the job that runs in this process to stop and be handed back; False where none runs."""
-    if _running is None:
-        return False
-    _running.stop(Stopped)
-    return True
+def stop_process() -> None:
+    """This process is to end: the job that runs in it stops and is handed back, and no other is begun."""
+    global _stopping
+    _stopping = True
+    if _running is not None:
+        _running.stop(Stopped)
+
+
+def is_stopping() -> bool:
+    """Whether this process is to end, and must begin nothing."""
+    return _stopping
+
+
+def is_running() -> bool:
+    """Whether a job runs in this process."""
+    return _running is not None
 
 
 class Heart:
@@ -61,6 +72,8 @@ class Heart:
     def __enter__(self) -> Self:
         global _running
         _running = self
+        if _stopping:  # since the job was claimed
+            self.stop(Stopped)
         self._thread.start()
         return self
 

@@ -15,7 +15,7 @@ from core.spec import SpecError
 from store import datasets, feed, jobs
 from store import models as m
 from store.jobs import Claim, Standing
-from worker.heart import Heart, Lost, Stopped
+from worker.heart import Heart, Lost, Stopped, is_stopping
 from worker.service import Service
 from worker.traces import forget, scratch
 
@@ -25,10 +25,13 @@ log = structlog.get_logger()
 
 
 def execute(service: Service, job_id: str) -> None:
-    """Claim a job, do its work, and record how it ended. Does nothing where the job is not there to be taken.
+    """Claim a job, do its work, and record how it ended. Does nothing where it is not there to be taken, or this stops.
 
     Raises what it cannot name, after the job was marked failed.
     """
+    if is_stopping():
+        log.info("job.left_waiting", job=job_id)
+        return
     claim = take(service, job_id)
     if claim is None:
         log.info("job.not_waiting", job=job_id)

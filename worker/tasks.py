@@ -1,13 +1,13 @@
 """The one task: a message is a job's id."""
 
+import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Any
 
 from celery import shared_task
 
 from store.bell import TASK
-from worker.heart import stop_running
+from worker.heart import is_running, is_stopping, stop_process
 from worker.run import execute
 from worker.service import this_service
 
@@ -15,15 +15,17 @@ from worker.service import this_service
 @shared_task(name=TASK)  # type: ignore[untyped-decorator]
 def run_job(job_id: str) -> None:
     """Run the job with this id, if it is there to be taken."""
-    with handing_back():
-        execute(this_service(), job_id)
+    signal.signal(signal.SIGTERM, _stop)  # here, for the pool sets its own when it starts a child; and from now on
+    execute(this_service(), job_id)
 
 
-@contextmanager
-def handing_back() -> Iterator[None]:
-    """While a job runs, a stop signal means: hand it back. Between jobs the pool's own handler ends the process."""
-    before = signal.signal(signal.SIGTERM, lambda *_: stop_running() and None)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def _stop(*_: Any) -> None:
+    """Hand back the job that runs. The pool ends a child that is idle by itself, so a first signal only keeps it idle.
+
+    Were it to die at once, it could be while it tells the pool how a job ended, and the pool would wait for the rest of
+    that message for ever. A second signal to an idle child is obeyed.
+    """
+    if is_stopping() and not is_running():
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
+    stop_process()

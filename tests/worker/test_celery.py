@@ -140,6 +140,31 @@ def test_a_worker_that_is_stopped_hands_its_job_back(
     until(service, job_id, m.SUCCEEDED)
 
 
+def test_a_worker_that_is_stopped_while_it_tells_how_jobs_ended_stops(
+    service: Service, listening: Command, upload: Upload
+) -> None:
+    """A child that died in the middle of such a message would leave its parent waiting for the rest."""
+    _, first = upload(each=3)
+    ring(service, first)
+    until(service, first, m.SUCCEEDED)
+    child = pool_child(listening.pid)
+    assert child is not None
+    for _ in range(20):
+        ring(service, m.new_id())  # of no job: only the messages count
+    os.kill(child, signal.SIGTERM)
+    wait_until(lambda: listening.said().count("job.left_waiting") > 3)
+    assert is_alive(child)  # so it was not ended by the signal, in whatever it was doing
+    assert listening.end() == 0
+    assert not is_alive(child)
+
+
+def test_an_idle_worker_that_is_killed_leaves_no_child(listening: Command) -> None:
+    child = pool_child(listening.pid)
+    assert child is not None
+    listening.kill()
+    wait_until(lambda: not is_alive(child), seconds=60)  # it may only just have been started
+
+
 def test_a_worker_that_slept_too_long_writes_nothing(
     service: Service, upload: Upload, listening: Command, commands: Start
 ) -> None:

@@ -17,7 +17,8 @@ from store.sweep import sweep
 from tests.processes import environment
 from tests.store.rows import expire, job_of, must_claim, new_job
 from tests.waiting import wait_until
-from worker.heart import STUCK, Heart, Lost, Stopped, stop_running
+from worker.heart import STUCK, Heart, Lost, Stopped, is_running, stop_process
+from worker.run import execute
 from worker.service import Service
 from worker.traces import scratch_folder
 
@@ -80,14 +81,22 @@ def test_a_lost_job_stops_its_work(service: Service) -> None:
         work_until_stopped(heart)
 
 
-def test_a_stopping_worker_stops_its_work(service: Service) -> None:
-    assert not stop_running()
+def test_a_stopping_worker_stops_its_work_and_begins_no_other(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.heart._stopping", False)  # and back, after the test
     claim = claimed(service)
-    timer = threading.Timer(0.2, stop_running)
+    timer = threading.Timer(0.2, stop_process)
     timer.start()
     with pytest.raises(Stopped), Heart(service, claim) as heart:
         work_until_stopped(heart)
-    assert not stop_running()
+    assert not is_running()
+    with pytest.raises(Stopped), Heart(service, claim) as heart:  # claimed in the very moment
+        heart.check()
+    waiting = new_job(service.database)
+    execute(service, waiting)
+    row = job_of(service.database, waiting)
+    assert (row.state, row.attempt) == (m.QUEUED, 0)
 
 
 def test_when_the_database_is_gone_for_a_lease_the_job_is_lost(service: Service) -> None:
@@ -103,7 +112,7 @@ def test_when_the_database_is_gone_for_a_lease_the_job_is_lost(service: Service)
 STUBBORN = """
 import sys, time
 from store import jobs
-from worker.heart import Heart, stop_running
+from worker.heart import Heart, stop_process
 from worker.service import this_service
 from worker.traces import scratch
 service = this_service()
@@ -114,7 +123,7 @@ with Heart(service, claim), scratch(service, claim) as folder:
     service.files.write(f"jobs/{claim.job_id}/results/1/archive.zip", b"half")
     print("working", flush=True)
     if sys.argv[2] == "stop":
-        stop_running()
+        stop_process()
     time.sleep(60)
 """
 
