@@ -44,8 +44,8 @@ def test_radius_a_of_radius_u_or_more_is_refused_with_the_papers_reason(radius_a
 def test_training_takes_only_the_keys_that_shape_a_generator() -> None:
     assert ProtectSpec.parse_training({"method": "em", "seed": 3}) == ProtectSpec(method="em", seed=3)
     with pytest.raises(SpecError) as refused:
-        ProtectSpec.parse_training({"evidence": "none", "radius_u": 0, "x": 1})
-    assert {e.field for e in refused.value.errors} == {"evidence", "radius_u", "x"}
+        ProtectSpec.parse_training({"percentage": 50, "radius_u": 0, "x": 1})
+    assert {e.field for e in refused.value.errors} == {"percentage", "radius_u", "x"}
     with pytest.raises(SpecError, match="trains no network"):
         ProtectSpec.parse_training({"method": "ntga"})
 
