@@ -164,6 +164,7 @@ def test_a_jobs_generator_leads_its_owner_to_the_job(
         "unteachable train 'a dir' OUT.safetensors --name Night --preset quick --method sem --radius-u 8 --radius-a 4"
     )
     assert command in html.unescape(mine)
+    assert "--seed 0 --evidence none" in mine  # nothing was measured, so nothing was held out
     assert f"/generators#generator-{job}" in api.get(f"/jobs/{job}").text
     assert f'id="generator-{job}"' in mine
     assert api.delete(f"/v1/jobs/{job}").status_code == 204
