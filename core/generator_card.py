@@ -26,7 +26,8 @@ NO_NUMBERS = ("NaN", "Infinity", "-Infinity")
 class Card:
     """What a generator is and how it was made. Radii are in pixel units of 255. Raises ValueError for what cannot be.
 
-    `class_names` are those it was trained on, in the order of its outputs; `measured` is its protection, where that
+    `class_names` are those it was trained on, in the order of its outputs; `updates` are those of the surrogate, and
+    `network_updates` those of the noise network, 0 where the file has none. `measured` is its protection, where that
     was measured: whatever JSON the measurement gave.
     """
 
@@ -48,6 +49,7 @@ class Card:
     created_at: str  # RFC 3339, UTC
     versions: Mapping[str, str]
     measured: Mapping[str, Any] | None = None
+    network_updates: int = 0
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -61,7 +63,7 @@ class Card:
             raise ValueError(f"it has {self.channels} colour channels, and only 1 and 3 are known")
         if not 0 <= self.radius_a < self.radius_u <= 64:
             raise ValueError(f"its radii {self.radius_u} and {self.radius_a} do not go together")
-        if self.size < 1 or self.images < 1 or self.updates < 1 or self.classes < 2:
+        if self.size < 1 or self.images < 1 or self.updates < 1 or self.classes < 2 or self.network_updates < 0:
             raise ValueError("its size, images and updates must be 1 or more, and its classes 2 or more")
 
     @property

@@ -22,7 +22,8 @@ from core.generators import best_fit
 from core.invisibility import invisibility
 from core.limits import BadInput, Limits
 from core.noise.class_map import class_map
-from core.noise.generator import Generator, describe_use, load, network_for
+from core.noise.generator import Generator, describe_use, load, network_for, surrogate_for
+from core.noise.words import describe
 from core.presets import PRESETS, Preset, preset_for
 from core.progress import Callback, Progress
 from core.report import ClassCount, Report, ReportDataset, SkippedFile
@@ -162,8 +163,10 @@ def _noise(
     """Noise for everything that is to be protected, learned from what is not held out, or by a generator long ago."""
     run: dict[str, Any] = {"device": device, "progress": progress, "shelf": shelf}
     if trained is not None:
-        surrogate = network_for(trained, channels=work.pixels.shape[1])
-        outputs = class_map(classes, outputs=trained.card.classes)[work.labels]
+        channels, outputs = work.pixels.shape[1], class_map(classes, outputs=trained.card.classes)[work.labels]
+        if network := network_for(trained, channels=channels):
+            return noises.noise_at_once(network, work.pixels, outputs, work.chosen, spec, **run)
+        surrogate = surrogate_for(trained, channels=channels)
         return noises.make_noise(surrogate, work.pixels, outputs, work.chosen, spec, preset, **run)
     return noises.noise_for(
         work.pixels, work.labels, classes, chosen=work.chosen, kept=~work.held_out, spec=spec, preset=preset, **run
@@ -194,9 +197,9 @@ def _report(
     job_id: str | None,
 ) -> Report:
     delivered, size = archive.delivered, work.pixels.shape[-1]
-    made_by = noises.describe(spec, preset, size=size, trained_on=int((~work.held_out).sum()))
+    made_by = describe(spec, preset, size=size, trained_on=int((~work.held_out).sum()))
     if trained is not None:
-        made_by |= describe_use(trained, classes=len(dataset.classes))
+        made_by |= describe_use(trained, classes=len(dataset.classes), channels=work.pixels.shape[1])
     progress.finish()
     return Report(
         job_id=job_id,

@@ -2,9 +2,9 @@
 
 `paper` follows Fu et al. 2022 to the letter: Table 5 and A.3.1 for the noise, A.4 for the learners. `quick` was chosen
 by measuring (benchmarks/protection.py): its default method fell furthest under adversarial training; for how long it
-trains on few pictures and on many, see docs/decisions/generators.md. `instant` is `quick` but for the final search,
-which is the shortest that keeps its protection (benchmarks/noise_cost.py); a generator that ships takes the place of
-training (`core.generators`).
+trains on few pictures and on many, see docs/decisions/generators.md. `instant` is `quick` with a generator that ships
+in the place of training (`core.generators`). Where its noise network cannot make the noise, the final search is the
+shortest that keeps its protection (benchmarks/noise_cost.py).
 """
 
 import hashlib
@@ -52,12 +52,16 @@ def _exactly(updates: int) -> Length:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoiseRecipe:
-    """Algorithm 1 for M = `length` steps with the `training` search, then a fresh `final` search for every image."""
+    """Algorithm 1 for M = `length` steps with the `training` search, then a fresh `final` search for every image.
+
+    A generator's training goes on for `network` updates with a noise network, which then takes the search's place.
+    """
 
     length: Length
     learning_rate: LearningRate
     training: Search
     final: Search
+    network: Length | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,11 +108,18 @@ def preset_for(name: str, size: int) -> Preset:
     return PRESETS[name]
 
 
+def has_network(name: str, method: str | None) -> bool:
+    """Whether a generator by the preset called `name`, and by a method or that preset's own, has a noise network."""
+    recipe = PRESETS[name].noise.get(method or PRESETS[name].method)
+    return recipe is not None and recipe.network is not None
+
+
 _CYCLE = LearningRate(peak=0.1)
 
 _QUICK_ATTACKED = Search(outer_steps=5, outer_step=0.25, samples=2, inner_steps=4, inner_step=0.3)
 _QUICK_FINAL = Search(outer_steps=10, outer_step=0.2, samples=4, inner_steps=4, inner_step=0.3)
 _QUICK_FINAL_ATTACKED = Search(outer_steps=8, outer_step=0.2, samples=2, inner_steps=4, inner_step=0.3)
+_QUICK_NETWORK = Length(epochs=20, least=300, most=1_500)
 _QUICK_EM = Search(outer_steps=8, outer_step=0.25, samples=1, inner_steps=0, inner_step=0.0)
 _QUICK_FINAL_EM = Search(outer_steps=20, outer_step=0.2, samples=1, inner_steps=0, inner_step=0.0)
 
@@ -121,8 +132,15 @@ def _targeted(steps: int, step: float) -> Search:
     return Search(outer_steps=steps, outer_step=step, samples=1, inner_steps=0, inner_step=0.0)
 
 
-def _recipe(length: Length, training: Search, final: Search, *, rate: LearningRate = _CYCLE) -> NoiseRecipe:
-    return NoiseRecipe(length=length, learning_rate=rate, training=training, final=final)
+def _recipe(
+    length: Length,
+    training: Search,
+    final: Search,
+    *,
+    rate: LearningRate = _CYCLE,
+    network: Length | None = None,
+) -> NoiseRecipe:
+    return NoiseRecipe(length=length, learning_rate=rate, training=training, final=final, network=network)
 
 
 def _course(length: Length, attack_steps: int, attack_step: float, *, rate: LearningRate = _CYCLE) -> Course:
@@ -135,7 +153,7 @@ QUICK = Preset(
     architecture="small",
     largest=64,
     noise={
-        "sem": _recipe(Length(epochs=8, least=100, most=600), _QUICK_ATTACKED, _QUICK_FINAL),
+        "sem": _recipe(Length(epochs=8, least=100, most=600), _QUICK_ATTACKED, _QUICK_FINAL, network=_QUICK_NETWORK),
         "rem": _recipe(Length(epochs=60, least=60, most=200), _QUICK_ATTACKED, _QUICK_FINAL_ATTACKED),
         "em": _recipe(Length(epochs=60, least=60, most=400), _QUICK_EM, _QUICK_FINAL_EM),
         "tap": _recipe(Length(epochs=20, least=300, most=1_000), _NO_NOISE, _targeted(40, 2 / 40)),

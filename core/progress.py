@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-STAGES = ("unpacking", "decoding", "training", "noise", "writing", "evidence", "report")
+STAGES = ("unpacking", "decoding", "training", "noise", "writing", "evidence", "report")  # of a protection
 
 
 class Cancelled(Exception):

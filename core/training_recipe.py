@@ -57,6 +57,8 @@ def train_generator(
 ) -> Trained:
     """Train a surrogate on a folder or archive into the file `out`, which appears only when all of it is done.
 
+    Where the preset has a noise network for the method, that is trained as well, and makes the noise.
+
     Of `spec` the keys in `core.spec.OF_TRAINING` count. The evidence is of its noise on the pictures that it was
     trained on, and goes on its card; for that the upload's own test split is held out, or else a fifth of each class.
     `name` is the dataset's, `title` the generator's; `command` goes on the card. `size` is the side in pixels that it
@@ -76,7 +78,7 @@ def train_generator(
             preset = preset_for(spec.preset, side)
             about = {"name": title or out.stem, "device": where.label, "command": command}
             card = _card(dataset, spec, preset, side, images=int((~apart).sum()), **about)
-            check_weight(preset.architecture, channels=card.channels, size=side, classes=card.classes)
+            check_weight(card)
             progress.start("decoding", 0)
             pixels = load_pixels(dataset, side, progress=progress, darkroom=darkroom)
         return card, Exhibit(
@@ -91,18 +93,23 @@ def train_generator(
     card, exhibit = on_rank_0(read)
     preset, kept = preset_for(spec.preset, card.size), ~exhibit.held_out
     run: dict[str, Any] = {"device": where, "progress": progress, "shelf": shelf}
-    surrogate = as_saved(
-        noises.train_surrogate(exhibit.clean[kept], exhibit.labels[kept], card.classes, spec, preset, **run)
-    )
+    learned = (exhibit.clean[kept], exhibit.labels[kept], card.classes, spec, preset)
+    surrogate = as_saved(noises.train_surrogate(*learned, **run))
+    network = noises.train_network(surrogate, *learned, **run)
     if exhibit.note is None:
-        noise = noises.make_noise(surrogate, exhibit.clean, exhibit.labels, kept, spec, preset, **run)
+        asked = (exhibit.clean, exhibit.labels, kept, spec)
+        noise = (
+            noises.make_noise(surrogate, *asked, preset, **run)
+            if network is None
+            else noises.noise_at_once(as_saved(network), *asked, **run)
+        )
         exhibit = replace(exhibit, delivered=exhibit.clean + noise.view(np.uint8))
     evidence = take_evidence(exhibit, spec, preset, **run)
     if spec.evidence != "none":
         found = of_evidence(evidence, data=card.data, classes=card.classes, seed=spec.seed)
         card = replace(card, measured=found)
     progress.start("writing", 1)
-    on_rank_0(lambda: save(surrogate, card, out))
+    on_rank_0(lambda: save(surrogate, card, out, network=network))
     progress.advance()
     progress.finish()
     return Trained(file=out, card=card, evidence=evidence, seconds=sum(progress.seconds.values()))
@@ -142,6 +149,7 @@ def _card(
 ) -> Card:
     """What is known before the training. Raises BadInput where it makes no card, such as for a name without letters."""
     method = METHODS[spec.method or preset.method]
+    recipe = preset.noise[method.name]
     values: dict[str, Any] = {
         "name": name,
         "method": method.name,
@@ -153,7 +161,8 @@ def _card(
         "radius_u": spec.radius_u,
         "radius_a": spec.adversarial_radius,
         "seed": spec.seed,
-        "updates": preset.noise[method.name].length.updates(images),
+        "updates": recipe.length.updates(images),
+        "network_updates": 0 if recipe.network is None else recipe.network.updates(images),
         "images": images,
         "data": dataset.name,
         "device": device,

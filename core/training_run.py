@@ -14,7 +14,7 @@ from core.learning_rates import LearningRate
 from core.limits import BadInput
 from core.progress import Progress
 from core.shelf import Shelf
-from core.update import Updater
+from core.update import Loss, Updater, classification_loss
 
 KEEP_EVERY = 30.0  # seconds of training that a crash may cost
 
@@ -37,21 +37,23 @@ class TrainingRun(ABC):
         learning_rate: LearningRate,
         device: Device,
         generator: torch.Generator,
+        loss: Loss = classification_loss,
     ) -> None:
         self.model, self.device, self.generator = model, device, generator
         self.updates, self.step = updates, 0
         self._plan = torch.tensor([updates, batch, images])
         self._rate = learning_rate
         self._batches = Batches(images, batch, generator=generator)
-        self._updater = Updater(model, device)  # its replicas have no state: after each step all have the model's
+        # its replicas have no state: after each step all have the model's
+        self._updater = Updater(model, device, loss=loss)
 
     @abstractmethod
     def one_step(self, progress: Progress) -> None:
         """Do all of the step of number `step`, from 0."""
 
-    def update(self, x: Tensor, y: Tensor) -> Tensor:
+    def update(self, *batch: Tensor) -> Tensor:
         """The step's update, as `Updater.step`; the mean loss."""
-        return self._updater.step(x, y, learning_rate=self._rate.at(self.step, steps=self.updates))
+        return self._updater.step(*batch, learning_rate=self._rate.at(self.step, steps=self.updates))
 
     def steps(self, progress: Progress) -> Iterator[int]:
         """Take every step that is left, yielding after each the number taken; `progress` counts them."""

@@ -1,7 +1,7 @@
 """One SGD step at a time: momentum 0.9, weight decay 5e-4, as everywhere in the paper (A.3.1, A.4)."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -10,11 +10,17 @@ from torch import Tensor, nn
 from core.device import CPU_ROWS, Device
 from core.distributed import add_up, rank, same_as_on_rank_0, size
 
-Parts = list[tuple[Tensor, Tensor]]
+Loss = Callable[..., Tensor]
+"""A network and some of a batch's rows, as many tensors as `Updater.step` was given, to the sum of their losses."""
+
+
+def classification_loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """The loss of images (n, c, h, w) in [0, 1] with labels (n,) or probabilities (n, classes), added over them."""
+    return F.cross_entropy(model(x), y, reduction="sum")
 
 
 class Updater:
-    """Updates `model` on one batch after another.
+    """Updates `model` on one batch after another, by the gradients of `loss`.
 
     On a CPU a batch is cut into parts of up to CPU_ROWS images, whose gradients are computed side by side and added;
     batch norm then takes its statistics from each part ("ghost" batch norm, Hoffer et al. 2017) and keeps their mean.
@@ -22,24 +28,25 @@ class Updater:
     have the same model after every step.
     """
 
-    def __init__(self, model: nn.Module, device: Device) -> None:
-        self._model, self._device = model, device
+    def __init__(self, model: nn.Module, device: Device, *, loss: Loss = classification_loss) -> None:
+        self._model, self._device, self._loss = model, device, loss
         self._parameters = list(model.parameters())
         self._replicas = [model]
         self.optimizer = torch.optim.SGD(self._parameters, lr=0.0, momentum=0.9, weight_decay=5e-4)
         same_as_on_rank_0([*self._parameters, *(b for b in model.buffers() if b.is_floating_point())])
 
-    def step(self, x: Tensor, y: Tensor, *, learning_rate: float) -> Tensor:
-        """One update on images (n, c, h, w) in [0, 1] and labels (n,) or probabilities (n, classes); the mean loss."""
-        count = -(-len(y) // CPU_ROWS) if self._device.is_cpu else size()
-        parts = list(zip(x.chunk(count), y.chunk(count), strict=True))
+    def step(self, *batch: Tensor, learning_rate: float) -> Tensor:
+        """One update on a batch, tensors with a row for each image, as the loss takes them; returns the mean loss."""
+        images = len(batch[0])
+        count = -(-images // CPU_ROWS) if self._device.is_cpu else size()
+        parts = list(zip(*(tensor.chunk(count) for tensor in batch), strict=True))
         own = parts[rank() :: size()]
         self._make_replicas(len(own))
-        work = [(replica, *part, len(y)) for replica, part in zip(self._replicas, own, strict=False)]
+        work = [(replica, part, images) for replica, part in zip(self._replicas, own, strict=False)]
         results = self._device.side_by_side(self._loss_and_gradients, work)
         own_gradients = zip(self._parameters, *(gradients for _, gradients in results), strict=True)
         gradients = [_sum(found, like=parameter) for parameter, *found in own_gradients]
-        loss = _sum([loss for loss, _ in results], like=x.new_zeros(()))
+        loss = _sum([loss for loss, _ in results], like=self._parameters[0].new_zeros(()))
         add_up([loss, *gradients])
         for parameter, gradient in zip(self._parameters, gradients, strict=True):
             parameter.grad = gradient
@@ -50,11 +57,11 @@ class Updater:
         return loss
 
     def _loss_and_gradients(
-        self, model: nn.Module, x: Tensor, y: Tensor, whole: int
+        self, model: nn.Module, part: tuple[Tensor, ...], whole: int
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         model.train()
         with self._device.autocast():
-            loss = F.cross_entropy(model(x), y, reduction="sum") / whole
+            loss = self._loss(model, *part) / whole
         return loss.detach(), torch.autograd.grad(loss, self._parameters)
 
     def _make_replicas(self, count: int) -> None:

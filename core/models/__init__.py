@@ -44,3 +44,8 @@ def build(architecture: str, *, channels: int, size: int, classes: int, seed: in
         torch.manual_seed(seed)
         network = ARCHITECTURES[architecture](channels=channels, size=size, classes=classes)
     return Centred(network).to(device).to(memory_format=torch.channels_last)
+
+
+def last_layer(model: nn.Module) -> nn.Linear:
+    """The layer of a network that gives its logits, with a row of weights for each class."""
+    return [module for module in model.modules() if isinstance(module, nn.Linear)][-1]

@@ -1,8 +1,9 @@
 """Images in, noise in whole pixel units out: a surrogate is trained, then each image's noise found by a final search.
 
-NTGA alone needs no surrogate (`core.noise.ntga`).
+A generator may have a noise network in that search's place. NTGA alone needs no surrogate (`core.noise.ntga`).
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,20 +16,24 @@ from core.models import build
 from core.models.frozen import Frozen
 from core.noise.final import final_noise
 from core.noise.generator import Generator
-from core.noise.methods import METHODS
+from core.noise.methods import objective_of
+from core.noise.network import NoiseNetwork, network_of
+from core.noise.network_training import NoiseNetworkTraining
 from core.noise.ntga import NAME as NTGA
-from core.noise.ntga import describe_ntga, ntga_noise
+from core.noise.ntga import ntga_noise
 from core.noise.objective import Objective
+from core.noise.one_pass import one_pass_noise
 from core.noise.pattern import class_patterns
 from core.noise.shards import Numbered, in_shards
 from core.noise.surrogate import SurrogateTraining
 from core.noise.tuning import surrogate_from
-from core.presets import NoiseRecipe, Preset, Search
+from core.presets import Preset, Search
 from core.progress import Progress
 from core.shelf import Shelf
 from core.spec import ProtectSpec
 
 SURROGATE = "surrogate.safetensors"
+NETWORK = "noise-network.safetensors"
 SHARD = 1024  # images whose noise is kept together
 
 
@@ -83,7 +88,7 @@ def train_surrogate(
         model,
         torch.from_numpy(pixels).to(device.name),
         torch.from_numpy(labels).to(device.name),
-        objective=objective(spec, preset, recipe.training),
+        objective=objective_of(spec, preset, recipe.training),
         updates=updates,
         batch=recipe.length.batch,
         learning_rate=recipe.learning_rate,
@@ -94,6 +99,60 @@ def train_surrogate(
     training.go_on(progress, shelf=shelf, name=SURROGATE)
     training.keep(shelf, SURROGATE)
     return model.eval()
+
+
+def train_network(
+    surrogate: nn.Module,
+    pixels: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    classes: int,
+    spec: ProtectSpec,
+    preset: Preset,
+    *,
+    device: Device,
+    progress: Progress,
+    shelf: Shelf,
+) -> NoiseNetwork | None:
+    """The noise network of a trained surrogate, None where the recipe has none. Goes on from what the shelf has."""
+    recipe = preset.noise[spec.method or preset.method]
+    if recipe.network is None:
+        return None
+    count, channels, size, _ = pixels.shape
+    alike: dict[str, Any] = {"channels": channels, "size": size, "classes": classes, "radius": spec.radius_u}
+    training = NoiseNetworkTraining(
+        network_of(surrogate, **alike, seed=spec.seed, device=device.name),
+        surrogate,
+        torch.from_numpy(pixels).to(device.name),
+        torch.from_numpy(labels).to(device.name),
+        objective=replace(objective_of(spec, preset, recipe.final), samples=1),
+        updates=recipe.network.updates(count),
+        batch=recipe.network.batch,
+        learning_rate=recipe.learning_rate,
+        device=device,
+        generator=device.generator(spec.seed, 5),
+    )
+    progress.start("network", training.updates)
+    training.go_on(progress, shelf=shelf, name=NETWORK)
+    training.keep(shelf, NETWORK)
+    return training.network.eval()
+
+
+def noise_at_once(
+    network: NoiseNetwork,
+    pixels: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    chosen: NDArray[np.bool_],
+    spec: ProtectSpec,
+    *,
+    device: Device,
+    progress: Progress,
+    shelf: Shelf,
+) -> NDArray[np.int8]:
+    """As `make_noise`, by a noise network: nothing is searched for and nothing drawn."""
+    shards = _shards(chosen)
+    progress.start("noise", int(chosen.sum()))
+    run: dict[str, Any] = {"device": device, "progress": progress, "shelf": shelf}
+    return one_pass_noise(network, pixels, labels, shards, radius=spec.radius_u, **run)
 
 
 def make_noise(
@@ -113,9 +172,8 @@ def make_noise(
     Each shard draws from its own seed and is kept as it comes, so a broken-off run ends with the same bytes.
     """
     recipe = preset.noise[spec.method or preset.method]
-    aim = objective(spec, preset, recipe.final)
+    aim = objective_of(spec, preset, recipe.final)
     network = Frozen(surrogate, dtype=device.dtype)
-    places = np.flatnonzero(chosen)
     patterns = _patterns(network, pixels[chosen], labels[chosen], aim, recipe.final, spec, device, progress)
 
     def noise_of(number: int, shard: NDArray[np.int64]) -> NDArray[np.int8]:
@@ -133,9 +191,13 @@ def make_noise(
     def make(group: list[Numbered]) -> list[NDArray[np.int8]]:
         return [noise_of(*numbered) for numbered in group]
 
-    progress.start("noise", len(places))
-    shards = [places[first : first + SHARD] for first in range(0, len(places), SHARD)]
-    return in_shards(pixels.shape, shards, make, at_once=1, progress=progress, shelf=shelf)
+    progress.start("noise", int(chosen.sum()))
+    return in_shards(pixels.shape, _shards(chosen), make, at_once=1, progress=progress, shelf=shelf)
+
+
+def _shards(chosen: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+    places = np.flatnonzero(chosen)
+    return [places[first : first + SHARD] for first in range(0, len(places), SHARD)]
 
 
 def _patterns(
@@ -165,39 +227,3 @@ def _patterns(
         generator=device.generator(spec.seed, 4),
         progress=progress,
     )
-
-
-def objective(spec: ProtectSpec, preset: Preset, search: Search) -> Objective:
-    """Eq. (5) with the spec's radii, the method's switches and the recipe's search."""
-    return METHODS[spec.method or preset.method].applied_to(
-        Objective(
-            radius_u=spec.radius_u,
-            radius_a=spec.adversarial_radius,
-            inner="attack",
-            eot=spec.eot,
-            outer_steps=search.outer_steps,
-            outer_step=search.outer_step,
-            samples=search.samples,
-            inner_steps=search.inner_steps,
-            inner_step=search.inner_step,
-        )
-    )
-
-
-def describe(spec: ProtectSpec, preset: Preset, *, size: int, trained_on: int) -> dict[str, object]:
-    """What made the noise, for the report; `radius_a` and `eot` are as the method used them."""
-    name = spec.method or preset.method
-    found: dict[str, object] = {"method": name, "preset": preset.name, "work_size": size, "radius_u": spec.radius_u}
-    if name == NTGA:
-        return found | describe_ntga(preset.ntga, trained_on=trained_on)
-    recipe: NoiseRecipe = preset.noise[name]
-    aim = objective(spec, preset, recipe.final)
-    return found | {
-        "source": METHODS[name].source,
-        "surrogate": preset.architecture,
-        "radius_a": aim.radius_a,
-        "eot": aim.eot,
-        "trained_on_images": trained_on,
-        "training_steps": recipe.length.updates(trained_on),
-        "passes_per_image": aim.passes,
-    }

@@ -1,5 +1,6 @@
 """A trained noise generator: the surrogate of Algorithm 1 in a file with its card, for pictures it was not trained on.
 
+With it, where the card says so, a noise network: the surrogate finds a picture's noise by a search, that one at once.
 Weights and running statistics are float16, which halves the file; what loads is those numbers, in float32.
 """
 
@@ -8,6 +9,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import safetensors.torch
 import torch
@@ -18,18 +20,25 @@ from core.generator_card import CARD, Card, check_bytes, read_head
 from core.limits import BadInput
 from core.models import ARCHITECTURES, build
 from core.noise.class_map import class_map
+from core.noise.network import NoiseNetwork, network_of
 from core.whole_files import renamed
 
 HALF = "F16"  # safetensors' own name of float16
+Network = TypeVar("Network", bound=nn.Module)
+NOISE = "noise."  # before the names of the noise network's tensors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generator:
-    """A surrogate in eval mode, images (n, card.channels, card.size, card.size) in [0, 1] to logits; and its card."""
+    """A surrogate in eval mode, images (n, card.channels, card.size, card.size) in [0, 1] to logits; and its card.
+
+    `network` gives such images their noise, where it has been trained.
+    """
 
     card: Card
     model: nn.Module
     sha256: str  # of the file
+    network: NoiseNetwork | None = None
 
 
 class _Grey(nn.Module):
@@ -43,15 +52,17 @@ class _Grey(nn.Module):
         return self.network(x.expand(-1, self.channels, -1, -1))
 
 
-def save(model: nn.Module, card: Card, path: Path) -> None:
-    """Write a surrogate and its card to `path`, whole or not at all.
+def save(model: nn.Module, card: Card, path: Path, *, network: NoiseNetwork | None = None) -> None:
+    """Write a surrogate, its noise network and its card to `path`, whole or not at all.
 
     Raises BadInput where the weights do not fit into float16 or into a file of the largest size, ValueError where the
-    model is not the one that the card describes.
+    networks are not those that the card describes.
     """
     halves = _halves(model)
+    if network is not None:
+        halves |= {NOISE + name: half for name, half in _halves(network).items()}
     if {name: half.shape for name, half in halves.items()} != _shapes(card):
-        raise ValueError(f"the model is no {card.architecture} of {card.classes} classes at {card.size} px")
+        raise ValueError(f"these are not the networks of {card.architecture}, {card.classes} classes, {card.size} px")
     data = safetensors.torch.save(halves, {CARD: card.to_json()})
     check_bytes(len(data), path.name)
     with renamed(path) as part:
@@ -71,36 +82,42 @@ def load(path: Path, *, device: str) -> Generator:
         raise BadInput(f"“{path.name}” is damaged: {error}.", path.name) from None
     if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
         raise BadInput(f"“{path.name}” is damaged: some of its weights are no finite numbers.", path.name)
-    model = build(
-        card.architecture, channels=card.channels, size=card.size, classes=card.classes, seed=0, device=device
-    )
-    model.load_state_dict({name: tensor.float() for name, tensor in weights.items()}, strict=False)
-    return Generator(card=card, model=model.eval(), sha256=hashlib.sha256(data).hexdigest())
+    model, network = _networks(card, device=device)
+    _read_into(model, weights)
+    if network is not None:
+        _read_into(network, weights, NOISE)
+    return Generator(card=card, model=model, network=network, sha256=hashlib.sha256(data).hexdigest())
 
 
-def as_saved(model: nn.Module) -> nn.Module:
+def as_saved(model: Network) -> Network:
     """`model` itself, with the weights that its file will have. Raises BadInput where they do not fit into float16."""
     model.load_state_dict({name: half.float() for name, half in _halves(model).items()}, strict=False)
     return model
 
 
-def check_weight(architecture: str, *, channels: int, size: int, classes: int) -> None:
-    """To be asked before the training: raises BadInput where such a network makes too large a file."""
-    shapes = _state_shapes(architecture, channels=channels, size=size, classes=classes)
-    check_bytes(2 * sum(shape.numel() for shape in shapes.values()), f"{architecture} for {classes} classes")
+def check_weight(card: Card) -> None:
+    """To be asked before the training: raises BadInput where such networks make too large a file."""
+    weight = 2 * sum(shape.numel() for shape in _shapes(card).values())
+    check_bytes(weight, f"{card.architecture} for {card.classes} classes")
 
 
-def network_for(generator: Generator, *, channels: int) -> nn.Module:
+def surrogate_for(generator: Generator, *, channels: int) -> nn.Module:
     """The surrogate for pictures of 1 or 3 channels; grey ones are shown to a generator for colours as grey."""
     if channels == generator.card.channels:
         return generator.model
     return _Grey(generator.model, generator.card.channels).eval()
 
 
-def describe_use(generator: Generator, *, classes: int) -> dict[str, object]:
+def network_for(generator: Generator, *, channels: int) -> NoiseNetwork | None:
+    """The noise network for pictures of 1 or 3 channels; none for grey ones, where what it makes has colours."""
+    return generator.network if channels == generator.card.channels else None
+
+
+def describe_use(generator: Generator, *, classes: int, channels: int) -> dict[str, object]:
     """What the report must say of a generator that was not trained on the upload; goes over `noise.describe`."""
     card = generator.card
-    return {
+    at_once = {"passes_per_image": 1} if network_for(generator, channels=channels) else {}
+    return at_once | {
         "surrogate": card.architecture,
         "trained_on_images": card.images,
         "training_steps": card.updates,
@@ -125,16 +142,31 @@ def _halves(model: nn.Module) -> dict[str, Tensor]:
 
 
 def _shapes(card: Card) -> dict[str, torch.Size]:
-    """The tensors that a file with this card must hold. Raises ValueError for an architecture that cannot be built."""
-    return _state_shapes(card.architecture, channels=card.channels, size=card.size, classes=card.classes)
-
-
-def _state_shapes(architecture: str, *, channels: int, size: int, classes: int) -> dict[str, torch.Size]:
-    if architecture not in ARCHITECTURES:
-        raise ValueError(f"its architecture “{architecture}” is none of {', '.join(ARCHITECTURES)}")
+    """The tensors that a file with this card must hold. Raises ValueError for networks that cannot be built."""
+    if card.architecture not in ARCHITECTURES:
+        raise ValueError(f"its architecture “{card.architecture}” is none of {', '.join(ARCHITECTURES)}")
     with torch.device("meta"):  # shapes without numbers: a card may claim any size
-        model = build(architecture, channels=channels, size=size, classes=classes, seed=0, device="meta")
-    return {name: tensor.shape for name, tensor in _kept(model).items()}
+        model, network = _networks(card, device="meta")
+    found = {name: tensor.shape for name, tensor in _kept(model).items()}
+    if network is not None:
+        found |= {NOISE + name: tensor.shape for name, tensor in _kept(network).items()}
+    return found
+
+
+def _networks(card: Card, *, device: str) -> tuple[nn.Module, NoiseNetwork | None]:
+    """The surrogate and the noise network that the card describes, with any weights."""
+    alike: dict[str, Any] = {"channels": card.channels, "size": card.size, "classes": card.classes}
+    model = build(card.architecture, **alike, seed=0, device=device)
+    if not card.network_updates:
+        return model, None
+    return model, network_of(model, **alike, radius=card.radius_u, seed=0, device=device)
+
+
+def _read_into(network: nn.Module, weights: Mapping[str, Tensor], prefix: str = "") -> None:
+    """Give a network its own of a file's weights, and put it in eval mode."""
+    own = {name.removeprefix(prefix): tensor.float() for name, tensor in weights.items() if name.startswith(prefix)}
+    network.load_state_dict(own, strict=False)
+    network.eval()
 
 
 def _check_tensors(tensors: Mapping[str, tuple[str, tuple[int, ...]]], card: Card, name: str) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 
 from core.noise.objective import Objective
+from core.presets import Preset, Search
+from core.spec import ProtectSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,3 +50,20 @@ METHODS = {
         ),
     )
 }
+
+
+def objective_of(spec: ProtectSpec, preset: Preset, search: Search) -> Objective:
+    """Eq. (5) with the spec's radii, the method's switches and the recipe's search."""
+    return METHODS[spec.method or preset.method].applied_to(
+        Objective(
+            radius_u=spec.radius_u,
+            radius_a=spec.adversarial_radius,
+            inner="attack",
+            eot=spec.eot,
+            outer_steps=search.outer_steps,
+            outer_step=search.outer_step,
+            samples=search.samples,
+            inner_steps=search.inner_steps,
+            inner_step=search.inner_step,
+        )
+    )

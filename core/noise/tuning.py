@@ -6,7 +6,7 @@ from dataclasses import replace
 from torch import nn
 
 from core.models import build
-from core.noise.generator import Generator, network_for
+from core.noise.generator import Generator, surrogate_for
 from core.pretrained import start_from
 
 
@@ -24,4 +24,4 @@ def surrogate_from(generator: Generator, *, channels: int, classes: int, seed: i
             card.architecture, channels=card.channels, size=card.size, classes=classes, seed=seed, device=device
         )
         start_from(model, generator.model.state_dict())
-    return network_for(replace(generator, model=model), channels=channels)
+    return surrogate_for(replace(generator, model=model), channels=channels)

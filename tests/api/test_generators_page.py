@@ -109,6 +109,9 @@ def test_it_says_what_a_generator_is(other: httpx.Client, make: Make) -> None:
     for said in ("Quick", "01 Jan 2026, 00:00 UTC", "CPU, 2 cores", "ant, bee, cow", "Shipped with the service"):
         assert said in text, said
     assert "unteachable train drawn drawn.safetensors" in text
+    assert "by a search for each picture" in text
+    make(name="Quick one", network_updates=9)
+    assert "at once" in look(other).text
     assert "Nothing was measured. The report of each protection" in text
 
 

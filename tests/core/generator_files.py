@@ -5,7 +5,8 @@ from typing import Any
 import torch
 
 from core.generator_card import Card
-from core.models import build
+from core.models import build, last_layer
+from core.noise.network import NoiseNetwork, network_of
 from tests.store import generators
 
 CLASSES = ("cat", "dog", "newt")
@@ -14,6 +15,12 @@ CLASSES = ("cat", "dog", "newt")
 def a_card(**other: Any) -> Card:
     """The card of a generator called “drawn”."""
     return generators.a_card(**({"name": "drawn", "class_names": CLASSES, "seed": 5} | other))
+
+
+def a_network(model: torch.nn.Module, *, size: int = 32, seed: int = 2) -> NoiseNetwork:
+    """A noise network for that model and pictures in colour."""
+    classes = last_layer(model).out_features
+    return network_of(model, channels=3, size=size, classes=classes, radius=8, seed=seed, device="cpu").eval()
 
 
 def a_model(*, channels: int = 3, classes: int = 3, size: int = 32, seed: int = 1) -> torch.nn.Module:

@@ -16,6 +16,8 @@ from core.distributed import ShelfOfRank0, joined, rank
 from core.learning import Labelled, LearnerTraining, Threat
 from core.learning_rates import LearningRate
 from core.models import build
+from core.noise.network import network_of
+from core.noise.network_training import NoiseNetworkTraining
 from core.noise.objective import Objective
 from core.noise.shards import Numbered, in_shards
 from core.noise.surrogate import SurrogateTraining
@@ -97,6 +99,26 @@ def resumed_surrogate(device: Device, *, batch: int) -> dict[str, Tensor]:
     return training.state()
 
 
+def trained_network(device: Device, *, batch: int) -> dict[str, Tensor]:
+    """The state that two updates of a noise network end with."""
+    data, alike = pictures(160), {"channels": 3, "size": 32, "classes": 3, "device": "cpu"}
+    surrogate = build("small", seed=7, **alike)
+    training = NoiseNetworkTraining(
+        network_of(surrogate, radius=8, seed=rank(), **alike),
+        surrogate,
+        data.pixels,
+        data.labels,
+        objective=REM,
+        updates=2,
+        batch=batch,
+        learning_rate=LearningRate(peak=0.05),
+        device=device,
+        generator=device.generator(3),
+    )
+    training.go_on(Progress(), shelf=NoShelf(), name="network")
+    return training.state()
+
+
 def learner_training(device: Device, *, batch: int) -> LearnerTraining:
     """Adversarial training of two updates."""
     return LearnerTraining(
@@ -153,6 +175,8 @@ def everything(device: Device) -> dict[str, Tensor]:
         "resumed surrogate of 128": resumed_surrogate(device, batch=128),
         "surrogate of 150": trained_surrogate(device, batch=150),
         "surrogate of 30": trained_surrogate(device, batch=30),
+        "noise network of 128": trained_network(device, batch=128),
+        "noise network of 150": trained_network(device, batch=150),
         "learner of 128": trained_learner(device, batch=128),
         "resumed learner of 128": resumed_learner(device, batch=128),
         "learner of 150": trained_learner(device, batch=150),

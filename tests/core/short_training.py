@@ -16,8 +16,10 @@ SOME = Length(epochs=0, least=STEPS, most=STEPS, batch=16)
 
 @contextmanager
 def short_training() -> Iterator[None]:
-    """The preset's own path with fewer updates of surrogates and learners."""
-    noise = {name: replace(recipe, length=SOME) for name, recipe in QUICK.noise.items()}
+    """The preset's own path with fewer updates of surrogates, noise networks and learners."""
+    noise = {
+        name: replace(recipe, length=SOME, network=recipe.network and SOME) for name, recipe in QUICK.noise.items()
+    }
     courses = {name: replace(course, length=SOME) for name, course in QUICK.courses.items()}
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(PRESETS, "quick", replace(QUICK, noise=noise, courses=courses))

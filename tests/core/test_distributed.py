@@ -60,9 +60,11 @@ def part(found: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     [
         ("surrogate of 128", 0),  # two parts: there is but one order to add them in
         ("resumed surrogate of 128", 0),
+        ("noise network of 128", 0),
         ("learner of 128", 0),
         ("resumed learner of 128", 0),
         ("surrogate of 150", ROUNDING),  # three parts of the update, five of the attack
+        ("noise network of 150", ROUNDING),
         ("learner of 150", ROUNDING),
         ("surrogate of 30", 0),  # one part: the second process has nothing to add
     ],

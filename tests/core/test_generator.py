@@ -14,7 +14,7 @@ import torch
 from core.generator_card import CARD, MOST_BYTES, read_card
 from core.limits import BadInput
 from core.noise.generator import check_weight, load, save
-from tests.core.generator_files import a_card, a_model
+from tests.core.generator_files import a_card, a_model, a_network
 
 
 @pytest.fixture
@@ -53,13 +53,46 @@ def test_what_is_saved_is_what_loads_to_the_bit(file: Path, tmp_path: Path) -> N
     assert not loaded.model.training
 
 
+def test_a_noise_network_travels_with_its_surrogate(tmp_path: Path) -> None:
+    model, file = a_model(), tmp_path / "both.safetensors"
+    network = a_network(model)
+    save(model, a_card(network_updates=7), file, network=network)
+    loaded = load(file, device="cpu")
+    assert loaded.card.network_updates == 7
+    assert loaded.network is not None
+    assert not loaded.network.training
+    for own, read in ((model, loaded.model), (network, loaded.network)):
+        for name, tensor in own.state_dict().items():
+            if tensor.is_floating_point():
+                assert torch.equal(tensor.half().float(), read.state_dict()[name]), name
+    save(loaded.model, loaded.card, tmp_path / "again.safetensors", network=loaded.network)
+    assert (tmp_path / "again.safetensors").read_bytes() == file.read_bytes()
+
+
+def test_a_card_and_its_file_agree_whether_there_is_a_noise_network(file: Path, tmp_path: Path) -> None:
+    model = a_model()
+    assert load(file, device="cpu").network is None
+    for card, network in ((a_card(network_updates=7), None), (a_card(), a_network(model))):
+        with pytest.raises(ValueError, match="not the networks of small"):
+            save(model, card, tmp_path / "x.safetensors", network=network)
+    rewrite(file, card=a_card(network_updates=7).to_dict())
+    with pytest.raises(BadInput, match=r"does not hold the weights that its card promises: noise\..* is missing"):
+        load(file, device="cpu")
+
+
+def test_a_card_of_before_there_were_noise_networks_is_read(file: Path) -> None:
+    card = a_card().to_dict()
+    del card["network_updates"]
+    assert read_card(rewrite(file, card=card)) == a_card()
+
+
 def test_a_failed_save_leaves_nothing(tmp_path: Path) -> None:
     model = a_model()
     with torch.no_grad():
         next(model.parameters()).fill_(1e6)  # beyond float16
     with pytest.raises(BadInput, match="another seed"):
         save(model, a_card(), tmp_path / "out.safetensors")
-    with pytest.raises(ValueError, match="no small of 2 classes"):
+    with pytest.raises(ValueError, match="not the networks of small, 2 classes"):
         save(a_model(), a_card(class_names=("a", "b")), tmp_path / "out.safetensors")
     assert list(tmp_path.iterdir()) == []
 
@@ -195,6 +228,6 @@ def test_too_large_is_refused_before_it_is_read_or_trained(tmp_path: Path) -> No
     for read in (read_card, lambda path: load(path, device="cpu")):
         with pytest.raises(BadInput, match=r"“large.safetensors” is larger than a generator may be: 25.0 of 25 MB"):
             read(large)
-    check_weight("resnet18", channels=3, size=64, classes=200)
+    check_weight(a_card(architecture="resnet18", size=64, class_names=tuple(map(str, range(200)))))
     with pytest.raises(BadInput, match="larger than a generator may be"):
-        check_weight("resnet18", channels=3, size=64, classes=20_000)
+        check_weight(a_card(architecture="resnet18", size=64, class_names=tuple(map(str, range(20_000)))))

@@ -12,7 +12,7 @@ from core import generators
 from core.generator_card import read_card
 from core.generator_fit import misfits, settle
 from core.noise.class_map import class_map
-from core.noise.generator import describe_use, load, network_for, save
+from core.noise.generator import describe_use, load, save, surrogate_for
 from core.spec import SpecError
 from tests.core.generator_files import a_card, a_model
 
@@ -59,12 +59,12 @@ def test_classes_map_one_to_one_where_there_are_outputs_enough() -> None:
 def test_grey_pictures_are_shown_to_a_generator_for_colours_as_grey(file: Path) -> None:
     generator = load(file, device="cpu")
     x = torch.rand(4, 1, 32, 32, generator=torch.Generator().manual_seed(3))
-    assert torch.equal(network_for(generator, channels=1)(x), generator.model(x.repeat(1, 3, 1, 1)))
-    assert network_for(generator, channels=3) is generator.model
+    assert torch.equal(surrogate_for(generator, channels=1)(x), generator.model(x.repeat(1, 3, 1, 1)))
+    assert surrogate_for(generator, channels=3) is generator.model
 
 
 def test_its_use_is_described_with_the_card(file: Path) -> None:
-    said = describe_use(load(file, device="cpu"), classes=2)
+    said = describe_use(load(file, device="cpu"), classes=2, channels=3)
     assert said["card"] == a_card().to_dict()
     assert said["class_outputs"] == [0, 1]
     assert "not for this dataset" in str(said["trained"])

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from core import noise as noises
 from core.device import Device
 from core.learning_rates import LearningRate
-from core.noise import describe, objective
 from core.noise.final import final_noise
-from core.noise.methods import METHODS
+from core.noise.methods import METHODS, objective_of
 from core.noise.objective import PIXEL, Objective, find_noise
 from core.noise.surrogate import SurrogateTraining
+from core.noise.words import describe
 from core.presets import QUICK
 from core.progress import Progress
 from core.shelf import NoShelf
@@ -160,7 +160,7 @@ def test_tap_minimizes_the_loss_at_the_next_class() -> None:
 def test_taps_network_learns_from_clean_images() -> None:
     """White images stay white, but for the black that crops bring in, and there are no searches."""
     spec = ProtectSpec(method="tap")
-    aim = objective(spec, QUICK, QUICK.noise["tap"].training)
+    aim = objective_of(spec, QUICK, QUICK.noise["tap"].training)
     pixels, labels = torch.full((20, 3, 32, 32), 255, dtype=torch.uint8), torch.arange(20) % 3
     train(aim, pixels, labels)
     assert all(training for training, _ in SHOWN)
@@ -184,7 +184,7 @@ def test_eot_can_be_left_out(method: str) -> None:
 def test_the_spec_decides_on_eot_and_em_never_has_it() -> None:
     search = QUICK.noise["rem"].final
     found = {
-        (method, eot): objective(ProtectSpec(method=method, eot=eot), QUICK, search).eot
+        (method, eot): objective_of(ProtectSpec(method=method, eot=eot), QUICK, search).eot
         for method in METHODS
         for eot in (True, False)
     }

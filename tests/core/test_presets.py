@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.noise import objective
-from core.presets import PAPER, PRESETS, QUICK, Length, preset_for
+from core.noise.methods import objective_of
+from core.presets import PAPER, PRESETS, QUICK, Length, has_network, preset_for
 from core.spec import METHODS, ProtectSpec
 from core.spec import PRESETS as NAMES
 
@@ -44,7 +44,7 @@ def test_the_papers_settings_of_tap_and_ntga() -> None:
 @pytest.mark.parametrize(("method", "passes"), [("rem", 550), ("sem", 50), ("em", 10), ("tap", 250)])
 def test_passes_an_image_takes_by_the_paper(method: str, passes: int) -> None:
     """550 and 50 for the noise; the attack for the weights adds 11, which makes the 561 and 61 of a training step."""
-    assert objective(ProtectSpec(method=method), PAPER, PAPER.noise[method].final).passes == passes
+    assert objective_of(ProtectSpec(method=method), PAPER, PAPER.noise[method].final).passes == passes
 
 
 def test_every_preset_knows_every_method_and_amount() -> None:
@@ -67,3 +67,15 @@ def test_quick_takes_eight_passes_over_a_set_within_bounds() -> None:
     """On small sets more updates gained nothing (benchmarks/training_cost.py); the shipped generators took 600."""
     length = QUICK.noise["sem"].length
     assert [length.updates(n) for n in (20, 800, 3_000, 10_000, 27_000)] == [100, 100, 187, 600, 600]
+
+
+def test_only_what_was_measured_has_a_noise_network() -> None:
+    """SEM by quick, and by instant, which is quick (benchmarks/noise_cost.py, benchmarks/generators.py)."""
+    having = {(preset.name, method) for preset in PRESETS.values() for method, r in preset.noise.items() if r.network}
+    assert having == {("quick", "sem"), ("instant", "sem")}
+    assert has_network("quick", None)
+    assert not has_network("quick", "ntga")
+    assert not has_network("paper", "sem")
+    length = QUICK.noise["sem"].network
+    assert length is not None
+    assert [length.updates(n) for n in (20, 800, 3_000, 50_000)] == [300, 300, 468, 1_500]

@@ -129,13 +129,18 @@ def test_the_noise_lowers_the_loss_of_the_mapped_outputs(generator: Path, tmp_pa
     assert (losses[1] < losses[0]).all()
 
 
-def test_grey_pictures_get_grey_noise_from_a_generator_for_colours(generator: Path, tmp_path: Path) -> None:
+def grey_pictures(path: Path) -> Path:
+    """Three of each of two classes."""
     files = {
         f"{c}/{i}.png": encoded(Image.fromarray(pixels(32, 32, 1, seed=10 * k + i)), "PNG")
         for k, c in enumerate("ab")
         for i in range(3)
     }
-    source, out = zip_of(tmp_path / "grey.zip", files), tmp_path / "out.zip"
+    return zip_of(path, files)
+
+
+def test_grey_pictures_get_grey_noise_from_a_generator_for_colours(generator: Path, tmp_path: Path) -> None:
+    source, out = grey_pictures(tmp_path / "grey.zip"), tmp_path / "out.zip"
     protect(source, out, generator)
     assert all(0 < change <= 6 for change in changes(source, out).values())
 
@@ -157,6 +162,35 @@ def test_what_does_not_fit_is_refused_in_words(generator: Path, tmp_path: Path) 
     with pytest.raises(SpecError, match="radius_u: must be 6"):
         protect(many, tmp_path / "out.zip", generator, radius_u=9)
     assert not (tmp_path / "out.zip").exists()
+
+
+@pytest.fixture(scope="module")
+def at_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A generator of three classes with a noise network, which SEM's have."""
+    folder = tmp_path_factory.mktemp("at_once")
+    stages = train(drawn(folder / "learn.zip"), folder / "made.safetensors", method="sem", radius_u=6)
+    assert stages.index("training") < stages.index("network") < stages.index("writing")
+    return folder / "made.safetensors"
+
+
+def test_a_noise_network_makes_the_noise_at_once(at_once: Path, tmp_path: Path) -> None:
+    source, found = drawn(tmp_path / "other.zip", "dog elk", seed=7), []
+    for preset, seed in (("quick", 0), ("quick", 1), ("instant", 0)):
+        report, stages = protect(source, tmp_path / "out.zip", at_once, preset=preset, seed=seed)
+        assert report.generator["passes_per_image"] == 1
+        assert report.generator["card"]["network_updates"] == read_card(at_once).network_updates == STEPS
+        assert not {"training", "network"} & set(stages)
+        assert all(0 < change <= 6 for change in changes(source, tmp_path / "out.zip").values())
+        with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+            found.append({name: archive.read(name) for name in archive.namelist() if name.endswith(".png")})
+    assert found[0] == found[1] == found[2]  # nothing is searched for, and nothing drawn
+
+
+def test_grey_pictures_are_searched_for_where_the_noise_network_makes_colours(at_once: Path, tmp_path: Path) -> None:
+    source, out = grey_pictures(tmp_path / "grey.zip"), tmp_path / "out.zip"
+    report, _ = protect(source, out, at_once)
+    assert report.generator["passes_per_image"] > 1
+    assert all(0 < change <= 6 for change in changes(source, out).values())
 
 
 def test_a_test_split_is_not_learned_from(tmp_path: Path) -> None:

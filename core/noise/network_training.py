@@ -1,0 +1,62 @@
+"""Training a noise network: the minimum of Eq. (5) over one function of all pictures, not over each one's delta_u."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from core.device import Device
+from core.learning_rates import LearningRate
+from core.models.frozen import Frozen
+from core.noise.network import NoiseNetwork
+from core.noise.objective import PIXEL, Objective, robust_loss
+from core.progress import Progress
+from core.training_run import TrainingRun
+
+
+class NoiseNetworkTraining(TrainingRun):
+    """So many `updates` of `network` against a trained `surrogate`, which stays as it is.
+
+    Of `objective` everything counts but the steps of its search: T, the inner maximum, the draws and the target.
+    `pixels` is uint8 (n, c, s, s), `labels` int64 (n,), both on the device that `generator` belongs to.
+    """
+
+    def __init__(
+        self,
+        network: NoiseNetwork,
+        surrogate: nn.Module,
+        pixels: Tensor,
+        labels: Tensor,
+        *,
+        objective: Objective,
+        updates: int,
+        batch: int,
+        learning_rate: LearningRate,
+        device: Device,
+        generator: torch.Generator,
+    ) -> None:
+        run: dict[str, Any] = {"updates": updates, "batch": batch, "learning_rate": learning_rate}
+        super().__init__(network, len(labels), device=device, generator=generator, loss=self._robust, **run)
+        self.network, self.pixels, self.labels, self.objective = network, pixels, labels, objective
+        self._frozen = Frozen(surrogate, dtype=device.dtype)
+        self._progress = Progress()
+
+    def one_step(self, progress: Progress) -> None:
+        """One update on a batch of pictures, each with the noise that the network gives it by now."""
+        self._progress = progress
+        chosen = next(self._batches)
+        seeds = torch.randint(2**62, chosen.shape, generator=self.generator, device=chosen.device)
+        self.update(self.pixels[chosen], self.labels[chosen], seeds)
+
+    def _robust(self, network: nn.Module, shown: Tensor, y: Tensor, seeds: Tensor) -> Tensor:
+        """The robust loss of some of a batch, added over its images; what is drawn comes from the first of `seeds`."""
+        draws = torch.Generator(shown.device).manual_seed(int(seeds[0]))
+        x = shown.float() * PIXEL
+        protected = _in_whole_pixels((x + network(x, y)).clamp(0, 1))
+        loss = robust_loss(self._frozen, y, self.objective, generator=draws, tick=self._progress.tick)
+        return loss(protected) / self.objective.samples
+
+
+def _in_whole_pixels(x: Tensor) -> Tensor:
+    """`x` as it is delivered; the gradient passes as if it were not rounded (Bengio et al. 2013)."""
+    return x + ((x * 255).round() * PIXEL - x).detach()

@@ -1,0 +1,189 @@
+"""A network that gives pictures their noise in one pass: its bounds, its training, and what comes of it."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core import noise as noises
+from core.device import Device
+from core.generators import FOLDER
+from core.learning_rates import LearningRate
+from core.models import last_layer
+from core.models.frozen import Frozen
+from core.noise.generator import load
+from core.noise.methods import METHODS
+from core.noise.network import NoiseNetwork, network_of
+from core.noise.network_training import NoiseNetworkTraining, _in_whole_pixels
+from core.noise.objective import PIXEL, Objective, robust_loss, to_whole_pixels
+from core.progress import Progress
+from core.shelf import NoShelf
+from core.spec import ProtectSpec
+from tests.core.generator_files import a_model
+from tests.core.shelves import Memory
+
+COUNT, RADIUS = 96, 8
+AIM = METHODS["sem"].applied_to(
+    Objective(
+        radius_u=RADIUS,
+        radius_a=4,
+        inner="",
+        eot=True,
+        outer_steps=0,
+        outer_step=0.0,
+        inner_steps=0,
+        inner_step=0.0,
+        samples=1,
+    )
+)
+
+
+def a_network(surrogate: torch.nn.Module, *, channels: int = 3, size: int = 32, seed: int = 0) -> NoiseNetwork:
+    classes = last_layer(surrogate).out_features
+    return network_of(surrogate, channels=channels, size=size, classes=classes, radius=RADIUS, seed=seed, device="cpu")
+
+
+def some_images(count: int = COUNT, *, channels: int = 3, size: int = 32) -> tuple[Tensor, Tensor]:
+    pixels = np.random.default_rng(0).integers(0, 256, (count, channels, size, size)).astype(np.uint8)
+    return torch.from_numpy(pixels), torch.arange(count) % 3
+
+
+def a_training(surrogate: torch.nn.Module, *, updates: int = 4, cores: int = 2) -> NoiseNetworkTraining:
+    device = Device("cpu", cores=cores)
+    return NoiseNetworkTraining(
+        a_network(surrogate),
+        surrogate,
+        *some_images(),
+        objective=AIM,
+        updates=updates,
+        batch=COUNT,
+        learning_rate=LearningRate(peak=0.1),
+        device=device,
+        generator=device.generator(0),
+    )
+
+
+def the_robust_loss(surrogate: torch.nn.Module, noise: Tensor) -> float:
+    """Of the pictures with that noise, in whole pixel units: a mean over pictures and the same few draws."""
+    pixels, labels = some_images()
+    network, rng = Frozen(surrogate, dtype=torch.float32), torch.Generator().manual_seed(1)
+    loss = robust_loss(network, labels, AIM, generator=rng, tick=lambda: None)
+    with torch.no_grad():
+        return sum(float(loss((pixels + noise).float() * PIXEL)) for _ in range(4)) / 4 / COUNT
+
+
+@pytest.mark.parametrize(("channels", "size"), [(3, 32), (1, 32), (3, 64), (3, 48), (1, 112)])
+def test_its_noise_has_the_pictures_shape_and_stays_within_the_radius(channels: int, size: int) -> None:
+    surrogate = a_model(channels=channels, size=size) if size in (32, 64) else a_model()
+    network, (pixels, labels) = (
+        a_network(surrogate, channels=channels, size=size),
+        some_images(6, channels=channels, size=size),
+    )
+    with torch.no_grad():
+        network.head.bias.fill_(50.0)  # tanh is 1
+        noise = network.eval()(pixels * PIXEL, labels)
+    assert noise.shape == pixels.shape
+    torch.testing.assert_close(noise, torch.full_like(noise, RADIUS / 255))
+
+
+def test_a_size_that_it_cannot_have_is_refused() -> None:
+    with pytest.raises(ValueError, match="multiple of 16, not 40"):
+        a_network(a_model(), size=40)
+
+
+def test_each_class_begins_in_the_direction_in_which_the_surrogate_looks_for_it() -> None:
+    surrogate = a_model()
+    rows = surrogate.network.head.weight
+    away = torch.nn.functional.normalize(rows - rows.mean(0))
+    own = torch.nn.functional.normalize(a_network(surrogate).directions.weight)
+    torch.testing.assert_close(own, away)
+
+
+def test_the_same_seed_makes_the_same_network() -> None:
+    surrogate = a_model()
+    one, same, other = (a_network(surrogate, seed=seed).head.weight for seed in (0, 0, 1))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+def test_what_is_delivered_is_what_it_learns_from_and_rounding_lets_the_gradient_through() -> None:
+    x = torch.linspace(0, 1, 1000, dtype=torch.float64, requires_grad=True)
+    rounded = _in_whole_pixels(x)
+    torch.testing.assert_close(rounded * 255, (x * 255).round(), rtol=0, atol=1e-9)
+    (gradient,) = torch.autograd.grad(rounded.sum(), x)
+    assert torch.equal(gradient, torch.ones_like(x))
+
+
+def test_training_lowers_the_robust_loss_of_what_is_delivered_and_leaves_the_surrogate_alone() -> None:
+    surrogate = load(FOLDER / "cifar10-32.safetensors", device="cpu").model  # fresh weights hardly tell pictures apart
+    weights = {name: tensor.clone() for name, tensor in surrogate.state_dict().items()}
+    training, (pixels, labels) = a_training(surrogate, updates=25), some_images()
+
+    def noise() -> Tensor:
+        with torch.no_grad():
+            return to_whole_pixels(training.network.eval()(pixels.float() * PIXEL, labels), pixels, RADIUS)
+
+    nothing, at_first = the_robust_loss(surrogate, torch.zeros_like(noise())), the_robust_loss(surrogate, noise())
+    training.go_on(Progress(), shelf=NoShelf(), name="network")
+    in_the_end = the_robust_loss(surrogate, noise())
+    assert in_the_end < 0.8 * min(nothing, at_first)
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in surrogate.state_dict().items())
+
+
+def test_it_learns_the_same_on_any_number_of_cores_and_when_it_was_broken_off() -> None:
+    ends = []
+    for cores in (1, 2):
+        training = a_training(a_model(), cores=cores)
+        training.go_on(Progress(), shelf=NoShelf(), name="network")
+        ends.append(training.state())
+    shelf, broken = Memory(), a_training(a_model())
+    steps = broken.steps(Progress())
+    next(steps), next(steps)
+    broken.keep(shelf, "network")
+    resumed = a_training(a_model())
+    resumed.go_on(Progress(), shelf=shelf, name="network")
+    ends.append(resumed.state())
+    for name, tensor in ends[0].items():
+        assert all(torch.equal(end[name], tensor) for end in ends[1:]), name
+
+
+def at_once(network: NoiseNetwork, chosen: NDArray[np.bool_], shelf: Any = None, *, seed: int = 0) -> NDArray[np.int8]:
+    pixels, labels = (tensor.numpy() for tensor in some_images(len(chosen)))
+    run = {"device": Device("cpu"), "progress": Progress(), "shelf": shelf or NoShelf()}
+    return noises.noise_at_once(network, pixels, labels, chosen, ProtectSpec(method="sem", seed=seed), **run)
+
+
+def test_each_chosen_picture_gets_its_noise_and_no_other() -> None:
+    count = noises.SHARD + 70
+    pixels, labels = some_images(count)
+    network, chosen = a_network(a_model()).eval(), np.arange(count) % 4 != 1
+    with torch.no_grad():
+        network.head.weight.mul_(100)
+    noise = at_once(network, chosen)
+    assert noise.dtype == np.int8
+    assert not noise[~chosen].any()
+    assert 1 < np.abs(noise[chosen].astype(int)).mean() <= RADIUS
+    assert np.abs(noise.astype(int)).max() == RADIUS
+    delivered = pixels.numpy().astype(int) + noise
+    assert delivered.min() >= 0
+    assert delivered.max() <= 255
+    for place in (0, 2, count - 2):  # alone as among the others: to a pixel unit, as sums in other batches round
+        with torch.no_grad():
+            alone = network(pixels[[place]].float() * PIXEL, labels[[place]])
+        expected = to_whole_pixels(alone, pixels[[place]], RADIUS).numpy()[0]
+        assert np.abs(expected - noise[place]).max() <= 1
+    assert np.array_equal(at_once(network, chosen, seed=9), noise)
+
+
+def test_noise_that_was_broken_off_goes_on() -> None:
+    network, chosen, shelf = a_network(a_model()).eval(), np.ones(noises.SHARD + 5, dtype=bool), Memory()
+    whole = at_once(network, chosen, shelf)
+    shelf.drop("noise-1.npy")
+    with torch.no_grad():
+        network.head.weight.zero_()
+    again = at_once(network, chosen, shelf)
+    assert np.array_equal(again[: noises.SHARD], whole[: noises.SHARD])
+    assert not np.array_equal(again[noises.SHARD :], whole[noises.SHARD :])
