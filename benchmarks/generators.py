@@ -4,8 +4,8 @@
         --out build/generators
 
 DATA holds train/CLASS/FILE and test/CLASS/FILE; `--first` and `--classes` choose some of its classes, in order. Both
-noises come from the same preset and radii, in whole pixels, and the preset's own learner takes 10 passes over each.
-Every number is kept in OUT as it comes. `--on-card NAME` writes the outcome into the generator's card under NAME.
+noises have the same radii, in whole pixels, and the preset's own learner takes 10 passes over each. Every number is
+kept in OUT as it comes. `--on-card NAME` writes the outcome into the generator's card under NAME.
 """
 
 import json
@@ -83,7 +83,7 @@ def _note(name: str, setting: Setting, found: dict[str, Any]) -> None:
     )
     card = setting.generator.card
     measured = {**(card.measured or {}), name: own}
-    save(setting.generator.model, replace(card, measured=measured), setting.file)
+    save(setting.generator.model, replace(card, measured=measured), setting.file, network=setting.generator.network)
 
 
 if __name__ == "__main__":

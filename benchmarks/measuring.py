@@ -159,10 +159,18 @@ def protected(
 def by_generator(
     generator: Generator, images: Images, *, seed: int, preset: Preset, device: Device, progress: Progress | None = None
 ) -> NDArray[np.uint8]:
-    """`images` as the generator protects them without any training."""
-    outputs = class_map(images.classes, outputs=generator.card.classes)[images.labels]
-    run = {"preset": preset, "device": device, "progress": progress}
-    return protected(generator.model, outputs, images, spec_of(generator.card, seed=seed), **run)
+    """`images` as the generator protects them without any training: at once, or else by the preset's search."""
+    outputs, spec = outputs_of(generator, images), spec_of(generator.card, seed=seed)
+    if generator.network is None:
+        return protected(generator.model, outputs, images, spec, preset=preset, device=device, progress=progress)
+    everything, run = np.ones(len(outputs), bool), {"device": device, "progress": progress or Progress()}
+    noise = noises.noise_at_once(generator.network, images.pixels, outputs, everything, spec, shelf=NoShelf(), **run)
+    return (images.pixels + noise).astype(np.uint8)
+
+
+def outputs_of(generator: Generator, images: Images) -> NDArray[np.int64]:
+    """The generator's output for each image's class, int64 (n,)."""
+    return class_map(images.classes, outputs=generator.card.classes)[images.labels]
 
 
 def _on(device: Device, pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> Labelled:

@@ -16,7 +16,7 @@ import numpy as np
 
 from core import noise as noises
 from core.device import Device
-from core.noise import objective
+from core.noise.methods import objective_of
 from core.presets import QUICK, Length, Preset
 from core.progress import Progress
 from core.shelf import NoShelf
@@ -41,8 +41,8 @@ def main() -> None:
     )
     for method, taken in seconds.items():
         training, making = (median(one[stage] for one in taken) for stage in (0, 1))
-        step = objective(ProtectSpec(method=method), preset, recipe.training).passes + recipe.training.inner_steps
-        final = objective(ProtectSpec(method=method), preset, recipe.final).passes
+        step = objective_of(ProtectSpec(method=method), preset, recipe.training).passes + recipe.training.inner_steps
+        final = objective_of(ProtectSpec(method=method), preset, recipe.final).passes
         print(f"| {method.upper()} | {step} | {training:.1f} | {final} | {making:.1f} |")
     ratios = [median(rem[stage] / sem[stage] for rem, sem in zip(*seconds.values(), strict=True)) for stage in (0, 1)]
     print(f"\nREM takes {ratios[0]:.1f} times as long as SEM to train, {ratios[1]:.1f} times to make the noise.")
