@@ -23,6 +23,14 @@ Seeds = Annotated[int, typer.Option(min=1, max=100, help="how many runs of every
 Dataset = Annotated[
     str | None, typer.Option(help="cifar10, cifar100 or imagenet: whose numbers to put beside; default: guessed")
 ]
+Rows = Annotated[
+    list[str] | None,
+    typer.Option(help="of a table measure these rows alone, such as 4/255; may be given several times"),
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(help="of a table measure these columns alone, such as EM; may be given several times"),
+]
 Cores = Annotated[int | None, typer.Option(min=1, help="how many cores each process uses; default: all, shared evenly")]
 Device = Annotated[str | None, typer.Option(help="such as cpu or cuda:1; default: a GPU if there is one")]
 
@@ -46,13 +54,15 @@ def reproduce_command(
     scale: ScaleName = "laptop",
     seeds: Seeds = 1,
     dataset: Dataset = None,
+    rows: Rows = None,
+    columns: Columns = None,
     cores: Cores = None,
     device: Device = None,
     list_all: List = False,
 ) -> None:
     """Measure a table or figure of the paper (Fu et al., ICLR 2022) and write it beside the paper's numbers."""
     try:
-        _reproduce(experiment, data, out, scale, seeds, dataset, cores, device)
+        _reproduce(experiment, data, out, scale, seeds, dataset, rows or [], columns or [], cores, device)
     except BadInput as error:
         _refuse(str(error))
     except OSError as error:
@@ -69,6 +79,8 @@ def _reproduce(
     scale_name: str,
     seeds: int,
     dataset: str | None,
+    rows: list[str],
+    columns: list[str],
     cores: int | None,
     device: str | None,
 ) -> None:
@@ -100,6 +112,8 @@ def _reproduce(
             device=Computer(own, cores=cores),
             say=_say,
             dataset=dataset,
+            rows=rows,
+            columns=columns,
             on_progress=_show if first and sys.stderr.isatty() else None,
         )
     if not first:

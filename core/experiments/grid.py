@@ -1,11 +1,12 @@
 """A table of the paper as a grid of cells beside the paper's numbers. No torch."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
+from itertools import chain, compress
 from typing import Any
 
 from core.experiments.cells import Cell, Noise
+from core.limits import BadInput
 
 Numbers = tuple[tuple[float | None, ...], ...]
 DATASETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet": "the ImageNet subset"}
@@ -40,6 +41,31 @@ class Table:
     def noises(self) -> tuple[Noise, ...]:
         """The noises of the cells."""
         return tuple(dict.fromkeys(cell.noise for cell in self.cells if cell.noise is not None))
+
+    def part(self, *, rows: Sequence[str], columns: Sequence[str]) -> "Table":
+        """The rows that have one of these labels, and these columns, with the paper's numbers; none named takes all.
+
+        Raises BadInput for a label or a column that the table has not.
+        """
+        labels = list(dict.fromkeys(chain.from_iterable(row.labels for row in self.rows)))
+        down = [bool({*row.labels} & {*_known("row", rows, labels)}) for row in self.rows]
+        across = [column in _known("column", columns, self.columns) for column in self.columns]
+        return replace(
+            self,
+            columns=tuple(compress(self.columns, across)),
+            rows=tuple(replace(row, cells=tuple(compress(row.cells, across))) for row in compress(self.rows, down)),
+            paper={
+                name: tuple(tuple(compress(line, across)) for line in compress(lines, down))
+                for name, lines in self.paper.items()
+            },
+        )
+
+
+def _known(what: str, asked: Sequence[str], known: Sequence[str]) -> Sequence[str]:
+    for name in asked:
+        if name not in known:
+            raise BadInput(f"there is no {what} “{name}”; there are {', '.join(known)}")
+    return asked or known
 
 
 def grid(rows: Iterable[tuple[tuple[str, ...], Mapping[str, Any]]], noises: Sequence[Noise | None]) -> tuple[Row, ...]:

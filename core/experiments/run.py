@@ -1,6 +1,6 @@
 """One experiment from images to pages: every noise and learner that is not there yet, then what the paper shows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core.device import Device
@@ -36,14 +36,18 @@ def reproduce(
     device: Device,
     say: Say,
     dataset: str | None = None,
+    rows: Sequence[str] = (),
+    columns: Sequence[str] = (),
     on_progress: Callback | None = None,
 ) -> list[Path]:
     """Measure what is missing in `out` and write the experiment's pages there; returns their paths.
 
-    `dataset` is the paper's that the numbers are put beside; guessed where it is None. `say` hears a line when a piece
-    of work is done. Several processes (`core.distributed`) share each piece; process 0 alone writes and says. Raises
+    `dataset` is the paper's that the numbers are put beside; guessed where it is None. Of a table only these `rows` and
+    `columns` are measured, where any are named; its page shows all that is there. `say` hears a line when a piece of
+    work is done. Several processes (`core.distributed`) share each piece; process 0 alone writes and says. Raises
     BadInput for what cannot be done, before anything is measured.
     """
+    asked = _part(experiment, rows, columns)
     progress = Progress(on_progress)
     on_rank_0(lambda: claim(out, data=fingerprint(source), scale=scale.name))
     images = load_images(source, out / "images", scale, progress=progress)
@@ -58,7 +62,7 @@ def reproduce(
     def write() -> list[Path]:
         return on_rank_0(lambda: write_pages_of(experiment, lab, out, seeds=seeds, dataset=dataset))
 
-    work = [(piece, seed) for seed in range(seeds) for piece in pieces(experiment)]
+    work = [(piece, seed) for seed in range(seeds) for piece in pieces(asked)]
     for number, (piece, seed) in enumerate(work, 1):
         said = do(lab, piece, seed)
         if said is not None:
@@ -67,6 +71,15 @@ def reproduce(
             if not isinstance(experiment, Pictures):  # which need every noise
                 write()
     return write()
+
+
+def _part(experiment: Experiment, rows: Sequence[str], columns: Sequence[str]) -> Experiment:
+    """What is to be measured of an experiment."""
+    if not rows and not columns:
+        return experiment
+    if not isinstance(experiment, Table):
+        raise BadInput(f"{experiment.name} is no table of learners, and has no rows and columns to choose")
+    return experiment.part(rows=rows, columns=columns)
 
 
 def pieces(experiment: Experiment) -> list[Noise | Cell]:

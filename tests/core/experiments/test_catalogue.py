@@ -92,6 +92,19 @@ def test_cells_that_tables_share_have_one_number_in_the_paper() -> None:
                 assert number(whole, dataset, cell) == number(parts, dataset, cell)
 
 
+def test_a_part_of_a_table_keeps_each_number_at_its_cell() -> None:
+    shares = EXPERIMENTS["table8"]
+    assert isinstance(shares, Table)
+    part = shares.part(rows=["REM", "EM"], columns=["100%", "0%"])  # in the table's own order
+    assert part.columns == ("0%", "100%")
+    assert [row.labels for row in part.rows] == [("4/255", "EM"), ("4/255", "REM"), ("8/255", "EM"), ("8/255", "REM")]
+    assert part.paper["cifar10"] == ((89.51, 41.95), (89.51, 28.31), (84.79, 64.71), (84.79, 36.37))
+    assert set(part.noises) == {Noise(method="em", radius_u=16), rem(16, 8)}
+    for row, values in zip(part.rows, part.paper["cifar10"], strict=True):
+        assert [number("table8", "cifar10", cell) for cell in row.cells] == list(values)
+    assert shares.part(rows=[], columns=[]) == shares
+
+
 def test_figures_of_lines_are_drawn_from_the_cells_of_table_1() -> None:
     figures = [experiment for experiment in EXPERIMENTS.values() if isinstance(experiment, Curves)]
     assert [figure.name for figure in figures] == ["figure1", "figure2", "figure7", "figure8"]

@@ -86,6 +86,29 @@ def test_two_seeds_are_two_runs(source: Path, tmp_path: Path) -> None:
     assert all(", seed 1: " in line for line in again)
 
 
+def test_a_part_of_a_table_can_be_measured_and_the_page_shows_all_that_is_there(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    said = run_tiny("table1", source, out, dataset="cifar10", rows=["4/255"], columns=["Clean", "EM"])
+    names = [line.split("] ")[1].split(",")[0] for line in said]
+    assert names == ["clean.linf-4.resnet18", "em-u8", "em-u8.linf-4.resnet18"]
+    said = run_tiny("table1", source, out, dataset="cifar10", rows=["0"], columns=["EM"])
+    assert [line.split(",")[0] for line in said] == ["[2/2] em-u8.standard.resnet18"]
+    found = {entry["cell"] for entry in entries(out, "table1") if entry["mean"] is not None}
+    assert found == {"clean.linf-4.resnet18", "em-u8.linf-4.resnet18", "em-u8.standard.resnet18"}
+    assert len(entries(out, "table1")) == 45
+
+
+def test_what_a_table_has_not_is_refused_before_anything_is_measured(source: Path, tmp_path: Path) -> None:
+    for name, options, said in (
+        ("table1", {"rows": ["5/255"]}, r"no row “5/255”; there are 0, 1/255, 2/255, 3/255, 4/255"),
+        ("table1", {"columns": ["Clean", "em"]}, r"no column “em”; there are Clean, EM, TAP"),
+        ("figure3", {"rows": ["0"]}, "figure3 is no table of learners"),
+    ):
+        with pytest.raises(BadInput, match=said):
+            run_tiny(name, source, tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -84,8 +85,8 @@ def drawn_folder(root: Path, classes: int = 2, train: int = 12, test: int = 25) 
     return root
 
 
-def run_tiny(name: str, source: Path, out: Path, *, seeds: int = 1, dataset: str | None = None) -> list[str]:
-    """`unteachable reproduce NAME` at the tiny scale; the lines that it said."""
+def run_tiny(name: str, source: Path, out: Path, *, seeds: int = 1, **options: Any) -> list[str]:
+    """`unteachable reproduce NAME` at the tiny scale, with options of `reproduce`; the lines that it said."""
     lines: list[str] = []
 
     def say(line: str) -> None:
@@ -94,7 +95,7 @@ def run_tiny(name: str, source: Path, out: Path, *, seeds: int = 1, dataset: str
         sys.stderr.flush()
 
     device = Device("cpu", cores=2)
-    reproduce(EXPERIMENTS[name], source, out, TINY, seeds=seeds, device=device, say=say, dataset=dataset)
+    reproduce(EXPERIMENTS[name], source, out, TINY, seeds=seeds, device=device, say=say, **options)
     return lines
 
 
