@@ -26,6 +26,7 @@ from core.whole_files import renamed
 HALF = "F16"  # safetensors' own name of float16
 Network = TypeVar("Network", bound=nn.Module)
 NOISE = "noise."  # before the names of the noise network's tensors
+AT_ONCE = "at once, by a network trained on the loss that the method's search lowers: our own way, not from its source"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +117,7 @@ def network_for(generator: Generator, *, channels: int) -> NoiseNetwork | None:
 def describe_use(generator: Generator, *, classes: int, channels: int) -> dict[str, object]:
     """What the report must say of a generator that was not trained on the upload; goes over `noise.describe`."""
     card = generator.card
-    at_once = {"passes_per_image": 1} if network_for(generator, channels=channels) else {}
+    at_once = {"passes_per_image": 1, "made": AT_ONCE} if network_for(generator, channels=channels) else {}
     return at_once | {
         "surrogate": card.architecture,
         "trained_on_images": card.images,

@@ -3,16 +3,26 @@
 from typing import Any
 
 from core.evidence_rows import Evidence
+from core.generator_card import Card
 from core.report_limits import limits
 from core.spec import ProtectSpec
+from tests.core.generator_files import a_card
 from tests.core.report_samples import adversarial, evidence, row
 
 GOOD = evidence(row(before=0.662, after=0.247), adversarial(4, before=0.558, after=0.384))
 
 
-def said(found: Evidence = GOOD, *, enlarged: int = 0, exceeded: int = 0, **spec: Any) -> str:
+def said(
+    found: Evidence = GOOD, *, enlarged: int = 0, exceeded: int = 0, generator: Card | None = None, **spec: Any
+) -> str:
     lines = limits(
-        spec=ProtectSpec(**spec), evidence=found, work_size=32, pictures=1000, enlarged=enlarged, exceeded=exceeded
+        spec=ProtectSpec(**spec),
+        evidence=found,
+        work_size=32,
+        pictures=1000,
+        enlarged=enlarged,
+        exceeded=exceeded,
+        generator=generator,
     )
     assert len(set(lines)) == len(lines)
     assert all(not line[0].islower() and line.endswith(".") for line in lines), lines
@@ -62,6 +72,13 @@ def test_lossy_files_and_enlarged_noise_are_counted() -> None:
     assert "made at 32 x 32 pixels and enlarged for 1,000 of 1,000" in text
     assert "lossy" not in said()
     assert "enlarged" not in said()
+
+
+def test_a_generator_is_a_stranger_and_others_may_have_it() -> None:
+    text = said(generator=a_card())
+    assert "not for this dataset" in text
+    assert "Whoever has that generator" in text
+    assert "generator" not in said()
 
 
 def test_a_countermeasure_that_was_measured_is_not_called_unmeasured() -> None:

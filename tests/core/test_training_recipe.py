@@ -178,6 +178,7 @@ def test_a_noise_network_makes_the_noise_at_once(at_once: Path, tmp_path: Path) 
     for preset, seed in (("quick", 0), ("quick", 1), ("instant", 0)):
         report, stages = protect(source, tmp_path / "out.zip", at_once, preset=preset, seed=seed)
         assert report.generator["passes_per_image"] == 1
+        assert "not from its source" in report.generator["made"]
         assert report.generator["card"]["network_updates"] == read_card(at_once).network_updates == STEPS
         assert not {"training", "network"} & set(stages)
         assert all(0 < change <= 6 for change in changes(source, tmp_path / "out.zip").values())
@@ -190,6 +191,7 @@ def test_grey_pictures_are_searched_for_where_the_noise_network_makes_colours(at
     source, out = grey_pictures(tmp_path / "grey.zip"), tmp_path / "out.zip"
     report, _ = protect(source, out, at_once)
     assert report.generator["passes_per_image"] > 1
+    assert "made" not in report.generator
     assert all(0 < change <= 6 for change in changes(source, out).values())
 
 
