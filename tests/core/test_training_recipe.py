@@ -12,18 +12,15 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from core import pipeline
 from core.generator_card import read_card
 from core.limits import BadInput
 from core.noise.generator import load
-from core.report import Report
 from core.spec import ProtectSpec, SpecError
 from core.training_recipe import train_generator
 from ops.cli import app
+from tests.core.generator_runs import changes, grey_pictures, png_files, protect, train
 from tests.core.short_training import STEPS, drawn, short_training
-from tests.core.uploads import encoded, picture, pixels, zip_of
-
-Stages = list[str]
+from tests.core.uploads import picture, zip_of
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -38,44 +35,6 @@ def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("generator")
     train(drawn(folder / "learn.zip"), folder / "made.safetensors", method="em", radius_u=6)
     return folder / "made.safetensors"
-
-
-def train(source: Path, out: Path, **asked: object) -> Stages:
-    stages: Stages = []
-    with tempfile.TemporaryDirectory() as scratch:
-        train_generator(
-            source,
-            out,
-            ProtectSpec.parse(asked),
-            scratch=Path(scratch),
-            on_progress=lambda step: stages.append(step.stage),
-        )
-    return stages
-
-
-def protect(source: Path, out: Path, generator: Path, **asked: object) -> tuple[Report, Stages]:
-    stages: Stages = []
-    spec = ProtectSpec.parse({"radius_u": 6, "evidence": "none"} | asked)
-    with tempfile.TemporaryDirectory() as scratch:
-        done = pipeline.protect(
-            source,
-            out,
-            spec,
-            scratch=Path(scratch),
-            generator=generator,
-            on_progress=lambda step: stages.append(step.stage),
-        )
-    return done.report, stages
-
-
-def changes(before: Path, after: Path) -> dict[str, int]:
-    """The largest change of each picture."""
-    with zipfile.ZipFile(before) as old, zipfile.ZipFile(after) as new:
-        found = {}
-        for name in old.namelist():
-            with old.open(name) as one, new.open(name) as other:
-                found[name] = int(np.abs(np.asarray(Image.open(one)).astype(int) - np.asarray(Image.open(other))).max())
-    return found
 
 
 def test_the_card_says_how_it_was_made(generator: Path) -> None:
@@ -108,8 +67,7 @@ def test_the_same_seed_gives_the_same_pictures(generator: Path, tmp_path: Path) 
     source, found = drawn(tmp_path / "other.zip", "dog elk", seed=7), []
     for seed in (1, 1, 2):
         protect(source, tmp_path / "out.zip", generator, seed=seed)
-        with zipfile.ZipFile(tmp_path / "out.zip") as archive:
-            found.append({name: archive.read(name) for name in archive.namelist() if name.endswith(".png")})
+        found.append(png_files(tmp_path / "out.zip"))
     assert found[0] == found[1]
     assert found[0] != found[2]
 
@@ -127,16 +85,6 @@ def test_the_noise_lowers_the_loss_of_the_mapped_outputs(generator: Path, tmp_pa
             logits = model(torch.from_numpy(x).permute(0, 3, 1, 2).float() / 255)
             losses.append(torch.nn.functional.cross_entropy(logits, y, reduction="none"))
     assert (losses[1] < losses[0]).all()
-
-
-def grey_pictures(path: Path) -> Path:
-    """Three of each of two classes."""
-    files = {
-        f"{c}/{i}.png": encoded(Image.fromarray(pixels(32, 32, 1, seed=10 * k + i)), "PNG")
-        for k, c in enumerate("ab")
-        for i in range(3)
-    }
-    return zip_of(path, files)
 
 
 def test_grey_pictures_get_grey_noise_from_a_generator_for_colours(generator: Path, tmp_path: Path) -> None:
@@ -162,37 +110,6 @@ def test_what_does_not_fit_is_refused_in_words(generator: Path, tmp_path: Path) 
     with pytest.raises(SpecError, match="radius_u: must be 6"):
         protect(many, tmp_path / "out.zip", generator, radius_u=9)
     assert not (tmp_path / "out.zip").exists()
-
-
-@pytest.fixture(scope="module")
-def at_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A generator of three classes with a noise network, which SEM's have."""
-    folder = tmp_path_factory.mktemp("at_once")
-    stages = train(drawn(folder / "learn.zip"), folder / "made.safetensors", method="sem", radius_u=6)
-    assert stages.index("training") < stages.index("network") < stages.index("writing")
-    return folder / "made.safetensors"
-
-
-def test_a_noise_network_makes_the_noise_at_once(at_once: Path, tmp_path: Path) -> None:
-    source, found = drawn(tmp_path / "other.zip", "dog elk", seed=7), []
-    for preset, seed in (("quick", 0), ("quick", 1), ("instant", 0)):
-        report, stages = protect(source, tmp_path / "out.zip", at_once, preset=preset, seed=seed)
-        assert report.generator["passes_per_image"] == 1
-        assert "not from its source" in report.generator["made"]
-        assert report.generator["card"]["network_updates"] == read_card(at_once).network_updates == STEPS
-        assert not {"training", "network"} & set(stages)
-        assert all(0 < change <= 6 for change in changes(source, tmp_path / "out.zip").values())
-        with zipfile.ZipFile(tmp_path / "out.zip") as archive:
-            found.append({name: archive.read(name) for name in archive.namelist() if name.endswith(".png")})
-    assert found[0] == found[1] == found[2]  # nothing is searched for, and nothing drawn
-
-
-def test_grey_pictures_are_searched_for_where_the_noise_network_makes_colours(at_once: Path, tmp_path: Path) -> None:
-    source, out = grey_pictures(tmp_path / "grey.zip"), tmp_path / "out.zip"
-    report, _ = protect(source, out, at_once)
-    assert report.generator["passes_per_image"] > 1
-    assert "made" not in report.generator
-    assert all(0 < change <= 6 for change in changes(source, out).values())
 
 
 def test_a_test_split_is_not_learned_from(tmp_path: Path) -> None:

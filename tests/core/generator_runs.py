@@ -1,0 +1,70 @@
+"""Training a generator and protecting pictures with it, as the recipes do, and what came out."""
+
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from core import pipeline
+from core.report import Report
+from core.spec import ProtectSpec
+from core.training_recipe import train_generator
+from tests.core.uploads import encoded, pixels, zip_of
+
+Stages = list[str]
+
+
+def train(source: Path, out: Path, **asked: object) -> Stages:
+    stages: Stages = []
+    with tempfile.TemporaryDirectory() as scratch:
+        train_generator(
+            source,
+            out,
+            ProtectSpec.parse(asked),
+            scratch=Path(scratch),
+            on_progress=lambda step: stages.append(step.stage),
+        )
+    return stages
+
+
+def protect(source: Path, out: Path, generator: Path, **asked: object) -> tuple[Report, Stages]:
+    stages: Stages = []
+    spec = ProtectSpec.parse({"radius_u": 6, "evidence": "none"} | asked)
+    with tempfile.TemporaryDirectory() as scratch:
+        done = pipeline.protect(
+            source,
+            out,
+            spec,
+            scratch=Path(scratch),
+            generator=generator,
+            on_progress=lambda step: stages.append(step.stage),
+        )
+    return done.report, stages
+
+
+def changes(before: Path, after: Path) -> dict[str, int]:
+    """The largest change of each picture."""
+    with zipfile.ZipFile(before) as old, zipfile.ZipFile(after) as new:
+        found = {}
+        for name in old.namelist():
+            with old.open(name) as one, new.open(name) as other:
+                found[name] = int(np.abs(np.asarray(Image.open(one)).astype(int) - np.asarray(Image.open(other))).max())
+    return found
+
+
+def png_files(archive: Path) -> dict[str, bytes]:
+    """The pictures of an archive."""
+    with zipfile.ZipFile(archive) as opened:
+        return {name: opened.read(name) for name in opened.namelist() if name.endswith(".png")}
+
+
+def grey_pictures(path: Path) -> Path:
+    """Three of each of two classes."""
+    files = {
+        f"{c}/{i}.png": encoded(Image.fromarray(pixels(32, 32, 1, seed=10 * k + i)), "PNG")
+        for k, c in enumerate("ab")
+        for i in range(3)
+    }
+    return zip_of(path, files)
