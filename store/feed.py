@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from store.settings import Settings
 
-PATIENCE = 2.0  # seconds to connect
+PATIENCE = 2.0  # seconds to connect, and for the first answer
 
 log = structlog.get_logger()
 
@@ -81,6 +81,7 @@ async def subscribe(settings: Settings, job_id: str) -> AsyncIterator[Watch]:
     try:
         try:
             await pubsub.subscribe(_channel(job_id))
+            await pubsub.get_message(timeout=PATIENCE)  # the broker's word that it holds from here on
             watch = Watch(pubsub)
         except (RedisError, OSError) as error:
             log.warning("feed.unreachable", job=job_id, error=str(error))
