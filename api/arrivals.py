@@ -14,12 +14,12 @@ from api.intake import disk_errors
 from api.problems import Problem, field_problem
 from api.schemas import DatasetOut
 from core.limits import BadInput, NoArchive, TooMuch
+from core.names import LONGEST_NAME, is_name, name_from
 from core.survey import survey
 from store import datasets
 
 log = structlog.get_logger(__name__)
 
-LONGEST_NAME = 200
 _ENDINGS = (".tar.gz", ".tar.xz", ".tgz", ".txz", ".tar", ".zip")
 
 
@@ -90,19 +90,19 @@ def refusal(bad: BadInput) -> Problem:
 def checked_name(name: str | None, filename: str) -> str:
     """The name a dataset gets: the one asked for, or the file's without its ending. Raises Problem 422."""
     if name is None or not name.strip():
-        return _stem(filename)[:LONGEST_NAME].strip() or "dataset"
+        return _stem(checked_filename(filename))[:LONGEST_NAME].strip() or "dataset"
     name = name.strip()
     if len(name) > LONGEST_NAME:
         raise field_problem("name", f"is longer than {LONGEST_NAME} characters")
-    if not name.isprintable():
-        raise field_problem("name", "has a character that cannot be printed")
+    if not is_name(name):
+        raise field_problem("name", "has a control character, or one that turns the direction of the writing")
     return name
 
 
 def checked_filename(filename: str) -> str:
-    """The last part of a file's name, without what cannot be printed."""
+    """The last part of a file's name, without what cannot stand in a name."""
     last = PurePosixPath(filename.replace("\\", "/")).name
-    return "".join(c for c in last if c.isprintable())[:255]
+    return name_from(last)[:255]
 
 
 def _stem(filename: str) -> str:

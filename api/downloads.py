@@ -98,6 +98,6 @@ def _has_it(headers: Headers, etag: str, modified: datetime) -> bool:
 def _date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # of a zone that is further away than time goes
         return None
     return moment if moment.tzinfo is not None else None

@@ -10,6 +10,7 @@ from fastapi import Depends, Query
 from sqlalchemy import Select, and_, or_
 from sqlalchemy.orm import Session
 
+from api.auth import looks_like_id
 from api.problems import field_problem
 from store import models as m
 
@@ -50,7 +51,7 @@ def _read(cursor: str) -> tuple[datetime, str]:
     try:
         at, id_ = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
         moment = datetime.fromisoformat(at)
-        if moment.tzinfo is None or not isinstance(id_, str) or "\0" in id_:
+        if moment.tzinfo is None or not isinstance(id_, str) or not looks_like_id(id_):
             raise ValueError(cursor)
         moment = moment.astimezone(UTC)  # a year at the edge of what there is overflows here, not in the database
     except (ValueError, TypeError, OverflowError, binascii.Error):

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from core import train_spec, verify_spec
+from core.names import LONGEST_NAME, NOT_IN_NAMES
 from core.spec import ProtectSpec, json_schema
 from store import models as m
 
@@ -13,7 +14,8 @@ T = TypeVar("T")
 
 State = Literal["queued", "running", "succeeded", "failed", "canceled"]
 Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME, pattern=f"^[^{NOT_IN_NAMES}]*$"),
 ]
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import IO, Any, NoReturn, get_args, get_origin
 
 from core.limits import BadInput
+from core.names import is_name
 from core.spec import METHODS, WITHOUT_SURROGATE
 
 CARD = "unteachable.generator"
 FORMAT = 1
 MOST_BYTES = 25_000_000  # of the whole file
 MOST_HEADER = 1 << 20  # bytes; a ResNet-50's names and shapes take 30 thousand
-LONGEST_NAME = 200
 NO_NUMBERS = ("NaN", "Infinity", "-Infinity")
 
 
@@ -95,11 +95,6 @@ class Card:
     def to_json(self) -> str:
         """The card as one line of ASCII JSON. Raises ValueError on infinities and NaN."""
         return json.dumps(self.to_dict(), sort_keys=True, allow_nan=False)
-
-
-def is_name(text: str) -> bool:
-    """Whether a generator can be called this."""
-    return bool(text.strip()) and len(text) <= LONGEST_NAME and text.isprintable()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

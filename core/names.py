@@ -1,4 +1,4 @@
-"""Names inside an upload: which are safe, which mean the same file, which are pictures."""
+"""Names that people give, and names inside an upload: which are safe, which mean the same file, which are pictures."""
 
 import re
 import unicodedata
@@ -16,9 +16,22 @@ ARCHIVES = (
     ".zip", ".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".7z", ".rar", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst",
 )  # fmt: skip
 LITTER = frozenset((".ds_store", "thumbs.db", "desktop.ini", "icon\r", ".gitkeep", ".ipynb_checkpoints"))
-LONGEST = 1000
+LONGEST = 1000  # characters of a path inside an upload
+LONGEST_NAME = 200  # characters of what a person calls something
+NOT_IN_NAMES = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"  # controls, ends of lines, turns of direction
 
 _DRIVE = re.compile(r"[A-Za-z]:")
+_NOT_IN_NAMES = re.compile(f"[{NOT_IN_NAMES}\\ud800-\\udfff]")
+
+
+def is_name(text: str) -> bool:
+    """Whether something can be called this, in any script, joined emoji and wide spaces included."""
+    return bool(text.strip()) and len(text) <= LONGEST_NAME and not _NOT_IN_NAMES.search(text)
+
+
+def name_from(text: str) -> str:
+    """What of a text can stand in a name."""
+    return _NOT_IN_NAMES.sub("", text)
 
 
 def clean(name: str) -> str:

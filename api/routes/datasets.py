@@ -16,6 +16,7 @@ from api.idempotency import Answer
 from api.paging import Part
 from api.problems import Problem, not_found
 from api.schemas import DatasetOut, Page
+from core.names import LONGEST_NAME
 from store import datasets
 from store import models as m
 
@@ -32,7 +33,7 @@ _BODY: dict[str, Any] = {
                     "properties": {
                         "file": {"type": "string", "format": "binary", "description": "zip, tar, tar.gz or tar.xz"},
                         "files": {"type": "array", "items": {"type": "string", "format": "binary"}},
-                        "name": {"type": "string", "maxLength": arrivals.LONGEST_NAME},
+                        "name": {"type": "string", "maxLength": LONGEST_NAME},
                     },
                 }
             }

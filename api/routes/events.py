@@ -1,5 +1,6 @@
 """/v1/jobs/{id}/events: what happens to a job, as server-sent events."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from store import models as m
 
 router = APIRouter(tags=["jobs"])
 
+_SEQ = re.compile(r"[0-9]{1,18}")
 RETRY = 2000  # milliseconds after which a browser comes back
 
 LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", description="the id of the last event that came")]
@@ -20,7 +22,7 @@ LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", description="t
 
 def _heard(job: OwnJob, last_event_id: LastEventId = None) -> int:
     """The last `seq` the listener knows. Raises Problem 204, at which browsers stop asking, where no more will come."""
-    heard = int(last_event_id) if last_event_id and last_event_id.isascii() and last_event_id.isdigit() else 0
+    heard = int(last_event_id) if last_event_id and _SEQ.fullmatch(last_event_id) else 0
     heard = min(heard, job.seq)  # an id from nowhere must not keep the listener waiting
     if job.state in m.FINAL and heard == job.seq:
         raise Problem(204, "This job is over, and you know it.")

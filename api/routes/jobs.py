@@ -34,7 +34,10 @@ def create(
     A dataset that is still being checked is fine: the job waits for it.
     """
     asking.check_kind(wanted.kind, user)
-    sent = idempotency.fingerprint("POST /v1/jobs", wanted.model_dump(mode="json"))
+    try:
+        sent = idempotency.fingerprint("POST /v1/jobs", wanted.model_dump(mode="json"))
+    except ValueError:
+        raise field_problem("spec", "is nested too deeply") from None
     known = None if key is None else idempotency.take(db, owner_id=user.id, key=key)
     if known is not None:
         return idempotency.same(known, sent).response(replayed="true")

@@ -1,5 +1,6 @@
 """Asking for work, and what is refused."""
 
+import json
 from typing import Any
 
 import httpx
@@ -52,6 +53,7 @@ def test_the_bell_rings_when_the_dataset_is_ready(api: httpx.Client, service: Se
         ({"spec": {"keep_exif": "yes", "x": 1}}, ["spec.keep_exif", "spec.x"]),
         ({"spec": []}, ["spec"]),
         ({"spec": None}, ["spec"]),
+        ({"spec": json.loads('{"a":' * 500 + "1" + "}" * 500)}, ["spec"]),
         ({"webhook": "http://example.com"}, ["webhook"]),
         ({"kind": "destroy"}, ["kind"]),
         ({"kind": None}, ["kind"]),
@@ -62,8 +64,6 @@ def test_the_bell_rings_when_the_dataset_is_ready(api: httpx.Client, service: Se
 def test_what_cannot_be_asked(
     api: httpx.Client, dataset: dict[str, Any], change: dict[str, Any], fields: list[str] | None
 ) -> None:
-    import json
-
     body = json.dumps({"kind": "protect", "dataset_id": dataset["id"]} | change)
     answer = api.post("/v1/jobs", content=body, headers={"Content-Type": "application/json"})
     found = problem(answer, 422)

@@ -88,12 +88,15 @@ def test_ranges_behind_the_end(api: httpx.Client, done: dict[str, Any], wanted: 
     assert answer.headers["content-range"] == f"bytes */{len(ARCHIVE)}"
 
 
+FAR = "Mon, 01 Jan 2024 00:00:00 +99999999999999999999"  # a zone that is further away than time goes
+
+
 def test_conditions(api: httpx.Client, done: dict[str, Any]) -> None:
     url, part = f"/v1/jobs/{done['id']}/archive", {"Range": "bytes=0-4"}
     seen = api.head(url).headers
     for condition in (seen["etag"], seen["last-modified"]):
         assert api.get(url, headers=part | {"If-Range": condition}).status_code == 206
-    for condition in ('"other"', f"W/{seen['etag']}", "Mon, 01 Jan 2024 00:00:00 GMT", "x"):
+    for condition in ('"other"', f"W/{seen['etag']}", "Mon, 01 Jan 2024 00:00:00 GMT", "x", FAR):
         assert api.get(url, headers=part | {"If-Range": condition}).status_code == 200
     for headers in (
         {"If-None-Match": seen["etag"]},
@@ -104,6 +107,7 @@ def test_conditions(api: httpx.Client, done: dict[str, Any]) -> None:
         answer = api.get(url, headers=headers)
         assert (answer.status_code, answer.content) == (304, b"")
         assert answer.headers["etag"] == seen["etag"]
+    assert api.get(url, headers={"If-Modified-Since": FAR}).status_code == 200
     assert api.get(url, headers={"If-None-Match": '"x"', "If-Modified-Since": seen["last-modified"]}).status_code == 200
 
 

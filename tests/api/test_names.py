@@ -1,0 +1,66 @@
+"""What things may be called: any script, joined emoji and wide spaces; nothing that breaks or turns a line."""
+
+import httpx
+import pytest
+
+from core.names import LONGEST_NAME, is_name
+from tests.api.archives import zipped
+from tests.api.conftest import Service, problem
+from tests.api.tus_client import TUS, begin, metadata
+
+GOOD = ["猫\u3000写真", "می\u200cخواهم", "a\xa0b", "👩\u200d💻 laptop", "é" * LONGEST_NAME, "שלום"]
+BAD = ["a\nb", "a\0b", "\x7f", "a\x85b", "a\u2028b", "evil\u202egnp.exe", "\u2066x\u2069"]
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_any_script_will_do(api: httpx.Client, service: Service, name: str) -> None:
+    assert is_name(name)
+    upload = begin(api, 5, filename=f"{name}.zip")
+    assert api.delete(upload, headers=TUS).status_code == 204
+    given = api.post("/v1/datasets", files={"file": ("a.zip", zipped())}, data={"name": name})
+    assert given.json()["name"] == name
+    assert api.post("/v1/tokens", json={"name": name}).json()["name"] == name
+    made = browser(service).post("/tokens", data={"name": name})
+    assert made.status_code == 200
+    assert "Your new token" in made.text
+
+
+def browser(service: Service) -> httpx.Client:
+    """One that signed in by a token and sends forms of the service's own pages."""
+    client = service.client()
+    client.headers["Origin"] = service.url
+    assert client.post("/sign-in", data={"token": service.token("admin")}).status_code == 303
+    return client
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_breaks_or_turns_a_line_is_refused(api: httpx.Client, name: str) -> None:
+    assert not is_name(name)
+    problem(api.post("/v1/tokens", json={"name": name}), 422)
+    problem(api.post("/v1/uploads", headers=TUS | {"Upload-Length": "5"} | metadata(name=f"x{name}y")), 422)
+
+
+@pytest.mark.parametrize(
+    ("filename", "name"),
+    [
+        ("a%0Ab.zip", "ab"),
+        ("photos/cats.zip", "cats"),
+        ("C:\\photos\\cats.tar.gz", "cats"),
+        ("\u202ecats.zip", "cats"),
+        (f"{'x' * 240}.zip", "x" * LONGEST_NAME),
+    ],
+)
+def test_a_name_made_of_a_files_is_always_good(api: httpx.Client, filename: str, name: str) -> None:
+    """As it stands in the form: httpx would encode it once more."""
+    boundary = "edge"
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{filename}"\r\n\r\n'
+    body = head.encode() + zipped() + f"\r\n--{boundary}--\r\n".encode()
+    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    made = api.post("/v1/datasets", content=body, headers=headers)
+    assert (made.status_code, made.json()["name"]) == (201, name)
+
+
+def test_a_token_that_is_not_made_keeps_what_was_typed(service: Service) -> None:
+    answer = browser(service).post("/tokens", data={"name": "x" * 201})
+    assert answer.status_code == 422
+    assert f'value="{"x" * 201}"' in answer.text
