@@ -2,7 +2,6 @@
 
 import re
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import structlog
 from fastapi import Depends, Request, Response
@@ -67,11 +66,13 @@ def _by_cookie(house: House, cookie: str) -> m.User | None:
     if not cookie:
         return None
     try:
-        user_id = _signer(house).loads(cookie, max_age=house.settings.session_days * 86400)
+        signed: str | dict[str, str] = _signer(house).loads(cookie, max_age=house.settings.session_days * 86400)
     except BadSignature:
         return None
     with house.db.read() as session:
-        return session.get(m.User, user_id)
+        if isinstance(signed, str):
+            return session.get(m.User, signed)
+        return people.user_of_token_id(session, signed["token"])
 
 
 def same_origin(request: Request) -> bool:
@@ -79,15 +80,15 @@ def same_origin(request: Request) -> bool:
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"
-    origin = request.headers.get("origin", "")
-    return bool(origin) and urlsplit(origin).netloc == request.headers.get("host")
+    _, separator, host = request.headers.get("origin", "").partition("://")
+    return bool(separator) and host == request.headers.get("host")
 
 
-def sign_in(response: Response, house: House, user: m.User) -> None:
-    """Give this browser a session."""
+def sign_in(response: Response, house: House, user: m.User, *, token_id: str | None = None) -> None:
+    """Give this browser a session; one that a token began is over when that token is revoked."""
     response.set_cookie(
         COOKIE,
-        _signer(house).dumps(user.id),
+        _signer(house).dumps(user.id if token_id is None else {"token": token_id}),
         max_age=house.settings.session_days * 86400,
         httponly=True,
         samesite="lax",

@@ -36,12 +36,23 @@ def new_token(session: Session, *, user_id: str, name: str) -> tuple[Token, str]
 
 def user_of_token(session: Session, plain: str) -> User | None:
     """Whose token this is; None for one that is not known."""
-    return session.scalar(select(User).join(Token, Token.user_id == User.id).where(Token.hash == _hash(plain)))
+    token = token_of(session, plain)
+    return None if token is None else session.get(User, token.user_id)
+
+
+def token_of(session: Session, plain: str) -> Token | None:
+    """The row of a token; None for one that is not known."""
+    return session.scalar(select(Token).where(Token.hash == _hash(plain)))
+
+
+def user_of_token_id(session: Session, token_id: str) -> User | None:
+    """Whose token this row is; None where it was revoked."""
+    return session.scalar(select(User).join(Token, Token.user_id == User.id).where(Token.id == token_id))
 
 
 def use_is_due(session: Session, plain: str) -> bool:
     """Whether the last use that was noted of this token is too long ago."""
-    token = session.scalar(select(Token).where(Token.hash == _hash(plain)))
+    token = token_of(session, plain)
     return token is not None and (token.last_used_at is None or now(session) - token.last_used_at > USE_NOTED_EVERY)
 
 

@@ -36,10 +36,11 @@ def by_token(request: Request, house: Here, token: Annotated[str, Form(max_lengt
     if not auth.same_origin(request):
         raise Problem(403, "This form was not sent from the service's own page.", kind="cross-origin")
     with house.db.read() as session:
-        user = people.user_of_token(session, token.strip())
-    if user is None:
+        row = people.token_of(session, token.strip())
+        user = None if row is None else session.get(User, row.user_id)
+    if row is None or user is None:
         return page("sign_in.html", user=None, status=403, wrong=UNKNOWN)
-    return _welcome(house, user)
+    return _welcome(house, user, token_id=row.id)
 
 
 @router.post("/sign-out")
@@ -50,7 +51,7 @@ def leave(user: auth.CurrentUser, house: Here) -> Response:
     return response
 
 
-def _welcome(house: Here, user: User) -> Response:
+def _welcome(house: Here, user: User, *, token_id: str | None = None) -> Response:
     response = RedirectResponse("/", status_code=303)
-    auth.sign_in(response, house, user)
+    auth.sign_in(response, house, user, token_id=token_id)
     return response

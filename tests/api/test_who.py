@@ -160,12 +160,33 @@ def test_the_link_signs_in_once_and_the_cookie_works(service: Service) -> None:
         problem(httpx.get(f"{service.url}/v1/jobs", cookies={COOKIE: wrong}), 401)
 
 
+def test_a_session_that_a_token_began_is_over_when_the_token_is_revoked(service: Service) -> None:
+    own, browser = service.client(user="admin"), service.client()
+    leaked = own.post("/v1/tokens", json={"name": "leaked"}).json()
+    browser.headers["Origin"] = service.url
+    assert browser.post("/sign-in", data={"token": leaked["token"]}).status_code == 303
+    assert browser.get("/v1/jobs").status_code == 200
+    other = signed_in(service)
+    assert own.delete(f"/v1/tokens/{leaked['id']}").status_code == 204
+    problem(browser.get("/v1/jobs"), 401)
+    problem(browser.post("/v1/tokens", json={"name": "another"}), 401)
+    assert other.get("/v1/jobs").status_code == 200, "a session that a link began is another's"
+
+
+@pytest.mark.parametrize("strange", ["x", "%00", "%F0%9F%98%80"])
+def test_a_token_that_is_none_cannot_be_revoked_from_the_page(service: Service, strange: str) -> None:
+    browser = signed_in(service)
+    browser.headers["Origin"] = service.url
+    assert browser.post(f"/tokens/{strange}/revoke").status_code == 404
+
+
 @pytest.mark.parametrize(
     ("headers", "allowed"),
     [
         ({}, False),
         ({"Origin": "http://evil.example"}, False),
         ({"Origin": "null"}, False),
+        ({"Origin": "http://["}, False),
         ({"Sec-Fetch-Site": "cross-site"}, False),
         ({"Sec-Fetch-Site": "same-site"}, False),
         ({"Sec-Fetch-Site": "none"}, False),
