@@ -5,7 +5,7 @@
 import { crc32 } from "./crc32.js";
 import { fromDrop, fromFiles } from "./folder.js";
 import * as keep from "./keep.js";
-import { Upload } from "./tus.js";
+import { Upload, discard, isForgotten } from "./tus.js";
 import { duration, percent, size } from "./words.js";
 import { inOrder, zipFolder } from "./zip.js";
 
@@ -103,6 +103,7 @@ async function send({ blob, filename, name, fingerprint }) {
   packing = null;
   pace = null;
   if (!(await alone(fingerprint))) return refuse("Another tab of this browser is sending this already.");
+  document.querySelector(`[data-fingerprint="${CSS.escape(fingerprint)}"]`)?.remove();
   const found = keep.recall(fingerprint);
   let kept = found?.kept ?? false;
   const start = async (/** @type {string} */ url) => {
@@ -113,8 +114,7 @@ async function send({ blob, filename, name, fingerprint }) {
   };
   const mine = (upload = new Upload(blob, {
     endpoint: zone.dataset.uploads,
-    filename,
-    name,
+    filename, // the server makes the dataset's name of it
     url: found?.url,
     onUrl: (url) => (url ? start(url) : keep.drop(fingerprint)),
     onNews: (news) => hear(name, news),
@@ -162,11 +162,32 @@ async function goOn() {
   for (const found of keep.unfinished()) {
     const blob = found.kept ? await keep.keptBytes(found.fingerprint) : null;
     if (blob && (await alone(found.fingerprint))) return send({ ...found, blob });
-    if (!blob) {
-      element("again").textContent = `The upload of “${found.name}” was interrupted. Choose it again, and it goes on where it stopped.`;
-      element("again").hidden = false;
-    }
+    if (!blob) await ask(found);
   }
+}
+
+/**
+ * Asks for what only the person can find again, unless the server has forgotten it.
+ * @param {import("./keep.js").Unfinished} found
+ */
+async function ask({ fingerprint, url, name }) {
+  if (await isForgotten(url)) return keep.drop(fingerprint);
+  const line = document.createElement("p");
+  line.dataset.fingerprint = fingerprint;
+  const forget = document.createElement("button");
+  line.textContent = `The upload of “${name}” was interrupted. Choose it again, and it goes on where it stopped. `;
+  forget.textContent = "Discard it";
+  forget.type = "button";
+  forget.className = "button small";
+  forget.setAttribute("aria-label", `Discard the upload of ${name}`);
+  forget.addEventListener("click", async () => {
+    line.remove();
+    element("pick-folder").focus();
+    await keep.drop(fingerprint);
+    await discard(url);
+  });
+  line.append(forget);
+  element("again").append(line);
 }
 
 /** @type {Set<string>} what this tab alone is sending */

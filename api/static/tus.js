@@ -18,7 +18,7 @@ class SignedOut extends Error {}
 export class Upload {
   /**
    * @param {Blob} blob
-   * @param {{endpoint: string, filename: string, name: string, url?: string|null,
+   * @param {{endpoint: string, filename: string, url?: string|null,
    *          onUrl: (url: string|null) => void, onNews: (news: News) => void}} options
    *        `url` is where an earlier try had got its upload; `onUrl` hears of a new one, or null when it is over.
    */
@@ -40,19 +40,24 @@ export class Upload {
     return this.state === "done" || this.state === "refused";
   }
 
+  /** Whether nothing is to be sent now. */
+  get stopped() {
+    return this.over || this.state === "paused";
+  }
+
   /** Runs until it is over; never throws. */
   async run() {
     let tries = 0;
     while (!this.over) {
       try {
-        if (this.state === "paused") await this.sleep(null);
+        while (this.state === "paused") await this.sleep(null);
         if (this.over) return;
         this.tell(tries ? "waiting" : this.state === "sending" ? "sending" : "starting");
         const before = this.sent;
         await this.step();
         if (this.sent > before) tries = 0;
       } catch (error) {
-        if (this.over || this.state === "paused") continue;
+        if (this.stopped) continue;
         if (error instanceof SignedOut) return this.tell("refused", error.message);
         if (error instanceof Refused) return this.end("refused", error.message);
         const wait = WAITS[Math.min(tries++, WAITS.length - 1)];
@@ -83,15 +88,15 @@ export class Upload {
 
   /** Takes away what the server has of it; what cannot be reached now, the server forgets when its time is over. */
   async remove() {
-    if (this.url) await fetch(this.url, { method: "DELETE", headers: TUS }).catch(() => undefined);
+    if (this.url) await discard(this.url);
   }
 
   /** Asks where the server is and sends what it does not have, piece by piece. */
   async step() {
     if (!this.url) await this.create();
-    if (this.over) return;
+    if (this.stopped) return;
     const at = await this.where();
-    if (this.over) return;
+    if (this.stopped) return;
     if (at === null) {
       this.url = null; // the server has forgotten it: begin again
       this.options.onUrl(null);
@@ -99,7 +104,7 @@ export class Upload {
     }
     this.sent = at.offset;
     let dataset = at.dataset;
-    while (!dataset && !this.over) {
+    while (!dataset && !this.stopped) {
       this.tell("sending");
       dataset = await this.send(this.sent, this.blob.slice(this.sent, this.sent + PIECE));
       if (this.sent >= this.blob.size && !dataset) throw new Error("all is sent, and no dataset came of it yet");
@@ -108,8 +113,8 @@ export class Upload {
   }
 
   async create() {
-    const { endpoint, filename, name } = this.options;
-    const headers = { ...TUS, "Upload-Length": String(this.blob.size), "Upload-Metadata": `filename ${base64(filename)},name ${base64(name)}` };
+    const { endpoint, filename } = this.options;
+    const headers = { ...TUS, "Upload-Length": String(this.blob.size), "Upload-Metadata": `filename ${base64(filename)}` };
     const answer = await fetch(endpoint, { method: "POST", headers });
     if (answer.status !== 201) throw await failure(answer.status, await answer.text());
     this.url = new URL(answer.headers.get("Location") ?? "", new URL(endpoint, location.href)).pathname;
@@ -120,7 +125,7 @@ export class Upload {
   /** @returns {Promise<{offset: number, dataset: string}|null>} null where the server knows of no such upload */
   async where() {
     const answer = await fetch(this.url ?? "", { method: "HEAD", headers: TUS, cache: "no-store" });
-    if (answer.status === 404 || answer.status === 410) return null;
+    if (isGone(answer)) return null;
     if (!answer.ok) throw await failure(answer.status, "");
     return { offset: Number(answer.headers.get("Upload-Offset")), dataset: answer.headers.get("Upload-Dataset") ?? "" };
   }
@@ -158,8 +163,9 @@ export class Upload {
         removeEventListener("online", wake);
         resolve(undefined);
       });
+      if (milliseconds === null) return; // who paused on purpose is not woken by the network
       addEventListener("online", wake);
-      if (milliseconds !== null) setTimeout(wake, milliseconds);
+      setTimeout(wake, milliseconds);
     });
   }
 
@@ -175,6 +181,28 @@ export class Upload {
     this.state = state;
     this.options.onNews({ state, sent: this.sent, total: this.blob.size, detail, dataset });
   }
+}
+
+/**
+ * Gives an upload up on the server. @param {string} url
+ */
+export async function discard(url) {
+  await fetch(url, { method: "DELETE", headers: TUS }).catch(() => undefined);
+}
+
+/**
+ * Whether the server knows nothing of an upload any more; false where it cannot be asked.
+ * @param {string} url
+ * @returns {Promise<boolean>}
+ */
+export async function isForgotten(url) {
+  const answer = await fetch(url, { method: "HEAD", headers: TUS, cache: "no-store" }).catch(() => null);
+  return answer !== null && isGone(answer);
+}
+
+/** @param {Response} answer @returns {boolean} */
+function isGone(answer) {
+  return answer.status === 404 || answer.status === 410;
 }
 
 /**

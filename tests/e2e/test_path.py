@@ -96,13 +96,13 @@ def check_archive(archive: Path, upload: Path, *, radius: int) -> None:
 
 
 def test_a_dropped_folder_is_packed_and_sent(visitor: Visitor, small_zip: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "Träume"
+    folder = tmp_path / "夢\u3000Träume"  # with the wide space of Japanese
     with zipfile.ZipFile(small_zip) as archive:
         archive.extractall(folder)
     (folder / "class-0" / "not a picture.jpg").write_text("hello")
     visitor.drop(folder)
     page = visitor.page
-    expect(page.get_by_role("heading", level=1)).to_have_text("Träume")
+    expect(page.get_by_role("heading", level=1)).to_have_text("夢\u3000Träume")
     expect(page.locator("#dataset-head .state")).to_have_text("Ready", timeout=MINUTE)
     expect(page.locator("#dataset-body .facts")).to_contain_text(re.compile("Pictures\\s*16"))
     expect(page.get_by_role("region", name="Left out, and why")).to_contain_text("not a picture.jpg")

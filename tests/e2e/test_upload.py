@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Route, expect
-from sqlalchemy import select
+from playwright.sync_api import Request, Route, expect
+from sqlalchemy import delete, select
 
 from store import models as m
 from store.session import Database, open_database
@@ -97,11 +97,7 @@ def test_what_the_browser_could_not_keep_goes_on_when_it_is_chosen_again(
     visitor: Visitor, rows: Database, large_zip: Path
 ) -> None:
     visitor.forgive(LOST)
-    visitor.page.add_init_script("Object.defineProperty(window, 'indexedDB', { value: undefined })")
-    visitor.page.reload()
-    half_sent(visitor, large_zip)
-    visitor.page.reload()
-    expect(visitor.page.locator("#again")).to_contain_text("“large set” was interrupted")
+    interrupted(visitor, large_zip)
     with rows.read() as session:
         before = len(list(session.scalars(select(m.Upload))))
     visitor.page.locator("#file-input").set_input_files(large_zip)
@@ -109,6 +105,68 @@ def test_what_the_browser_could_not_keep_goes_on_when_it_is_chosen_again(
     assert arrived(rows, dataset_of(visitor)).bytes == large_zip.stat().st_size
     with rows.read() as session:
         assert len(list(session.scalars(select(m.Upload)))) == before
+
+
+def test_what_is_not_to_be_found_again_can_be_discarded(visitor: Visitor, rows: Database, large_zip: Path) -> None:
+    visitor.forgive(LOST)
+    interrupted(visitor, large_zip)
+    visitor.page.get_by_role("button", name="Discard the upload of large set").click()
+    expect(visitor.page.get_by_role("button", name="Choose a folder")).to_be_focused()
+    nothing_is_left(visitor, rows)
+    visitor.page.reload()
+    expect(visitor.page.locator("#again")).to_be_empty()
+
+
+def test_what_the_server_has_forgotten_is_not_asked_for(visitor: Visitor, rows: Database, large_zip: Path) -> None:
+    visitor.forgive(f"{LOST}|status of 404")
+    interrupted(visitor, large_zip)
+    with rows.write.begin() as session:
+        session.execute(delete(m.Upload).where(m.Upload.dataset_id.is_(None)))
+    visitor.page.reload()
+    wait_until(lambda: visitor.page.evaluate("localStorage.length") == 0)
+    expect(visitor.page.locator("#again")).to_be_empty()
+
+
+def interrupted(visitor: Visitor, path: Path) -> None:
+    """An upload that was broken off by a reload, in a browser that could not keep its bytes."""
+    visitor.page.add_init_script("Object.defineProperty(window, 'indexedDB', { value: undefined })")
+    visitor.page.reload()
+    half_sent(visitor, path)
+    visitor.page.reload()
+    expect(visitor.page.locator("#again")).to_contain_text("“large set” was interrupted")
+
+
+def test_who_paused_is_not_woken_by_the_network(visitor: Visitor, rows: Database, large_zip: Path) -> None:
+    visitor.forgive(LOST)
+    half_sent(visitor, large_zip)
+    visitor.page.get_by_role("button", name="Pause").click()
+    visitor.page.evaluate("dispatchEvent(new Event('online'))")
+    stays_paused(visitor)
+    visitor.page.get_by_role("button", name="Stop and discard").click()
+    nothing_is_left(visitor, rows)
+
+
+def test_paused_while_the_server_is_asked_nothing_is_sent(visitor: Visitor, large_zip: Path) -> None:
+    held: list[Route] = []
+    visitor.page.route("**/v1/uploads", lambda route: held.append(route))
+    with visitor.page.expect_request("**/v1/uploads"):
+        visitor.page.locator("#file-input").set_input_files(large_zip)
+    visitor.page.get_by_role("button", name="Pause").click()
+    with visitor.page.expect_response("**/v1/uploads"):
+        held[0].continue_()
+    stays_paused(visitor)
+    visitor.page.get_by_role("button", name="Go on").click()
+    dataset_of(visitor)
+
+
+def stays_paused(visitor: Visitor) -> None:
+    """No piece is sent for longer than the first waits between two tries."""
+    sent: list[Request] = []
+    visitor.page.on("request", lambda request: sent.append(request) if request.method == "PATCH" else None)
+    visitor.page.wait_for_timeout(1_500)
+    assert not sent
+    expect(visitor.page.locator("#upload-line")).to_contain_text("Paused")
+    expect(visitor.page.get_by_role("button", name="Go on")).to_be_visible()
 
 
 def test_pause_and_go_on(visitor: Visitor, rows: Database, large_zip: Path) -> None:
