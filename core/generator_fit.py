@@ -17,7 +17,7 @@ def settle(asked: Mapping[str, Any], card: Card) -> dict[str, Any]:
     """
     fixed = {key: getattr(card, key) for key in FIXED}
     wrong = [
-        FieldError(key, f"must be {own}, which the generator “{card.name}” was trained for, or be left out")
+        FieldError(key, f"must be {own}: the generator “{card.name}” was trained for that alone")
         for key, own in fixed.items()
         if asked.get(key) is not None and asked[key] != own
     ]

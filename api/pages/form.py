@@ -148,7 +148,7 @@ def values(sent: Mapping[str, Any]) -> dict[str, Any]:
 def asked(sent: Mapping[str, Any]) -> dict[str, Any]:
     """What a sent form asks for, as a spec is parsed from; what was left open is not in it."""
     found = picked(sent, CHOICES, NUMBERS)
-    if "radius_u" not in found and sent.get("strength"):
+    if "radius_u" not in found and "generator_id" not in found and sent.get("strength"):
         found["radius_u"] = _whole(str(sent["strength"]))
     if sent.get("eot"):
         found["eot"] = {"true": True, "false": False}.get(str(sent["eot"]), sent["eot"])

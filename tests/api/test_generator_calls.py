@@ -94,11 +94,11 @@ def test_the_form_offers_it_and_starts_it(api: httpx.Client, ready: str, generat
     page = api.get(f"/datasets/{ready}").text
     assert "Drawn things (SEM, strength 16, up to 3 classes, 32 x 32 pixels)" in page
     path = f"/datasets/{ready}/protect"
-    wrong = api.post(path, data={"strength": "8", "generator_id": generator})
+    wrong = api.post(path, data={"strength": "8", "radius_u": "8", "generator_id": generator})
     assert wrong.status_code == 422
-    assert "Must be 16, which the generator" in wrong.text
+    assert "Must be 16: the generator" in wrong.text
     assert f'<option value="{generator}" selected>' in wrong.text
-    done = api.post(path, data={"strength": "16", "generator_id": generator})
+    done = api.post(path, data={"strength": "8", "generator_id": generator})  # which brings its own strength
     assert done.status_code == 303
     spec = api.get(f"/v1{done.headers['location']}").json()["spec"]
     assert (spec["generator_id"], spec["method"], spec["radius_a"]) == (generator, "sem", 6)

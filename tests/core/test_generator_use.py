@@ -44,8 +44,8 @@ def test_a_generator_brings_its_method_and_radii() -> None:
     with pytest.raises(SpecError) as refused:
         settle({"radius_u": 16, "method": "em", "radius_a": 4}, a_card())
     assert {e.field: e.message for e in refused.value.errors} == {
-        "method": "must be sem, which the generator “drawn” was trained for, or be left out",
-        "radius_u": "must be 8, which the generator “drawn” was trained for, or be left out",
+        "method": "must be sem: the generator “drawn” was trained for that alone",
+        "radius_u": "must be 8: the generator “drawn” was trained for that alone",
     }
 
 
