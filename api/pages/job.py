@@ -87,13 +87,22 @@ def _page(
         strip=_strip(job),
         doing=_doing(db, job),
         asked=_asked(job),
-        origin="train" if job.kind == m.TRAIN else "protect",
+        origin=_origin(job),
         rows_asked=rows.row_count(job.spec) if job.kind == m.VERIFY else None,
         has_rows=job.kind == m.VERIFY and (job.report_key or house.files.exists(work_key(job.id, "report.html"))),
         verify=_verify_form(db, job, sent, errors or {}) if verifiable else None,
         verifications=rows.job_cards(db, jobs.verifications(db, job)),
         **(evidence.context(report) if report else {"report": None}),
     )
+
+
+def _origin(job: m.Job) -> str | None:
+    """Where one like this is asked for; None where its dataset is gone."""
+    if job.dataset_id is None:
+        return None
+    if job.kind == m.VERIFY:
+        return f"/jobs/{job.target_job_id}#verify" if job.target_job_id else f"/datasets/{job.dataset_id}"
+    return f"/datasets/{job.dataset_id}#{'train' if job.kind == m.TRAIN else 'protect'}"
 
 
 def _verify_form(

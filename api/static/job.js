@@ -38,7 +38,7 @@ function draw(step) {
   if (!row) set("count", step.total > 0 ? `${step.done.toLocaleString()} of ${step.total.toLocaleString()}` : "");
   set("share", step.total > 0 ? `${share} %` : "");
   set("left", left);
-  document.title = `${share} % · ${(item?.textContent ?? "").trim()} · Unteachable`;
+  document.title = `${share} % · ${(item?.lastElementChild?.textContent ?? "").trim()} · Unteachable`;
 }
 
 /** @param {string} id @param {string} text */
@@ -75,7 +75,8 @@ async function ask() {
     const answer = await fetch(address, { headers: { Accept: "application/json" }, cache: "no-store" });
     if (!answer.ok) return;
     const job = await answer.json();
-    if (job.state === root.querySelector("[data-running]")?.getAttribute("data-running")) draw(job.progress);
+    const shown = root.querySelector("[data-running]")?.getAttribute("data-running");
+    if (job.state === "running" && job.state === shown) draw(job.progress);
     else await refresh();
   } catch {
     // the server is away; the next try may find it

@@ -2,6 +2,9 @@
  * Keeps parts of a page as the server would draw them now: the same template makes the first state and every later one.
  */
 
+/** Each live part as the server drew it last, by id: scripts change what stands in the page, such as its times. */
+const drawn = new Map(Array.from(document.querySelectorAll("[data-live]"), (part) => [part.id, part.outerHTML]));
+
 /** What a screen reader was told last; the first state it reads by itself. */
 let announced = words();
 
@@ -17,7 +20,7 @@ function announce() {
 }
 
 /**
- * Draws every element marked `data-live` anew. The focus stays where it is.
+ * Draws every element marked `data-live` anew where the server's drawing changed. The focus stays where it is.
  * @returns {Promise<boolean>} whether the page could be had
  */
 export async function refresh() {
@@ -33,7 +36,9 @@ export async function refresh() {
   const focused = document.activeElement?.id;
   for (const old of document.querySelectorAll("[data-live]")) {
     const now = fresh.getElementById(old.id);
-    if (now && now.outerHTML !== old.outerHTML) old.replaceWith(document.adoptNode(now));
+    if (!now || now.outerHTML === drawn.get(old.id)) continue;
+    drawn.set(old.id, now.outerHTML);
+    old.replaceWith(document.adoptNode(now));
   }
   document.title = fresh.title;
   announce();

@@ -38,6 +38,13 @@ document.addEventListener("submit", (event) => {
   if (question && !confirm(question)) event.preventDefault();
 });
 
+/** After a form that was refused the address is the form's, which cannot be read again: the page's own stands there instead. */
+function ownAddress() {
+  const address = document.getElementById("main")?.dataset.address;
+  if (address && location.pathname !== address) history.replaceState(null, "", address + location.hash);
+}
+
+ownAddress();
 document.addEventListener("refreshed", localTimes);
 localTimes();
 refreshWhileBusy(2000);

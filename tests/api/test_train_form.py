@@ -158,9 +158,11 @@ def test_the_page_speaks_of_training_in_every_state(api: httpx.Client, service: 
     page = words(api, canceled)
     assert "Stopped training a generator on pets" in page
     assert f'href="{ready}#train">Start another' in page
-    done = started(api, ready)["id"]
-    with service.db.write.begin() as session:
-        assert jobs.succeed(session, jobs.claim(session, done, worker="test", lease_seconds=60))
-    page = words(api, done)
-    assert "pets: a generator was trained" in page
-    assert f'href="/generators#generator-{done}"' in page
+    for evidence, said in (("quick", "is on its card"), ("none", "was not measured")):
+        done = started(api, ready, evidence=evidence)["id"]
+        with service.db.write.begin() as session:
+            assert jobs.succeed(session, jobs.claim(session, done, worker="test", lease_seconds=60))
+        page = words(api, done)
+        assert "pets: a generator was trained" in page
+        assert said in page
+        assert f'href="/generators#generator-{done}"' in page

@@ -170,6 +170,14 @@ def test_what_is_being_verified_is_not_deleted(api: httpx.Client, target: str) -
     assert api.get(f"/v1/jobs/{job['id']}").json()["target_job_id"] is None
 
 
+def test_after_it_was_stopped_the_page_leads_to_the_form_it_came_from(api: httpx.Client, target: str) -> None:
+    of_job = verify(api, target).json()
+    of_dataset = api.post("/v1/jobs", json={"kind": "verify", "dataset_id": of_job["dataset_id"]}).json()
+    for job, origin in ((of_job, f"/jobs/{target}#verify"), (of_dataset, f"/datasets/{of_job['dataset_id']}")):
+        assert api.post(f"/v1/jobs/{job['id']}/cancel").status_code == 202
+        assert f'href="{origin}">Start another' in api.get(f"/jobs/{job['id']}").text
+
+
 def test_rows_are_there_as_they_come(api: httpx.Client, service: Service, target: str) -> None:
     job = verify(api, target).json()["id"]
     problem(api.get(f"/v1/jobs/{job}/rows"), 404, "No row")

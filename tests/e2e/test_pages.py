@@ -139,6 +139,35 @@ def test_errors_stand_at_their_fields_and_nothing_typed_is_lost(visitor: Visitor
     expect(form.get_by_label("Seed")).to_have_value("7")
     expect(form.get_by_label("Gentle")).to_be_checked()
     expect(page.get_by_role("alert")).to_contain_text("Nothing was started")
+    visitor.is_at(f"{places['dataset ready']}#protect$")  # so that it can be read again, kept and sent to others
+
+
+def test_after_a_form_was_refused_the_page_still_follows(
+    visitor: Visitor, rows: Database, places: dict[str, str]
+) -> None:
+    visitor.forgive("status of 422")
+    page = visitor.open(places["dataset checking"])
+    form = page.locator("#protect-form")
+    form.get_by_label("Gentle").check()
+    form.get_by_text("Advanced").click()
+    form.get_by_label("Training to withstand").fill("4")
+    form.get_by_role("button", name="Protect").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    with rows.write.begin() as session:
+        session.get_one(m.Dataset, places["dataset checking"].rsplit("/", 1)[1]).state = m.READY
+    expect(page.locator("#dataset-head .state")).to_have_text("Ready")
+    expect(form.get_by_label("Training to withstand")).to_have_value("4")
+
+
+def test_what_did_not_change_is_left_alone(visitor: Visitor, places: dict[str, str]) -> None:
+    page = visitor.open(places["home"])
+    expect(page.locator("#datasets[data-busy] time").first).to_be_visible()
+    mark = "document.querySelector('#datasets').mark = true"
+    page.evaluate(mark)
+    with page.expect_response(visitor.address + "/"), page.expect_response(visitor.address + "/"):
+        pass
+    page.wait_for_timeout(500)
+    assert page.evaluate("document.querySelector('#datasets').mark")
 
 
 def test_a_token_is_shown_once_works_and_is_revoked(visitor: Visitor) -> None:
@@ -205,6 +234,7 @@ def test_a_page_follows_what_happens_without_a_reload(visitor: Visitor, rows: Da
 
     changed(page, lambda: move(done=777), "#count")
     expect(page.locator("#bar")).to_have_attribute("value", "777")
+    expect(page).to_have_title("77 % · Make the noise · Unteachable")
     move(stage="evidence", done=0)
     expect(page.locator("[aria-current=step]")).to_contain_text("Test it")
     expect(page.get_by_role("status")).to_contain_text("Training models on both sets")
