@@ -39,7 +39,8 @@ def protect(user: CurrentUser, dataset: OwnDataset, db: Db, house: Here, request
     try:
         job = asking.protect(db, house, request, dataset, form.asked(sent))
     except SpecError as error:
-        return _page(db, user, dataset, protect=(form.values(sent), form.errors(error)))
+        shown = form.values(sent)
+        return _page(db, user, dataset, protect=(shown, form.errors_of(error, shown)))
     return RedirectResponse(f"/jobs/{job.id}", status_code=303)
 
 

@@ -88,11 +88,17 @@ HINTS = {
 
 def fields_of(shown: Mapping[str, Any], errors: Mapping[str, str], *, generators: Sequence[m.Generator] = ()) -> Fields:
     """The Protect form with these values and errors, which offers these generators."""
-    if "radius_u" in errors and not shown["radius_u"]:
-        errors = {**errors, "strength": errors["radius_u"]}
     return Fields(
         prefix="", options=options(generators), limits=limits(), hints=helps() | HINTS, values=shown, errors=errors
     )
+
+
+def errors_of(error: SpecError, shown: Mapping[str, Any]) -> dict[str, str]:
+    """Each wrong field of a sent Protect form; a strength that was not typed is wrong where it was chosen."""
+    found = errors(error)
+    if "radius_u" in found and not shown["radius_u"]:
+        found["strength"] = found.pop("radius_u")
+    return found
 
 
 def is_advanced(shown: Mapping[str, Any], errors: Mapping[str, str]) -> bool:

@@ -118,6 +118,10 @@ def test_instant_takes_a_generator_that_ships_and_what_it_was_trained_for(api: h
     body = {"kind": "protect", "dataset_id": ready, "spec": {"preset": "instant", "radius_u": 16, "method": "em"}}
     found = problem(api.post("/v1/jobs", json=body), 422, "must be 8")
     assert [error["field"] for error in found["errors"]] == ["spec.method", "spec.radius_u"]
+    chosen = api.post(f"/datasets/{ready}/protect", data={"preset": "instant", "strength": "16"}).text
+    assert chosen.count("Must be 8: ") == 1, "where it was chosen, and not where nothing was typed"
+    typed = api.post(f"/datasets/{ready}/protect", data={"preset": "instant", "strength": "8", "radius_u": "16"}).text
+    assert typed.count("Must be 8: ") == 1
 
 
 def test_instant_has_no_generator_for_very_many_classes(api: httpx.Client, service: Service) -> None:
