@@ -33,7 +33,7 @@ from core.samples import take_samples
 from core.shelf import NoShelf, Shelf
 from core.sizes import LEAST, work_size
 from core.spec import INSTANT, ProtectSpec
-from core.split import held_out, protected_share
+from core.split import held_out, protected_beside
 from core.version import versions
 
 
@@ -136,6 +136,7 @@ def _prepare(dataset: Dataset, size: int, spec: ProtectSpec, progress: Progress,
     """Pixels at the work size, and who takes which part: training, testing, being protected."""
     labels = np.array([picture.label for picture in dataset.pictures], dtype=np.int64)
     apart = held_out(labels, [picture.split for picture in dataset.pictures], seed=spec.seed)
+    chosen = protected_beside(apart, labels, spec.percentage, seed=spec.seed)
     why_not = unmeasurable(spec.evidence, labels, apart, len(dataset.classes))
     if why_not:
         apart = np.zeros(len(labels), dtype=bool)  # nothing will be tested, so nothing need be kept from the surrogate
@@ -144,7 +145,7 @@ def _prepare(dataset: Dataset, size: int, spec: ProtectSpec, progress: Progress,
         pixels=load_pixels(dataset, size, progress=progress, darkroom=darkroom),
         labels=labels,
         held_out=apart,
-        chosen=protected_share(labels, spec.percentage, seed=spec.seed),
+        chosen=chosen,
         unmeasurable=why_not,
     )
 

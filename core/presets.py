@@ -12,7 +12,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 
 from core.learning_rates import LearningRate
-from core.version import VERSION
+from core.version import KEPT, VERSION
 
 LARGE = 96  # px from which the paper's ImageNet settings apply; below, its CIFAR settings
 
@@ -240,6 +240,6 @@ PRESETS = {preset.name: preset for preset in (INSTANT, QUICK, STANDARD, PAPER)}
 
 
 def fingerprint() -> str:
-    """Twelve hexadecimal digits, which are others whenever the release or any number of a preset is another."""
+    """Twelve hexadecimal digits: others whenever the release, KEPT or any number of a preset is another."""
     every = [asdict(preset_for(name, size)) for name in PRESETS for size in (1, LARGE)]
-    return hashlib.sha256(json.dumps([VERSION, every]).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps([VERSION, KEPT, every]).encode()).hexdigest()[:12]

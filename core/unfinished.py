@@ -10,7 +10,7 @@ from core.distributed import on_rank_0, rank
 from core.folder_shelf import FolderShelf
 from core.limits import BadInput
 from core.shelf import NoShelf, Shelf
-from core.version import versions
+from core.version import KEPT, versions
 from core.whole_files import read_json, write_json
 
 ABOUT = "about.json"
@@ -26,7 +26,7 @@ def unfinished(folder: Path | None, *, sources: Sequence[Path], asked: Mapping[s
     if folder is None:
         yield NoShelf()
         return
-    about = {"asked": dict(asked), "sources": list(map(_state, sources)), "versions": versions()}
+    about = {"asked": dict(asked), "sources": list(map(_state, sources)), "versions": versions(), "kept": KEPT}
     on_rank_0(lambda: _claim(folder, json.loads(json.dumps(about))))
     shelf, done = FolderShelf(folder), False
     try:

@@ -4,6 +4,7 @@ import platform
 from importlib import metadata
 
 VERSION = "0.1.0"
+KEPT = 2  # counts up where unfinished work of before would end as something else, though no preset changed
 
 
 def versions() -> dict[str, str]:

@@ -5,12 +5,15 @@ import tempfile
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from core import pipeline
+from core.evidence import Exhibit, take_evidence
+from core.evidence_rows import Evidence
 from core.limits import BadInput
 from core.presets import PRESETS, QUICK, Length
 from core.progress import Cancelled, Step
@@ -103,6 +106,22 @@ def test_a_share_leaves_the_rest_as_it_was(tmp_path: Path) -> None:
     with zipfile.ZipFile(source) as before:
         changed = [name for name in before.namelist() if (pixels(archive, name) != pixels(before, name)).any()]
     assert [sum(name.startswith(c) for name in changed) for c in ("cat", "dog")] == [3, 3]
+
+
+def test_evidence_is_taken_on_the_share_that_was_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Exhibit] = []
+
+    def watched(exhibit: Exhibit, *args: Any, **kwargs: Any) -> Evidence:
+        seen.append(exhibit)
+        return take_evidence(exhibit, *args, **kwargs)
+
+    monkeypatch.setattr(pipeline, "take_evidence", watched)
+    run(upload(tmp_path, each=MEASURED), tmp_path, method="em", percentage=80)
+    changed = (seen[0].delivered != seen[0].clean).any(axis=(1, 2, 3))
+    for label in (0, 1):
+        own = seen[0].labels == label
+        assert changed[own & ~seen[0].held_out].mean() == pytest.approx(0.8, abs=0.01)
+        assert changed[own].mean() == pytest.approx(0.8, abs=0.01)
 
 
 def test_the_same_seed_gives_the_same_pictures(tmp_path: Path) -> None:

@@ -3,9 +3,10 @@
 import pytest
 
 from core.noise.methods import objective_of
-from core.presets import PAPER, PRESETS, QUICK, Length, has_network, preset_for
+from core.presets import PAPER, PRESETS, QUICK, Length, fingerprint, has_network, preset_for
 from core.spec import METHODS, ProtectSpec
 from core.spec import PRESETS as NAMES
+from core.version import KEPT
 
 
 def test_the_papers_cifar_settings() -> None:
@@ -79,3 +80,9 @@ def test_only_what_was_measured_has_a_noise_network() -> None:
     length = QUICK.noise["sem"].network
     assert length is not None
     assert [length.updates(n) for n in (20, 800, 3_000, 50_000)] == [300, 300, 468, 1_500]
+
+
+def test_kept_work_of_before_a_change_of_what_it_is_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = fingerprint()
+    monkeypatch.setattr("core.presets.KEPT", KEPT - 1)
+    assert fingerprint() != before

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.sizes import work_size
-from core.split import held_out, protected_share
+from core.split import held_out, protected_beside, protected_share
 
 LABELS = np.repeat(np.arange(4), 25)
 
@@ -27,6 +27,28 @@ def test_single_images_stay_in_training() -> None:
 @pytest.mark.parametrize(("percentage", "each"), [(100, 25), (50, 13), (1, 1)])
 def test_a_share_of_each_class_is_protected(percentage: int, each: int) -> None:
     assert np.bincount(LABELS[protected_share(LABELS, percentage, seed=0)]).tolist() == [each] * 4
+
+
+@pytest.mark.parametrize("percentage", [99, 90, 80, 70, 50, 20, 1])
+@pytest.mark.parametrize("seed", [0, 7])
+def test_what_is_trained_on_is_protected_by_the_share_that_was_asked(percentage: int, seed: int) -> None:
+    labels = np.repeat(np.arange(3), [500, 500, 125])
+    apart = held_out(labels, [None] * len(labels), seed=seed)
+    chosen = protected_beside(apart, labels, percentage, seed=seed)
+    assert not np.array_equal(chosen, protected_beside(apart, labels, percentage, seed=seed + 1))
+    for label in range(3):
+        own = labels == label
+        for part in (own & ~apart, own & apart, own):
+            assert chosen[part].mean() == pytest.approx(percentage / 100, abs=1 / part.sum())
+
+
+@pytest.mark.parametrize(("count", "percentage", "each"), [(1, 1, 1), (6, 50, 3), (6, 100, 6), (5, 99, 5), (7, 1, 1)])
+def test_a_share_of_few_images_is_rounded_up_once(count: int, percentage: int, each: int) -> None:
+    labels = np.repeat(np.arange(4), count)
+    apart = held_out(labels, [None] * len(labels), seed=0)
+    chosen = protected_beside(apart, labels, percentage, seed=0)
+    assert np.bincount(labels[chosen]).tolist() == [each] * 4
+    assert all(chosen[(labels == label) & ~apart].any() for label in range(4))
 
 
 @pytest.mark.parametrize(
