@@ -66,9 +66,12 @@ def thumbnail(data: bytes, *, edge: int) -> Result:
     return {}, [out.getvalue()]
 
 
-def view(data: bytes, *, edge: int) -> Result:
-    """The picture's own pixels for a page, (height, width, channels) uint8, smaller where a side exceeds `edge`."""
-    image = decode(data).image
+def view(data: bytes, *, edge: int, mode: str) -> Result:
+    """The picture's own pixels for a page, (height, width, channels) uint8, smaller where a side exceeds `edge`.
+
+    They come in `mode`, the upload's: an encoder may have made three of a grey channel, or dropped an opaque alpha.
+    """
+    image = decode(data).image.convert(mode)
     if max(image.size) > edge:
         image.thumbnail((edge, edge), Image.Resampling.BOX)
     shown = np.atleast_3d(np.asarray(image))

@@ -20,7 +20,8 @@ def take_samples(dataset: Dataset, archive: Archive, scratch: Path, darkroom: Da
         with tempfile.NamedTemporaryFile(dir=scratch) as copy:
             copy.write(archive.read(str(delivered)))
             copy.flush()
-            tasks = [Task(op="view", file=file, args={"edge": EDGE}) for file in (picture.file, Path(copy.name))]
+            args = {"edge": EDGE, "mode": picture.mode}
+            tasks = [Task(op="view", file=file, args=args) for file in (picture.file, Path(copy.name))]
             before, after = (answer for _, answer in darkroom.develop(tasks))
         if before.refused is None and after.refused is None:
             samples.append(Sample(path=picture.path, original=_shown(before), protected=_shown(after)))

@@ -19,7 +19,8 @@ from core.presets import PRESETS, QUICK, Length
 from core.progress import Cancelled, Step
 from core.report import Report
 from core.spec import ProtectSpec
-from tests.core.uploads import folder_of, picture, zip_of
+from tests.core.uploads import encoded, folder_of, picture, zip_of
+from tests.core.uploads import pixels as drawn
 
 SOME = Length(epochs=0, least=6, most=6, batch=32)
 MEASURED = 130  # pictures a class, so that a fifth of both makes 52 to test on
@@ -164,3 +165,19 @@ def test_large_pictures_get_enlarged_noise_within_the_radius(tmp_path: Path) -> 
         for name in files:
             change = pixels(archive, name.replace(".jpg", ".png")) - pixels(before, name)
             assert 0 < np.abs(change).max() <= 8
+
+
+@pytest.mark.parametrize("kind", ["grey AVIF", "WebP with opaque alpha"])
+def test_the_page_shows_what_reads_back_with_other_channels(tmp_path: Path, kind: str) -> None:
+    def one(seed: int) -> bytes:
+        if kind == "grey AVIF":
+            return encoded(Image.fromarray(drawn(channels=1, seed=seed)), "AVIF")
+        data = bytearray(picture("WEBP", seed=seed, lossless=True))
+        data[24] |= 16  # VP8L's bit that says there is alpha
+        return bytes(data)
+
+    ending = "avif" if kind == "grey AVIF" else "webp"
+    files = {f"{c}/{i}.{ending}": one(10 * k + i) for k, c in enumerate("ab") for i in (0, 1)}
+    _, archive = run(zip_of(tmp_path / "odd.zip", files), tmp_path, evidence="none", method="em", format="same")
+    page = archive.read("report.html").decode()
+    assert all(name in page for name in files)
