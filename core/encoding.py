@@ -3,7 +3,7 @@
 import io
 from typing import Any
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from core.images import Decoded
 
@@ -14,6 +14,8 @@ PNG_LEVEL = 1
 PNG_STRATEGY = 3  # zlib's Z_RLE
 
 JPEG_QUALITY = 95
+LOSSY = ("JPEG", "AVIF")
+XMP = 0x02BC  # its tag in a TIFF
 
 
 def encode(image: Image.Image, source: Decoded, *, format: str, keep_exif: bool) -> bytes:
@@ -21,7 +23,9 @@ def encode(image: Image.Image, source: Decoded, *, format: str, keep_exif: bool)
     options: dict[str, Any] = dict(_options(format))
     if source.icc is not None and format != "BMP":
         options["icc_profile"] = source.icc
-    if keep_exif and format != "BMP":
+    if keep_exif and format == "TIFF":
+        options |= _tags(source)
+    elif keep_exif and format != "BMP":
         if source.exif is not None:
             options["exif"] = source.exif
         if source.xmp is not None:
@@ -45,6 +49,17 @@ def _options(format: str) -> dict[str, Any]:
     if format == "AVIF":
         return {"quality": 95, "subsampling": "4:4:4", "speed": 8, "max_threads": 1}
     return {}
+
+
+def _tags(source: Decoded) -> dict[str, Any]:
+    """What a TIFF is to keep. Not packed where EXIF or GPS have tables of their own, which libtiff cannot write."""
+    exif = Image.Exif()
+    if source.exif is not None:
+        exif.load(source.exif)
+    tables = exif.keys() & {ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo}
+    if source.xmp is not None:
+        exif[XMP] = source.xmp
+    return {"exif": exif} | ({"compression": "raw"} if tables else {})
 
 
 def _xmp(format: str, xmp: bytes) -> dict[str, Any]:

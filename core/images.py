@@ -38,6 +38,15 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+DESCRIPTIVE = frozenset(
+    {
+        *(0x010D, 0x010E, 0x010F, 0x0110, 0x011D),  # names of document and page, description, make and model
+        *(0x011A, 0x011B, 0x0128),  # resolution
+        *(0x0131, 0x0132, 0x013B, 0x013C, 0x8298),  # software, time, artist, computer, copyright
+        *(0x4746, 0x4749, *range(0x9C9B, 0x9CA0)),  # rating, and Windows' title, comment, author, keywords, subject
+        *(0x8769, 0x8825),  # where EXIF's own and GPS's tags lie
+    }
+)
 SIDEWAYS = (TURNS[5], TURNS[6], TURNS[7], TURNS[8])
 PLUGINS = (
     AvifImagePlugin, BmpImagePlugin, GifImagePlugin, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin,
@@ -189,10 +198,16 @@ def _bits(image: Image.Image, data: bytes) -> int:
 
 
 def _exif(image: Image.Image) -> tuple[bytes | None, Image.Transpose | None]:
-    """The EXIF block without its orientation, and the turn that orientation asks for; broken EXIF counts as none."""
+    """The EXIF block without its orientation, and the turn that orientation asks for; broken EXIF counts as none.
+
+    A TIFF has the tags that say how its pixels are stored among them; these are not those of what is delivered.
+    """
     try:
         exif = image.getexif()
         turn = TURNS.get(exif.pop(ORIENTATION, 1))
+        if image.format == "TIFF":
+            for tag in exif.keys() - DESCRIPTIVE:
+                del exif[tag]
         return (exif.tobytes() if len(exif) else None), turn
     except Exception:  # a tag tree from outside; the pixels are good without it
         return None, None

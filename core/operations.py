@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
 from core.archive_names import delivered_format
-from core.encoding import encode
+from core.encoding import LOSSY, encode
 from core.images import Refused, decode
 
 Result = tuple[dict[str, Any], list[bytes]]
@@ -38,7 +38,8 @@ def protect(
     """Add noise, int8 (channels, size, size), enlarged to the picture's own size, and encode.
 
     Returns the file, what a learner reads of that file at (channels, size, size), and how far it is from the upload in
-    colour: linf (of 255), mae and mse over all colour values at full size. Lossless formats keep linf <= radius.
+    colour: linf (of 255), mae and mse over all colour values at full size. Lossless formats keep linf <= radius. Raises
+    Refused where an encoder ruined it.
     """
     picture = decode(data)
     work = np.frombuffer(noise, np.int8).reshape(channels, size, size)
@@ -50,8 +51,11 @@ def protect(
         delivered = delivered.convert(image.mode)  # an AVIF of a grey picture reads back as RGB
     if delivered.size != picture.image.size:
         raise Refused("the encoder changed its size")
+    figures = difference(picture.image, delivered)
+    if kind not in LOSSY and figures["linf"] > radius:
+        raise Refused("the encoder changed its colours")
     learned = squashed(delivered, size, channels)
-    return {"format": kind, **difference(picture.image, delivered)}, [encoded, learned.tobytes()]
+    return {"format": kind, **figures}, [encoded, learned.tobytes()]
 
 
 def thumbnail(data: bytes, *, edge: int) -> Result:

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from core import operations
 from core.darkroom import Answer, Darkroom, Task
+from core.images import Refused
 from core.limits import Limits
 from tests.core.uploads import encoded, picture, pixels
 
@@ -203,6 +205,57 @@ def test_the_colour_profile_survives_and_the_diary_does_not(ask) -> None:  # typ
         assert kept[0x010F] == "a camera"
         assert kept.get_ifd(0x8825)[2] == (51.0, 30.0, 0.0)
         assert 0x0112 not in kept
+
+
+def diary(orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F], exif[0x0116] = orientation, "a camera", 3  # the last is rows per strip
+    exif.get_ifd(0x8769)[0x9003] = "2020:01:01 00:00:00"
+    exif.get_ifd(0x8825)[2] = (51.0, 30.0, 0.0)
+    return exif.tobytes()
+
+
+TIFFS = {
+    **{f"turned, {turn}": picture("TIFF", exif=diary(turn)) for turn in (1, 3, 6, 8)},
+    "YCbCr": encoded(RGB.convert("YCbCr"), "TIFF", exif=diary(6)),
+    "YCbCr by JPEG": encoded(RGB.convert("YCbCr"), "TIFF", compression="jpeg"),
+    "CMYK": encoded(RGB.convert("CMYK"), "TIFF", exif=diary(1)),
+    "palette": encoded(RGB.quantize(16), "TIFF", exif=diary(1)),
+    "RGBX": encoded(RGB.convert("RGBX"), "TIFF", exif=diary(1)),
+    "bilevel": encoded(RGB.convert("1"), "TIFF", compression="group4"),
+    "deep": encoded(Image.fromarray(np.full((30, 40), 30_000, np.uint16)), "TIFF", exif=diary(1)),
+}
+
+
+@pytest.mark.parametrize("kind", TIFFS)
+@pytest.mark.parametrize("format", ["png", "same"])
+def test_a_tiff_keeps_its_diary_and_not_how_it_was_stored(ask, kind: str, format: str) -> None:  # type: ignore[no-untyped-def]
+    answer, image = protect(ask, TIFFS[kind], format=format, keep_exif=True)
+    assert 0 < answer.values["linf"] <= 8
+    kept = image.getexif()
+    assert 0x0112 not in kept
+    if "JPEG" not in kind and kind != "bilevel":
+        assert kept[0x010F] == "a camera"
+        assert kept.get_ifd(0x8769)[0x9003] == "2020:01:01 00:00:00"
+        assert kept.get_ifd(0x8825)[2] == (51.0, 30.0, 0.0)
+    if format == "png":
+        assert not kept.keys() & {256, 257, 258, 259, 262, 277, 278, 320, 338, 530, 532}
+
+
+def test_a_tiff_keeps_its_xmp_without_the_turn(ask) -> None:  # type: ignore[no-untyped-def]
+    told = b'<x:xmpmeta><rdf:Description tiff:Orientation="6" dc:title="home"/></x:xmpmeta>'
+    data = encoded(RGB, "TIFF", tiffinfo={0x02BC: told, 0x0112: 6})
+    _, image = protect(ask, data, format="same", keep_exif=True)
+    assert image.info["xmp"] == told.replace(b'tiff:Orientation="6"', b"")
+    _, image = protect(ask, data, format="same")
+    assert "xmp" not in image.info
+
+
+def test_what_a_lossless_encoder_ruined_is_not_delivered(monkeypatch: pytest.MonkeyPatch) -> None:
+    black = encoded(Image.new("RGB", (40, 30)), "PNG")
+    monkeypatch.setattr("core.operations.encode", lambda *_, **__: black)
+    with pytest.raises(Refused, match="changed its colours"):
+        operations.protect(picture(), bytes(3 * 16 * 16), size=16, channels=3, radius=8, format="png", keep_exif=False)
 
 
 def test_a_profile_that_no_longer_applies_is_dropped(ask) -> None:  # type: ignore[no-untyped-def]
