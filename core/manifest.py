@@ -3,11 +3,11 @@
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core.limits import BadInput
+from core.limits import BadInput, Limits
 from core.spec import ProtectSpec, SpecError
 
 NAME = "MANIFEST.json"
@@ -21,11 +21,21 @@ class Manifest:
     spec: ProtectSpec
     generator: Mapping[str, Any]  # what ran
     delivered: Mapping[str, str]  # path in the upload -> path in the archive
+    sizes: tuple[int, ...]  # of every file but this one, in bytes
 
     @property
     def learned_from_all(self) -> bool:
         """Whether the noise was learned from every picture, none being held out to test on."""
         return self.spec.evidence == "none" and "card" not in self.generator
+
+    def holds(self, limits: Limits) -> Limits:
+        """What the archive may hold: more than `limits`, those of an upload, where its own noisy files take more."""
+        return replace(
+            limits,
+            bytes=max(limits.bytes, sum(self.sizes)) + MOST_BYTES,
+            files=max(limits.files, len(self.sizes)) + 1,
+            file_bytes=max(limits.file_bytes, MOST_BYTES, *self.sizes),
+        )
 
 
 def read_manifest(archive: Path) -> Manifest:
@@ -36,7 +46,11 @@ def read_manifest(archive: Path) -> Manifest:
         delivered = {file.get("was", file["path"]): file["path"] for file in data["files"] if "protected" in file}
         if not all(isinstance(name, str) for pair in delivered.items() for name in pair):
             raise TypeError
-        return Manifest(spec=ProtectSpec.parse(data["spec"]), generator=dict(data["generator"]), delivered=delivered)
+        sizes = tuple(file["bytes"] for file in data["files"])
+        if not all(type(size) is int and size >= 0 for size in sizes):
+            raise TypeError
+        spec, generator = ProtectSpec.parse(data["spec"]), dict(data["generator"])
+        return Manifest(spec=spec, generator=generator, delivered=delivered, sizes=sizes)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         reason = str(error) if isinstance(error, SpecError) else "it does not have the form of one"
         raise BadInput(f"“{archive.name}” has a {NAME} that cannot be read: {reason}.") from None

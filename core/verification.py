@@ -54,7 +54,7 @@ def verify(
     Without `protected` the learners are trained on the dataset as it is, which has no after. `on_row` hears the report
     so far after each row; every learner is kept on `shelf`, so that work that broke off goes on there. Raises BadInput
     for sources that cannot be used or say nothing, SpecError for a protected class that these do not have or that
-    cannot be told apart in them, and whatever the callbacks raise (`Cancelled`).
+    cannot be told apart in them, and whatever the callbacks raise (`Cancelled`). `limits` are those of the originals.
     """
     progress, shelf, where = Progress(on_progress), shelf or NoShelf(), Device(device, cores=cores)
     manifest = read_manifest(protected) if protected is not None else None
@@ -67,7 +67,8 @@ def verify(
         check_known(spec, dataset.classes)
         copies = None
         if protected is not None and manifest is not None:
-            copies = copies_of(dataset, open_dataset(protected, scratch / "protected", **opened), manifest)
+            own = {**opened, "limits": manifest.holds(allowed)}
+            copies = copies_of(dataset, open_dataset(protected, scratch / "protected", **own), manifest)
         sides = sides_of(dataset, copies, spec, seed=manifest.spec.seed if manifest else 0, **opened)
     asked = spec.rows
     size = sides.clean.shape[-1]

@@ -13,7 +13,7 @@ from core import pipeline, verify_rows
 from core.evidence_rows import Curve
 from core.heat import heat_map
 from core.lesson import Lesson, Pictures
-from core.limits import BadInput
+from core.limits import BadInput, Limits
 from core.progress import Cancelled, Step
 from core.spec import ProtectSpec
 from core.verification import verify
@@ -60,10 +60,11 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
 
 
 def run(folder: Path, tmp_path: Path, *, alone: bool = False, **more: Any) -> VerifyReport:
-    how = {key: more.pop(key) for key in ("shelf", "on_progress", "on_row") if key in more}
+    how = {key: more.pop(key) for key in ("shelf", "on_progress", "on_row", "limits") if key in more}
+    archive = None if alone else more.pop("archive", folder / "out.zip")
     spec = VerifySpec.parse({"trainings": [{"radius": 0}]} | more)
     scratch = tmp_path / f"scratch-{len(list(tmp_path.iterdir()))}"
-    return verify(folder / "pets.zip", None if alone else folder / "out.zip", spec, scratch=scratch, **how)
+    return verify(folder / "pets.zip", archive, spec, scratch=scratch, **how)
 
 
 def test_the_same_pictures_on_both_sides_and_the_protections_own_split(
@@ -136,6 +137,20 @@ def test_work_that_broke_off_goes_on_with_the_row_it_was_at(folder: Path, tmp_pa
     assert [lesson.radius for lesson, _, _ in heard] == [4, 4]
     assert seen == [1, 2, 3]
     assert {step.total for step in steps if step.stage == "evidence"} == {3}
+
+
+@pytest.mark.parametrize("unpacked", [False, True])
+def test_what_noise_adds_to_an_upload_is_over_no_limit(
+    folder: Path, tmp_path: Path, heard: Heard, unpacked: bool
+) -> None:
+    with zipfile.ZipFile(folder / "pets.zip") as upload, zipfile.ZipFile(folder / "out.zip") as out:
+        sizes = [info.file_size for info in upload.infolist()]
+        assert sum(info.file_size for info in out.infolist()) > sum(sizes)
+        if unpacked:
+            out.extractall(tmp_path / "unpacked")
+    limits = Limits(bytes=sum(sizes), files=len(sizes), file_bytes=max(sizes))
+    report = run(folder, tmp_path, limits=limits, archive=tmp_path / "unpacked" if unpacked else folder / "out.zip")
+    assert len(report.evidence.rows) == 1
 
 
 def test_a_dataset_alone_has_one_side(folder: Path, tmp_path: Path, heard: Heard) -> None:
