@@ -119,7 +119,7 @@ def decode(data: bytes, *, least: int | None = None) -> Decoded:
     if least is not None and image.format in ("JPEG", "MPO"):
         image.draft(None, (least, least))
     format = "JPEG" if image.format == "MPO" else str(image.format)
-    deep = _bits(image, data) > 8
+    bits = _bits(image, data)
     try:
         image.load()
     except (OSError, SyntaxError) as error:
@@ -127,12 +127,12 @@ def decode(data: bytes, *, least: int | None = None) -> Decoded:
     exif, turn = _exif(image)
     icc = image.info.get("icc_profile")
     xmp = image.info.get("xmp")
-    eight, note = to_eight_bits(image, icc)
+    eight, note = to_eight_bits(image, icc, bits=bits)
     if turn is not None:
         full = full[::-1] if turn in SIDEWAYS else full
         eight = eight.transpose(turn)
     notes = [note] if note else []
-    if deep and note is None:
+    if bits > 8 and note is None:
         notes.append("16 bits a channel reduced to 8")
     if image.format == "MPO":
         notes.append("the first of several pictures in one file")
@@ -147,15 +147,23 @@ def decode(data: bytes, *, least: int | None = None) -> Decoded:
     )
 
 
-def to_eight_bits(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, str | None]:
-    """An image of any mode as L, RGB, LA or RGBA, and a note where that changed more than the storage."""
-    mode = image.mode
-    if mode in ("L", "RGB") and image.has_transparency_data:
-        return image.convert("LA" if mode == "L" else "RGBA"), None
+def to_eight_bits(image: Image.Image, icc: bytes | None, *, bits: int = 8) -> tuple[Image.Image, str | None]:
+    """An image of any mode as L, RGB, LA or RGBA, and a note where that changed more than the storage.
+
+    `bits` are those of a channel in the file.
+    """
+    mode, clear = image.mode, image.info.get("transparency")
+    if mode in ("1", "L"):
+        grey = image.convert("L")
+        if mode == "L" and isinstance(clear, int):
+            clear = clear * 255 // (2**bits - 1)  # the decoder has spread the pixels over 0 to 255, and not this
+        return _keyed(grey, grey, clear), None
+    if mode == "RGB" and clear is not None:
+        if bits > 8:  # the decoder has cut the colours, and not the one that is to be clear
+            return image, "16 bits a channel reduced to 8, and its clear colour left as it is"
+        return image.convert("RGBA"), None
     if mode in MODES:
         return image, None
-    if mode == "1":
-        return image.convert("L"), None
     if mode in ("P", "PA"):
         return image.convert("RGBA" if image.has_transparency_data else "RGB"), "palette turned into colours"
     if mode.startswith("I"):
@@ -163,7 +171,7 @@ def to_eight_bits(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, s
         if values.min() < 0 or values.max() > 0xFFFF:
             raise Refused("its pixels are 32-bit numbers without a known range; save it with 8 or 16 bits a channel")
         eight = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
-        return Image.fromarray(eight), "16 bits a channel reduced to 8"
+        return _keyed(Image.fromarray(eight), image, clear), "16 bits a channel reduced to 8"
     if mode == "CMYK":
         return _from_cmyk(image, icc)
     if mode in ("RGBX", "YCbCr", "HSV"):
@@ -171,6 +179,14 @@ def to_eight_bits(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, s
     if mode in ("RGBa", "La"):
         return image.convert(mode.upper()), None
     raise Refused(f"its pixels are of a kind that is not read ({mode}); save it as 8-bit RGB or grey")
+
+
+def _keyed(grey: Image.Image, stored: Image.Image, clear: object) -> Image.Image:
+    """A grey picture with alpha 0 where `stored` has the value `clear`, if there is any: PNG's colour key."""
+    if not isinstance(clear, int):
+        return grey
+    alpha = np.where(np.asarray(stored) == clear, 0, 255).astype(np.uint8)
+    return Image.merge("LA", (grey, Image.fromarray(alpha)))
 
 
 def _from_cmyk(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, str]:

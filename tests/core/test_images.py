@@ -1,6 +1,7 @@
 """Each kind of picture: what becomes of it, what is said of it, or why it is refused."""
 
 import io
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from core import operations
 from core.darkroom import Answer, Darkroom, Task
 from core.images import Refused
 from core.limits import Limits
-from tests.core.uploads import encoded, picture, pixels
+from tests.core.uploads import encoded, picture, pixels, png
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +169,24 @@ def protect(
     image = Image.open(io.BytesIO(answer.blobs[0]))
     image.load()
     return answer, image
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_the_clear_colour_of_a_grey_png_is_clear(ask, bits: int) -> None:  # type: ignore[no-untyped-def]
+    values = [i % 2**bits if bits < 16 else 257 * (i // 2) + i % 2 for i in range(16)]  # at 16 bits two are one at 8
+    row = sum(value << bits * (15 - i) for i, value in enumerate(values)).to_bytes(2 * bits, "big")
+    data = png(16, 16, 16 * (b"\0" + row), bits=bits, colour=0, key=struct.pack(">H", values[1]))
+    assert ask(data).values["mode"] == "LA"
+    _, image = protect(ask, data)
+    assert image.mode == "LA"
+    assert np.asarray(image)[3, :, 1].tolist() == [0 if value == values[1] else 255 for value in values]
+
+
+def test_a_clear_colour_of_16_bits_is_said_to_be_left_out(ask) -> None:  # type: ignore[no-untyped-def]
+    row = b"\0" + b"".join(struct.pack(">HHH", 300 * i, 200 * i, 100 * i) for i in range(16))
+    answer = ask(png(16, 16, 16 * row, bits=16, key=struct.pack(">HHH", 300, 200, 100)))
+    assert answer.values["mode"] == "RGB"
+    assert "clear colour" in answer.values["note"]
 
 
 def test_alpha_is_untouched(ask) -> None:  # type: ignore[no-untyped-def]

@@ -35,14 +35,20 @@ def picture(format: str = "PNG", width: int = 40, height: int = 30, seed: int = 
     return encoded(Image.fromarray(pixels(width, height, seed=seed)), format, **options)
 
 
-def png_header(width: int, height: int) -> bytes:
-    """A PNG of a few bytes that says it is this large, and has next to no data."""
+def png(width: int, height: int, data: bytes, *, bits: int = 8, colour: int = 2, key: bytes = b"") -> bytes:
+    """A PNG of any header, with these bytes as its rows; `key` is what its tRNS chunk holds, if it has one."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0))
+    clear = chunk(b"tRNS", key) if key else b""
+    return b"\x89PNG\r\n\x1a\n" + head + clear + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG of a few bytes that says it is this large, and has next to no data."""
+    return png(width, height, bytes(1000))
 
 
 def two_classes(**more: bytes) -> dict[str, bytes]:
