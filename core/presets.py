@@ -201,8 +201,10 @@ def _paper(
     attack_steps: int,
     attack_step: float,
 ) -> Preset:
+    """`search` is that of REM and of our SEM; EM has as many steps, of a fifth of radius_u at every size (Table 5)."""
     falling = LearningRate(peak=0.1, decay_every=decay_every)
     recipe = _recipe(_exactly(steps), search, search, rate=falling)
+    plain = replace(search, outer_step=0.2)
     rate = LearningRate(peak=0.1, decay_every=16_000)
     course = _course(_exactly(40_000), attack_steps, attack_step, rate=rate)
     return Preset(
@@ -210,7 +212,7 @@ def _paper(
         method="rem",
         architecture="resnet18",
         largest=224,
-        noise={"rem": recipe, "sem": recipe, "em": recipe}
+        noise={"rem": recipe, "sem": recipe, "em": replace(recipe, training=plain, final=plain)}
         | {"tap": _recipe(_exactly(steps), _NO_NOISE, targeted, rate=falling)},
         ntga=ntga,
         courses={"quick": course, "full": course},

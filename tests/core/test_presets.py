@@ -33,6 +33,13 @@ def test_the_papers_imagenet_settings() -> None:
     assert (course.attack_steps, course.attack_step) == (8, 1 / 4)
 
 
+@pytest.mark.parametrize(("size", "steps"), [(32, 10), (224, 7)])
+def test_the_papers_settings_of_em(size: int, steps: int) -> None:
+    recipe = preset_for("paper", size).noise["em"]
+    for search in (recipe.training, recipe.final):
+        assert (search.outer_steps, search.outer_step) == (steps, 1 / 5)
+
+
 def test_the_papers_settings_of_tap_and_ntga() -> None:
     """Table 5 and A.3.2."""
     small, large = PAPER, preset_for("paper", 224)
