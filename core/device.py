@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from core.distributed import put_together, rank, share_of_cores, size
+from core.limits import BadInput
 from core.models.frozen import fast_dtype
 
 Result = TypeVar("Result")
@@ -18,14 +19,14 @@ CPU_ROWS = 64  # images that keep a core's cache busy and not overflowing (bench
 
 
 class Device:
-    """A CPU or one GPU. `dtype` is the fastest type that it computes natively.
+    """A CPU or one GPU. `dtype` is the fastest type that it computes natively. Raises BadInput for one that is missing.
 
     A CPU works on chunks of a batch, one single-threaded chunk a core: no thread waits for another inside an operation,
     so a core that is taken away for a while costs its share and no more, and the core count changes no result.
     """
 
     def __init__(self, name: str | None = None, *, cores: int | None = None) -> None:
-        self.name = name or ("cuda" if torch.cuda.is_available() else "cpu")
+        self.name = _found(name) if name else "cuda" if torch.cuda.is_available() else "cpu"
         self.dtype = fast_dtype(self.name)
         self.cores = cores or share_of_cores(len(os.sched_getaffinity(0)))
         if self.is_cpu:
@@ -98,3 +99,20 @@ class Device:
         return ThreadPoolExecutor(
             self.cores, thread_name_prefix="core", initializer=torch.set_num_threads, initargs=(1,)
         )
+
+
+def _found(name: str) -> str:
+    """The device called `name`, as cpu, cuda or cuda:N. Raises BadInput that says what there is instead."""
+    try:
+        asked = torch.device(name)
+    except RuntimeError:
+        raise BadInput(f"There is no device “{name}”: name cpu, cuda or cuda:N.") from None
+    if asked.type == "cpu":
+        return "cpu"
+    if asked.type != "cuda":
+        raise BadInput(f"Nothing is computed on “{name}” here: name cpu, cuda or cuda:N.")
+    if not torch.cuda.is_available():
+        raise BadInput(f"There is no GPU for “{name}”, or no driver that PyTorch can use: name cpu, or no device.")
+    if asked.index is not None and asked.index >= torch.cuda.device_count():
+        raise BadInput(f"There is no “{name}”: the last GPU is cuda:{torch.cuda.device_count() - 1}.")
+    return name

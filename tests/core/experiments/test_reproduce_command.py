@@ -29,6 +29,7 @@ def test_everything_is_listed() -> None:
         (["table1", "--dataset", "mnist"], "--dataset must be one of cifar10, cifar100, imagenet"),
         (["table1", "--scale", "moon"], "--scale must be one of laptop, gpu, paper"),
         (["table1", "--data", "nowhere"], "nowhere does not exist"),
+        (["table1", "--device", "gpu"], "There is no device “gpu”: name cpu, cuda or cuda:N."),
     ],
 )
 def test_what_cannot_be_done_is_one_clear_line(tmp_path: Path, words: list[str], said: str) -> None:
