@@ -19,6 +19,7 @@ CARD = "unteachable.generator"
 FORMAT = 1
 MOST_BYTES = 25_000_000  # of the whole file
 MOST_HEADER = 1 << 20  # bytes; a ResNet-50's names and shapes take 30 thousand
+LARGEST = 1024  # px; no preset works at more than 224
 NO_NUMBERS = ("NaN", "Infinity", "-Infinity")
 
 
@@ -63,6 +64,8 @@ class Card:
             raise ValueError(f"it has {self.channels} colour channels, and only 1 and 3 are known")
         if not 0 <= self.radius_a < self.radius_u <= 64:
             raise ValueError(f"its radii {self.radius_u} and {self.radius_a} do not go together")
+        if self.size > LARGEST:
+            raise ValueError(f"it works at {self.size} px, and only up to {LARGEST} are known")
         if self.size < 1 or self.images < 1 or self.updates < 1 or self.classes < 2 or self.network_updates < 0:
             raise ValueError("its size, images and updates must be 1 or more, and its classes 2 or more")
 

@@ -1,6 +1,7 @@
 """What a protected archive says of itself: its MANIFEST.json, read back. No torch here."""
 
 import json
+import struct
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from typing import Any
 
 from core.limits import BadInput, Limits
 from core.spec import ProtectSpec, SpecError
+from core.zip_members import DAMAGED
 
 NAME = "MANIFEST.json"
 MOST_BYTES = 256 << 20
@@ -51,7 +53,7 @@ def read_manifest(archive: Path) -> Manifest:
             raise TypeError
         spec, generator = ProtectSpec.parse(data["spec"]), dict(data["generator"])
         return Manifest(spec=spec, generator=generator, delivered=delivered, sizes=sizes)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = str(error) if isinstance(error, SpecError) else "it does not have the form of one"
         raise BadInput(f"“{archive.name}” has a {NAME} that cannot be read: {reason}.") from None
 
@@ -61,9 +63,17 @@ def _content(archive: Path) -> bytes:
         if archive.is_dir():
             return (archive / NAME).read_bytes()
         with zipfile.ZipFile(archive) as packed:
-            if packed.getinfo(NAME).file_size > MOST_BYTES:
-                raise KeyError
-            with packed.open(NAME) as file:
-                return file.read(MOST_BYTES)
-    except (FileNotFoundError, KeyError, zipfile.BadZipFile):
+            return _unpacked(packed, archive.name)
+    except (FileNotFoundError, KeyError, zipfile.BadZipFile, NotImplementedError, UnicodeError, struct.error):
         raise BadInput(f"“{archive.name}” is no protected archive of this program: it has no {NAME}.") from None
+
+
+def _unpacked(packed: zipfile.ZipFile, name: str) -> bytes:
+    info = packed.getinfo(NAME)
+    if info.file_size > MOST_BYTES or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise KeyError  # none of ours
+    try:
+        with packed.open(info) as file:
+            return file.read(MOST_BYTES)
+    except DAMAGED:
+        raise BadInput(f"“{name}” is damaged or encrypted: its {NAME} cannot be unpacked.") from None

@@ -1,0 +1,72 @@
+"""A MANIFEST.json that cannot be read, whatever was done to it, is refused in words."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from core.limits import BadInput
+from core.manifest import read_manifest
+
+GOOD = {
+    "spec": {},
+    "generator": {},
+    "files": [{"path": "a/1.png", "was": "a/1.jpg", "bytes": 9, "protected": True}, {"path": "b.txt", "bytes": 4}],
+}
+
+
+def packed(tmp_path: Path, text: str, method: int = zipfile.ZIP_DEFLATED) -> Path:
+    with zipfile.ZipFile(tmp_path / "out.zip", "w", method) as archive:
+        archive.writestr("MANIFEST.json", text)
+    return tmp_path / "out.zip"
+
+
+def spoiled(archive: Path, *, header: bytes, at: int, value: bytes) -> Path:
+    """Bytes of the zip's records of the file overwritten, as far from the beginning of each."""
+    data = bytearray(archive.read_bytes())
+    start = data.index(header) + at
+    data[start : start + len(value)] = value
+    archive.write_bytes(data)
+    return archive
+
+
+def test_what_is_where_and_how_large(tmp_path: Path) -> None:
+    manifest = read_manifest(packed(tmp_path, json.dumps(GOOD)))
+    assert manifest.delivered == {"a/1.jpg": "a/1.png"}
+    assert manifest.sizes == (9, 4)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "[" * 100_000, json.dumps(GOOD | {"files": [{"path": "a", "bytes": -1}]})]
+)
+def test_one_that_says_nothing_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(BadInput, match="that cannot be read: it does not have the form of one"):
+        read_manifest(packed(tmp_path, text))
+
+
+def test_one_whose_bytes_are_damaged_is_refused(tmp_path: Path) -> None:
+    local, length = b"PK\3\4", 30 + len("MANIFEST.json")
+    whole = packed(tmp_path, json.dumps(GOOD))
+    with pytest.raises(BadInput, match="damaged or encrypted"):  # zlib.error
+        read_manifest(spoiled(whole, header=local, at=length, value=b"\xff" * 8))
+    whole = packed(tmp_path, json.dumps(GOOD), zipfile.ZIP_STORED)
+    with pytest.raises(BadInput, match="damaged or encrypted"):  # the checksum
+        read_manifest(spoiled(whole, header=local, at=length, value=b" "))
+
+
+def test_one_that_is_encrypted_is_refused(tmp_path: Path) -> None:
+    whole = spoiled(packed(tmp_path, json.dumps(GOOD)), header=b"PK\3\4", at=6, value=b"\1")
+    with pytest.raises(BadInput, match="damaged or encrypted"):
+        read_manifest(spoiled(whole, header=b"PK\1\2", at=8, value=b"\1"))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_one_that_we_would_not_write_is_none(tmp_path: Path, method: int) -> None:
+    with pytest.raises(BadInput, match="is no protected archive"):
+        read_manifest(packed(tmp_path, json.dumps(GOOD), method))
+
+
+def test_a_zip_of_a_later_kind_is_none(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="is no protected archive"):
+        read_manifest(spoiled(packed(tmp_path, json.dumps(GOOD)), header=b"PK\1\2", at=6, value=b"\xc8"))
