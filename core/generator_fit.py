@@ -1,6 +1,9 @@
-"""Whether a trained generator can be used for what is asked: what it fixes, and what it does not fit. No torch here."""
+"""Whether a trained generator can be used for what is asked: what it fixes, what it does not fit, what it may know.
 
-from collections.abc import Mapping
+No torch here.
+"""
+
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.generator_card import Card
@@ -48,3 +51,12 @@ def misfits(card: Card, *, channels: int | None = None, size: int | None = None,
     if not found:
         return ""
     return f"The generator “{card.name}” does not fit: {'; '.join(found)}."
+
+
+def may_have_learned(card: Card, *, name: str, classes: Sequence[str]) -> bool:
+    """Whether the pictures of a dataset may be those that a generator was trained on.
+
+    They may where the dataset is called like those, or every class of it is called like one of theirs.
+    """
+    known = {own.casefold() for own in card.class_names}
+    return card.data.casefold() == name.casefold() or {own.casefold() for own in classes} <= known

@@ -3,11 +3,13 @@
 import json
 import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from core.generator_card import Card
+from core.generator_fit import may_have_learned
 from core.limits import BadInput, Limits
 from core.spec import ProtectSpec, SpecError
 from core.zip_members import DAMAGED
@@ -29,6 +31,16 @@ class Manifest:
     def learned_from_all(self) -> bool:
         """Whether the noise was learned from every picture, none being held out to test on."""
         return self.spec.evidence == "none" and "card" not in self.generator
+
+    def may_have_learned(self, *, name: str, classes: Sequence[str]) -> bool:
+        """Whether the noise is by a generator that may have been trained on the pictures of this dataset."""
+        if "card" not in self.generator:
+            return False
+        try:
+            card = Card.from_dict(self.generator["card"])
+        except ValueError:
+            return True  # of another release: it cannot be ruled out
+        return may_have_learned(card, name=name, classes=classes)
 
     def holds(self, limits: Limits) -> Limits:
         """What the archive may hold: more than `limits`, those of an upload, where its own noisy files take more."""

@@ -17,7 +17,7 @@ from core.device import Device
 from core.evidence import Exhibit, take_evidence, unmeasurable
 from core.evidence_rows import Evidence
 from core.generator_card import read_card
-from core.generator_fit import misfits, settle
+from core.generator_fit import may_have_learned, misfits, settle
 from core.generators import best_fit
 from core.invisibility import invisibility
 from core.limits import BadInput, Limits
@@ -199,8 +199,10 @@ def _report(
 ) -> Report:
     delivered, size = archive.delivered, work.pixels.shape[-1]
     made_by = describe(spec, preset, size=size, trained_on=int((~work.held_out).sum()))
+    familiar = trained is not None and may_have_learned(trained.card, name=dataset.name, classes=dataset.classes)
     if trained is not None:
-        made_by |= describe_use(trained, classes=len(dataset.classes), channels=work.pixels.shape[1])
+        channels = work.pixels.shape[1]
+        made_by |= describe_use(trained, classes=len(dataset.classes), channels=channels, familiar=familiar)
     progress.finish()
     return Report(
         job_id=job_id,
@@ -230,6 +232,7 @@ def _report(
             enlarged=sum(max(p.width, p.height) > size for p in dataset.pictures),
             exceeded=int((delivered.linf > spec.radius_u).sum()),
             generator=None if trained is None else trained.card,
+            familiar=familiar,
         ),
     )
 

@@ -13,6 +13,12 @@ WIDE = 0.05
 NO_ADVERSARY = ("em", "tap", "ntga")
 """Methods that find their noise without an adversary."""
 
+MAY_KNOW = (
+    "What it learned from has the name or the classes of this dataset: these very pictures may be among it, also those "
+    "that are tested. On pictures that it never saw it may do a little less well."
+)
+"""What is said of a generator that may know the pictures."""
+
 
 def limits(
     *,
@@ -23,15 +29,17 @@ def limits(
     enlarged: int,
     exceeded: int,
     generator: Card | None = None,
+    familiar: bool = False,
 ) -> tuple[str, ...]:
-    """The limits of one protection; `generator` is that of the one which made the noise without training on these.
+    """The limits of one protection; `generator` is the card of the one which was trained beforehand and made the noise.
 
     work_size: side in pixels of the noise as made. Of `pictures` in all, `enlarged` have a side longer than that, and
-    `exceeded` differ from the upload by more than radius_u, because their format is lossy.
+    `exceeded` differ from the upload by more than radius_u, because their format is lossy. `familiar`: the generator
+    may have been trained on these very pictures.
     """
     return (
         *_of_the_numbers(evidence),
-        *_of_the_generator(generator),
+        *_of_the_generator(generator, familiar),
         *_of_the_pictures(spec, work_size=work_size, pictures=pictures, enlarged=enlarged, exceeded=exceeded),
         *of_the_learner(spec, evidence),
     )
@@ -56,12 +64,17 @@ def _of_the_numbers(evidence: Evidence) -> Iterator[str]:
     )
 
 
-def _of_the_generator(card: Card | None) -> Iterator[str]:
+def _of_the_generator(card: Card | None, familiar: bool) -> Iterator[str]:
     if card is not None:
         yield (
             f"The noise was made by the generator “{card.name}”, which was trained beforehand on {card.images:,} "
-            f"pictures of “{card.data}” and not for this dataset. How well it does elsewhere says little about these "
-            "pictures: only what is measured on these counts."
+            f"pictures of “{card.data}”. "
+            + (
+                MAY_KNOW
+                if familiar
+                else "How well it does elsewhere says little about these pictures: only what is measured on these "
+                "counts."
+            )
         )
         yield (
             "Whoever has that generator, as everybody has one that ships with the software, can make its noise again "

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from core.evidence_rows import Evidence
 from core.manifest import Manifest
-from core.report_limits import WIDE, of_the_learner
+from core.report_limits import MAY_KNOW, WIDE, of_the_learner
 from core.report_words import outcome, percent
 from core.verify_class import tested_on
 from core.verify_report import VerifyReport
@@ -18,7 +18,7 @@ def limits_of(report: VerifyReport, spec: VerifySpec, manifest: Manifest | None,
     return (
         *_of_one_class(report),
         *_of_the_numbers(report, spec),
-        *(_of_the_archive(manifest, missing) if manifest else _of_a_dataset()),
+        *(_of_the_archive(report, manifest, missing) if manifest else _of_a_dataset()),
         *(of_the_learner(manifest.spec, _comparisons(report)) if manifest else ()),
     )
 
@@ -57,12 +57,15 @@ def _of_the_numbers(report: VerifyReport, spec: VerifySpec) -> Iterator[str]:
     )
 
 
-def _of_the_archive(manifest: Manifest, missing: int) -> Iterator[str]:
+def _of_the_archive(report: VerifyReport, manifest: Manifest, missing: int) -> Iterator[str]:
     if manifest.learned_from_all:
         yield (
             "The protection took no evidence, so its noise was learned from every picture, those that are tested here "
             "among them. It may do a little less well against models that are tested on others."
         )
+    classes = [one.name for one in report.dataset.classes]
+    if manifest.may_have_learned(name=report.dataset.name, classes=classes):
+        yield f"The noise was made by a generator that was trained beforehand. {MAY_KNOW}"
     if manifest.spec.percentage < 100:
         yield f"Only {percent(manifest.spec.percentage / 100)} of the pictures in the archive are protected."
     if missing:

@@ -114,15 +114,19 @@ def network_for(generator: Generator, *, channels: int) -> NoiseNetwork | None:
     return generator.network if channels == generator.card.channels else None
 
 
-def describe_use(generator: Generator, *, classes: int, channels: int) -> dict[str, object]:
-    """What the report must say of a generator that was not trained on the upload; goes over `noise.describe`."""
+def describe_use(generator: Generator, *, classes: int, channels: int, familiar: bool) -> dict[str, object]:
+    """What the report must say of a generator that was trained beforehand; goes over `noise.describe`.
+
+    `familiar`: it may have been trained on these very pictures (`generator_fit.may_have_learned`).
+    """
     card = generator.card
+    these = ", which may be these very ones" if familiar else ""
     at_once = {"passes_per_image": 1, "made": AT_ONCE} if network_for(generator, channels=channels) else {}
     return at_once | {
         "surrogate": card.architecture,
         "trained_on_images": card.images,
         "training_steps": card.updates,
-        "trained": f"beforehand, on {card.images} pictures of “{card.data}”, and not for this dataset",
+        "trained": f"beforehand, on {card.images} pictures of “{card.data}”{these}",
         "name": card.name,
         "sha256": generator.sha256,
         "class_outputs": class_map(classes, outputs=card.classes).tolist(),

@@ -10,7 +10,7 @@ import torch
 
 from core import generators
 from core.generator_card import read_card
-from core.generator_fit import misfits, settle
+from core.generator_fit import may_have_learned, misfits, settle
 from core.noise.class_map import class_map
 from core.noise.generator import describe_use, load, save, surrogate_for
 from core.spec import SpecError
@@ -64,11 +64,27 @@ def test_grey_pictures_are_shown_to_a_generator_for_colours_as_grey(file: Path) 
 
 
 def test_its_use_is_described_with_the_card(file: Path) -> None:
-    said = describe_use(load(file, device="cpu"), classes=2, channels=3)
+    said = describe_use(load(file, device="cpu"), classes=2, channels=3, familiar=False)
     assert said["card"] == a_card().to_dict()
     assert said["class_outputs"] == [0, 1]
-    assert "not for this dataset" in str(said["trained"])
+    assert str(said["trained"]).endswith(f"pictures of “{a_card().data}”")
     json.dumps(said, allow_nan=False)
+    said = describe_use(load(file, device="cpu"), classes=2, channels=3, familiar=True)
+    assert str(said["trained"]).endswith("which may be these very ones")
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "known"),
+    [
+        ("Drawings", ("elk", "fox"), True),
+        ("pets", ("Cat", "dog"), True),
+        ("pets", ("cat", "dog", "newt"), True),
+        ("pets", ("cat", "elk"), False),
+        ("pets", ("elk", "fox"), False),
+    ],
+)
+def test_a_dataset_of_the_same_name_or_classes_may_be_known(name: str, classes: tuple[str, ...], known: bool) -> None:
+    assert may_have_learned(a_card(data="drawings"), name=name, classes=classes) is known
 
 
 def test_measured_protection_travels_with_the_card(tmp_path: Path) -> None:

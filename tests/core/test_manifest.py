@@ -8,6 +8,7 @@ import pytest
 
 from core.limits import BadInput
 from core.manifest import read_manifest
+from tests.core.generator_files import a_card
 
 GOOD = {
     "spec": {},
@@ -70,3 +71,14 @@ def test_one_that_we_would_not_write_is_none(tmp_path: Path, method: int) -> Non
 def test_a_zip_of_a_later_kind_is_none(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="is no protected archive"):
         read_manifest(spoiled(packed(tmp_path, json.dumps(GOOD)), header=b"PK\1\2", at=6, value=b"\xc8"))
+
+
+def test_of_a_generator_of_another_release_nothing_is_ruled_out(tmp_path: Path) -> None:
+    known = {"name": "pets", "classes": ("cat", "dog")}
+    for generator, may in (
+        ({}, False),
+        ({"card": {"format": 9}}, True),
+        ({"card": a_card(data="pets").to_dict()}, True),
+    ):
+        manifest = read_manifest(packed(tmp_path, json.dumps(GOOD | {"generator": generator})))
+        assert manifest.may_have_learned(**known) is may

@@ -13,7 +13,13 @@ GOOD = evidence(row(before=0.662, after=0.247), adversarial(4, before=0.558, aft
 
 
 def said(
-    found: Evidence = GOOD, *, enlarged: int = 0, exceeded: int = 0, generator: Card | None = None, **spec: Any
+    found: Evidence = GOOD,
+    *,
+    enlarged: int = 0,
+    exceeded: int = 0,
+    generator: Card | None = None,
+    familiar: bool = False,
+    **spec: Any,
 ) -> str:
     lines = limits(
         spec=ProtectSpec(**spec),
@@ -23,6 +29,7 @@ def said(
         enlarged=enlarged,
         exceeded=exceeded,
         generator=generator,
+        familiar=familiar,
     )
     assert len(set(lines)) == len(lines)
     assert all(not line[0].islower() and line.endswith(".") for line in lines), lines
@@ -76,7 +83,9 @@ def test_lossy_files_and_enlarged_noise_are_counted() -> None:
 
 def test_a_generator_is_a_stranger_and_others_may_have_it() -> None:
     text = said(generator=a_card())
-    assert "not for this dataset" in text
+    assert "trained beforehand on" in text
+    assert "only what is measured on these counts" in text
+    assert "may be among it" not in text
     assert "Whoever has that generator" in text
     assert "generator" not in said()
 
@@ -100,3 +109,10 @@ def test_noise_without_an_adversary_or_transformations_is_owned_up_to() -> None:
         assert "not found through random crops" in said(method=method, eot=False)
     assert "not found through random crops" in said(eot=False)
     assert "not found through" not in said()
+
+
+def test_a_generator_that_may_know_the_pictures_is_none() -> None:
+    text = said(generator=a_card(), familiar=True)
+    assert "these very pictures may be among it, also those that are tested" in text
+    assert "only what is measured on these counts" not in text
+    assert "Whoever has that generator" in text

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from core.generator_card import read_card
 from core.limits import BadInput
+from core.manifest import read_manifest
 from core.noise.generator import load
 from core.spec import ProtectSpec, SpecError
 from core.training_recipe import train_generator
@@ -61,6 +62,19 @@ def test_other_pictures_are_protected_without_any_training(generator: Path, tmp_
     assert any("trained beforehand on 15 pictures of “learn”" in limit for limit in report.limits)
     with zipfile.ZipFile(out) as archive:
         assert "trained beforehand on 15 pictures" in archive.read("report.html").decode()
+
+
+def test_of_pictures_that_the_generator_may_know_that_is_said(generator: Path, tmp_path: Path) -> None:
+    for name, classes, known in (
+        ("other", "ant bee cow", True),
+        ("learn", "dog elk", True),
+        ("other", "ant elk", False),
+    ):
+        source, out = drawn(tmp_path / f"{name}.zip", classes), tmp_path / "out.zip"
+        report, _ = protect(source, out, generator)
+        assert any("may be among it" in limit for limit in report.limits) is known
+        manifest = read_manifest(out)
+        assert manifest.may_have_learned(name=name, classes=classes.split()) is known
 
 
 def test_the_same_seed_gives_the_same_pictures(generator: Path, tmp_path: Path) -> None:

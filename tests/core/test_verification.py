@@ -20,6 +20,7 @@ from core.verification import verify
 from core.verify_page import render_verification
 from core.verify_report import VerifyReport
 from core.verify_spec import VerifySpec
+from tests.core.generator_files import a_card
 from tests.core.shelves import Memory
 from tests.core.uploads import picture, zip_of
 
@@ -87,6 +88,24 @@ def test_the_same_pictures_on_both_sides_and_the_protections_own_split(
     assert report.target is not None
     assert report.target["spec"]["seed"] == 5
     assert any("learned from every picture" in limit for limit in report.limits)
+
+
+@pytest.mark.parametrize(("classes", "known"), [(("cat", "dog", "newt"), True), (("elk", "fox"), False)])
+def test_of_a_generator_that_may_know_the_pictures_that_is_said(
+    folder: Path, tmp_path: Path, heard: Heard, classes: tuple[str, ...], known: bool
+) -> None:
+    made = tmp_path / "made.zip"
+    with zipfile.ZipFile(folder / "out.zip") as own, zipfile.ZipFile(made, "w") as out:
+        for name in own.namelist():
+            content = own.read(name)
+            if name == "MANIFEST.json":
+                manifest = json.loads(content)
+                manifest["generator"]["card"] = a_card(class_names=classes).to_dict()
+                content = json.dumps(manifest).encode()
+            out.writestr(name, content)
+    report = run(folder, tmp_path, archive=made)
+    assert any("may be among it" in limit for limit in report.limits) is known
+    assert not any("learned from every picture" in limit for limit in report.limits)
 
 
 def test_a_share_is_mixed_and_its_clean_rest_is_tried_alone(folder: Path, tmp_path: Path, heard: Heard) -> None:
