@@ -25,6 +25,7 @@ class Manifest:
     spec: ProtectSpec
     generator: Mapping[str, Any]  # what ran
     delivered: Mapping[str, str]  # path in the upload -> path in the archive
+    clean: frozenset[str]  # paths in the upload of pictures that were left without noise
     sizes: tuple[int, ...]  # of every file but this one, in bytes
 
     @property
@@ -57,14 +58,16 @@ def read_manifest(archive: Path) -> Manifest:
     content = _content(archive)
     try:
         data = json.loads(content)
-        delivered = {file.get("was", file["path"]): file["path"] for file in data["files"] if "protected" in file}
+        pictures = {file.get("was", file["path"]): file for file in data["files"] if "protected" in file}
+        delivered = {path: file["path"] for path, file in pictures.items()}
+        clean = frozenset(path for path, file in pictures.items() if not file["protected"])
         if not all(isinstance(name, str) for pair in delivered.items() for name in pair):
             raise TypeError
         sizes = tuple(file["bytes"] for file in data["files"])
         if not all(type(size) is int and size >= 0 for size in sizes):
             raise TypeError
         spec, generator = ProtectSpec.parse(data["spec"]), dict(data["generator"])
-        return Manifest(spec=spec, generator=generator, delivered=delivered, sizes=sizes)
+        return Manifest(spec=spec, generator=generator, delivered=delivered, clean=clean, sizes=sizes)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = str(error) if isinstance(error, SpecError) else "it does not have the form of one"
         raise BadInput(f"“{archive.name}” has a {NAME} that cannot be read: {reason}.") from None

@@ -69,7 +69,8 @@ def verify(
         if protected is not None and manifest is not None:
             own = {**opened, "limits": manifest.holds(allowed)}
             copies = copies_of(dataset, open_dataset(protected, scratch / "protected", **own), manifest)
-        sides = sides_of(dataset, copies, spec, seed=manifest.spec.seed if manifest else 0, **opened)
+        drawn = {"seed": manifest.spec.seed, "clean": manifest.clean} if manifest else {"seed": 0}
+        sides = sides_of(dataset, copies, spec, **drawn, **opened)
     asked = spec.rows
     size = sides.clean.shape[-1]
     report = VerifyReport(
@@ -99,20 +100,20 @@ def verify(
         progress=progress,
         shelf=shelf,
     )
-    percentage = manifest.spec.percentage if manifest else 100
-    for row in _rows(asked, sides, school, progress, percentage=percentage, name=spec.protected_class):
+    for row in _rows(asked, sides, school, progress, name=spec.protected_class):
         measured = replace(report.evidence, rows=(*report.evidence.rows, row))
         report = replace(report, evidence=measured, seconds=time.monotonic() - began)
-        report = replace(report, limits=limits_of(report, spec, manifest, missing=sides.missing))
+        limits_now = limits_of(report, spec, manifest, missing=sides.missing, percentage=sides.percentage)
+        report = replace(report, limits=limits_now)
         if on_row is not None:
             on_row(report)
     return report
 
 
 def _rows(
-    asked: tuple[RowAsked, ...], sides: Sides, school: School, progress: Progress, *, percentage: int, name: str | None
+    asked: tuple[RowAsked, ...], sides: Sides, school: School, progress: Progress, *, name: str | None
 ) -> Iterator[VerifyRow]:
-    """The rows in order, a unit of progress each. `percentage` is the archive's own share, `name` that of the class."""
+    """The rows in order, a unit of progress each. `name` is that of the protected class."""
     progress.start("evidence", len(asked))
     for one in asked:
         share = one.percentage
@@ -121,7 +122,7 @@ def _rows(
             return sides.shown(side, share, seed=seed)
 
         row = school.row(one, shown)
-        yield replace(row, protected_percentage=min(share, percentage), protected_class=name)
+        yield replace(row, protected_percentage=min(share, sides.percentage), protected_class=name)
         progress.advance()
 
 

@@ -13,12 +13,18 @@ from core.verify_spec import VerifySpec
 MOST_NAMED = 6  # rows that a sentence can name
 
 
-def limits_of(report: VerifyReport, spec: VerifySpec, manifest: Manifest | None, *, missing: int) -> tuple[str, ...]:
-    """The limits of the rows so far. `missing`: pictures of the upload that the archive does not have."""
+def limits_of(
+    report: VerifyReport, spec: VerifySpec, manifest: Manifest | None, *, missing: int, percentage: int
+) -> tuple[str, ...]:
+    """The limits of the rows so far.
+
+    `missing`: pictures of the upload that the archive does not have. `percentage`: of the training pictures, those that
+    are protected in the archive.
+    """
     return (
         *_of_one_class(report),
         *_of_the_numbers(report, spec),
-        *(_of_the_archive(report, manifest, missing) if manifest else _of_a_dataset()),
+        *(_of_the_archive(report, manifest, missing, percentage) if manifest else _of_a_dataset()),
         *(of_the_learner(manifest.spec, _comparisons(report)) if manifest else ()),
     )
 
@@ -57,7 +63,7 @@ def _of_the_numbers(report: VerifyReport, spec: VerifySpec) -> Iterator[str]:
     )
 
 
-def _of_the_archive(report: VerifyReport, manifest: Manifest, missing: int) -> Iterator[str]:
+def _of_the_archive(report: VerifyReport, manifest: Manifest, missing: int, percentage: int) -> Iterator[str]:
     if manifest.learned_from_all:
         yield (
             "The protection took no evidence, so its noise was learned from every picture, those that are tested here "
@@ -67,7 +73,10 @@ def _of_the_archive(report: VerifyReport, manifest: Manifest, missing: int) -> I
     if manifest.may_have_learned(name=report.dataset.name, classes=classes):
         yield f"The noise was made by a generator that was trained beforehand. {MAY_KNOW}"
     if manifest.spec.percentage < 100:
-        yield f"Only {percent(manifest.spec.percentage / 100)} of the pictures in the archive are protected."
+        yield (
+            f"Only {percent(manifest.spec.percentage / 100)} of the pictures in the archive are protected, and "
+            f"{percent(percentage / 100)} of those that models are trained on here."
+        )
     if missing:
         yield f"{missing:,} pictures of the upload are not in the archive, and were left out of the training."
 

@@ -1,6 +1,6 @@
 """What the learners of a verification get on each side, and what they are tested on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,7 +25,8 @@ class Sides:
     """The training pictures as uploaded and as delivered, uint8 (n, c, s, s), with labels (n,); and the test pictures.
 
     `delivered` is None for a dataset alone. `missing`: pictures of the upload that the archive does not have.
-    `only` is the label of the one class that is protected and tested, None where all are.
+    `only` is the label of the one class that is protected and tested, None where all are. `percentage` of the training
+    pictures are protected as delivered: 100 where all are, else rounded to 1 to 99.
     """
 
     clean: NDArray[np.uint8]
@@ -35,6 +36,7 @@ class Sides:
     classes: int
     missing: int
     only: int | None
+    percentage: int
 
     @property
     def chance(self) -> float:
@@ -83,6 +85,7 @@ def sides_of(
     copies: list[Picture | None] | None,
     spec: VerifySpec,
     *,
+    clean: Collection[str] = (),
     seed: int,
     limits: Limits,
     progress: Progress,
@@ -90,7 +93,8 @@ def sides_of(
 ) -> Sides:
     """Decode both sides at one size, and hold out what the protection held out; of that, test one class if asked.
 
-    Raises BadInput for too few pictures, ValueError for a protected class that the dataset does not have.
+    `clean`: paths of pictures that were delivered without noise. Raises BadInput for too few pictures, ValueError for a
+    protected class that the dataset does not have.
     """
     size = work_size([(p.width, p.height) for p in dataset.pictures], largest=PRESETS[spec.scale].largest)
     labels = np.array([picture.label for picture in dataset.pictures], dtype=np.int64)
@@ -118,7 +122,15 @@ def sides_of(
         classes=len(dataset.classes),
         missing=int((~there).sum()),
         only=only,
+        percentage=_percentage(np.array([picture.path not in clean for picture in dataset.pictures])[learned]),
     )
+
+
+def _percentage(protected: NDArray[np.bool_]) -> int:
+    """The share of a bool (n,) that is True, in per cent: 100 for all of it alone, 0 for none."""
+    if protected.all() or not protected.any():
+        return 100 * int(protected.all())
+    return min(99, max(1, round(100 * protected.mean())))
 
 
 def _too_few_of_class(tested: int, trained: int) -> str | None:

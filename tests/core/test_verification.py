@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from core import pipeline, verify_rows
 from core.evidence_rows import Curve
@@ -16,6 +17,7 @@ from core.lesson import Lesson, Pictures
 from core.limits import BadInput, Limits
 from core.progress import Cancelled, Step
 from core.spec import ProtectSpec
+from core.split import protected_share
 from core.verification import verify
 from core.verify_page import render_verification
 from core.verify_report import VerifyReport
@@ -106,6 +108,35 @@ def test_of_a_generator_that_may_know_the_pictures_that_is_said(
     report = run(folder, tmp_path, archive=made)
     assert any("may be among it" in limit for limit in report.limits) is known
     assert not any("learned from every picture" in limit for limit in report.limits)
+
+
+@pytest.mark.parametrize(("one_draw", "percentage", "real"), [(True, 90, 100), (True, 50, 62), (False, 50, 50)])
+def test_the_share_that_is_said_is_that_of_what_is_trained_on(
+    folder: Path,
+    tmp_path: Path,
+    heard: Heard,
+    monkeypatch: pytest.MonkeyPatch,
+    one_draw: bool,
+    percentage: int,
+    real: int,
+) -> None:
+    def as_once(
+        apart: NDArray[np.bool_], labels: NDArray[np.int64], percentage: int, *, seed: int
+    ) -> NDArray[np.bool_]:
+        return protected_share(labels, percentage, seed=seed)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline.noises, "noise_for", lambda pixels, *more, **how: np.full(pixels.shape, 3, np.int8))
+        if one_draw:  # as archives of before were made
+            patched.setattr(pipeline, "protected_beside", as_once)
+        (tmp_path / "work").mkdir()
+        spec = ProtectSpec(evidence="none", seed=5, method="em", percentage=percentage)
+        pipeline.protect(folder / "pets.zip", tmp_path / "part.zip", spec, scratch=tmp_path / "work")
+    report = run(folder, tmp_path, archive=tmp_path / "part.zip")
+    (_, before, _), (_, after, _) = heard
+    assert (before.pixels != after.pixels).any(axis=(1, 2, 3)).mean() == pytest.approx(real / 100, abs=0.01)
+    assert [row.protected_percentage for row in report.evidence.rows] == [real]
+    assert any(f"and {real}\u00a0% of those that models are trained on" in limit for limit in report.limits)
 
 
 def test_a_share_is_mixed_and_its_clean_rest_is_tried_alone(folder: Path, tmp_path: Path, heard: Heard) -> None:
