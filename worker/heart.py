@@ -157,10 +157,10 @@ class Heart:
         return standing
 
     def _try_to_end_process(self) -> None:
-        """End this process; where the row or the files cannot be set right just now, try again for a lease."""
+        """End this process; where the row cannot be set right just now, try again for a lease."""
         try:
             self._end_process()
-        except (SQLAlchemyError, OSError) as error:
+        except SQLAlchemyError as error:
             log.warning("heart.cannot_end", error=str(error).splitlines()[0])
             if time.monotonic() - self._judged > self._service.settings.lease_seconds:
                 os._exit(STUCK)

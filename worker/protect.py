@@ -15,7 +15,7 @@ from store.jobs import Claim, Result
 from store.keys import work_prefix
 from worker.heart import Heart, Lost
 from worker.service import Service
-from worker.traces import result_prefix, unfinished_work
+from worker.traces import result_prefix, tidy_away, unfinished_work
 from worker.upload import fetch_upload, limits_of
 
 log = structlog.get_logger()
@@ -48,7 +48,7 @@ def protect(service: Service, claim: Claim, heart: Heart, folder: Path) -> None:
         if not jobs.succeed(session, claim, result):
             raise Lost
     log.info("job.succeeded", archive_bytes=result.archive_bytes)
-    service.files.delete_prefix(work_prefix(claim.job_id))
+    tidy_away(service, work_prefix(claim.job_id))
 
 
 def fetch_generator(service: Service, generator_id: str, folder: Path) -> Path:

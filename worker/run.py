@@ -118,10 +118,7 @@ def give_up(service: Service, claim: Claim, reason: str) -> None:
     with service.database.write.begin() as session:
         end = datasets.reject if claim.kind == m.CHECK else jobs.fail
         ours = end(session, claim, reason)
-    try:
-        forget(service, claim, keep_work=not ours)
-    except OSError as error:
-        log.warning("job.leftovers", error=str(error))  # the store is what failed; the sweep will tidy up
+    forget(service, claim, keep_work=not ours)
 
 
 class Reason:

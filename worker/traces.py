@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import structlog
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from core.presets import fingerprint
 from core.shelf import Compartment, Shelf
@@ -18,6 +20,8 @@ from worker.heart import Lost
 from worker.service import Service
 
 SCRATCH_NAME = re.compile(r"(?P<job>[\w-]{22})\.(?P<attempt>\d+)")
+
+log = structlog.get_logger()
 
 
 def result_prefix(claim: Claim) -> str:
@@ -83,8 +87,29 @@ def unfinished_work(service: Service, claim: Claim) -> Shelf:
 
 def forget(service: Service, claim: Claim, *, keep_work: bool) -> None:
     """Remove what this attempt left; with `keep_work` the shelf stays, for the next attempt."""
-    service.files.delete_prefix(result_prefix(claim) if keep_work else job_prefix(claim.job_id))
     shutil.rmtree(scratch_folder(service, claim), ignore_errors=True)
+    if not keep_work:
+        tidy_away(service, job_prefix(claim.job_id))
+    elif not _may_have_succeeded(service, claim):
+        tidy_away(service, result_prefix(claim))
+
+
+def tidy_away(service: Service, prefix: str) -> None:
+    """Remove files that are needed no more. A store that is away just now changes nothing of how the job ended."""
+    try:
+        service.files.delete_prefix(prefix)
+    except OSError as error:
+        log.warning("job.leftovers", prefix=prefix, error=str(error))
+
+
+def _may_have_succeeded(service: Service, claim: Claim) -> bool:
+    """Whether what this attempt stored is the job's result, as where only the answer to its commit was lost."""
+    here = (m.Job.id == claim.job_id, m.Job.attempt == claim.attempt, m.Job.state == m.SUCCEEDED)
+    try:
+        with service.database.read() as session:
+            return session.scalar(select(m.Job.id).where(*here)) is not None
+    except SQLAlchemyError:
+        return True
 
 
 def tidy_scratch(service: Service) -> list[str]:

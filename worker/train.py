@@ -11,7 +11,7 @@ from store.jobs import Claim
 from store.keys import work_prefix
 from worker.heart import Heart, Lost
 from worker.service import Service
-from worker.traces import unfinished_work
+from worker.traces import tidy_away, unfinished_work
 from worker.upload import fetch_upload, limits_of
 
 log = structlog.get_logger()
@@ -49,4 +49,4 @@ def train(service: Service, claim: Claim, heart: Heart, folder: Path) -> None:
         service.files.delete(stored.key)
         raise
     log.info("job.succeeded", generator=claim.job_id, bytes=stored.bytes)
-    service.files.delete_prefix(work_prefix(claim.job_id))
+    tidy_away(service, work_prefix(claim.job_id))

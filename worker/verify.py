@@ -15,7 +15,7 @@ from store.jobs import Claim, Result
 from store.keys import work_prefix
 from worker.heart import Heart, Lost
 from worker.service import Service
-from worker.traces import FilesShelf, result_prefix, unfinished_work
+from worker.traces import FilesShelf, result_prefix, tidy_away, unfinished_work
 from worker.upload import fetch_upload, limits_of
 
 log = structlog.get_logger()
@@ -57,7 +57,7 @@ def verify(service: Service, claim: Claim, heart: Heart, folder: Path) -> None:
         if not jobs.succeed(session, claim, result):
             raise Lost
     log.info("job.succeeded", rows=len(report.evidence.rows))
-    service.files.delete_prefix(work_prefix(claim.job_id))
+    tidy_away(service, work_prefix(claim.job_id))
 
 
 def fetch_archive(service: Service, target_job_id: str, folder: Path) -> Path:

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from store import datasets
+from store import datasets, generators
+from store import models as m
 from store.session import Database
 from store.settings import Settings
 from tests.pictures import pictures_zip
+from tests.store.generators import a_card
 from tests.store.rows import new_check
 from worker.service import Service, open_service
 
@@ -46,3 +48,18 @@ def upload(service: Service, database: Database, drawn: Callable[..., Path]) -> 
         return dataset_id, job_id
 
     return make
+
+
+@pytest.fixture
+def generator(service: Service, tmp_path: Path) -> m.Generator:
+    """A generator that ships, with which protecting is quick; what it was trained on does not matter here."""
+    from core.models import build
+    from core.noise.generator import save
+
+    folder = tmp_path / "ships"
+    folder.mkdir()
+    model = build("small", channels=3, size=32, classes=3, seed=0, device="cpu").eval()
+    save(model, a_card(method="em", radius_u=6, radius_a=3), folder / "drawn-32px.safetensors")
+    assert generators.offer_shipped(service.database, service.files, folder) == ["drawn-32px"]
+    with service.database.read() as session:
+        return session.get_one(m.Generator, "drawn-32px")

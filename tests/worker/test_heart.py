@@ -12,7 +12,8 @@ from sqlalchemy import text
 from core.progress import Cancelled, Step
 from store import jobs
 from store import models as m
-from store.jobs import Claim
+from store.jobs import Claim, Result
+from store.keys import work_key
 from store.sweep import sweep
 from tests.processes import environment
 from tests.store.rows import expire, job_of, must_claim, new_job
@@ -20,7 +21,7 @@ from tests.waiting import wait_until
 from worker.heart import STUCK, Heart, Lost, Stopped, is_running, stop_process
 from worker.run import execute
 from worker.service import Service
-from worker.traces import scratch_folder
+from worker.traces import forget, result_prefix, scratch_folder
 
 STEP = Step(stage="noise", done=3, total=12, seconds=6.0)
 
@@ -149,6 +150,24 @@ def test_stubborn_work_is_ended_with_its_process(service: Service, tmp_path: Pat
     process.stdout.close()
     assert list(service.settings.scratch.iterdir()) == []
     assert service.files.list(f"jobs/{id_}/results") == []
+
+
+def test_what_a_job_that_succeeded_made_is_not_forgotten(service: Service) -> None:
+    """As where only the answer to the last commit was lost, and the worker takes the job for lost."""
+    claim = claimed(service)
+    key = f"{result_prefix(claim)}/report.json"
+    service.files.write(key, b"{}")
+    service.files.write(work_key(claim.job_id, "noise"), b"n")
+    with service.database.write.begin() as session:
+        assert jobs.succeed(session, claim, Result(report_key=key, page_key=key))
+    forget(service, claim, keep_work=True)
+    assert service.files.exists(key)
+    lost = claimed(service)
+    service.files.write(f"{result_prefix(lost)}/report.json", b"{}")
+    with service.database.write.begin() as session:
+        assert jobs.hand_back(session, lost)
+    forget(service, lost, keep_work=True)
+    assert service.files.list(f"jobs/{lost.job_id}") == []
 
 
 def test_scratch_names_tell_the_attempt(service: Service) -> None:

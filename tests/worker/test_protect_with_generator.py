@@ -8,12 +8,8 @@ from pathlib import Path
 import pytest
 
 from core.generator_figures import OWN
-from core.models import build
-from core.noise.generator import save
 from core.presets import PRESETS, QUICK, Length
-from store import generators
 from store import models as m
-from tests.store.generators import a_card
 from tests.store.rows import job_of, new_job
 from tests.worker.conftest import Upload
 from worker.run import execute
@@ -28,18 +24,6 @@ def dataset(service: Service, upload: Upload) -> str:
     dataset_id, check = upload(classes=2, each=4)
     execute(service, check)
     return dataset_id
-
-
-@pytest.fixture
-def generator(service: Service, tmp_path: Path) -> m.Generator:
-    """A generator that ships; what it was trained on does not matter here."""
-    folder = tmp_path / "ships"
-    folder.mkdir()
-    model = build("small", channels=3, size=32, classes=3, seed=0, device="cpu").eval()
-    save(model, a_card(method="em", radius_u=6, radius_a=3), folder / "drawn-32px.safetensors")
-    assert generators.offer_shipped(service.database, service.files, folder) == ["drawn-32px"]
-    with service.database.read() as session:
-        return session.get_one(m.Generator, "drawn-32px")
 
 
 def test_it_makes_the_noise_and_the_report_says_so(
