@@ -11,7 +11,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, and_, exists, func, or_, select, text, update
+from sqlalchemy import ColumnElement, CursorResult, and_, case, exists, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from store import models as m
@@ -171,19 +171,27 @@ def cancel(session: Session, claim: Claim) -> bool:
 
 
 def hand_back(session: Session, claim: Claim) -> bool:
-    """The worker is being stopped: the job waits again, and this attempt does not count against it."""
+    """The worker is being stopped: the job waits again, and this attempt does not count against it.
+
+    One that was cancelled in the same moment is ended by the next sweep.
+    """
     values = {"handed_back": m.Job.handed_back + 1, **waiting_again()}
     return _hit(session.execute(update(m.Job).where(_fence(claim)).values(values)))
 
 
 def request_cancel(session: Session, job_id: str) -> bool:
-    """Stop a job: at once where it waits, by asking its worker where it runs. False where it is over already."""
-    waits = update(m.Job).where(m.Job.id == job_id, m.Job.state == m.QUEUED)
-    ended = {"state": m.CANCELED, "cancel_requested": True, "finished_at": now(session), "seq": m.Job.seq + 1}
-    if _hit(session.execute(waits.values(ended))):
-        return True
-    runs = update(m.Job).where(m.Job.id == job_id, m.Job.state == m.RUNNING)
-    return _hit(session.execute(runs.values(cancel_requested=True, seq=m.Job.seq + 1)))
+    """Stop a job: at once where it waits, by asking its worker where it runs. False where it is over already.
+
+    One statement, for between two a job could go back from running to waiting and be met by neither.
+    """
+    waits = m.Job.state == m.QUEUED
+    values = {
+        "state": case((waits, m.CANCELED), else_=m.Job.state),
+        "finished_at": case((waits, now(session)), else_=m.Job.finished_at),
+        "cancel_requested": True,
+        "seq": m.Job.seq + 1,
+    }
+    return _hit(session.execute(update(m.Job).where(m.Job.id == job_id, m.Job.state.in_(OPEN)).values(values)))
 
 
 def verifications(session: Session, target: m.Job) -> list[m.Job]:

@@ -23,8 +23,9 @@ class Swept:
 
 
 def sweep(session: Session, *, max_attempts: int, ring_seconds: float) -> Swept:
-    """Expired leases queue again, or fail after `max_attempts`; jobs that cannot run fail; the rest is rung."""
+    """Expired leases queue again, or fail after `max_attempts`; what cannot or must not run ends; the rest is rung."""
     requeued, failed, canceled = _expired(session, max_attempts)
+    canceled += _unwanted(session)
     failed += _hopeless(session)
     return Swept(
         requeued=tuple(requeued),
@@ -49,7 +50,12 @@ def _expired(session: Session, max_attempts: int) -> tuple[list[str], list[str],
             values, found = over | {"state": m.FAILED, "error": _broke_off(job, tries)}, failed
         else:
             values, found = jobs.waiting_again(), requeued
-        same = and_(m.Job.id == job.id, m.Job.state == m.RUNNING, m.Job.attempt == job.attempt)
+        same = and_(
+            m.Job.id == job.id,
+            m.Job.state == m.RUNNING,
+            m.Job.attempt == job.attempt,
+            m.Job.cancel_requested.is_(job.cancel_requested),
+        )
         if _change(session, and_(same, m.Job.lease_until < moment), values):
             found.append(job.id)
             if found is failed and job.kind == m.CHECK:
@@ -63,6 +69,14 @@ def _broke_off(job: m.Job, tries: int) -> str:
         f"The worker broke off {where} and gave no sign of life, {tries} times in a row. "
         "It may have run out of memory: try fewer or smaller pictures, or ask whoever runs the service."
     )
+
+
+def _unwanted(session: Session) -> list[str]:
+    """Jobs that were cancelled while they ran, and whose worker put them back without having heard of it."""
+    waits = and_(m.Job.state == m.QUEUED, m.Job.cancel_requested.is_(True))
+    over = {"state": m.CANCELED, "finished_at": now(session), "seq": m.Job.seq + 1}
+    ids = session.scalars(select(m.Job.id).where(waits)).all()
+    return [id_ for id_ in ids if _change(session, and_(m.Job.id == id_, waits), over)]
 
 
 def _hopeless(session: Session) -> list[str]:

@@ -4,11 +4,16 @@ import subprocess
 import sys
 import threading
 
+import pytest
+from sqlalchemy import text
+
+from store import jobs
 from store import models as m
 from store.session import Database
 from store.settings import Settings
-from store.sweep import sweep
-from tests.store.rows import claim, expire, new_job
+from store.sweep import Swept, sweep
+from tests.store.rows import claim, expire, job_of, must_claim, new_job
+from tests.waiting import wait_until
 
 RACE = """
 import sys
@@ -71,6 +76,57 @@ def test_processes(each_settings: Settings, each_database: Database) -> None:
         out, _ = racer.communicate(timeout=60)
         won += [id_ for id_ in out.strip().split(",") if id_]
     assert sorted(won) == sorted(ids)
+
+
+@pytest.mark.parametrize("each_settings", ["postgresql"], indirect=True)
+def test_a_cancel_while_the_job_goes_back_into_the_queue(each_database: Database) -> None:
+    """On SQLite one writer waits for the other; on PostgreSQL both are under way at once."""
+    id_ = new_job(each_database)
+    held = must_claim(each_database, id_)
+    answers: list[bool] = []
+
+    def cancel() -> None:
+        with each_database.write.begin() as session:
+            answers.append(jobs.request_cancel(session, id_))
+
+    asking = threading.Thread(target=cancel)
+    with each_database.write.begin() as session:
+        assert jobs.hand_back(session, held)
+        asking.start()
+        wait_until(lambda: waits_for_a_lock(each_database))
+    asking.join()
+    assert answers == [True]
+    assert job_of(each_database, id_).state == m.CANCELED
+
+
+@pytest.mark.parametrize("each_settings", ["postgresql"], indirect=True)
+def test_a_job_cancelled_while_it_is_swept_is_not_queued_again(each_database: Database) -> None:
+    id_ = new_job(each_database)
+    must_claim(each_database, id_)
+    expire(each_database, id_)
+    found: list[Swept] = []
+
+    def run() -> None:
+        with each_database.write.begin() as session:
+            found.append(sweep(session, max_attempts=3, ring_seconds=60))
+
+    sweeping = threading.Thread(target=run)
+    with each_database.write.begin() as session:
+        assert jobs.request_cancel(session, id_)
+        sweeping.start()
+        wait_until(lambda: waits_for_a_lock(each_database))
+    sweeping.join()
+    assert found[0].requeued == ()
+    run()
+    assert found[1].canceled == (id_,)
+    assert job_of(each_database, id_).state == m.CANCELED
+
+
+def waits_for_a_lock(database: Database) -> bool:
+    """Whether another transaction of this database waits for a row."""
+    asks = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with database.read() as session:
+        return bool(session.execute(text(asks)).scalar_one())
 
 
 def test_many_sweeps_at_once_requeue_a_job_once(each_database: Database) -> None:

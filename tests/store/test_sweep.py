@@ -78,6 +78,21 @@ def test_a_cancelled_job_whose_worker_is_gone_is_canceled(each_database: Databas
     assert job_of(each_database, id_).state == m.CANCELED
 
 
+def test_a_cancelled_job_that_was_handed_back_is_canceled(each_database: Database) -> None:
+    id_ = new_job(each_database)
+    held = must_claim(each_database, id_)
+    with each_database.write.begin() as session:
+        assert jobs.request_cancel(session, id_)
+        assert jobs.hand_back(session, held)  # the worker was stopped before it heard
+    before = job_of(each_database, id_).seq
+    swept = run_sweep(each_database)
+    assert (swept.canceled, swept.ring) == ((id_,), ())
+    row = job_of(each_database, id_)
+    assert (row.state, row.seq) == (m.CANCELED, before + 1)
+    assert row.finished_at is not None
+    assert run_sweep(each_database).canceled == ()
+
+
 def test_a_check_that_keeps_breaking_off_rejects_its_dataset(each_database: Database) -> None:
     dataset_id, id_ = new_check(each_database)
     for _ in range(3):
