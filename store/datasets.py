@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from store import jobs
 from store import models as m
 from store.clock import now
+from store.keys import dataset_prefix
 from store.settings import Settings
 
 
@@ -26,7 +27,7 @@ class Findings:
 
 def upload_key(dataset_id: str) -> str:
     """Where the store keeps the upload of a dataset."""
-    return f"datasets/{dataset_id}/upload"
+    return f"{dataset_prefix(dataset_id)}/upload"
 
 
 def arrived(

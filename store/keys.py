@@ -1,4 +1,9 @@
-"""Where the store keeps what belongs to a job."""
+"""Where the store keeps what belongs to a job or a dataset."""
+
+
+def dataset_prefix(dataset_id: str) -> str:
+    """Everything that the store keeps of a dataset."""
+    return f"datasets/{dataset_id}"
 
 
 def job_prefix(job_id: str) -> str:

@@ -9,8 +9,10 @@ from core.dataset import Dataset, open_dataset, thumbnails
 from core.progress import Progress
 from store import bell, datasets, feed
 from store.jobs import Claim
+from store.keys import dataset_prefix
 from worker.heart import Heart, Lost
 from worker.service import Service
+from worker.traces import forget_deleted_dataset
 from worker.upload import fetch_upload, limits_of
 
 THUMBNAILS = 12
@@ -30,7 +32,7 @@ def check(service: Service, claim: Claim, heart: Heart, folder: Path) -> None:
     thumbs = []
     for number, (path, data) in enumerate(small):
         heart.check()
-        key = f"datasets/{claim.dataset_id}/thumbs/{number}"
+        key = f"{dataset_prefix(str(claim.dataset_id))}/thumbs/{number}"
         service.files.write(key, data)
         thumbs.append({"key": key, "path": path})
     heart.rest()
@@ -38,6 +40,7 @@ def check(service: Service, claim: Claim, heart: Heart, folder: Path) -> None:
         if not datasets.accept(session, claim, findings(dataset, thumbs)):
             raise Lost
         waiting = datasets.waiting_jobs(session, str(claim.dataset_id))
+    forget_deleted_dataset(service, claim)
     log.info("dataset.ready", dataset=claim.dataset_id, images=len(dataset.pictures), skipped=len(dataset.skipped))
     for job in waiting:
         bell.ring(service.settings, job_id=job.id, kind=job.kind)

@@ -15,7 +15,7 @@ from core.shelf import Compartment, Shelf
 from store import datasets, jobs
 from store import models as m
 from store.jobs import Claim, Standing
-from store.keys import job_prefix, work_key
+from store.keys import dataset_prefix, job_prefix, work_key
 from worker.heart import Lost
 from worker.service import Service
 
@@ -92,6 +92,8 @@ def forget(service: Service, claim: Claim, *, keep_work: bool) -> None:
         tidy_away(service, job_prefix(claim.job_id))
     elif not _may_have_succeeded(service, claim):
         tidy_away(service, result_prefix(claim))
+    if claim.kind == m.CHECK:
+        forget_deleted_dataset(service, claim)
 
 
 def tidy_away(service: Service, prefix: str) -> None:
@@ -100,6 +102,19 @@ def tidy_away(service: Service, prefix: str) -> None:
         service.files.delete_prefix(prefix)
     except OSError as error:
         log.warning("job.leftovers", prefix=prefix, error=str(error))
+
+
+def forget_deleted_dataset(service: Service, claim: Claim) -> None:
+    """Remove what a check wrote for a dataset after that was deleted with its files."""
+    if claim.dataset_id is None:
+        return
+    try:
+        with service.database.read() as session:
+            if session.get(m.Dataset, claim.dataset_id) is not None:
+                return
+    except SQLAlchemyError:
+        return  # it cannot be asked: what no row names is found later
+    tidy_away(service, dataset_prefix(claim.dataset_id))
 
 
 def _may_have_succeeded(service: Service, claim: Claim) -> bool:

@@ -5,10 +5,14 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
+import obstore
 import pytest
 
+from store import datasets
 from store import models as m
 from store.files import StoreError
 from tests.processes import environment
@@ -63,6 +67,28 @@ def test_an_upload_that_is_gone(service: Service, upload: Upload) -> None:
     service.files.delete_prefix(f"datasets/{dataset_id}")
     execute(service, job_id)
     assert "upload it again" in (dataset_of(service.database, dataset_id).error or "")
+
+
+@pytest.mark.parametrize(("pause", "state"), [(0.0, m.SUCCEEDED), (1.5, m.CANCELED)])
+def test_of_a_dataset_deleted_while_its_thumbnails_are_stored_nothing_stays(
+    service: Service, upload: Upload, monkeypatch: pytest.MonkeyPatch, pause: float, state: str
+) -> None:
+    """The check is over before it hears of the deletion, or hears of it."""
+    dataset_id, job_id = upload(classes=2, each=2)
+
+    def put(store: Any, key: str, data: Any) -> Any:
+        if key.endswith("thumbs/0"):
+            with service.database.write.begin() as session:
+                assert datasets.remove(session, dataset_id)
+            service.files.delete_prefix(f"datasets/{dataset_id}")
+            time.sleep(pause)
+        return real(store, key, data)
+
+    real = obstore.put
+    monkeypatch.setattr(obstore, "put", put)
+    execute(service, job_id)
+    assert job_of(service.database, job_id).state == state
+    assert service.files.list("datasets") == []
 
 
 def test_a_store_that_cannot_be_written_fails_the_job_clearly(service: Service, upload: Upload) -> None:
