@@ -9,7 +9,7 @@ from store import bell, feed
 from store.keys import job_prefix
 from store.sweep import Swept, sweep, waiting
 from worker.service import Service
-from worker.traces import tidy_datasets, tidy_scratch
+from worker.traces import tidy_away, tidy_datasets, tidy_scratch
 
 TIDY_EVERY = 60  # sweeps between two rounds of tidying up files
 
@@ -58,7 +58,7 @@ def sweep_once(service: Service) -> Swept:
             log.warning(f"sweep.{outcome}", job=job_id)
             feed.publish(settings, job_id)
             if outcome != "requeued":
-                service.files.delete_prefix(job_prefix(job_id))
+                tidy_away(service, job_prefix(job_id))
     for queue in bell.EVERY_QUEUE:
         ring([job for job in swept.ring if bell.QUEUES[job[1]] == queue], service, wanted=wanted[queue])
     return swept

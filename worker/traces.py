@@ -151,6 +151,6 @@ def tidy_datasets(service: Service) -> list[str]:
         with service.database.write.begin() as session:
             gone = datasets.remove(session, id_)
         if gone:
-            service.files.delete_prefix(f"datasets/{id_}")
+            tidy_away(service, dataset_prefix(id_))
             removed.append(id_)
     return removed

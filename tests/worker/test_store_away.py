@@ -1,20 +1,28 @@
 """The object store is away in the wrong moment: no job loses what it made, and what stays is removed later."""
 
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import obstore
 import pytest
 from obstore.exceptions import GenericError
+from sqlalchemy import update
 
 from core.presets import PRESETS, QUICK, Length
+from store import bell, datasets, jobs
 from store import models as m
-from tests.store.rows import job_of, new_job
+from store.clock import utc_now
+from store.keys import work_key
+from tests.store.rows import expire, job_of, must_claim, new_dataset, new_job
 from tests.worker.conftest import Upload
 from worker.run import execute
 from worker.service import Service
+from worker.sweeper import sweep_once
+from worker.traces import tidy_datasets
 
 Away = Callable[[str], AbstractContextManager[list[str]]]
 
@@ -61,3 +69,27 @@ def test_a_shelf_that_cannot_be_cleared_costs_no_result(
     assert (row.state, row.error) == (m.SUCCEEDED, None)
     if kind == m.PROTECT:
         assert all(service.files.exists(str(key)) for key in (row.archive_key, row.report_key, row.page_key))
+
+
+def test_the_sweep_goes_on_and_rings(service: Service, broker: "subprocess.Popen[bytes]", away: Away) -> None:
+    canceled, waiting = new_job(service.database), new_job(service.database)
+    must_claim(service.database, canceled)
+    service.files.write(work_key(canceled, "noise"), b"n")
+    with service.database.write.begin() as session:
+        jobs.request_cancel(session, canceled)
+    expire(service.database, canceled)
+    with away(f"jobs/{canceled}"):
+        swept = sweep_once(service)
+    assert (swept.canceled, swept.ring) == ((canceled,), ((waiting, m.PROTECT),))
+    assert bell.depth(service.settings, m.PROTECT) == 1
+
+
+def test_every_dataset_whose_time_is_over_goes(service: Service, away: Away) -> None:
+    ids = [new_dataset(service.database) for _ in range(3)]
+    for id_ in ids:
+        service.files.write(datasets.upload_key(id_), b"u")
+    with service.database.write.begin() as session:
+        session.execute(update(m.Dataset).values(expires_at=utc_now() - timedelta(seconds=1)))
+    with away(f"datasets/{ids[0]}"):
+        assert sorted(tidy_datasets(service)) == sorted(ids)
+    assert service.files.list("datasets") == [datasets.upload_key(ids[0])]
