@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 import obstore
@@ -60,6 +61,7 @@ class Files:
                 os.fsync(file.fileno())
             with suppress(OSError):  # another disk, or one that knows no links: then it is copied
                 os.link(path, beside)
+                os.utime(beside)  # its age in the store begins now
                 beside.replace(target)
                 return True
         except OSError as error:
@@ -111,6 +113,13 @@ class Files:
         """Every key under a prefix (a folder name), in order."""
         with _named(prefix):
             return sorted(str(meta["path"]) for batch in obstore.list(self._store, prefix) for meta in batch)
+
+    def ages(self, prefix: str) -> dict[str, datetime]:
+        """Every key under a prefix, and since when it is there."""
+        with _named(prefix):
+            return {
+                str(meta["path"]): meta["last_modified"] for part in obstore.list(self._store, prefix) for meta in part
+            }
 
     def delete(self, key: str) -> None:
         """Remove a key; one that is not there is fine."""

@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from store import bell, feed
 from store.keys import job_prefix
 from store.sweep import Swept, sweep, waiting
+from worker.orphans import tidy_orphans
 from worker.service import Service
 from worker.traces import tidy_away, tidy_datasets, tidy_scratch
 
@@ -82,3 +83,5 @@ def tidy(service: Service) -> None:
         log.info("scratch.removed", folder=name)
     for dataset_id in tidy_datasets(service):
         log.info("dataset.expired", dataset=dataset_id)
+    for key in tidy_orphans(service):
+        log.info("orphan.removed", key=key)

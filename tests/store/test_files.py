@@ -6,10 +6,12 @@ import resource
 import subprocess
 import sys
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from store.clock import utc_now
 from store.files import BLOCK, Files, StoreError, open_files
 from store.settings import Settings
 
@@ -36,6 +38,16 @@ def test_adopting_takes_the_file_away(files: Files, tmp_path: Path) -> None:
     files.adopt("datasets/d/upload", source)
     assert not source.exists()
     assert files.load("datasets/d/upload") == b"mine"
+
+
+@pytest.mark.parametrize("verb", ["save", "share", "adopt"])
+def test_what_is_stored_is_as_old_as_its_storing(files: Files, tmp_path: Path, verb: str) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"mine")
+    os.utime(source, (1e9, 1e9))
+    getattr(files, verb)("datasets/d/upload", source)
+    (age,) = files.ages("datasets").values()
+    assert abs(age - utc_now()) < timedelta(minutes=1)
 
 
 def test_a_fetched_copy_outlives_its_original(files: Files, tmp_path: Path) -> None:

@@ -1,15 +1,11 @@
 """The object store is away in the wrong moment: no job loses what it made, and what stays is removed later."""
 
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import obstore
 import pytest
-from obstore.exceptions import GenericError
 from sqlalchemy import update
 
 from core.presets import PRESETS, QUICK, Length
@@ -18,38 +14,11 @@ from store import models as m
 from store.clock import utc_now
 from store.keys import work_key
 from tests.store.rows import expire, job_of, must_claim, new_dataset, new_job
-from tests.worker.conftest import Upload
+from tests.worker.conftest import Away, Upload
 from worker.run import execute
 from worker.service import Service
 from worker.sweeper import sweep_once
 from worker.traces import tidy_datasets
-
-Away = Callable[[str], AbstractContextManager[list[str]]]
-
-
-@pytest.fixture
-def away(monkeypatch: pytest.MonkeyPatch) -> Away:
-    """`with away(PART) as refused:` the store lists and deletes nothing whose name has this part."""
-
-    @contextmanager
-    def part_is_away(part: str) -> Iterator[list[str]]:
-        refused: list[str] = []
-
-        def unless_away(real: Any) -> Any:
-            def call(store: Any, name: str, *more: Any) -> Any:
-                if part in name:
-                    refused.append(name)
-                    raise GenericError(f"{name}: 503 Slow Down")
-                return real(store, name, *more)
-
-            return call
-
-        with monkeypatch.context() as patched:
-            for verb in ("list", "delete"):
-                patched.setattr(obstore, verb, unless_away(getattr(obstore, verb)))
-            yield refused
-
-    return part_is_away
 
 
 @pytest.mark.parametrize("kind", [m.PROTECT, m.TRAIN])

@@ -1,0 +1,110 @@
+"""Files that no row names go away, and no other."""
+
+import os
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from store import datasets, generators, jobs, people
+from store import models as m
+from store.clock import utc_now
+from store.jobs import Result
+from store.keys import work_key
+from tests.store.generators import card_file
+from tests.store.rows import must_claim, new_dataset, new_job
+from tests.worker.conftest import Away
+from worker.orphans import tidy_orphans
+from worker.service import Service
+from worker.sweeper import tidy
+
+DAY = 86400
+OLD = 1.5 * DAY
+
+
+@pytest.fixture
+def service(service: Service) -> Service:
+    """A service whose database is ten days old."""
+    with service.database.write.begin() as session:
+        people.local_admin(session)
+        session.execute(update(m.User).values(created_at=utc_now() - timedelta(days=10)))
+    return service
+
+
+def stored(service: Service, key: str, *, age: float = OLD) -> str:
+    """A file that lies in the store for so many seconds; its key."""
+    service.files.write(key, b"data")
+    then = time.time() - age
+    os.utime(Path(service.settings.store) / key, (then, then))
+    return key
+
+
+def test_files_of_a_deleted_dataset(service: Service) -> None:
+    kept = stored(service, datasets.upload_key(new_dataset(service.database)))
+    gone = new_dataset(service.database)
+    stored(service, datasets.upload_key(gone))
+    with service.database.write.begin() as session:
+        assert datasets.remove(session, gone)  # and the process dies
+    arriving = stored(service, datasets.upload_key(m.new_id()), age=DAY / 2)  # its row is not there yet
+    tidy(service)
+    assert service.files.list("datasets") == sorted([kept, arriving])
+
+
+def test_what_a_job_that_is_over_does_not_name(service: Service) -> None:
+    id_ = new_job(service.database)
+    held = must_claim(service.database, id_)
+    stored(service, f"jobs/{id_}/results/0/archive.zip", age=0)  # an attempt that was killed before its commit
+    stored(service, work_key(id_, "noise"), age=0)
+    named = [stored(service, f"jobs/{id_}/results/1/{name}") for name in ("archive.zip", "report.html", "report.json")]
+    tidy(service)
+    assert len(service.files.list(f"jobs/{id_}")) == 5
+    with service.database.write.begin() as session:
+        result = Result(archive_key=named[0], archive_bytes=4, page_key=named[1], report_key=named[2])
+        assert jobs.succeed(session, held, result)
+    tidy(service)
+    assert service.files.list(f"jobs/{id_}") == named
+
+
+def test_what_is_left_of_jobs_without_a_result(service: Service) -> None:
+    failed, waiting = new_job(service.database), new_job(service.database)
+    with service.database.write.begin() as session:
+        assert jobs.request_cancel(session, failed)
+    kept = stored(service, work_key(waiting, "noise"))
+    for id_ in (failed, m.new_id()):
+        stored(service, work_key(id_, "noise"))
+    tidy(service)
+    assert service.files.list("jobs") == [kept]
+
+
+def test_generators(service: Service, tmp_path: Path) -> None:
+    trained, training = (new_job(service.database, kind=m.TRAIN) for _ in range(2))
+    with service.database.write.begin() as session:
+        file = generators.store_file(service.files, trained, card_file(tmp_path / "a.safetensors"))
+        generators.put(session, trained, file, job_id=trained)
+        ships = generators.store_file(service.files, "ships", card_file(tmp_path / "b.safetensors"))
+        generators.put(session, "ships", ships)
+        jobs.request_cancel(session, trained)
+    kept = [file.key, ships.key]
+    kept += [stored(service, key) for key in ("generators/ships/earlier", f"generators/{training}/begun")]
+    kept += [stored(service, "generators/offered/now", age=60)]
+    for key in (f"generators/{trained}/of-a-lost-attempt", "generators/nobodys/file"):
+        stored(service, key)
+    tidy(service)
+    assert service.files.list("generators") == sorted(kept)
+
+
+def test_what_is_older_than_the_database_stays(service: Service) -> None:
+    """A new database on a store that is in use knows nothing of it."""
+    keys = [stored(service, f"{root}/{m.new_id()}/file", age=11 * DAY) for root in ("datasets", "jobs", "generators")]
+    tidy(service)
+    assert all(service.files.exists(key) for key in keys)
+
+
+def test_one_file_that_cannot_be_removed_keeps_no_other(service: Service, away: Away) -> None:
+    ids = sorted(m.new_id() for _ in range(3))
+    keys = [stored(service, datasets.upload_key(id_)) for id_ in ids]
+    with away(keys[0]):
+        assert sorted(tidy_orphans(service)) == keys[1:]
+    assert tidy_orphans(service) == keys[:1]
