@@ -15,6 +15,14 @@ from sqlalchemy.orm import Session, sessionmaker
 from store.settings import Settings
 
 BUSY_SECONDS = 30
+# how long a server on another machine may be silent before its connection counts as broken; a URL may say otherwise
+PATIENCE = {
+    "connect_timeout": 5,  # seconds
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,  # milliseconds
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,8 @@ def connect(url: str) -> Database:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:
-        engine = create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        patience = {name: value for name, value in PATIENCE.items() if name not in parsed.query}
+        engine = create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20, connect_args=patience)
     reading = engine.execution_options(unteachable_reads=True)
     return Database(
         engine=engine,

@@ -83,13 +83,13 @@ class Heart:
         global _running
         _running = None
         self._over.set()
-        self._thread.join()
+        self._join()
 
     def rest(self) -> None:
         """Stop beating: the work is done, and its last transaction is next. Raises like `check`."""
         self._over.set()
-        self._thread.join()
-        self.check()
+        self._join()
+        self._obey()
 
     def progress(self, step: Step) -> None:
         """The callback for the work. Raises Cancelled, Lost or Stopped."""
@@ -98,6 +98,13 @@ class Heart:
 
     def check(self) -> None:
         """Raises Cancelled, Lost or Stopped where the work must end."""
+        if self._is_late():
+            time.sleep(2 * TICK)  # where all of the process was held up, the thread has yet to look
+            if self._is_late():
+                self.stop(Lost)  # it waits for a database that says nothing
+        self._obey()
+
+    def _obey(self) -> None:
         if self._verdict is not None:
             raise self._verdict
 
@@ -107,15 +114,21 @@ class Heart:
             self._judged = time.monotonic()
             self._verdict = verdict
 
+    def _is_late(self) -> bool:
+        """Whether the lease was not renewed for as long as it lasts, so that someone else may have the job by now."""
+        return time.monotonic() - self._renewed > self._service.settings.lease_seconds
+
+    def _join(self) -> None:
+        """Wait for the thread; one that a silent database holds is left behind, for its claim fences what it writes."""
+        self._thread.join(self._service.settings.lease_seconds)
+
     def _beat(self) -> None:
         while not self._over.wait(TICK):
             try:
                 standing = self._look()
             except SQLAlchemyError as error:
                 log.warning("heart.database", error=str(error).splitlines()[0])
-                standing = Standing.HELD
-                if time.monotonic() - self._renewed > self._service.settings.lease_seconds:
-                    standing = Standing.LOST  # nobody could renew it, so someone else may have it by now
+                standing = Standing.LOST if self._is_late() else Standing.HELD
             if standing is Standing.CANCEL:
                 self.stop(Cancelled)
             elif standing is Standing.LOST:

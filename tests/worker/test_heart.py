@@ -1,5 +1,7 @@
 """The heartbeat: the lease stays alive, progress is written, and work stops when it must, or its process ends."""
 
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -14,13 +16,14 @@ from store import jobs
 from store import models as m
 from store.jobs import Claim, Result
 from store.keys import work_key
+from store.settings import Settings
 from store.sweep import sweep
 from tests.processes import environment
 from tests.store.rows import expire, job_of, must_claim, new_job
 from tests.waiting import wait_until
 from worker.heart import STUCK, Heart, Lost, Stopped, is_running, stop_process
 from worker.run import execute
-from worker.service import Service
+from worker.service import Service, open_service
 from worker.traces import forget, result_prefix, scratch_folder
 
 STEP = Step(stage="noise", done=3, total=12, seconds=6.0)
@@ -108,6 +111,35 @@ def test_when_the_database_is_gone_for_a_lease_the_job_is_lost(service: Service)
         work_until_stopped(heart)
     with service.database.write.begin() as session:
         session.execute(text("ALTER TABLE away RENAME TO jobs"))
+
+
+@pytest.mark.parametrize("each_settings", ["postgresql"], indirect=True)
+def test_when_the_database_says_nothing_for_a_lease_the_job_is_lost(each_settings: Settings) -> None:
+    service = open_service(each_settings.model_copy(update={"lease_seconds": 1.5}))
+    claim = claimed(service)
+    asks = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
+    with service.database.read() as session:
+        servers = list(session.execute(text(asks)).scalars())
+    stopped = threading.Timer(0.5, lambda: [os.kill(pid, signal.SIGSTOP) for pid in servers])
+    stopped.start()
+    began = time.monotonic()
+    try:
+        with pytest.raises(Lost), Heart(service, claim) as heart:
+            work_until_stopped(heart, seconds=30)
+        assert time.monotonic() - began < 10
+    finally:
+        for pid in servers:
+            os.kill(pid, signal.SIGCONT)
+        heart._thread.join()
+        service.database.dispose()
+
+
+def test_a_process_that_was_held_up_for_a_lease_keeps_what_nobody_took(service: Service) -> None:
+    claim = claimed(service)
+    with Heart(service, claim) as heart:
+        heart._renewed -= 2 * service.settings.lease_seconds  # as if neither thread had run for so long
+        heart.check()
+    assert job_of(service.database, claim.job_id).state == m.RUNNING
 
 
 STUBBORN = """

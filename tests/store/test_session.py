@@ -1,0 +1,31 @@
+"""Connections to a server on another machine that says nothing: they are given up within seconds, not minutes."""
+
+import socket
+import time
+
+import psycopg
+import pytest
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import OperationalError
+
+from store.session import PATIENCE, connect
+
+
+def test_a_server_that_takes_the_call_and_says_nothing_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        database = connect(f"postgresql+psycopg://someone@127.0.0.1:{silent.getsockname()[1]}/db")
+        began = time.monotonic()
+        with pytest.raises(OperationalError), database.read() as session:
+            session.execute(text("SELECT 1"))
+        assert time.monotonic() - began < 3 * PATIENCE["connect_timeout"]
+        database.dispose()
+
+
+def test_what_the_url_says_counts(postgres: str) -> None:
+    database = connect(make_url(postgres).update_query_dict({"keepalives_idle": "77"}).render_as_string(False))
+    with database.read() as session:
+        connection = session.connection().connection.driver_connection
+        assert isinstance(connection, psycopg.Connection)
+        said = connection.info.get_parameters()
+    database.dispose()
+    assert {name: int(said[name]) for name in PATIENCE} == PATIENCE | {"keepalives_idle": 77}
