@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 PATIENCE = 6.0  # seconds that the children of a killed service may need to leave the folder
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy leads back to this machine
 
 
 class InUse(Exception):
@@ -83,7 +84,7 @@ def is_ready(host: str, port: int) -> bool:
     """Whether the API says that database, broker and store can be reached."""
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     try:
-        with urllib.request.urlopen(f"http://{name}:{port}/readyz", timeout=5) as answer:
+        with _DIRECT.open(f"http://{name}:{port}/readyz", timeout=5) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
