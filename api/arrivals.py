@@ -7,6 +7,7 @@ from typing import Any
 
 import anyio.to_thread
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from api.house import House, ring_after_commit, run_after_commit
@@ -17,6 +18,8 @@ from core.limits import BadInput, NoArchive, TooMuch
 from core.names import LONGEST_NAME, is_name, name_from
 from core.survey import survey
 from store import datasets
+from store import models as m
+from store.keys import dataset_prefix
 
 log = structlog.get_logger(__name__)
 
@@ -73,11 +76,22 @@ def _keep(house: House, arrival: Arrival, with_it: Callable[[Session, DatasetOut
             if with_it is not None:
                 with_it(session, out)
     except BaseException:
-        house.files.delete_prefix(f"datasets/{arrival.dataset_id}")
+        _forget(house, arrival.dataset_id)
         raise
     run_after_commit(session)
     log.info("dataset.arrived", dataset=arrival.dataset_id, owner=arrival.owner_id, bytes=size)
     return out
+
+
+def _forget(house: House, dataset_id: str) -> None:
+    """Remove the file of a dataset that did not come to be; a commit whose answer was lost may have taken effect."""
+    try:
+        with house.db.read() as session:
+            if session.get(m.Dataset, dataset_id) is not None:
+                return
+    except SQLAlchemyError:
+        return  # it cannot be asked now: a worker's tidying removes what has no row
+    house.files.delete_prefix(dataset_prefix(dataset_id))
 
 
 def refusal(bad: BadInput) -> Problem:

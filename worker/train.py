@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from core.train_spec import TrainSpec
 from core.training_recipe import train_generator
@@ -39,12 +40,14 @@ def train(service: Service, claim: Claim, heart: Heart, folder: Path) -> None:
     )
     heart.check()
     stored = generators.store_file(service.files, claim.job_id, made)
-    heart.rest()
     try:
+        heart.rest()
         with service.database.write.begin() as session:
             if not jobs.succeed(session, claim):
                 raise Lost
             generators.put(session, claim.job_id, stored, job_id=claim.job_id)
+    except (Lost, SQLAlchemyError):
+        raise  # the file may be another attempt's, or its row committed unheard: tidying goes by the rows
     except BaseException:
         service.files.delete(stored.key)
         raise

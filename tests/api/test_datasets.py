@@ -6,9 +6,12 @@ import zipfile
 
 import httpx
 import pytest
+from sqlalchemy import select
 
+from store import models as m
 from tests.api.archives import pictures, png, tarred, zipped
 from tests.api.conftest import Service, asked, problem, sent
+from tests.commits import broken_commit
 
 
 @pytest.mark.parametrize(
@@ -148,6 +151,21 @@ def test_a_cursor_that_is_none_of_ours(api: httpx.Client, cursor: str) -> None:
 @pytest.mark.parametrize("limit", ["0", "201", "x", "-1"])
 def test_a_limit_that_makes_no_sense(api: httpx.Client, limit: str) -> None:
     assert problem(api.get("/v1/jobs", params={"limit": limit}), 422)["errors"][0]["field"] == "limit"
+
+
+@pytest.mark.parametrize("takes_effect", [True, False])
+def test_the_upload_stays_if_and_only_if_its_row_is_there(
+    api: httpx.Client, service: Service, *, takes_effect: bool
+) -> None:
+    before = set(service.files.list("datasets"))
+    with broken_commit(m.Dataset, takes_effect=takes_effect):
+        problem(api.post("/v1/datasets", files={"file": ("lost.zip", zipped())}), 500)
+    with service.db.read() as session:
+        ids = session.scalars(select(m.Dataset.id).where(m.Dataset.name == "lost")).all()
+    assert len(ids) == takes_effect
+    assert set(service.files.list("datasets")) - before == {f"datasets/{id_}/upload" for id_ in ids}
+    for id_ in ids:
+        assert api.delete(f"/v1/datasets/{id_}").status_code == 204
 
 
 def test_deleting_takes_the_files_away(api: httpx.Client, service: Service) -> None:

@@ -1,15 +1,21 @@
 """Jobs that use a trained generator, and one that trains one, in this process."""
 
 import json
+import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import obstore
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from core.generator_figures import OWN
 from core.presets import PRESETS, QUICK, Length
+from store import jobs
 from store import models as m
+from tests.commits import broken_commit
 from tests.store.rows import job_of, new_job
 from tests.worker.conftest import Upload
 from worker.run import execute
@@ -45,12 +51,17 @@ def test_it_makes_the_noise_and_the_report_says_so(
     assert service.files.exists(generator.file_key)
 
 
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training with fewer updates."""
+    noise = replace(QUICK.noise["em"], length=Length(epochs=0, least=4, most=4, batch=8))
+    monkeypatch.setitem(PRESETS, "quick", replace(QUICK, noise=QUICK.noise | {"em": noise}))
+
+
 @pytest.mark.parametrize(("asked", "name"), [({}, "pictures"), ({"name": "Night"}, "Night")])
 def test_a_train_job_makes_a_generator_that_another_job_uses(
-    service: Service, dataset: str, monkeypatch: pytest.MonkeyPatch, asked: dict[str, str], name: str
+    service: Service, dataset: str, short: None, asked: dict[str, str], name: str
 ) -> None:
-    short = replace(QUICK.noise["em"], length=Length(epochs=0, least=4, most=4, batch=8))
-    monkeypatch.setitem(PRESETS, "quick", replace(QUICK, noise=QUICK.noise | {"em": short}))
     id_ = new_job(service.database, dataset_id=dataset, kind=m.TRAIN, method="em", radius_u=6, **asked)
     execute(service, id_)
     assert (job_of(service.database, id_).state, job_of(service.database, id_).error) == (m.SUCCEEDED, None)
@@ -64,6 +75,35 @@ def test_a_train_job_makes_a_generator_that_another_job_uses(
     used = new_job(service.database, dataset_id=dataset, **(SPEC | {"generator_id": id_}))
     execute(service, used)
     assert (job_of(service.database, used).state, job_of(service.database, used).error) == (m.SUCCEEDED, None)
+
+
+def test_a_generator_whose_commit_was_not_heard_of_keeps_its_file(service: Service, dataset: str, short: None) -> None:
+    id_ = new_job(service.database, dataset_id=dataset, kind=m.TRAIN, method="em")
+    with broken_commit(m.Generator, takes_effect=True), pytest.raises(OperationalError):
+        execute(service, id_)
+    assert job_of(service.database, id_).state == m.SUCCEEDED
+    with service.database.read() as session:
+        assert service.files.exists(session.get_one(m.Generator, id_).file_key)
+
+
+def test_a_job_cancelled_while_its_generator_is_stored_leaves_no_file(
+    service: Service, dataset: str, short: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = new_job(service.database, dataset_id=dataset, kind=m.TRAIN, method="em")
+
+    def put(store: Any, key: str, data: Any) -> Any:
+        done = real(store, key, data)
+        if key.startswith("generators/"):
+            with service.database.write.begin() as session:
+                assert jobs.request_cancel(session, id_)
+            time.sleep(1.5)  # until the heart has heard of it
+        return done
+
+    real = obstore.put
+    monkeypatch.setattr(obstore, "put", put)
+    execute(service, id_)
+    assert job_of(service.database, id_).state == m.CANCELED
+    assert service.files.list("generators") == []
 
 
 def failure(service: Service, dataset: str) -> str:
