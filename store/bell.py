@@ -21,6 +21,11 @@ PATIENCE = 2.0  # seconds an unreachable broker may hold up whoever rings
 log = structlog.get_logger()
 
 
+def kinds_of(queue: str) -> list[str]:
+    """The kinds of job whose bell rings in this queue."""
+    return [kind for kind, rings_in in QUEUES.items() if rings_in == queue]
+
+
 def make_app(settings: Settings) -> Celery:
     """A Celery app that can send; the worker adds what it needs to run. JSON only, and nothing is kept of results."""
     app = Celery("unteachable", broker=settings.broker, set_as_current=False)

@@ -7,9 +7,11 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from store import jobs
+from store import bell, jobs
 from store import models as m
 from store.clock import now
+
+RINGS = 100  # most bells of one queue that one sweep rings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +97,15 @@ def _hopeless(session: Session) -> list[str]:
 
 
 def _forgotten(session: Session, ring_seconds: float) -> list[tuple[str, str]]:
-    """Jobs that could run and whose bell was not rung for a while, oldest first; marks them as rung."""
+    """Jobs that could run and whose bell was not rung for a while, the oldest of each queue; marks them as rung."""
     before = now(session) - timedelta(seconds=ring_seconds)
-    quiet = or_(m.Job.rung_at.is_(None), m.Job.rung_at < before)
-    rows = session.execute(
-        select(m.Job.id, m.Job.kind).where(jobs.claimable(), quiet).order_by(m.Job.created_at).limit(100)
-    ).all()
+    quiet = and_(jobs.claimable(), or_(m.Job.rung_at.is_(None), m.Job.rung_at < before))
+    oldest = select(m.Job.id, m.Job.kind).order_by(m.Job.created_at).limit(RINGS)
+    rows = [
+        row
+        for queue in bell.EVERY_QUEUE  # each by itself: many that wait for one must not hide those of another
+        for row in session.execute(oldest.where(quiet, m.Job.kind.in_(bell.kinds_of(queue))))
+    ]
     return [
         (id_, kind) for id_, kind in rows if _change(session, and_(m.Job.id == id_, quiet), {"rung_at": now(session)})
     ]

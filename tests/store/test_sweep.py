@@ -120,6 +120,16 @@ def test_jobs_of_a_deleted_dataset_fail(each_database: Database) -> None:
     assert "deleted" in (job_of(each_database, id_).error or "")
 
 
+def test_many_that_wait_for_one_queue_hide_nothing_of_another(each_database: Database) -> None:
+    dataset_id = new_dataset(each_database)
+    many = [new_job(each_database, dataset_id=dataset_id, kind=kind) for kind in (m.PROTECT, m.TRAIN) * 60]
+    _, check = new_check(each_database)
+    rung = run_sweep(each_database).ring
+    assert (check, m.CHECK) in rung
+    assert [id_ for id_, kind in rung if kind != m.CHECK] == many[:100]
+    assert {id_ for id_, _ in run_sweep(each_database).ring} == set(many[100:])
+
+
 def test_it_rings_for_what_waits_and_then_leaves_it_for_a_while(each_database: Database) -> None:
     id_ = new_job(each_database)
     unready = new_job(each_database, dataset_id=new_dataset(each_database, state=m.CHECKING))
