@@ -16,7 +16,7 @@ from store.settings import Settings
 QUEUES = {CHECK: "check", PROTECT: "science", TRAIN: "science", VERIFY: "science"}
 EVERY_QUEUE = tuple(dict.fromkeys(QUEUES.values()))
 TASK = "unteachable.run_job"
-PATIENCE = 2.0  # seconds an unreachable broker may hold up whoever rings
+PATIENCE = 2.0  # seconds an unreachable broker may hold up whoever rings; one that answers nothing, five times as long
 
 log = structlog.get_logger()
 

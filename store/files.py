@@ -1,4 +1,4 @@
-"""Where uploads and results are kept: a folder now, S3 by a setting. Keys are names like `jobs/ID/1/archive.zip`.
+"""Where uploads and results are kept: a folder now, S3 by a setting. Keys are like `jobs/ID/results/1/archive.zip`.
 
 Whatever is saved appears under its key whole or not at all.
 """
