@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from store import jobs
@@ -19,6 +19,7 @@ from store.keys import dataset_prefix, job_prefix
 from worker.service import Service
 
 GRACE = timedelta(days=1)  # an upload, and a generator, is stored before its row is there
+OWNER = "owner"  # the key of whose files these are: a service that got the wrong store must not tidy it
 AT_ONCE = 500  # ids in one question to the database
 
 Kept = dict[str, tuple[str, ...]]  # id -> where its files begin that stay; an id that is not in it has no row
@@ -29,12 +30,14 @@ log = structlog.get_logger()
 def tidy_orphans(service: Service) -> list[str]:
     """Remove the files that no row names; returns their keys. What the store refuses to remove is left for next time.
 
-    Files older than the database are not touched: that one is new, and knows nothing of what was stored before it.
+    Files older than the database are not touched: that one is new, and knows nothing of what was stored before it. Nor
+    is anything in a store that another database owns.
     """
     with service.database.read() as session:
-        born, late = session.scalar(select(func.min(m.User.created_at))), now(session) - GRACE
-    if born is None:
+        first, late = session.scalar(select(m.User).order_by(m.User.created_at).limit(1)), now(session) - GRACE
+    if first is None or not _owns(service, first.id):
         return []
+    born = first.created_at
     removed = []
     for root, ask in (("datasets", _of_datasets), ("jobs", _of_jobs), ("generators", _of_generators)):
         files = _by_id(service.files.ages(root))
@@ -46,6 +49,18 @@ def tidy_orphans(service: Service) -> list[str]:
                 gone = {key for key in ours if not key.startswith(kept)}
             removed += _remove(service, sorted(gone))
     return removed
+
+
+def _owns(service: Service, first: str) -> bool:
+    """Whether this database, known by its first user, owns the files; it does where none did before."""
+    try:
+        owner = service.files.load(OWNER).decode()
+    except FileNotFoundError:
+        service.files.write(OWNER, first.encode())
+        return True
+    if owner != first:
+        log.warning("store.not_ours", owner=owner, ours=first)
+    return owner == first
 
 
 def _by_id(ages: dict[str, datetime]) -> dict[str, dict[str, datetime]]:

@@ -17,7 +17,7 @@ router = APIRouter(prefix="/v1", tags=["choices"])
 PRESET_WORDS = {
     "instant": (
         "Instant",
-        "Seconds: the noise of a generator that was trained on other pictures beforehand, strength 8.",
+        "Seconds: the noise of a generator that was trained beforehand, strength 8.",
     ),
     "quick": ("Quick", "Made for two CPU cores: minutes for a few thousand images."),
     "standard": ("Standard", "More training with a larger model: minutes on a GPU, hours without one."),

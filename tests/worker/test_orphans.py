@@ -16,7 +16,7 @@ from store.keys import work_key
 from tests.store.generators import card_file
 from tests.store.rows import must_claim, new_dataset, new_job
 from tests.worker.conftest import Away
-from worker.orphans import tidy_orphans
+from worker.orphans import OWNER, tidy_orphans
 from worker.service import Service
 from worker.sweeper import tidy
 
@@ -108,3 +108,13 @@ def test_one_file_that_cannot_be_removed_keeps_no_other(service: Service, away: 
     with away(keys[0]):
         assert sorted(tidy_orphans(service)) == keys[1:]
     assert tidy_orphans(service) == keys[:1]
+
+
+def test_in_another_databases_store_nothing_is_removed(service: Service) -> None:
+    tidy(service)
+    orphan = stored(service, work_key(m.new_id(), "noise"))
+    ours = service.files.load(OWNER)
+    service.files.write(OWNER, m.new_id().encode())
+    assert tidy_orphans(service) == []
+    service.files.write(OWNER, ours)
+    assert tidy_orphans(service) == [orphan]
