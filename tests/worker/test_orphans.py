@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,11 +14,12 @@ from store import models as m
 from store.clock import utc_now
 from store.jobs import Result
 from store.keys import work_key
+from store.settings import Settings
 from tests.store.generators import card_file
 from tests.store.rows import must_claim, new_dataset, new_job
 from tests.worker.conftest import Away
 from worker.orphans import OWNER, tidy_orphans
-from worker.service import Service
+from worker.service import Service, open_service
 from worker.sweeper import tidy
 
 DAY = 86400
@@ -25,12 +27,14 @@ OLD = 1.5 * DAY
 
 
 @pytest.fixture
-def service(service: Service) -> Service:
+def service(each_settings: Settings) -> Iterator[Service]:
     """A service whose database is ten days old."""
+    service = open_service(each_settings)
     with service.database.write.begin() as session:
         people.local_admin(session)
         session.execute(update(m.User).values(created_at=utc_now() - timedelta(days=10)))
-    return service
+    yield service
+    service.database.dispose()
 
 
 def stored(service: Service, key: str, *, age: float = OLD) -> str:
