@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import anyio
+import structlog
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
@@ -16,6 +17,8 @@ from store import models as m
 from store.files import Files
 from store.session import Database
 from store.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -75,6 +78,18 @@ def run_after_commit(session: Session) -> None:
     """Do what was put off; for those who commit by themselves."""
     for do in session.info.pop("after_commit", []):
         do()
+
+
+def delete_after_commit(session: Session, house: House, prefix: str) -> None:
+    """Remove the files under a prefix once no row names them. Tidying finds those that the store keeps just now."""
+
+    def delete() -> None:
+        try:
+            house.files.delete_prefix(prefix)
+        except OSError as error:
+            log.warning("files.left", prefix=prefix, error=str(error))
+
+    after_commit(session, delete)
 
 
 def ring_after_commit(session: Session, house: House, job: m.Job) -> None:

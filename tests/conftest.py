@@ -125,6 +125,14 @@ def broker(settings: Any) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 @pytest.fixture
+def away(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`with away(PART) as refused:` the store lists and deletes nothing whose name has this part."""
+    from tests.store_away import away_with
+
+    return away_with(monkeypatch)
+
+
+@pytest.fixture
 def commands(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Starts `unteachable WORDS` with settings; whatever was started is ended with the test, and its log shown."""
     from tests.processes import Command

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from api import arrivals, form, idempotency
 from api.arrivals import Arrival
 from api.auth import CurrentUser, OwnDataset
-from api.house import Db, Here, House, after_commit
+from api.house import Db, Here, House, delete_after_commit
 from api.idempotency import Answer
 from api.paging import Part
 from api.problems import Problem, not_found
@@ -19,6 +19,7 @@ from api.schemas import DatasetOut, Page
 from core.names import LONGEST_NAME
 from store import datasets
 from store import models as m
+from store.keys import dataset_prefix
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 log = structlog.get_logger(__name__)
@@ -118,7 +119,7 @@ def delete(dataset: OwnDataset, db: Db, house: Here) -> Response:
     dataset_id = dataset.id
     if not datasets.remove(db, dataset_id):
         raise Problem(409, "A job of this dataset waits or runs; cancel it first.", kind="in-use")
-    after_commit(db, lambda: house.files.delete_prefix(f"datasets/{dataset_id}"))
+    delete_after_commit(db, house, dataset_prefix(dataset_id))
     log.info("dataset.deleted", dataset=dataset_id)
     return Response(status_code=204)
 

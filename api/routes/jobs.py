@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from api import asking, idempotency
 from api.auth import CurrentUser, OwnJob, own_dataset
-from api.house import Db, Here, House, after_commit
+from api.house import Db, Here, House, after_commit, delete_after_commit
 from api.idempotency import Answer
 from api.paging import Part
 from api.problems import Problem, field_problem, spec_errors
@@ -113,6 +113,6 @@ def delete(job: OwnJob, db: Db, house: Here) -> Response:
         raise Problem(409, "A verification of this job waits or runs; cancel that first.", kind="in-use")
     job_id = job.id
     jobs.delete(db, job)
-    after_commit(db, lambda: house.files.delete_prefix(job_prefix(job_id)))
+    delete_after_commit(db, house, job_prefix(job_id))
     log.info("job.deleted", job=job_id)
     return Response(status_code=204)

@@ -12,6 +12,7 @@ from store import models as m
 from tests.api.archives import pictures, png, tarred, zipped
 from tests.api.conftest import Service, asked, problem, sent
 from tests.commits import broken_commit
+from tests.store_away import Away
 
 
 @pytest.mark.parametrize(
@@ -209,3 +210,18 @@ def test_what_the_check_found_is_shown(api: httpx.Client, service: Service) -> N
     assert "private" in answer.headers["cache-control"]
     problem(api.get(f"/v1/datasets/{dataset['id']}/thumbnails/1"), 404)
     problem(api.get(f"/v1/datasets/{dataset['id']}/thumbnails/-1"), 422)
+
+
+def test_where_the_store_is_away_what_is_deleted_is_gone_all_the_same(
+    api: httpx.Client, service: Service, away: Away
+) -> None:
+    dataset = sent(api)
+    service.make_ready(dataset["id"])
+    job = asked(api, dataset["id"])
+    service.succeed(job["id"], archive=zipped())
+    with away(dataset["id"]) as refused, away(job["id"]) as refused_too:
+        for path in (f"/v1/datasets/{dataset['id']}", f"/v1/jobs/{job['id']}"):
+            assert api.delete(path).status_code == 204, "a worker's tidying finds the files"
+            problem(api.get(path), 404)
+    assert refused
+    assert refused_too

@@ -1,13 +1,9 @@
 """What the worker's tests share: a service in this process, an upload that waits for its check, a store that fails."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
 
-import obstore
 import pytest
-from obstore.exceptions import GenericError
 
 from store import datasets, generators
 from store import models as m
@@ -19,7 +15,6 @@ from tests.store.rows import new_check
 from worker.service import Service, open_service
 
 Upload = Callable[..., tuple[str, str]]
-Away = Callable[[str], AbstractContextManager[list[str]]]
 
 
 @pytest.fixture
@@ -68,28 +63,3 @@ def generator(service: Service, tmp_path: Path) -> m.Generator:
     assert generators.offer_shipped(service.database, service.files, folder) == ["drawn-32px"]
     with service.database.read() as session:
         return session.get_one(m.Generator, "drawn-32px")
-
-
-@pytest.fixture
-def away(monkeypatch: pytest.MonkeyPatch) -> Away:
-    """`with away(PART) as refused:` the store lists and deletes nothing whose name has this part."""
-
-    @contextmanager
-    def part_is_away(part: str) -> Iterator[list[str]]:
-        refused: list[str] = []
-
-        def unless_away(real: Any) -> Any:
-            def call(store: Any, name: str, *more: Any) -> Any:
-                if part in name:
-                    refused.append(name)
-                    raise GenericError(f"{name}: 503 Slow Down")
-                return real(store, name, *more)
-
-            return call
-
-        with monkeypatch.context() as patched:
-            for verb in ("list", "delete"):
-                patched.setattr(obstore, verb, unless_away(getattr(obstore, verb)))
-            yield refused
-
-    return part_is_away

@@ -17,7 +17,7 @@ from store.keys import work_key
 from store.settings import Settings
 from tests.store.generators import card_file
 from tests.store.rows import must_claim, new_dataset, new_job
-from tests.worker.conftest import Away
+from tests.store_away import Away
 from worker.orphans import OWNER, tidy_orphans
 from worker.service import Service, open_service
 from worker.sweeper import tidy

@@ -14,7 +14,8 @@ from store import models as m
 from store.clock import utc_now
 from store.keys import work_key
 from tests.store.rows import expire, job_of, must_claim, new_dataset, new_job
-from tests.worker.conftest import Away, Upload
+from tests.store_away import Away
+from tests.worker.conftest import Upload
 from worker.run import execute
 from worker.service import Service
 from worker.sweeper import sweep_once
