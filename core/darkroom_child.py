@@ -10,8 +10,9 @@ from contextlib import suppress
 from typing import Any, BinaryIO, NoReturn
 
 from core.frames import pack, read_frame
-from core.images import Refused, prepare
+from core.images import prepare
 from core.operations import OPERATIONS
+from core.refused import Refused
 
 NOBODY = 65534
 

@@ -13,7 +13,8 @@ from PIL import Image, ImageChops
 
 from core.archive_names import delivered_format
 from core.encoding import LOSSY, encode
-from core.images import Refused, decode
+from core.images import decode
+from core.refused import Refused
 
 Result = tuple[dict[str, Any], list[bytes]]
 Bytes = NDArray[np.uint8]

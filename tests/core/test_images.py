@@ -11,8 +11,8 @@ from PIL import Image, ImageCms
 
 from core import operations
 from core.darkroom import Answer, Darkroom, Task
-from core.images import Refused
 from core.limits import Limits
+from core.refused import Refused
 from tests.core.uploads import encoded, picture, pixels, png
 
 
