@@ -169,7 +169,7 @@ def _protect(
     print(text_table(done.report.evidence))
     print(f"{done.report.dataset.images} pictures protected in {done.report.seconds:.0f} s: {out}")
     for skipped in done.report.dataset.skipped:
-        print(f"skipped {skipped.path}: {skipped.reason}", file=sys.stderr)
+        typer.echo(f"skipped {skipped.path}: {skipped.reason}", err=True)
 
 
 def check_paths(source: Path, out: Path, *, kind: str) -> None:
@@ -182,7 +182,7 @@ def check_paths(source: Path, out: Path, *, kind: str) -> None:
 
 
 def _refuse(reason: str) -> None:
-    print(f"unteachable: {reason}", file=sys.stderr)  # by each of several processes: the first to end ends the others
+    typer.echo(f"unteachable: {reason}", err=True)  # the whole line at once: each of several processes may say it
     raise typer.Exit(2)
 
 
