@@ -81,8 +81,11 @@ def _broker(settings: Settings) -> str:
     raise ConnectionError(f"{settings.broker_url.rsplit('@', 1)[-1]} does not answer")
 
 
-def _science(_settings: Settings) -> str:
+def _science(settings: Settings) -> str:
     import torch
 
-    devices = [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
-    return f"torch {torch.__version__} on {', '.join(devices) or f'{torch.get_num_threads()} CPU threads'}"
+    from core.device import Device
+    from worker.service import computer
+
+    ours = computer(settings)
+    return f"torch {torch.__version__} on {Device(ours['device'], cores=ours['cores']).label}"

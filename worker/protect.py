@@ -14,7 +14,7 @@ from store import models as m
 from store.jobs import Claim, Result
 from store.keys import work_prefix
 from worker.heart import Heart, Lost
-from worker.service import Service
+from worker.service import Service, computer
 from worker.traces import result_prefix, tidy_away, unfinished_work
 from worker.upload import fetch_upload, limits_of
 
@@ -34,12 +34,11 @@ def protect(service: Service, claim: Claim, heart: Heart, folder: Path) -> None:
         scratch=unpacked,
         on_progress=heart.progress,
         shelf=unfinished_work(service, claim),
-        device=service.settings.device or None,
-        cores=service.settings.threads or None,
         name=upload.name,
         job_id=claim.job_id,
         limits=limits_of(service.settings),
         generator=fetch_generator(service, spec.generator_id, folder) if spec.generator_id else None,
+        **computer(service.settings),
     )
     heart.check()
     result = deliver(service, claim, archive)

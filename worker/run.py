@@ -16,7 +16,7 @@ from store import datasets, feed, jobs
 from store import models as m
 from store.jobs import Claim, Standing
 from worker.heart import Heart, Lost, Stopped, is_stopping
-from worker.service import Service
+from worker.service import BadSetting, Service
 from worker.traces import forget, scratch
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -135,6 +135,8 @@ def reason_of(error: Exception) -> Reason:
         return Reason(error.reason, is_ours=False)
     if isinstance(error, SpecError):
         return Reason(str(error), is_ours=False)
+    if isinstance(error, BadSetting):
+        return Reason(f"The service is set up wrongly, which whoever runs it can mend: {error}", is_ours=True)
     if isinstance(error, OSError) and error.errno in FULL:
         return Reason(
             "The disk of the service is full: ask whoever runs it to make room, then try again.", is_ours=True

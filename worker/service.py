@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
+from core.limits import BadInput
 from store.files import Files, open_files
 from store.session import Database, open_database
 from store.settings import Settings, get_settings
@@ -20,6 +22,22 @@ class Service:
 def open_service(settings: Settings) -> Service:
     """Connect to the database and the store. Raises StoreError where the store cannot be made."""
     return Service(settings=settings, database=open_database(settings), files=open_files(settings))
+
+
+class BadSetting(Exception):
+    """A setting asks for what this machine does not have; it says which, and what there is."""
+
+
+def computer(settings: Settings) -> dict[str, Any]:
+    """Where the science computes: `device` and `cores`, as its recipes take them. Raises BadSetting."""
+    from core.device import Device
+
+    name = settings.device or None
+    try:
+        Device(name)
+    except BadInput as error:
+        raise BadSetting(f"UNTEACHABLE_DEVICE: {error.reason}") from None
+    return {"device": name, "cores": settings.threads or None}
 
 
 @cache

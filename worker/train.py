@@ -11,7 +11,7 @@ from store import generators, jobs
 from store.jobs import Claim
 from store.keys import work_prefix
 from worker.heart import Heart, Lost
-from worker.service import Service
+from worker.service import Service, computer
 from worker.traces import tidy_away, unfinished_work
 from worker.upload import fetch_upload, limits_of
 
@@ -31,12 +31,11 @@ def train(service: Service, claim: Claim, heart: Heart, folder: Path) -> None:
         scratch=unpacked,
         on_progress=heart.progress,
         shelf=unfinished_work(service, claim),
-        device=service.settings.device or None,
-        cores=service.settings.threads or None,
         name=upload.name,
         title=asked.name or upload.name,
         command=f"train job {claim.job_id}",
         limits=limits_of(service.settings),
+        **computer(service.settings),
     )
     heart.check()
     stored = generators.store_file(service.files, claim.job_id, made)

@@ -14,7 +14,7 @@ from store import models as m
 from store.jobs import Claim, Result
 from store.keys import work_prefix
 from worker.heart import Heart, Lost
-from worker.service import Service
+from worker.service import Service, computer
 from worker.traces import FilesShelf, result_prefix, tidy_away, unfinished_work
 from worker.upload import fetch_upload, limits_of
 
@@ -40,12 +40,11 @@ def verify(service: Service, claim: Claim, heart: Heart, folder: Path) -> None:
         on_progress=heart.progress,
         on_row=keep,
         shelf=unfinished_work(service, claim),
-        device=service.settings.device or None,
-        cores=service.settings.threads or None,
         name=upload.name,
         job_id=claim.job_id,
         target_job_id=claim.target_job_id,
         limits=limits_of(service.settings),
+        **computer(service.settings),
     )
     heart.check()
     prefix = result_prefix(claim)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from tests.waiting import wait_until
 from tests.worker.conftest import Upload
 from tests.worker.listening import Start, claims_in, in_the_middle, ring, until, worker
 from worker.run import execute
-from worker.service import Service
+from worker.service import BadSetting, Service
 
 pytestmark = pytest.mark.timeout(600)
 Server = subprocess.Popen
@@ -135,3 +136,14 @@ def test_results_that_cannot_be_stored_fail_the_job_clearly(service: Service, da
     assert row.state == m.FAILED
     assert "could not read or write its files" in (row.error or "")
     assert list(service.settings.scratch.iterdir()) == []
+
+
+def test_a_device_that_is_not_there_is_the_operators_to_mend(service: Service, dataset: str) -> None:
+    elsewhere = replace(service, settings=service.settings.model_copy(update={"device": "tpu"}))
+    id_ = new_job(service.database, dataset_id=dataset, **QUICK)
+    with pytest.raises(BadSetting):
+        execute(elsewhere, id_)
+    row = job_of(service.database, id_)
+    assert row.state == m.FAILED
+    assert "set up wrongly" in (row.error or "")
+    assert "UNTEACHABLE_DEVICE: There is no device “tpu”" in (row.error or "")
