@@ -3,7 +3,6 @@
 import inspect
 import os
 import shlex
-import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
