@@ -10,6 +10,7 @@ shortest that keeps its protection (benchmarks/noise_cost.py).
 import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from core.learning_rates import LearningRate
 from core.version import KEPT, VERSION
@@ -54,7 +55,9 @@ def _exactly(updates: int) -> Length:
 class NoiseRecipe:
     """Algorithm 1 for M = `length` steps with the `training` search, then a fresh `final` search for every image.
 
-    A generator's training goes on for `network` updates with a noise network, which then takes the search's place.
+    A generator's training goes on for `network` updates with a noise network, which then takes the search's place. Of
+    its loss, `grey_share` is that on colour pictures turned grey, by a second surrogate, whose T turns `grey_chance` of
+    what it learns from grey (docs/decisions/noise.md).
     """
 
     length: Length
@@ -62,6 +65,8 @@ class NoiseRecipe:
     training: Search
     final: Search
     network: Length | None = None
+    grey_share: float = 0.0
+    grey_chance: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +124,7 @@ _CYCLE = LearningRate(peak=0.1)
 _QUICK_ATTACKED = Search(outer_steps=5, outer_step=0.25, samples=2, inner_steps=4, inner_step=0.3)
 _QUICK_FINAL = Search(outer_steps=10, outer_step=0.2, samples=4, inner_steps=4, inner_step=0.3)
 _QUICK_FINAL_ATTACKED = Search(outer_steps=8, outer_step=0.2, samples=2, inner_steps=4, inner_step=0.3)
-_QUICK_NETWORK = Length(epochs=20, least=300, most=1_500)
+_QUICK_NETWORK: dict[str, Any] = {"network": Length(epochs=20, least=300, most=1_500), "grey_share": 0.3}
 _QUICK_EM = Search(outer_steps=8, outer_step=0.25, samples=1, inner_steps=0, inner_step=0.0)
 _QUICK_FINAL_EM = Search(outer_steps=20, outer_step=0.2, samples=1, inner_steps=0, inner_step=0.0)
 
@@ -138,9 +143,9 @@ def _recipe(
     final: Search,
     *,
     rate: LearningRate = _CYCLE,
-    network: Length | None = None,
+    **network: Any,
 ) -> NoiseRecipe:
-    return NoiseRecipe(length=length, learning_rate=rate, training=training, final=final, network=network)
+    return NoiseRecipe(length=length, learning_rate=rate, training=training, final=final, **network)
 
 
 def _course(length: Length, attack_steps: int, attack_step: float, *, rate: LearningRate = _CYCLE) -> Course:
@@ -153,7 +158,7 @@ QUICK = Preset(
     architecture="small",
     largest=64,
     noise={
-        "sem": _recipe(Length(epochs=8, least=100, most=600), _QUICK_ATTACKED, _QUICK_FINAL, network=_QUICK_NETWORK),
+        "sem": _recipe(Length(epochs=8, least=100, most=600), _QUICK_ATTACKED, _QUICK_FINAL, **_QUICK_NETWORK),
         "rem": _recipe(Length(epochs=60, least=60, most=200), _QUICK_ATTACKED, _QUICK_FINAL_ATTACKED),
         "em": _recipe(Length(epochs=60, least=60, most=400), _QUICK_EM, _QUICK_FINAL_EM),
         "tap": _recipe(Length(epochs=20, least=300, most=1_000), _NO_NOISE, _targeted(40, 2 / 40)),

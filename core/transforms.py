@@ -70,10 +70,39 @@ def flip_and_resized_crop(n: int, size: int, *, generator: torch.Generator) -> T
     return crop
 
 
-def sample_transform(n: int, size: int, *, generator: torch.Generator) -> Transform:
-    """One draw of T for each of n images of `size` px: (n, c, size, size) -> the same shape."""
+def random_grey(n: int, chance: float, *, generator: torch.Generator) -> Transform:
+    """For n images: with this chance a mean of its three channels, weighted at random, takes the place of each of them.
+
+    The weights are uniform on the simplex, so that whatever weights somebody turns pictures grey by are near to some
+    that are drawn. Images of one channel stay as they are.
+    """
+    device = generator.device
+    taken = torch.rand(n, generator=generator, device=device) < chance
+    shares = -torch.log1p(
+        -torch.rand(n, 3, generator=generator, device=device)
+    )  # Exp(1): divided by their sum, Dirichlet(1)
+    weights = shares / shares.sum(1, keepdim=True)
+
+    def turn(x: Tensor) -> Tensor:
+        if x.shape[1] == 1:
+            return x
+        grey = (x * weights.to(x.dtype)[:, :, None, None]).sum(1, keepdim=True)
+        return torch.where(taken[:, None, None, None], grey, x)
+
+    return turn
+
+
+def sample_transform(n: int, size: int, *, generator: torch.Generator, grey: float = 0.0) -> Transform:
+    """One draw of T for each of n images of `size` px: (n, c, size, size) -> the same shape.
+
+    With a chance of `grey` it turns the image grey as well, which T of the paper does not.
+    """
     draw = flip_and_resized_crop if size >= LARGE else flip_and_crop
-    return draw(n, size, generator=generator)
+    moved = draw(n, size, generator=generator)
+    if not grey:
+        return moved
+    turned = random_grey(n, grey, generator=generator)
+    return lambda x: turned(moved(x))
 
 
 def identity(x: Tensor) -> Tensor:

@@ -32,6 +32,7 @@ _TRAINING_WORDS = {  # another order, too: what is measured goes into the file
     "unpacking": STAGE_WORDS["unpacking"],
     "decoding": STAGE_WORDS["decoding"],
     "training": StageWords("Train", "Training the generator"),
+    "grey": StageWords("Train in grey", "Training a second model, on pictures turned grey"),
     "network": StageWords("Make it fast", "Training a network that makes the noise at once"),
     "noise": StageWords("Try it", "Making noise for the pictures that it was trained on"),
     "evidence": STAGE_WORDS["evidence"],

@@ -3,7 +3,6 @@
 A generator may have a noise network in that search's place. NTGA alone needs no surrogate (`core.noise.ntga`).
 """
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,28 +11,23 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.device import Device
-from core.models import build
 from core.models.frozen import Frozen
 from core.noise.final import final_noise
-from core.noise.generator import Generator
 from core.noise.methods import objective_of
-from core.noise.network import NoiseNetwork, network_of
-from core.noise.network_training import NoiseNetworkTraining
+from core.noise.network import NoiseNetwork
 from core.noise.ntga import NAME as NTGA
 from core.noise.ntga import ntga_noise
 from core.noise.objective import Objective
 from core.noise.one_pass import one_pass_noise
 from core.noise.pattern import class_patterns
 from core.noise.shards import Numbered, in_shards
-from core.noise.surrogate import SurrogateTraining
-from core.noise.tuning import surrogate_from
+from core.noise.training import train_network as train_network
+from core.noise.training import train_surrogate as train_surrogate
 from core.presets import Preset, Search
 from core.progress import Progress
 from core.shelf import Shelf
 from core.spec import ProtectSpec
 
-SURROGATE = "surrogate.safetensors"
-NETWORK = "noise-network.safetensors"
 SHARD = 1024  # images whose noise is kept together
 
 
@@ -57,84 +51,6 @@ def noise_for(
         return ntga_noise(pixels, labels, chosen, kept, classes, **asked, **run)
     surrogate = train_surrogate(pixels[kept], labels[kept], classes, spec, preset, **run)
     return make_noise(surrogate, pixels, labels, chosen, spec, preset, **run)
-
-
-def train_surrogate(
-    pixels: NDArray[np.uint8],
-    labels: NDArray[np.int64],
-    classes: int,
-    spec: ProtectSpec,
-    preset: Preset,
-    *,
-    device: Device,
-    progress: Progress,
-    shelf: Shelf,
-    start: Generator | None = None,
-) -> nn.Module:
-    """The noise generator for these images: uint8 (n, c, s, s), labels (n,). Goes on from what the shelf has.
-
-    It begins at the weights of `start`, a generator of their size, or at random ones of the preset's architecture.
-    """
-    recipe = preset.noise[spec.method or preset.method]
-    count, channels, size, _ = pixels.shape
-    updates = recipe.length.updates(count)
-    if start is None:
-        model = build(
-            preset.architecture, channels=channels, size=size, classes=classes, seed=spec.seed, device=device.name
-        )
-    else:
-        model = surrogate_from(start, channels=channels, classes=classes, seed=spec.seed)
-    training = SurrogateTraining(
-        model,
-        torch.from_numpy(pixels).to(device.name),
-        torch.from_numpy(labels).to(device.name),
-        objective=objective_of(spec, preset, recipe.training),
-        updates=updates,
-        batch=recipe.length.batch,
-        learning_rate=recipe.learning_rate,
-        device=device,
-        generator=device.generator(spec.seed),
-    )
-    progress.start("training", updates)
-    training.go_on(progress, shelf=shelf, name=SURROGATE)
-    training.keep(shelf, SURROGATE)
-    return model.eval()
-
-
-def train_network(
-    surrogate: nn.Module,
-    pixels: NDArray[np.uint8],
-    labels: NDArray[np.int64],
-    classes: int,
-    spec: ProtectSpec,
-    preset: Preset,
-    *,
-    device: Device,
-    progress: Progress,
-    shelf: Shelf,
-) -> NoiseNetwork | None:
-    """The noise network of a trained surrogate, None where the recipe has none. Goes on from what the shelf has."""
-    recipe = preset.noise[spec.method or preset.method]
-    if recipe.network is None:
-        return None
-    count, channels, size, _ = pixels.shape
-    alike: dict[str, Any] = {"channels": channels, "size": size, "classes": classes, "radius": spec.radius_u}
-    training = NoiseNetworkTraining(
-        network_of(surrogate, **alike, seed=spec.seed, device=device.name),
-        surrogate,
-        torch.from_numpy(pixels).to(device.name),
-        torch.from_numpy(labels).to(device.name),
-        objective=replace(objective_of(spec, preset, recipe.final), samples=1),
-        updates=recipe.network.updates(count),
-        batch=recipe.network.batch,
-        learning_rate=recipe.learning_rate,
-        device=device,
-        generator=device.generator(spec.seed, 5),
-    )
-    progress.start("network", training.updates)
-    training.go_on(progress, shelf=shelf, name=NETWORK)
-    training.keep(shelf, NETWORK)
-    return training.network.eval()
 
 
 def noise_at_once(

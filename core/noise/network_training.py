@@ -1,5 +1,7 @@
 """Training a noise network: the minimum of Eq. (5) over one function of all pictures, not over each one's delta_u."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,21 +16,31 @@ from core.progress import Progress
 from core.training_run import TrainingRun
 
 
-class NoiseNetworkTraining(TrainingRun):
-    """So many `updates` of `network` against a trained `surrogate`, which stays as it is.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """A trained surrogate, which stays as it is, and the `share` that its `objective` has of the loss.
 
-    Of `objective` everything counts but the steps of its search: T, the inner maximum, the draws and the target.
+    Of the objective everything counts but the steps of its search: T, the inner maximum, the draws and the target.
+    """
+
+    surrogate: nn.Module
+    objective: Objective
+    share: float = 1.0
+
+
+class NoiseNetworkTraining(TrainingRun):
+    """So many `updates` of `network` against `judges`, whose shares add up to 1.
+
     `pixels` is uint8 (n, c, s, s), `labels` int64 (n,), both on the device that `generator` belongs to.
     """
 
     def __init__(
         self,
         network: NoiseNetwork,
-        surrogate: nn.Module,
+        judges: Sequence[Judge],
         pixels: Tensor,
         labels: Tensor,
         *,
-        objective: Objective,
         updates: int,
         batch: int,
         learning_rate: LearningRate,
@@ -37,8 +49,8 @@ class NoiseNetworkTraining(TrainingRun):
     ) -> None:
         run: dict[str, Any] = {"updates": updates, "batch": batch, "learning_rate": learning_rate}
         super().__init__(network, len(labels), device=device, generator=generator, loss=self._robust, **run)
-        self.network, self.pixels, self.labels, self.objective = network, pixels, labels, objective
-        self._frozen = Frozen(surrogate, dtype=device.dtype)
+        self.network, self.pixels, self.labels = network, pixels, labels
+        self._judges = [(judge, Frozen(judge.surrogate, dtype=device.dtype)) for judge in judges]
         self._progress = Progress()
 
     def one_step(self, progress: Progress) -> None:
@@ -53,8 +65,11 @@ class NoiseNetworkTraining(TrainingRun):
         draws = torch.Generator(shown.device).manual_seed(int(seeds[0]))
         x = shown.float() * PIXEL
         protected = _in_whole_pixels((x + network(x, y)).clamp(0, 1))
-        loss = robust_loss(self._frozen, y, self.objective, generator=draws, tick=self._progress.tick)
-        return loss(protected) / self.objective.samples
+        parts = []
+        for judge, frozen in self._judges:
+            loss = robust_loss(frozen, y, judge.objective, generator=draws, tick=self._progress.tick)
+            parts.append(judge.share * loss(protected) / judge.objective.samples)
+        return torch.stack(parts).sum()
 
 
 def _in_whole_pixels(x: Tensor) -> Tensor:

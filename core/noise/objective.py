@@ -30,7 +30,7 @@ class Objective:
     `inner` is how delta_a is found while noise is made: "attack" by PGD (REM), "uniform" noise in its ball (SEM; Liu et
     al., AAAI 2024), "none" (EM, Eq. (3)). `samples` is J of Algorithm 1; `eot` False leaves T out of the searches, and
     `augment` False leaves it out of what the surrogate learns from, too (Eq. (4)). `targeted` takes the loss at g(y)
-    (Fowl et al. 2021b; A.3.2).
+    (Fowl et al. 2021b; A.3.2). `grey` is the chance with which T turns an image grey as well (ours).
     """
 
     radius_u: int
@@ -44,6 +44,7 @@ class Objective:
     samples: int
     targeted: bool = False
     augment: bool = True
+    grey: float = 0.0
 
     @property
     def passes(self) -> int:
@@ -109,7 +110,8 @@ def robust_loss(
     loss = (targeted_cross_entropy_sum if objective.targeted else cross_entropy_sum)(network, labels)
 
     def robust(protected: Tensor) -> Tensor:
-        transform = draw_transform(len(labels), protected.shape[-1], generator=generator, drawn=objective.eot)
+        size = protected.shape[-1]
+        transform = draw_transform(len(labels), size, objective, generator=generator, drawn=objective.eot)
         seen = transform(protected.repeat(copies, 1, 1, 1))
         delta_a = inner_perturbation(network, seen.detach(), labels, objective, generator=generator, tick=tick)
         return loss(seen + delta_a)  # the gradient is taken at the adversarial point, and pulled back through T alone
@@ -117,9 +119,9 @@ def robust_loss(
     return robust
 
 
-def draw_transform(n: int, size: int, *, generator: torch.Generator, drawn: bool) -> Transform:
-    """t ~ T, one for each of n images; the identity where none is to be drawn."""
-    return sample_transform(n, size, generator=generator) if drawn else identity
+def draw_transform(n: int, size: int, objective: Objective, *, generator: torch.Generator, drawn: bool) -> Transform:
+    """t ~ T of the objective, one for each of n images; the identity where none is to be drawn."""
+    return sample_transform(n, size, generator=generator, grey=objective.grey) if drawn else identity
 
 
 def inner_perturbation(

@@ -47,7 +47,8 @@ class SurrogateTraining(TrainingRun):
                 self._frozen, shown.float() * PIXEL, y, self.objective, generator=generator, tick=progress.tick
             )
             protected = (shown + to_whole_pixels(delta_u, shown, self.objective.radius_u)).float() * PIXEL
-            t = draw_transform(len(y), shown.shape[-1], generator=generator, drawn=self.objective.augment)
+            drawn = self.objective.augment
+            t = draw_transform(len(y), shown.shape[-1], self.objective, generator=generator, drawn=drawn)
             seen = t(protected)
             return seen + attack(self._frozen, seen, y, self.objective, generator=generator, tick=progress.tick)
 

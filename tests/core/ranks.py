@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from core.learning import Labelled, LearnerTraining, Threat
 from core.learning_rates import LearningRate
 from core.models import build
 from core.noise.network import network_of
-from core.noise.network_training import NoiseNetworkTraining
+from core.noise.network_training import Judge, NoiseNetworkTraining
 from core.noise.objective import Objective
 from core.noise.shards import Numbered, in_shards
 from core.noise.surrogate import SurrogateTraining
@@ -105,10 +106,12 @@ def trained_network(device: Device, *, batch: int) -> dict[str, Tensor]:
     surrogate = build("small", seed=7, **alike)
     training = NoiseNetworkTraining(
         network_of(surrogate, radius=8, seed=rank(), **alike),
-        surrogate,
+        [
+            Judge(surrogate=surrogate, objective=REM, share=0.7),
+            Judge(surrogate=surrogate, objective=replace(REM, grey=1.0), share=0.3),
+        ],
         data.pixels,
         data.labels,
-        objective=REM,
         updates=2,
         batch=batch,
         learning_rate=LearningRate(peak=0.05),

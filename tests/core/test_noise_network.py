@@ -17,7 +17,7 @@ from core.models.frozen import Frozen
 from core.noise.generator import load
 from core.noise.methods import METHODS
 from core.noise.network import NoiseNetwork, network_of
-from core.noise.network_training import NoiseNetworkTraining, _in_whole_pixels
+from core.noise.network_training import Judge, NoiseNetworkTraining, _in_whole_pixels
 from core.noise.objective import PIXEL, Objective, robust_loss, to_whole_pixels
 from core.progress import Progress
 from core.shelf import NoShelf
@@ -55,9 +55,8 @@ def a_training(surrogate: torch.nn.Module, *, updates: int = 4, cores: int = 2) 
     device = Device("cpu", cores=cores)
     return NoiseNetworkTraining(
         a_network(surrogate),
-        surrogate,
+        [Judge(surrogate=surrogate, objective=AIM)],
         *some_images(),
-        objective=AIM,
         updates=updates,
         batch=COUNT,
         learning_rate=LearningRate(peak=0.1),

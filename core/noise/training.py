@@ -1,0 +1,129 @@
+"""Training what makes noise: the surrogate, and a noise network in the place of its search."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from core.device import Device
+from core.models import build
+from core.noise.generator import Generator
+from core.noise.methods import objective_of
+from core.noise.network import NoiseNetwork, network_of
+from core.noise.network_training import Judge, NoiseNetworkTraining
+from core.noise.surrogate import SurrogateTraining
+from core.noise.tuning import surrogate_from
+from core.presets import Preset
+from core.progress import Progress
+from core.shelf import Shelf
+from core.spec import ProtectSpec
+
+SURROGATE = "surrogate.safetensors"
+GREY = "grey-surrogate.safetensors"
+NETWORK = "noise-network.safetensors"
+
+
+def train_surrogate(
+    pixels: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    classes: int,
+    spec: ProtectSpec,
+    preset: Preset,
+    *,
+    device: Device,
+    progress: Progress,
+    shelf: Shelf,
+    start: Generator | None = None,
+    grey: float = 0.0,
+) -> nn.Module:
+    """The noise generator for these images: uint8 (n, c, s, s), labels (n,). Goes on from what the shelf has.
+
+    It begins at the weights of `start`, a generator of their size, or at random ones of the preset's architecture.
+    With `grey` it is the second surrogate of a noise network: T turns so many of its images grey as well.
+    """
+    recipe = preset.noise[spec.method or preset.method]
+    count, channels, size, _ = pixels.shape
+    updates = recipe.length.updates(count)
+    if start is None:
+        model = build(
+            preset.architecture, channels=channels, size=size, classes=classes, seed=spec.seed, device=device.name
+        )
+    else:
+        model = surrogate_from(start, channels=channels, classes=classes, seed=spec.seed)
+    training = SurrogateTraining(
+        model,
+        torch.from_numpy(pixels).to(device.name),
+        torch.from_numpy(labels).to(device.name),
+        objective=replace(objective_of(spec, preset, recipe.training), grey=grey),
+        updates=updates,
+        batch=recipe.length.batch,
+        learning_rate=recipe.learning_rate,
+        device=device,
+        generator=device.generator(spec.seed),
+    )
+    stage, name = ("grey", GREY) if grey else ("training", SURROGATE)
+    progress.start(stage, updates)
+    training.go_on(progress, shelf=shelf, name=name)
+    training.keep(shelf, name)
+    return model.eval()
+
+
+def train_network(
+    surrogate: nn.Module,
+    pixels: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    classes: int,
+    spec: ProtectSpec,
+    preset: Preset,
+    *,
+    device: Device,
+    progress: Progress,
+    shelf: Shelf,
+) -> NoiseNetwork | None:
+    """The noise network of a trained surrogate, None where the recipe has none. Goes on from what the shelf has."""
+    recipe = preset.noise[spec.method or preset.method]
+    if recipe.network is None:
+        return None
+    count, channels, size, _ = pixels.shape
+    alike: dict[str, Any] = {"channels": channels, "size": size, "classes": classes, "radius": spec.radius_u}
+    learned: Any = (pixels, labels, classes, spec, preset)
+    run: dict[str, Any] = {"device": device, "progress": progress, "shelf": shelf}
+    training = NoiseNetworkTraining(
+        network_of(surrogate, **alike, seed=spec.seed, device=device.name),
+        _judges(surrogate, *learned, **run),
+        torch.from_numpy(pixels).to(device.name),
+        torch.from_numpy(labels).to(device.name),
+        updates=recipe.network.updates(count),
+        batch=recipe.network.batch,
+        learning_rate=recipe.learning_rate,
+        device=device,
+        generator=device.generator(spec.seed, 5),
+    )
+    progress.start("network", training.updates)
+    training.go_on(progress, shelf=shelf, name=NETWORK)
+    training.keep(shelf, NETWORK)
+    return training.network.eval()
+
+
+def _judges(
+    surrogate: nn.Module,
+    pixels: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    classes: int,
+    spec: ProtectSpec,
+    preset: Preset,
+    **run: Any,
+) -> list[Judge]:
+    """What a noise network is trained against: the surrogate, and for colours one that knows the pictures in grey."""
+    recipe = preset.noise[spec.method or preset.method]
+    aim = replace(objective_of(spec, preset, recipe.final), samples=1)
+    if not recipe.grey_share or pixels.shape[1] == 1:
+        return [Judge(surrogate=surrogate, objective=aim)]
+    of_grey = train_surrogate(pixels, labels, classes, spec, preset, grey=recipe.grey_chance, **run)
+    return [
+        Judge(surrogate=surrogate, objective=aim, share=1 - recipe.grey_share),
+        Judge(surrogate=of_grey, objective=replace(aim, grey=1.0), share=recipe.grey_share),
+    ]
