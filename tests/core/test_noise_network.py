@@ -1,5 +1,6 @@
 """A network that gives pictures their noise in one pass: its bounds, its training, and what comes of it."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,13 @@ from core.noise.methods import METHODS
 from core.noise.network import NoiseNetwork, network_of
 from core.noise.network_training import Judge, NoiseNetworkTraining, _in_whole_pixels
 from core.noise.objective import PIXEL, Objective, robust_loss, to_whole_pixels
+from core.presets import PRESETS
 from core.progress import Progress
 from core.shelf import NoShelf
 from core.spec import ProtectSpec
 from tests.core.generator_files import a_model
 from tests.core.shelves import Memory
+from tests.core.short_training import short_training
 
 COUNT, RADIUS = 96, 8
 AIM = METHODS["sem"].applied_to(
@@ -51,11 +54,11 @@ def some_images(count: int = COUNT, *, channels: int = 3, size: int = 32) -> tup
     return torch.from_numpy(pixels), torch.arange(count) % 3
 
 
-def a_training(surrogate: torch.nn.Module, *, updates: int = 4, cores: int = 2) -> NoiseNetworkTraining:
+def a_training(*judges: Judge, updates: int = 4, cores: int = 2) -> NoiseNetworkTraining:
     device = Device("cpu", cores=cores)
     return NoiseNetworkTraining(
-        a_network(surrogate),
-        [Judge(surrogate=surrogate, objective=AIM)],
+        a_network(a_model()),
+        judges,
         *some_images(),
         updates=updates,
         batch=COUNT,
@@ -65,11 +68,11 @@ def a_training(surrogate: torch.nn.Module, *, updates: int = 4, cores: int = 2) 
     )
 
 
-def the_robust_loss(surrogate: torch.nn.Module, noise: Tensor) -> float:
+def the_robust_loss(surrogate: torch.nn.Module, noise: Tensor, aim: Objective = AIM) -> float:
     """Of the pictures with that noise, in whole pixel units: a mean over pictures and the same few draws."""
     pixels, labels = some_images()
     network, rng = Frozen(surrogate, dtype=torch.float32), torch.Generator().manual_seed(1)
-    loss = robust_loss(network, labels, AIM, generator=rng, tick=lambda: None)
+    loss = robust_loss(network, labels, aim, generator=rng, tick=lambda: None)
     with torch.no_grad():
         return sum(float(loss((pixels + noise).float() * PIXEL)) for _ in range(4)) / 4 / COUNT
 
@@ -119,7 +122,7 @@ def test_what_is_delivered_is_what_it_learns_from_and_rounding_lets_the_gradient
 def test_training_lowers_the_robust_loss_of_what_is_delivered_and_leaves_the_surrogate_alone() -> None:
     surrogate = load(FOLDER / "cifar10-32.safetensors", device="cpu").model  # fresh weights hardly tell pictures apart
     weights = {name: tensor.clone() for name, tensor in surrogate.state_dict().items()}
-    training, (pixels, labels) = a_training(surrogate, updates=25), some_images()
+    training, (pixels, labels) = a_training(Judge(surrogate=surrogate, objective=AIM), updates=25), some_images()
 
     def noise() -> Tensor:
         with torch.no_grad():
@@ -132,17 +135,77 @@ def test_training_lowers_the_robust_loss_of_what_is_delivered_and_leaves_the_sur
     assert all(torch.equal(tensor, weights[name]) for name, tensor in surrogate.state_dict().items())
 
 
+def noise_of(training: NoiseNetworkTraining) -> Tensor:
+    """What its network gives the pictures after its training, in whole pixel units."""
+    pixels, labels = some_images()
+    training.go_on(Progress(), shelf=NoShelf(), name="network")
+    with torch.no_grad():
+        return to_whole_pixels(training.network.eval()(pixels.float() * PIXEL, labels), pixels, RADIUS)
+
+
+class ColourAndBrightness(torch.nn.Module):
+    """Tells three classes apart by their colour, and less by whether they are bright, dark, or neither."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        colour = torch.tensor([[1.0, -1, 0], [0, 1, -1], [-1, 0, 1]])
+        brightness = torch.tensor([0.6, -0.6, 0])[:, None]
+        self.register_buffer("weights", (colour + brightness)[:, :, None, None].expand(3, 3, 32, 32) / 20)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - 0.5).flatten(1) @ self.weights.flatten(1).to(x.dtype).T
+
+
+def test_a_second_judge_that_sees_grey_pictures_makes_noise_that_is_there_in_grey() -> None:
+    eye, grey = ColourAndBrightness(), replace(AIM, grey=1.0)
+    found = []
+    for share in (0.0, 0.5):
+        judges = [Judge(surrogate=eye, objective=aim, share=s) for aim, s in ((AIM, 1 - share), (grey, share))]
+        noise = noise_of(a_training(*judges, updates=25))
+        found.append((the_robust_loss(eye, noise), the_robust_loss(eye, noise, grey)))
+    (colour_alone, grey_alone), (colour_both, grey_both) = found
+    nothing = the_robust_loss(eye, torch.zeros(COUNT, 3, 32, 32, dtype=torch.int16))
+    assert grey_both < 0.75 * grey_alone
+    assert colour_alone < colour_both < 0.75 * nothing
+
+
+def test_two_judges_of_one_mind_are_one_judge() -> None:
+    """Of an objective without draws; shares that are no powers of two would round."""
+    aim = replace(AIM, inner="none", eot=False)
+    states = []
+    for shares in ((1.0,), (0.5, 0.5)):
+        training = a_training(*(Judge(surrogate=a_model(), objective=aim, share=share) for share in shares))
+        training.go_on(Progress(), shelf=NoShelf(), name="network")
+        states.append(training.state())
+    for name, tensor in states[0].items():
+        torch.testing.assert_close(states[1][name], tensor, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(("channels", "stages"), [(3, ["grey", "network"]), (1, ["network"])])
+def test_pictures_in_colour_have_a_second_surrogate_and_grey_ones_need_none(channels: int, stages: list[str]) -> None:
+    pixels, labels = (tensor.numpy() for tensor in some_images(12, channels=channels))
+    progress, run = Progress(), {"device": Device("cpu", cores=1), "shelf": NoShelf()}
+    with short_training():
+        preset = PRESETS["quick"]
+        network = noises.train_network(
+            a_model(channels=channels), pixels, labels, 3, ProtectSpec(), preset, progress=progress, **run
+        )
+    progress.finish()
+    assert network is not None
+    assert [stage for stage in progress.seconds if stage != "unpacking"] == stages
+
+
 def test_it_learns_the_same_on_any_number_of_cores_and_when_it_was_broken_off() -> None:
-    ends = []
+    ends, judge = [], Judge(surrogate=a_model(), objective=AIM)
     for cores in (1, 2):
-        training = a_training(a_model(), cores=cores)
+        training = a_training(judge, cores=cores)
         training.go_on(Progress(), shelf=NoShelf(), name="network")
         ends.append(training.state())
-    shelf, broken = Memory(), a_training(a_model())
+    shelf, broken = Memory(), a_training(judge)
     steps = broken.steps(Progress())
     next(steps), next(steps)
     broken.keep(shelf, "network")
-    resumed = a_training(a_model())
+    resumed = a_training(judge)
     resumed.go_on(Progress(), shelf=shelf, name="network")
     ends.append(resumed.state())
     for name, tensor in ends[0].items():

@@ -87,6 +87,8 @@ def test_only_what_was_measured_has_a_noise_network() -> None:
     length = QUICK.noise["sem"].network
     assert length is not None
     assert [length.updates(n) for n in (20, 800, 3_000, 50_000)] == [300, 300, 468, 1_500]
+    recipes = [preset.noise["sem"] for preset in (QUICK, PRESETS["instant"])]
+    assert {(recipe.grey_share, recipe.grey_chance) for recipe in recipes} == {(0.3, 0.5)}
 
 
 def test_kept_work_of_before_a_change_of_what_it_is_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
