@@ -45,10 +45,14 @@ AT_ONCE = "the noise network"
 
 
 def main() -> None:
-    setting = opened(parser(__doc__).parse_args())
+    options = parser(__doc__)
+    options.add_argument("--only", nargs="+", metavar="ROW", help="measure these rows alone, beside the originals")
+    args = options.parse_args()
+    setting = opened(args)
     ways: dict[str, Way] = dict(_searches(setting.preset.noise[setting.generator.card.method].final))
     if setting.generator.network is not None:
         ways[AT_ONCE] = None
+    ways = {name: way for name, way in ways.items() if not args.only or name in args.only}
     speeds = _speeds(ways, setting)
     print(json.dumps(speeds), flush=True)
     found = {name: _measured(name, ways, setting) for name in (ORIGINALS, *ways)}
