@@ -5,7 +5,8 @@
 
 DATA holds train/CLASS/FILE and test/CLASS/FILE; `--first` and `--classes` choose some of its classes, in order. Both
 noises have the same radii, in whole pixels, and the preset's own learner takes 10 passes over each. Every number is
-kept in OUT as it comes. `--on-card NAME` writes the outcome into the generator's card under NAME.
+kept in OUT as it comes. `--on-card NAME` writes the outcome into the generator's card under NAME. `--treated` does
+something to all training pictures first, such as turning them grey.
 """
 
 import json
@@ -13,9 +14,10 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from benchmarks.measuring import RADII, accuracies, by_generator, protected, spec_of, threat_name
+from benchmarks.measuring import RADII, accuracies, by_generator, protected, spec_of, threat_name, treated
 from benchmarks.setting import Setting, opened, parser
 from core import noise as noises
+from core.countermeasures import COUNTERMEASURES
 from core.generator_figures import GENERATOR, ORIGINALS, TRAINED, outcome
 from core.noise.generator import save
 from core.progress import Progress
@@ -28,17 +30,18 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--rows", nargs="+", choices=ROWS, default=ROWS)
     options.add_argument("--on-card", metavar="NAME")
+    options.add_argument("--treated", metavar="COUNTERMEASURE", choices=COUNTERMEASURES)
     args = options.parse_args()
     setting = opened(args)
-    found = {row: _measured(row, setting) for row in args.rows}
+    found = {row: _measured(row, args.treated, setting) for row in args.rows}
     _print_table(found, setting)
     if args.on_card:
         _note(args.on_card, setting, found)
 
 
-def _measured(row: str, setting: Setting) -> dict[str, Any]:
+def _measured(row: str, countermeasure: str | None, setting: Setting) -> dict[str, Any]:
     """Seconds until there is noise, of which so many for the final pass; test accuracies by radius."""
-    images, file = setting.images, setting.kept(row)
+    images, file = setting.images, setting.kept(row if countermeasure is None else f"{row} {countermeasure}")
     if file.exists():
         known: dict[str, Any] = json.loads(file.read_text())
         return known
@@ -52,6 +55,8 @@ def _measured(row: str, setting: Setting) -> dict[str, Any]:
         pixels = by_generator(setting.generator, images, seed=setting.seed, **shared)
     progress.finish()
     seconds = {stage: round(progress.seconds.get(stage, 0.0), 1) for stage in ("training", "noise")}
+    if countermeasure is not None:
+        pixels = treated(pixels, images, countermeasure, seed=setting.seed, device=setting.device)
     began = time.monotonic()
     found = accuracies(pixels, images, setting.test, **setting.run)
     measured = {"seconds": seconds, "accuracy": found, "learners_seconds": round(time.monotonic() - began)}

@@ -127,6 +127,7 @@ def test_the_page_speaks_of_training_in_every_state(api: httpx.Client, service: 
     claim = service.claim(queued)
     said = {
         "training": "Training the generator",
+        "grey": "Training a second model, on pictures turned grey",
         "network": "Training a network that makes the noise at once",
         "noise": "Making noise for the pictures that it was trained on",
         "evidence": "Training models on both sets",
@@ -139,7 +140,7 @@ def test_the_page_speaks_of_training_in_every_state(api: httpx.Client, service: 
         assert f"<strong>{doing}" in page
         assert doing in api.get("/").text
     assert "Training a generator on pets" in page
-    strip = [page.index(f">{label}<") for label in ("Train", "Make it fast", "Try it", "Test it", "Keep it")]
+    strip = [page.index(f">{label}<") for label in ("Train", "Train in grey", "Make it fast", "Try it", "Test it", "Keep it")]
     assert strip == sorted(strip)
     for other in ("Make the noise", "Report"):
         assert other not in page
@@ -147,7 +148,9 @@ def test_the_page_speaks_of_training_in_every_state(api: httpx.Client, service: 
     assert ">Keep it<" in unmeasured
     for other in ("Try it", "Test it"):
         assert other not in unmeasured
-    assert "Make it fast" not in words(api, started(api, ready, method="em")["id"])  # it has no such network
+    without_network = words(api, started(api, ready, method="em")["id"])
+    for other in ("Train in grey", "Make it fast"):
+        assert other not in without_network
     with service.db.write.begin() as session:
         assert jobs.fail(session, claim, "The worker ran out of memory.")
     page = words(api, queued)
