@@ -140,7 +140,8 @@ def test_the_page_speaks_of_training_in_every_state(api: httpx.Client, service: 
         assert f"<strong>{doing}" in page
         assert doing in api.get("/").text
     assert "Training a generator on pets" in page
-    strip = [page.index(f">{label}<") for label in ("Train", "Train in grey", "Make it fast", "Try it", "Test it", "Keep it")]
+    labels = ("Train", "Train in grey", "Make it fast", "Try it", "Test it", "Keep it")
+    strip = [page.index(f">{label}<") for label in labels]
     assert strip == sorted(strip)
     for other in ("Make the noise", "Report"):
         assert other not in page
