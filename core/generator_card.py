@@ -28,8 +28,9 @@ class Card:
     """What a generator is and how it was made. Radii are in pixel units of 255. Raises ValueError for what cannot be.
 
     `class_names` are those it was trained on, in the order of its outputs; `updates` are those of the surrogate, and
-    `network_updates` those of the noise network, 0 where the file has none. `measured` is its protection, where that
-    was measured: whatever JSON the measurement gave.
+    `network_updates` those of the noise network, 0 where the file has none, and `grey_updates` those of the surrogate
+    that judged its noise in grey, 0 where none did. `measured` is its protection, where that was measured: whatever
+    JSON the measurement gave.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Card:
     versions: Mapping[str, str]
     measured: Mapping[str, Any] | None = None
     network_updates: int = 0
+    grey_updates: int = 0
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -66,8 +68,10 @@ class Card:
             raise ValueError(f"its radii {self.radius_u} and {self.radius_a} do not go together")
         if self.size > LARGEST:
             raise ValueError(f"it works at {self.size} px, and only up to {LARGEST} are known")
-        if self.size < 1 or self.images < 1 or self.updates < 1 or self.classes < 2 or self.network_updates < 0:
+        if min(self.size, self.images, self.updates) < 1 or self.classes < 2:
             raise ValueError("its size, images and updates must be 1 or more, and its classes 2 or more")
+        if min(self.network_updates, self.grey_updates) < 0:
+            raise ValueError("the updates of its noise network and of its judge in grey must be 0 or more")
 
     @property
     def classes(self) -> int:

@@ -20,6 +20,7 @@ from core.generator_figures import of_evidence
 from core.limits import BadInput, Limits
 from core.noise.generator import as_saved, check_weight, save
 from core.noise.methods import METHODS
+from core.noise.training import has_judge_of_grey
 from core.presets import PRESETS, Preset, preset_for
 from core.progress import Callback, Progress
 from core.shelf import NoShelf, Shelf
@@ -163,6 +164,7 @@ def _card(
         "seed": spec.seed,
         "updates": recipe.length.updates(images),
         "network_updates": 0 if recipe.network is None else recipe.network.updates(images),
+        "grey_updates": recipe.length.updates(images) if has_judge_of_grey(recipe, dataset.channels) else 0,
         "images": images,
         "data": dataset.name,
         "device": device,

@@ -16,7 +16,7 @@ from core.noise.network import NoiseNetwork, network_of
 from core.noise.network_training import Judge, NoiseNetworkTraining
 from core.noise.surrogate import SurrogateTraining
 from core.noise.tuning import surrogate_from
-from core.presets import Preset
+from core.presets import NoiseRecipe, Preset
 from core.progress import Progress
 from core.shelf import Shelf
 from core.spec import ProtectSpec
@@ -108,6 +108,11 @@ def train_network(
     return training.network.eval()
 
 
+def has_judge_of_grey(recipe: NoiseRecipe, channels: int) -> bool:
+    """Whether a noise network for pictures of so many channels has a second surrogate, which sees them in grey."""
+    return recipe.network is not None and recipe.grey_share > 0 and channels > 1
+
+
 def _judges(
     surrogate: nn.Module,
     pixels: NDArray[np.uint8],
@@ -120,7 +125,7 @@ def _judges(
     """What a noise network is trained against: the surrogate, and for colours one that knows the pictures in grey."""
     recipe = preset.noise[spec.method or preset.method]
     aim = replace(objective_of(spec, preset, recipe.final), samples=1)
-    if not recipe.grey_share or pixels.shape[1] == 1:
+    if not has_judge_of_grey(recipe, pixels.shape[1]):
         return [Judge(surrogate=surrogate, objective=aim)]
     of_grey = train_surrogate(pixels, labels, classes, spec, preset, grey=recipe.grey_chance, **run)
     return [

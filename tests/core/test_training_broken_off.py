@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
-from core.noise.generator import load
+from core.noise.training import GREY, NETWORK, SURROGATE
 from core.progress import Cancelled, Step
 from core.spec import ProtectSpec
 from core.training_recipe import train_generator
@@ -21,20 +22,23 @@ def short() -> Iterator[None]:
         yield
 
 
-def test_a_broken_off_training_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("method", "piece"), [("em", SURROGATE), ("sem", GREY), ("sem", NETWORK)])
+def test_a_broken_off_training_goes_on_to_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, piece: str
+) -> None:
     monkeypatch.setattr("core.training_run.KEEP_EVERY", 0)
     source, shelf = drawn(tmp_path / "learn.zip"), Memory()
 
     class Breaks(Memory):
         def save(self, name: str, data: bytes) -> None:
             shelf.save(name, data)
-            if len(broken) == STEPS // 2:
+            if broken.count(piece) == STEPS // 2:
                 raise Cancelled
             broken.append(name)
 
     broken: list[str] = []
     (tmp_path / "scratch").mkdir()
-    spec, out = ProtectSpec(method="em"), tmp_path / "g.safetensors"
+    spec, out = ProtectSpec(method=method), tmp_path / "g.safetensors"
     with pytest.raises(Cancelled):
         train_generator(source, out, spec, scratch=tmp_path / "scratch", shelf=Breaks())
     assert not out.exists()
@@ -47,8 +51,9 @@ def test_a_broken_off_training_goes_on_to_the_same_weights(tmp_path: Path, monke
     for shelf_of, path in ((shelf, out), (Memory(), tmp_path / "whole.safetensors")):
         with tempfile.TemporaryDirectory() as scratch:
             train_generator(source, path, spec, scratch=Path(scratch), shelf=shelf_of, on_progress=count)
-    first, second = (load(path, device="cpu").model.state_dict() for path in (out, tmp_path / "whole.safetensors"))
+    first, second = (load_file(path) for path in (out, tmp_path / "whole.safetensors"))
     assert all(torch.equal(first[name], second[name]) for name in first)
+    assert any(name.startswith("noise.") for name in first) == (method == "sem")
 
 
 def test_a_cancelled_training_leaves_no_file(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ def test_the_card_says_how_it_was_made(generator: Path) -> None:
     assert (card.name, card.method, card.preset, card.architecture) == ("made", "em", "quick", "small")
     assert (card.channels, card.size, card.class_names) == (3, 32, ("ant", "bee", "cow"))
     assert (card.radius_u, card.radius_a, card.seed, card.updates, card.images) == (6, 3, 0, STEPS, 15)
+    assert (card.network_updates, card.grey_updates) == (0, 0)
     assert card.data == "learn"
     assert "too few pictures" in str(card.measured)
     assert {"torch", "unteachable"} <= set(card.versions)
