@@ -37,11 +37,21 @@ class Manifest:
         """Whether the noise is by a generator that may have been trained on the pictures of this dataset."""
         if "card" not in self.generator:
             return False
+        card = self._card
+        return card is None or may_have_learned(card, name=name, classes=classes)  # None: it cannot be ruled out
+
+    @property
+    def judged_in_grey(self) -> bool:
+        """Whether the noise is by a generator that was trained to withstand being turned grey."""
+        return self._card is not None and self._card.grey_updates > 0
+
+    @property
+    def _card(self) -> Card | None:
+        """That of the generator which made the noise; None where none did, or where it is of another release."""
         try:
-            card = Card.from_dict(self.generator["card"])
+            return Card.from_dict(self.generator.get("card"))
         except ValueError:
-            return True  # of another release: it cannot be ruled out
-        return may_have_learned(card, name=name, classes=classes)
+            return None
 
     def holds(self, limits: Limits) -> Limits:
         """What the archive may hold: more than `limits`, those of an upload, where its own noisy files take more."""

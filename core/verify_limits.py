@@ -25,7 +25,11 @@ def limits_of(
         *_of_one_class(report),
         *_of_the_numbers(report, spec),
         *(_of_the_archive(report, manifest, missing, percentage) if manifest else _of_a_dataset()),
-        *(of_the_learner(manifest.spec, _comparisons(report)) if manifest else ()),
+        *(
+            of_the_learner(manifest.spec, _comparisons(report), judged_in_grey=manifest.judged_in_grey)
+            if manifest
+            else ()
+        ),
     )
 
 

@@ -82,3 +82,14 @@ def test_of_a_generator_of_another_release_nothing_is_ruled_out(tmp_path: Path) 
     ):
         manifest = read_manifest(packed(tmp_path, json.dumps(GOOD | {"generator": generator})))
         assert manifest.may_have_learned(**known) is may
+
+
+def test_it_says_whether_noise_was_judged_in_grey(tmp_path: Path) -> None:
+    for generator, judged in (
+        ({"method": "sem"}, False),
+        ({"card": "of another release"}, False),
+        ({"card": a_card(network_updates=5).to_dict()}, False),
+        ({"card": a_card(network_updates=5, grey_updates=5).to_dict()}, True),
+    ):
+        manifest = read_manifest(packed(tmp_path, json.dumps(GOOD | {"generator": generator})))
+        assert manifest.judged_in_grey is judged

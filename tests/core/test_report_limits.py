@@ -90,6 +90,14 @@ def test_a_generator_is_a_stranger_and_others_may_have_it() -> None:
     assert "generator" not in said()
 
 
+def test_turning_grey_gives_back_less_of_noise_that_was_judged_in_grey() -> None:
+    for generator in (None, a_card(network_updates=5)):
+        assert "gave back most or all of what the noise takes" in said(generator=generator)
+    text = said(generator=a_card(network_updates=5, grey_updates=5))
+    assert "gave back half to two thirds of what the noise takes" in text
+    assert "most or all" not in text
+
+
 def test_a_countermeasure_that_was_measured_is_not_called_unmeasured() -> None:
     tried = evidence(row(before=0.6, after=0.2), row(before=0.6, after=0.3, countermeasure="jpeg-75"))
     assert "Measured here: jpeg-75; nothing else." in said(tried)
