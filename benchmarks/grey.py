@@ -56,6 +56,7 @@ def _measured(share: float, others: Images, setting: Setting) -> list[float]:
         device=setting.device,
         progress=Progress(),
         shelf=_shelf(setting.out, share),
+        grey=share > 0,
     )
     assert network is not None
     delivered = by_generator(replace(setting.generator, network=as_saved(network)), images, **setting.run)

@@ -18,6 +18,7 @@ from core.launcher import alone
 from core.limits import BadInput
 from core.progress import Callback, Step
 from core.spec import OF_TRAINING, ProtectSpec, SpecError
+from core.train_spec import GREY_HELP, TrainSpec
 
 Source = Annotated[
     Path, typer.Argument(metavar="FOLDER_OR_ARCHIVE", help="class folders of pictures, or a zip or tar of them")
@@ -36,6 +37,7 @@ Size = Annotated[
     int | None,
     typer.Option(help="side in pixels that the generator works at; default: the pictures' own", metavar="PX"),
 ]
+Grey = Annotated[bool, typer.Option("--grey", help=GREY_HELP)]
 Work = Annotated[
     Path | None,
     typer.Option(
@@ -64,6 +66,7 @@ def train_command(
     out: OutGenerator,
     name: Name = None,
     size: Size = None,
+    grey: Grey = False,
     work: Work = None,
     device: Device = None,
     **asked: Any,
@@ -71,8 +74,8 @@ def train_command(
     """Train a noise generator on the pictures of a folder or archive, to protect other pictures with."""
     with refusals(source):
         check_paths(source, out, kind="safetensors file")
-        spec = ProtectSpec.parse_training(given(asked))
-        command = _command(source, out, {"name": name, "size": size, **asked})
+        spec = TrainSpec(grey=grey, noise=ProtectSpec.parse_training(given(asked)))
+        command = _command(source, out, {"name": name, "size": size, "grey": grey or None, **asked})
         _train(source, out, spec, name=name, size=size, work=work, device=device, command=command)
 
 
@@ -98,16 +101,16 @@ def given(asked: dict[str, Any]) -> dict[str, Any]:
 
 def _command(source: Path, out: Path, asked: dict[str, Any]) -> str:
     """The command for the generator's card: without folders, which are nobody's business."""
-    options = [(f"--{key.replace('_', '-')}", str(value)) for key, value in given(asked).items()]
-    return shlex.join(
-        ["unteachable", "train", source.resolve().name, out.name, *(word for pair in options for word in pair)]
-    )
+    options: list[str] = []
+    for key, value in given(asked).items():
+        options += [f"--{key.replace('_', '-')}", *([] if value is True else [str(value)])]
+    return shlex.join(["unteachable", "train", source.resolve().name, out.name, *options])
 
 
 def _train(
     source: Path,
     out: Path,
-    spec: ProtectSpec,
+    spec: TrainSpec,
     *,
     name: str | None,
     size: int | None,
@@ -122,7 +125,9 @@ def _train(
 
     with (
         joined(device) as own,
-        unfinished(work, sources=[source], asked={"train": spec.to_dict(), "size": size}) as shelf,
+        unfinished(
+            work, sources=[source], asked={"train": spec.noise.to_dict(), "grey": spec.grey, "size": size}
+        ) as shelf,
         tempfile.TemporaryDirectory(prefix="unteachable-") as scratch,
         progress_bar() if rank() == 0 else nullcontext() as show,
     ):
@@ -130,13 +135,14 @@ def _train(
         done = train_generator(
             source,
             out,
-            spec,
+            spec.noise,
             scratch=Path(scratch),
             on_progress=show,
             shelf=shelf,
             device=own,
             title=name,
             size=size,
+            grey=spec.grey,
             command=command,
         )
     if not first:

@@ -55,9 +55,9 @@ def _exactly(updates: int) -> Length:
 class NoiseRecipe:
     """Algorithm 1 for M = `length` steps with the `training` search, then a fresh `final` search for every image.
 
-    A generator's training goes on for `network` updates with a noise network, which then takes the search's place. Of
-    its loss, `grey_share` is that on colour pictures turned grey, by a second surrogate, whose T turns `grey_chance` of
-    what it learns from grey (docs/decisions/noise.md).
+    A generator's training goes on for `network` updates with a noise network, which then takes the search's place.
+    Where its noise is to withstand being turned grey, `grey_share` of the loss is that on grey pictures, by a second
+    surrogate, whose T turns `grey_chance` of what it learns from grey (docs/decisions/noise.md).
     """
 
     length: Length

@@ -6,24 +6,38 @@ from typing import Any
 
 from core import spec
 from core.names import LONGEST_NAME, is_name
+from core.presets import has_network
 from core.spec import OF_TRAINING, TRAINING_PRESETS, WITHOUT_SURROGATE, FieldError, ProtectSpec, SpecError
 
-KEYS = ("name", *OF_TRAINING)
+KEYS = ("name", "grey", *OF_TRAINING)
+GREY_HELP = (
+    "make noise that withstands being turned grey, and strong changes of colour, for a part of what it does against "
+    "adversarial training; the training takes about twice as long"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSpec:
     """How to train a generator: of `noise` the keys in OF_TRAINING count, and `name` None is the dataset's.
 
-    Raises SpecError for a name that cannot stand on a card.
+    With `grey` a second surrogate judges the noise in grey. Raises SpecError for a name that cannot stand on a card,
+    and for `grey` where no noise network is trained, which alone has judges.
     """
 
     name: str | None = None
+    grey: bool = False
     noise: ProtectSpec = field(default_factory=ProtectSpec)
 
     def __post_init__(self) -> None:
+        wrong = []
         if self.name is not None and not (isinstance(self.name, str) and is_name(self.name)):
-            raise SpecError([FieldError("name", f"must be 1 to {LONGEST_NAME} characters that can be printed")])
+            wrong.append(FieldError("name", f"must be 1 to {LONGEST_NAME} characters that can be printed"))
+        if type(self.grey) is not bool:
+            wrong.append(FieldError("grey", "must be true or false"))
+        elif self.grey and not has_network(self.noise.preset, self.noise.method):
+            wrong.append(FieldError("grey", "needs the method sem and the preset quick, which make noise at once"))
+        if wrong:
+            raise SpecError(wrong)
 
     @classmethod
     def parse(cls, mapping: Mapping[str, Any]) -> "TrainSpec":
@@ -33,7 +47,7 @@ class TrainSpec:
             for key in mapping
             if key not in KEYS
         ]
-        found: dict[str, Any] = {"name": mapping.get("name")}
+        found: dict[str, Any] = {"name": mapping.get("name"), "grey": mapping.get("grey", False)}
         try:
             found["noise"] = ProtectSpec.parse_training({key: mapping[key] for key in OF_TRAINING if key in mapping})
         except SpecError as error:
@@ -48,7 +62,7 @@ class TrainSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Every key with its value, as JSON takes it; `parse` reads it back."""
-        return {"name": self.name, **{key: getattr(self.noise, key) for key in OF_TRAINING}}
+        return {"name": self.name, "grey": self.grey, **{key: getattr(self.noise, key) for key in OF_TRAINING}}
 
 
 def json_schema() -> dict[str, Any]:
@@ -62,4 +76,5 @@ def json_schema() -> dict[str, Any]:
     properties["method"]["enum"] = [name for name in known["method"]["enum"] if name not in WITHOUT_SURROGATE]
     name = {"type": ["string", "null"], "minLength": 1, "maxLength": LONGEST_NAME, "default": None}
     name["description"] = "what the generator is called; default: the dataset's name"
-    return {"type": "object", "additionalProperties": False, "properties": {"name": name} | properties}
+    grey = {"type": "boolean", "default": False, "description": GREY_HELP}
+    return {"type": "object", "additionalProperties": False, "properties": {"name": name, "grey": grey} | properties}

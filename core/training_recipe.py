@@ -20,7 +20,6 @@ from core.generator_figures import of_evidence
 from core.limits import BadInput, Limits
 from core.noise.generator import as_saved, check_weight, save
 from core.noise.methods import METHODS
-from core.noise.training import has_judge_of_grey
 from core.presets import PRESETS, Preset, preset_for
 from core.progress import Callback, Progress
 from core.shelf import NoShelf, Shelf
@@ -53,6 +52,7 @@ def train_generator(
     name: str | None = None,
     title: str | None = None,
     size: int | None = None,
+    grey: bool = False,
     command: str = "",
     limits: Limits | None = None,
 ) -> Trained:
@@ -63,9 +63,10 @@ def train_generator(
     Of `spec` the keys in `core.spec.OF_TRAINING` count. The evidence is of its noise on the pictures that it was
     trained on, and goes on its card; for that the upload's own test split is held out, or else a fifth of each class.
     `name` is the dataset's, `title` the generator's; `command` goes on the card. `size` is the side in pixels that it
-    works at; default: the pictures' own, as the preset takes it. Several processes (`core.distributed`) train one
-    generator, which process 0 writes. The rest is as for `core.pipeline.protect`; raises BadInput also for a size that
-    these pictures do not have, and for a network too large to be a generator.
+    works at; default: the pictures' own, as the preset takes it. With `grey` its noise is judged in grey as well.
+    Several processes (`core.distributed`) train one generator, which process 0 writes. The rest is as for
+    `core.pipeline.protect`; raises BadInput also for a size that these pictures do not have, for `grey` where they are
+    grey themselves, and for a network too large to be a generator.
     """
     progress, shelf, where = Progress(on_progress), ShelfOfRank0(shelf or NoShelf()), Device(device, cores=cores)
     allowed = limits or Limits()
@@ -77,7 +78,7 @@ def train_generator(
             )
             side = _size(dataset, spec, size)
             preset = preset_for(spec.preset, side)
-            about = {"name": title or out.stem, "device": where.label, "command": command}
+            about: dict[str, Any] = {"name": title or out.stem, "device": where.label, "command": command, "grey": grey}
             card = _card(dataset, spec, preset, side, images=int((~apart).sum()), **about)
             check_weight(card)
             progress.start("decoding", 0)
@@ -96,7 +97,7 @@ def train_generator(
     run: dict[str, Any] = {"device": where, "progress": progress, "shelf": shelf}
     learned = (exhibit.clean[kept], exhibit.labels[kept], card.classes, spec, preset)
     surrogate = as_saved(noises.train_surrogate(*learned, **run))
-    network = noises.train_network(surrogate, *learned, **run)
+    network = noises.train_network(surrogate, *learned, grey=grey, **run)
     if exhibit.note is None:
         asked = (exhibit.clean, exhibit.labels, kept, spec)
         noise = (
@@ -146,9 +147,20 @@ def _size(dataset: Dataset, spec: ProtectSpec, asked: int | None) -> int:
 
 
 def _card(
-    dataset: Dataset, spec: ProtectSpec, preset: Preset, size: int, *, images: int, name: str, device: str, command: str
+    dataset: Dataset,
+    spec: ProtectSpec,
+    preset: Preset,
+    size: int,
+    *,
+    images: int,
+    name: str,
+    device: str,
+    command: str,
+    grey: bool,
 ) -> Card:
     """What is known before the training. Raises BadInput where it makes no card, such as for a name without letters."""
+    if grey and dataset.channels == 1:
+        raise BadInput("These pictures are grey themselves: there is nothing that turning them grey could take away.")
     method = METHODS[spec.method or preset.method]
     recipe = preset.noise[method.name]
     values: dict[str, Any] = {
@@ -164,7 +176,7 @@ def _card(
         "seed": spec.seed,
         "updates": recipe.length.updates(images),
         "network_updates": 0 if recipe.network is None else recipe.network.updates(images),
-        "grey_updates": recipe.length.updates(images) if has_judge_of_grey(recipe, dataset.channels) else 0,
+        "grey_updates": recipe.length.updates(images) if grey else 0,
         "images": images,
         "data": dataset.name,
         "device": device,

@@ -33,6 +33,7 @@ def train(service: Service, claim: Claim, heart: Heart, folder: Path) -> None:
         shelf=unfinished_work(service, claim),
         name=upload.name,
         title=asked.name or upload.name,
+        grey=asked.grey,
         command=f"train job {claim.job_id}",
         limits=limits_of(service.settings),
         **computer(service.settings),

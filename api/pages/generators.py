@@ -54,6 +54,7 @@ def _job_command(job_id: str) -> str:
 def _equal_command(card: Card) -> str:
     """The command that does what a job did."""
     options = [word for key in _ON_CARD for word in (f"--{key.replace('_', '-')}", str(getattr(card, key)))]
+    options += ["--grey"] if card.grey_updates else []
     options += ["--evidence", "none"] if card.measured is None else []  # else a part was held out from the training
     return shlex.join(["unteachable", "train", card.data, "OUT.safetensors", "--name", card.name, *options])
 

@@ -165,7 +165,8 @@ def _strip(job: m.Job) -> list[Frame]:
     without |= {"training"} if trained else set()
     without |= {"noise"} if job.kind == m.TRAIN and "evidence" in without else set()  # noise is made to be measured
     without |= {"training", "noise", "writing", "report"} if job.kind == m.VERIFY else set()
-    without |= set() if has_network(job.spec.get("preset", QUICK.name), job.spec.get("method")) else {"grey", "network"}
+    without |= set() if has_network(job.spec.get("preset", QUICK.name), job.spec.get("method")) else {"network"}
+    without |= set() if job.spec.get("grey") else {"grey"}
     words = stage_words(job.kind)
     keys = [key for key in words if key not in without]
     at = keys.index(job.stage) if job.state == m.RUNNING and job.stage in keys else -1
@@ -195,6 +196,8 @@ def _asked(job: m.Job) -> list[tuple[str, Any]]:
         ("Method", spec["method"].upper() if spec.get("method") else "the preset’s"),
         ("Seed", spec.get("seed", 0)),
     ]
+    if spec.get("grey"):
+        asked.append(("In grey", "withstands it"))
     asked.append(("Measurement", spec.get("evidence", "quick")))
     if job.kind == m.PROTECT:
         asked.append(("Format", spec.get("format", "png")))

@@ -16,7 +16,7 @@ from core.noise.network import NoiseNetwork, network_of
 from core.noise.network_training import Judge, NoiseNetworkTraining
 from core.noise.surrogate import SurrogateTraining
 from core.noise.tuning import surrogate_from
-from core.presets import NoiseRecipe, Preset
+from core.presets import Preset
 from core.progress import Progress
 from core.shelf import Shelf
 from core.spec import ProtectSpec
@@ -82,8 +82,12 @@ def train_network(
     device: Device,
     progress: Progress,
     shelf: Shelf,
+    grey: bool = False,
 ) -> NoiseNetwork | None:
-    """The noise network of a trained surrogate, None where the recipe has none. Goes on from what the shelf has."""
+    """The noise network of a trained surrogate, None where the recipe has none. Goes on from what the shelf has.
+
+    With `grey` a second surrogate, which is trained here and not kept, judges the noise in grey.
+    """
     recipe = preset.noise[spec.method or preset.method]
     if recipe.network is None:
         return None
@@ -93,7 +97,7 @@ def train_network(
     run: dict[str, Any] = {"device": device, "progress": progress, "shelf": shelf}
     training = NoiseNetworkTraining(
         network_of(surrogate, **alike, seed=spec.seed, device=device.name),
-        _judges(surrogate, *learned, **run),
+        _judges(surrogate, *learned, grey=grey, **run),
         torch.from_numpy(pixels).to(device.name),
         torch.from_numpy(labels).to(device.name),
         updates=recipe.network.updates(count),
@@ -108,11 +112,6 @@ def train_network(
     return training.network.eval()
 
 
-def has_judge_of_grey(recipe: NoiseRecipe, channels: int) -> bool:
-    """Whether a noise network for pictures of so many channels has a second surrogate, which sees them in grey."""
-    return recipe.network is not None and recipe.grey_share > 0 and channels > 1
-
-
 def _judges(
     surrogate: nn.Module,
     pixels: NDArray[np.uint8],
@@ -120,12 +119,14 @@ def _judges(
     classes: int,
     spec: ProtectSpec,
     preset: Preset,
+    *,
+    grey: bool,
     **run: Any,
 ) -> list[Judge]:
-    """What a noise network is trained against: the surrogate, and for colours one that knows the pictures in grey."""
+    """What a noise network is trained against: the surrogate, and with `grey` one that knows the pictures in grey."""
     recipe = preset.noise[spec.method or preset.method]
     aim = replace(objective_of(spec, preset, recipe.final), samples=1)
-    if not has_judge_of_grey(recipe, pixels.shape[1]):
+    if not grey:
         return [Judge(surrogate=surrogate, objective=aim)]
     of_grey = train_surrogate(pixels, labels, classes, spec, preset, grey=recipe.grey_chance, **run)
     return [

@@ -43,13 +43,16 @@ def test_it_offers_what_training_goes_by(api: httpx.Client, ready: str) -> None:
 def test_left_as_it_is_it_asks_for_the_defaults(api: httpx.Client, ready: str) -> None:
     job = started(api, ready, name="", preset="quick", method="", radius_u="8", radius_a="", seed="0")
     assert (job["kind"], job["state"], job["spec"]) == ("train", "queued", TrainSpec().to_dict())
+    grey = started(api, ready, grey="true")
+    assert grey["spec"] == TrainSpec(grey=True).to_dict()
+    assert "<dt>In grey</dt><dd>withstands it</dd>" in api.get(f"/jobs/{grey['id']}").text
 
 
 def test_what_is_filled_in_is_asked_for_as_by_rest(api: httpx.Client, ready: str) -> None:
     chosen = {"name": " Night ", "preset": "standard", "method": "em", "radius_u": "12", "radius_a": "3", "seed": "5"}
     chosen["evidence"] = "full"
     spec = {"name": "Night", "preset": "standard", "method": "em", "radius_u": 12, "radius_a": 3, "evidence": "full"}
-    spec["seed"] = 5
+    spec |= {"seed": 5, "grey": False}
     by_rest = {"kind": "train", "dataset_id": ready.rpartition("/")[2], "spec": spec}
     job = started(api, ready, **chosen)
     assert job["spec"] == api.post("/v1/jobs", json=by_rest).json()["spec"] == spec
@@ -73,6 +76,9 @@ def test_errors_stand_at_their_fields_and_nothing_typed_is_lost(api: httpx.Clien
     assert "aria-invalid" not in protect
     paper = api.post(f"{ready}/train", data={"radius_u": "8", "radius_a": "8"})
     assert "section 4.2" in paper.text
+    grey = api.post(f"{ready}/train", data={"method": "em", "grey": "true"}).text
+    assert "Needs the method sem and the preset quick" in grey
+    assert 'id="train-grey" name="grey" value="true" checked' in grey
     assert "Made from this dataset" not in api.get(ready).text
 
 
@@ -120,7 +126,7 @@ def words(client: httpx.Client, job_id: str) -> str:
 
 
 def test_the_page_speaks_of_training_in_every_state(api: httpx.Client, service: Service, ready: str) -> None:
-    queued = started(api, ready)["id"]
+    queued = started(api, ready, grey="true")["id"]
     page = words(api, queued)
     assert "A generator waits to be trained on pets" in page
     assert "Waiting for its turn" in page
@@ -149,6 +155,7 @@ def test_the_page_speaks_of_training_in_every_state(api: httpx.Client, service: 
     assert ">Keep it<" in unmeasured
     for other in ("Try it", "Test it"):
         assert other not in unmeasured
+    assert "Train in grey" not in words(api, started(api, ready)["id"])
     without_network = words(api, started(api, ready, method="em")["id"])
     for other in ("Train in grey", "Make it fast"):
         assert other not in without_network

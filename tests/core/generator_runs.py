@@ -16,7 +16,7 @@ from tests.core.uploads import encoded, pixels, zip_of
 Stages = list[str]
 
 
-def train(source: Path, out: Path, **asked: object) -> Stages:
+def train(source: Path, out: Path, *, grey: bool = False, **asked: object) -> Stages:
     stages: Stages = []
     with tempfile.TemporaryDirectory() as scratch:
         train_generator(
@@ -25,6 +25,7 @@ def train(source: Path, out: Path, **asked: object) -> Stages:
             ProtectSpec.parse(asked),
             scratch=Path(scratch),
             on_progress=lambda step: stages.append(step.stage),
+            grey=grey,
         )
     return stages
 

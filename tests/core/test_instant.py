@@ -37,6 +37,12 @@ def test_the_largest_that_fits_is_taken_and_of_equals_that_of_fewest_classes(
     assert best_fit(channels=3, size=size, classes=classes, folder=folder).file.stem == chosen
 
 
+def test_of_two_alike_the_one_that_was_not_judged_in_grey_is_taken(tmp_path: Path) -> None:
+    for name, updates in (("a-grey", 5), ("b", 0)):
+        save(a_model(), a_card(grey_updates=updates), tmp_path / f"{name}.safetensors")
+    assert best_fit(channels=3, size=32, classes=2, folder=tmp_path).file.stem == "b"
+
+
 def test_where_none_fits_it_says_why_and_what_else_there_is(folder: Path) -> None:
     with pytest.raises(BadInput, match="tells 5 classes apart, and here are 6") as refused:
         best_fit(size=32, classes=6, folder=folder)

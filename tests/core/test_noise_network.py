@@ -181,14 +181,14 @@ def test_two_judges_of_one_mind_are_one_judge() -> None:
         torch.testing.assert_close(states[1][name], tensor, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize(("channels", "stages"), [(3, ["grey", "network"]), (1, ["network"])])
-def test_pictures_in_colour_have_a_second_surrogate_and_grey_ones_need_none(channels: int, stages: list[str]) -> None:
-    pixels, labels = (tensor.numpy() for tensor in some_images(12, channels=channels))
+@pytest.mark.parametrize(("grey", "stages"), [(True, ["grey", "network"]), (False, ["network"])])
+def test_a_second_surrogate_is_trained_where_one_is_asked_for(grey: bool, stages: list[str]) -> None:
+    pixels, labels = (tensor.numpy() for tensor in some_images(12))
     progress, run = Progress(), {"device": Device("cpu", cores=1), "shelf": NoShelf()}
     with short_training():
         preset = PRESETS["quick"]
         network = noises.train_network(
-            a_model(channels=channels), pixels, labels, 3, ProtectSpec(), preset, progress=progress, **run
+            a_model(), pixels, labels, 3, ProtectSpec(), preset, grey=grey, progress=progress, **run
         )
     progress.finish()
     assert network is not None

@@ -9,10 +9,13 @@ from core.train_spec import TrainSpec, json_schema
 
 
 def test_a_spec_survives_json() -> None:
-    spec = TrainSpec(name="Portraits", noise=ProtectSpec(method="em", radius_u=12, seed=3))
-    assert TrainSpec.parse(spec.to_dict()) == spec
+    for spec in (
+        TrainSpec(name="Portraits", noise=ProtectSpec(method="em", radius_u=12, seed=3)),
+        TrainSpec(grey=True, noise=ProtectSpec(radius_u=6)),
+    ):
+        assert TrainSpec.parse(spec.to_dict()) == spec
     assert TrainSpec.parse({}) == TrainSpec()
-    assert set(TrainSpec().to_dict()) == {"name", *OF_TRAINING} == set(json_schema()["properties"])
+    assert set(TrainSpec().to_dict()) == {"name", "grey", *OF_TRAINING} == set(json_schema()["properties"])
 
 
 @pytest.mark.parametrize(
@@ -25,6 +28,10 @@ def test_a_spec_survives_json() -> None:
         ({"name": 7}, ["name"]),
         ({"name": "", "radius_u": 0, "method": "ntga", "eot": False}, ["eot", "method", "name", "radius_u"]),
         ({"evidence": "much"}, ["evidence"]),
+        ({"grey": "true"}, ["grey"]),
+        ({"grey": True, "method": "em"}, ["grey"]),
+        ({"name": "", "grey": 1}, ["grey", "name"]),
+        ({"grey": True, "preset": "standard"}, ["grey"]),
         ({"radius_u": 8, "radius_a": 8}, ["radius_a"]),
         ({"preset": "instant"}, ["preset"]),
     ],

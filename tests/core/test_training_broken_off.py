@@ -38,9 +38,10 @@ def test_a_broken_off_training_goes_on_to_the_same_weights(
 
     broken: list[str] = []
     (tmp_path / "scratch").mkdir()
+    grey = piece == GREY
     spec, out = ProtectSpec(method=method), tmp_path / "g.safetensors"
     with pytest.raises(Cancelled):
-        train_generator(source, out, spec, scratch=tmp_path / "scratch", shelf=Breaks())
+        train_generator(source, out, spec, grey=grey, scratch=tmp_path / "scratch", shelf=Breaks())
     assert not out.exists()
     counted: list[int] = []
 
@@ -50,7 +51,7 @@ def test_a_broken_off_training_goes_on_to_the_same_weights(
 
     for shelf_of, path in ((shelf, out), (Memory(), tmp_path / "whole.safetensors")):
         with tempfile.TemporaryDirectory() as scratch:
-            train_generator(source, path, spec, scratch=Path(scratch), shelf=shelf_of, on_progress=count)
+            train_generator(source, path, spec, grey=grey, scratch=Path(scratch), shelf=shelf_of, on_progress=count)
     first, second = (load_file(path) for path in (out, tmp_path / "whole.safetensors"))
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert any(name.startswith("noise.") for name in first) == (method == "sem")
