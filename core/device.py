@@ -40,7 +40,8 @@ class Device:
     @property
     def label(self) -> str:
         """What a reader of the report should know of it."""
-        one = f"CPU, {self.cores} cores" if self.is_cpu else torch.cuda.get_device_name(self.name)
+        cores = "1 core" if self.cores == 1 else f"{self.cores} cores"
+        one = f"CPU, {cores}" if self.is_cpu else torch.cuda.get_device_name(self.name)
         return one if size() == 1 else f"{size()} x {one}"
 
     def generator(self, *seed: int) -> torch.Generator:

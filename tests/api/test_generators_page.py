@@ -170,6 +170,9 @@ def test_a_jobs_generator_leads_its_owner_to_the_job(
         "unteachable train 'a dir' OUT.safetensors --name Night --preset quick --method sem --radius-u 8 --radius-a 4"
     )
     assert command in html.unescape(mine)
+    assert "--grey" not in mine
+    make(id_="judged", job_id=job, command=f"train job {job}", network_updates=5, grey_updates=5)
+    assert "--seed 0 --grey --evidence none" in api.get("/generators").text
     assert "--seed 0 --evidence none" in mine  # nothing was measured, so nothing was held out
     assert f"/generators#generator-{job}" in api.get(f"/jobs/{job}").text
     assert f'id="generator-{job}"' in mine

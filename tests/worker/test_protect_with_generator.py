@@ -16,6 +16,7 @@ from core.presets import PRESETS, QUICK, Length
 from store import jobs
 from store import models as m
 from tests.commits import broken_commit
+from tests.core.short_training import STEPS, short_training
 from tests.store.rows import job_of, new_job
 from tests.worker.conftest import Upload
 from worker.run import execute
@@ -75,6 +76,15 @@ def test_a_train_job_makes_a_generator_that_another_job_uses(
     used = new_job(service.database, dataset_id=dataset, **(SPEC | {"generator_id": id_}))
     execute(service, used)
     assert (job_of(service.database, used).state, job_of(service.database, used).error) == (m.SUCCEEDED, None)
+
+
+def test_a_train_job_that_was_asked_for_noise_in_grey_makes_it(service: Service, dataset: str) -> None:
+    id_ = new_job(service.database, dataset_id=dataset, kind=m.TRAIN, grey=True, evidence="none")
+    with short_training():
+        execute(service, id_)
+    assert (job_of(service.database, id_).state, job_of(service.database, id_).error) == (m.SUCCEEDED, None)
+    with service.database.read() as session:
+        assert session.get_one(m.Generator, id_).card["grey_updates"] == STEPS
 
 
 def test_a_generator_whose_commit_was_not_heard_of_keeps_its_file(service: Service, dataset: str, short: None) -> None:
