@@ -42,7 +42,7 @@ class Manifest:
 
     @property
     def judged_in_grey(self) -> bool:
-        """Whether the noise is by a generator that was trained to withstand being turned grey."""
+        """Whether the noise is by a generator that was trained against being turned grey, too."""
         return self._card is not None and self._card.grey_updates > 0
 
     @property

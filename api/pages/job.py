@@ -197,7 +197,7 @@ def _asked(job: m.Job) -> list[tuple[str, Any]]:
         ("Seed", spec.get("seed", 0)),
     ]
     if spec.get("grey"):
-        asked.append(("In grey", "withstands it"))
+        asked.append(("In grey", "trained against it, too"))
     asked.append(("Measurement", spec.get("evidence", "quick")))
     if job.kind == m.PROTECT:
         asked.append(("Format", spec.get("format", "png")))

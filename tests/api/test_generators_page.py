@@ -112,9 +112,9 @@ def test_it_says_what_a_generator_is(other: httpx.Client, make: Make) -> None:
     assert "by a search for each picture" in text
     make(name="Quick one", network_updates=9)
     assert "at once" in look(other).text
-    assert "also against turning grey" not in look(other).text
+    assert "judged in grey" not in look(other).text
     make(name="Grey one", network_updates=9, grey_updates=6)
-    assert "at once, also against turning grey" in look(other).text
+    assert "at once, judged in grey, too" in look(other).text
     assert "Nothing was measured. The report of each protection" in text
 
 

@@ -45,7 +45,7 @@ def test_left_as_it_is_it_asks_for_the_defaults(api: httpx.Client, ready: str) -
     assert (job["kind"], job["state"], job["spec"]) == ("train", "queued", TrainSpec().to_dict())
     grey = started(api, ready, grey="true")
     assert grey["spec"] == TrainSpec(grey=True).to_dict()
-    assert "<dt>In grey</dt><dd>withstands it</dd>" in api.get(f"/jobs/{grey['id']}").text
+    assert "<dt>In grey</dt><dd>trained against it, too</dd>" in api.get(f"/jobs/{grey['id']}").text
 
 
 def test_what_is_filled_in_is_asked_for_as_by_rest(api: httpx.Client, ready: str) -> None:
