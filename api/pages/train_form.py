@@ -14,9 +14,9 @@ HINTS = {
     "name": f"What people choose it by. At most {LONGEST_NAME} characters; default: the dataset’s name.",
     "preset": "A more thorough one takes longer to train, and later to make noise with.",
     "evidence": "On these pictures, with its own noise. It goes on the card, where people look before they choose.",
-    "grey": "So that more of the noise is left when pictures are turned grey. On CIFAR-10 that kept half of it, on Tiny "
-    "ImageNet nothing, and it costs protection against adversarial training. Takes about twice as long. For SEM and the "
-    "thoroughness Quick.",
+    "grey": "So that more of the noise is left when pictures are turned grey. On CIFAR-10 that kept half of it, on "
+    "Tiny ImageNet nothing, and it costs protection against adversarial training. Takes about twice as long. For SEM "
+    "and the thoroughness Quick.",
     "method": "What is trained belongs to its method: who uses the generator gets this one.",
 }
 
