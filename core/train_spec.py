@@ -11,8 +11,8 @@ from core.spec import OF_TRAINING, TRAINING_PRESETS, WITHOUT_SURROGATE, FieldErr
 
 KEYS = ("name", "grey", *OF_TRAINING)
 GREY_HELP = (
-    "train the noise against being turned grey, too: on CIFAR-10 that kept half of it, on Tiny ImageNet nothing, and it "
-    "costs protection against adversarial training; takes about twice as long"
+    "train the noise against being turned grey, too: on CIFAR-10 that kept half of it, on Tiny ImageNet nothing, and "
+    "it costs protection against adversarial training; takes about twice as long"
 )
 
 
