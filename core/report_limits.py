@@ -137,8 +137,8 @@ def of_the_learner(spec: ProtectSpec, evidence: Evidence, *, judged_in_grey: boo
         )
     tried = sorted({row.countermeasure for row in rows if row.countermeasure is not None})
     back = (
-        "half to two thirds of what the noise takes on CIFAR-10, and all of it on Tiny ImageNet, where this was "
-        "measured (SEM by a generator that ships, standard training). "
+        "half to two thirds of what the noise takes on CIFAR-10, and turning grey all of it on Tiny ImageNet, where "
+        "this was measured (SEM by a generator that ships, standard training). "
         if judged_in_grey
         else "most or all of what the noise takes where this was measured (SEM, CIFAR-10, standard training). "
     )

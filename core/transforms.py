@@ -78,10 +78,8 @@ def random_grey(n: int, chance: float, *, generator: torch.Generator) -> Transfo
     """
     device = generator.device
     taken = torch.rand(n, generator=generator, device=device) < chance
-    shares = -torch.log1p(
-        -torch.rand(n, 3, generator=generator, device=device)
-    )  # Exp(1): divided by their sum, Dirichlet(1)
-    weights = shares / shares.sum(1, keepdim=True)
+    waits = -torch.log1p(-torch.rand(n, 3, generator=generator, device=device))  # exponential
+    weights = waits / waits.sum(1, keepdim=True)
 
     def turn(x: Tensor) -> Tensor:
         if x.shape[1] == 1:

@@ -94,7 +94,10 @@ def test_turning_grey_gives_back_less_of_noise_that_was_judged_in_grey() -> None
     for generator in (None, a_card(network_updates=5)):
         assert "gave back most or all of what the noise takes" in said(generator=generator)
     text = said(generator=a_card(network_updates=5, grey_updates=5))
-    assert "gave back half to two thirds of what the noise takes on CIFAR-10, and all of it on Tiny ImageNet" in text
+    assert (
+        "gave back half to two thirds of what the noise takes on CIFAR-10, and turning grey all of it on Tiny ImageNet"
+        in text
+    )
     assert "most or all" not in text
 
 
