@@ -106,7 +106,7 @@ def test_an_admin_asks_for_a_generator(api: httpx.Client, service: Service, data
     job = api.post("/v1/jobs", json=body).json()
     assert (job["kind"], job["state"]) == ("train", "queued")
     given = {"name": None, "preset": "quick", "method": "em", "radius_u": 16, "radius_a": None, "seed": 0}
-    assert job["spec"] == given | {"evidence": "quick"}
+    assert job["spec"] == given | {"evidence": "quick", "grey": False}
     page = api.get(f"/jobs/{job['id']}").text
     assert "A generator waits to be trained on pets" in page
     assert "Make the noise" not in page

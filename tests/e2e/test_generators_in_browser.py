@@ -159,5 +159,5 @@ def test_the_form_asks_for_what_is_chosen_and_names_what_is_wrong(
     with rows.write.begin() as session:
         job = session.get_one(m.Job, page.url.rpartition("/")[2].partition("#")[0])
         expected = {"name": "By day", "preset": "standard", "method": "em", "radius_u": 8, "radius_a": 2, "seed": 0}
-        expected["evidence"] = "none"
+        expected |= {"evidence": "none", "grey": False}
         assert job.spec == expected
