@@ -10,7 +10,6 @@ shortest that keeps its protection (benchmarks/noise_cost.py).
 import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 from core.learning_rates import LearningRate
 from core.version import KEPT, VERSION
@@ -124,7 +123,6 @@ _CYCLE = LearningRate(peak=0.1)
 _QUICK_ATTACKED = Search(outer_steps=5, outer_step=0.25, samples=2, inner_steps=4, inner_step=0.3)
 _QUICK_FINAL = Search(outer_steps=10, outer_step=0.2, samples=4, inner_steps=4, inner_step=0.3)
 _QUICK_FINAL_ATTACKED = Search(outer_steps=8, outer_step=0.2, samples=2, inner_steps=4, inner_step=0.3)
-_QUICK_NETWORK: dict[str, Any] = {"network": Length(epochs=20, least=300, most=1_500), "grey_share": 0.3}
 _QUICK_EM = Search(outer_steps=8, outer_step=0.25, samples=1, inner_steps=0, inner_step=0.0)
 _QUICK_FINAL_EM = Search(outer_steps=20, outer_step=0.2, samples=1, inner_steps=0, inner_step=0.0)
 
@@ -137,15 +135,8 @@ def _targeted(steps: int, step: float) -> Search:
     return Search(outer_steps=steps, outer_step=step, samples=1, inner_steps=0, inner_step=0.0)
 
 
-def _recipe(
-    length: Length,
-    training: Search,
-    final: Search,
-    *,
-    rate: LearningRate = _CYCLE,
-    **network: Any,
-) -> NoiseRecipe:
-    return NoiseRecipe(length=length, learning_rate=rate, training=training, final=final, **network)
+def _recipe(length: Length, training: Search, final: Search, *, rate: LearningRate = _CYCLE) -> NoiseRecipe:
+    return NoiseRecipe(length=length, learning_rate=rate, training=training, final=final)
 
 
 def _course(length: Length, attack_steps: int, attack_step: float, *, rate: LearningRate = _CYCLE) -> Course:
@@ -158,7 +149,11 @@ QUICK = Preset(
     architecture="small",
     largest=64,
     noise={
-        "sem": _recipe(Length(epochs=8, least=100, most=600), _QUICK_ATTACKED, _QUICK_FINAL, **_QUICK_NETWORK),
+        "sem": replace(
+            _recipe(Length(epochs=8, least=100, most=600), _QUICK_ATTACKED, _QUICK_FINAL),
+            network=Length(epochs=20, least=300, most=1_500),
+            grey_share=0.3,
+        ),
         "rem": _recipe(Length(epochs=60, least=60, most=200), _QUICK_ATTACKED, _QUICK_FINAL_ATTACKED),
         "em": _recipe(Length(epochs=60, least=60, most=400), _QUICK_EM, _QUICK_FINAL_EM),
         "tap": _recipe(Length(epochs=20, least=300, most=1_000), _NO_NOISE, _targeted(40, 2 / 40)),

@@ -119,28 +119,23 @@ def test_what_is_delivered_is_what_it_learns_from_and_rounding_lets_the_gradient
     assert torch.equal(gradient, torch.ones_like(x))
 
 
+def noise_of(training: NoiseNetworkTraining) -> Tensor:
+    """What its network gives the pictures by now, in whole pixel units."""
+    pixels, labels = some_images()
+    with torch.no_grad():
+        return to_whole_pixels(training.network.eval()(pixels.float() * PIXEL, labels), pixels, RADIUS)
+
+
 def test_training_lowers_the_robust_loss_of_what_is_delivered_and_leaves_the_surrogate_alone() -> None:
     surrogate = load(FOLDER / "cifar10-32.safetensors", device="cpu").model  # fresh weights hardly tell pictures apart
     weights = {name: tensor.clone() for name, tensor in surrogate.state_dict().items()}
-    training, (pixels, labels) = a_training(Judge(surrogate=surrogate, objective=AIM), updates=25), some_images()
-
-    def noise() -> Tensor:
-        with torch.no_grad():
-            return to_whole_pixels(training.network.eval()(pixels.float() * PIXEL, labels), pixels, RADIUS)
-
-    nothing, at_first = the_robust_loss(surrogate, torch.zeros_like(noise())), the_robust_loss(surrogate, noise())
+    training = a_training(Judge(surrogate=surrogate, objective=AIM), updates=25)
+    first = noise_of(training)
+    nothing, at_first = the_robust_loss(surrogate, torch.zeros_like(first)), the_robust_loss(surrogate, first)
     training.go_on(Progress(), shelf=NoShelf(), name="network")
-    in_the_end = the_robust_loss(surrogate, noise())
+    in_the_end = the_robust_loss(surrogate, noise_of(training))
     assert in_the_end < 0.8 * min(nothing, at_first)
     assert all(torch.equal(tensor, weights[name]) for name, tensor in surrogate.state_dict().items())
-
-
-def noise_of(training: NoiseNetworkTraining) -> Tensor:
-    """What its network gives the pictures after its training, in whole pixel units."""
-    pixels, labels = some_images()
-    training.go_on(Progress(), shelf=NoShelf(), name="network")
-    with torch.no_grad():
-        return to_whole_pixels(training.network.eval()(pixels.float() * PIXEL, labels), pixels, RADIUS)
 
 
 class ColourAndBrightness(torch.nn.Module):
@@ -161,7 +156,9 @@ def test_a_second_judge_that_sees_grey_pictures_makes_noise_that_is_there_in_gre
     found = []
     for share in (0.0, 0.5):
         judges = [Judge(surrogate=eye, objective=aim, share=s) for aim, s in ((AIM, 1 - share), (grey, share))]
-        noise = noise_of(a_training(*judges, updates=25))
+        training = a_training(*judges, updates=25)
+        training.go_on(Progress(), shelf=NoShelf(), name="network")
+        noise = noise_of(training)
         found.append((the_robust_loss(eye, noise), the_robust_loss(eye, noise, grey)))
     (colour_alone, grey_alone), (colour_both, grey_both) = found
     nothing = the_robust_loss(eye, torch.zeros(COUNT, 3, 32, 32, dtype=torch.int16))
