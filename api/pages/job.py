@@ -82,7 +82,7 @@ def _page(
         status=422 if errors else 200,
         j=rows.values(job),
         name=name,
-        title=rows.deed(job, name),
+        title=rows.title(job, name),
         heading=rows.heading(job, name),
         strip=_strip(job),
         doing=_doing(db, job),

@@ -90,6 +90,14 @@ def deed(job: m.Job, name: str) -> str:
     return {m.TRAIN: f"Train a generator on {name}", m.VERIFY: f"Verify {name}"}.get(job.kind, f"Protect {name}")
 
 
+def title(job: m.Job, name: str) -> str:
+    """What a job's page is called in the browser: how far it is while it runs, as job.js says it too, else the deed."""
+    if job.state != m.RUNNING or not job.stage:
+        return deed(job, name)
+    label = stage_words(job.kind)[job.stage].label
+    return f"{min(100, 100 * job.done // job.total)} % · {label}" if job.total else label
+
+
 def heading(job: m.Job, name: str) -> str:
     """What a job's page says at its top."""
     if job.kind == m.VERIFY:

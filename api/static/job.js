@@ -38,7 +38,8 @@ function draw(step) {
   if (!row) set("count", step.total > 0 ? `${step.done.toLocaleString()} of ${step.total.toLocaleString()}` : "");
   set("share", step.total > 0 ? `${share} %` : "");
   set("left", left);
-  document.title = `${share} % · ${(item?.lastElementChild?.textContent ?? "").trim()} · Unteachable`;
+  const stage = (item?.lastElementChild?.textContent ?? "").trim();
+  document.title = `${step.total > 0 ? `${share} % · ` : ""}${stage} · Unteachable`;
 }
 
 /** @param {string} id @param {string} text */

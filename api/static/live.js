@@ -5,6 +5,9 @@
 /** Each live part as the server drew it last, by id: scripts change what stands in the page, such as its times. */
 const drawn = new Map(Array.from(document.querySelectorAll("[data-live]"), (part) => [part.id, part.outerHTML]));
 
+/** The page's title as the server drew it last: scripts put in front of it how far something is. */
+let titled = document.title;
+
 /** What a screen reader was told last; the first state it reads by itself. */
 let announced = words();
 
@@ -40,7 +43,7 @@ export async function refresh() {
     drawn.set(old.id, now.outerHTML);
     old.replaceWith(document.adoptNode(now));
   }
-  document.title = fresh.title;
+  if (fresh.title !== titled) document.title = titled = fresh.title;
   announce();
   if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus();
   document.dispatchEvent(new CustomEvent("refreshed"));

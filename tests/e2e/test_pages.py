@@ -235,6 +235,8 @@ def test_a_page_follows_what_happens_without_a_reload(visitor: Visitor, rows: Da
     changed(page, lambda: move(done=777), "#count")
     expect(page.locator("#bar")).to_have_attribute("value", "777")
     expect(page).to_have_title("77 % · Make the noise · Unteachable")
+    assert page.evaluate("import('/static/live.js').then((live) => live.refresh())")
+    assert page.title() == "77 % · Make the noise · Unteachable", "drawing the page anew must not take the share away"
     move(stage="evidence", done=0)
     expect(page.locator("[aria-current=step]")).to_contain_text("Test it")
     expect(page.get_by_role("status")).to_contain_text("Training models on both sets")
