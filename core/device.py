@@ -31,6 +31,8 @@ class Device:
         self.cores = cores or share_of_cores(len(os.sched_getaffinity(0)))
         if self.is_cpu:
             torch.set_num_threads(1)  # ours are the only threads: OpenMP's spin while they wait for a core that is busy
+        else:
+            torch.backends.cudnn.benchmark = True  # the same few shapes come thousands of times: try what is fastest
 
     @property
     def is_cpu(self) -> bool:

@@ -179,13 +179,14 @@ STANDARD = Preset(
     architecture="resnet18",
     largest=128,
     noise={
-        method: _recipe(Length(epochs=60, least=100, most=steps), _PAPER_SEARCH, _PAPER_SEARCH)
-        for method, steps in {"sem": 1_500, "rem": 400, "em": 1_500}.items()
-    }
-    | {"tap": _recipe(Length(epochs=30, least=500, most=5_000), _NO_NOISE, _targeted(100, 2 / 100))},
+        "sem": _recipe(Length(epochs=60, least=100, most=3_000), _QUICK_ATTACKED, _QUICK_FINAL),
+        "rem": _recipe(Length(epochs=60, least=100, most=2_000), _QUICK_ATTACKED, _QUICK_FINAL_ATTACKED),
+        "em": _recipe(Length(epochs=60, least=100, most=1_500), _PAPER_SEARCH, _PAPER_SEARCH),
+        "tap": _recipe(Length(epochs=30, least=500, most=5_000), _NO_NOISE, _targeted(100, 2 / 100)),
+    },
     ntga=KernelRecipe(block=1_000, validation=5_000, steps=10, step=1.1 / 10),
     courses={
-        "quick": _course(Length(epochs=15, least=1_000, most=6_000), 7, 0.25),
+        "quick": _course(Length(epochs=10, least=1_000, most=4_000), 5, 0.3),
         "full": _course(Length(epochs=30, least=2_000, most=12_000), 10, 0.2),
     },
 )

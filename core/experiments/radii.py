@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 
+from core.experiments.cells import Noise
 from core.experiments.grid import BASELINES, Numbers, Table, baselines, grid, of_255, rem
+
+SEM = "SEM (Liu et al., AAAI 2024) is not in the paper; pictures are protected with it unless another is asked for."
 
 
 def radii_table(
@@ -12,14 +15,21 @@ def radii_table(
     radius_u: int,
     trained: tuple[int, ...],
     radii_a: tuple[int, ...],
+    sem: int,
     paper: Mapping[str, Numbers],
 ) -> Table:
-    """Radii of adversarial training down, noises across; REM at each of `radii_a`."""
+    """Radii of adversarial training down, noises across; REM at each of `radii_a`, and SEM at the radius_a `sem`."""
+    noises = [
+        *baselines(radius_u),
+        *rem(radius_u, *radii_a),
+        Noise(method="sem", radius_u=radius_u, radius_a=sem),
+    ]
     return Table(
         name=name,
         title=title,
         corner=("Adv. train. radius",),
-        columns=(*BASELINES, *(f"REM radius_a {of_255(radius)}" for radius in radii_a)),
-        rows=grid((((of_255(r),), {"radius": r}) for r in trained), [*baselines(radius_u), *rem(radius_u, *radii_a)]),
-        paper=paper,
+        columns=(*BASELINES, *(f"REM radius_a {of_255(r)}" for r in radii_a), f"SEM radius_a {of_255(sem)}"),
+        rows=grid((((of_255(r),), {"radius": r}) for r in trained), noises),
+        paper={dataset: tuple((*line, None) for line in lines) for dataset, lines in paper.items()},
+        notes=(SEM,),
     )

@@ -9,6 +9,7 @@ TABLE = radii_table(
     radius_u=8,
     trained=(0, 1, 2, 3, 4),
     radii_a=(0, 1, 2, 3, 4),
+    sem=4,
     paper={
         "cifar10": numbers(
             """

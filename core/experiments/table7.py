@@ -9,6 +9,7 @@ TABLE = radii_table(
     radius_u=16,
     trained=(0, 2, 4, 6, 8),
     radii_a=(0, 2, 4, 6, 8),
+    sem=8,
     paper={
         "cifar10": numbers(
             """

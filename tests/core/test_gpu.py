@@ -1,0 +1,227 @@
+"""Everything that the science computes, on a real GPU; skipped where there is none. CI has none."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from core import noise as noises
+from core.augmentation import Learner
+from core.balls import BALLS
+from core.countermeasure_names import DESCRIBED, NAMES
+from core.countermeasures import COUNTERMEASURES
+from core.device import Device
+from core.experiments.laboratory import Laboratory
+from core.experiments.table1 import TABLE
+from core.learner_names import ARCHITECTURES
+from core.learning import Labelled, LearnerTraining, Threat, adversarial_examples
+from core.learning_rates import LearningRate
+from core.models import build
+from core.models.frozen import Frozen
+from core.noise.kernel import WideNetwork
+from core.noise.ntga import dual_of
+from core.noise.objective import PIXEL, cross_entropy_sum, find_noise
+from core.noise.training import train_network, train_surrogate
+from core.presets import QUICK, Length
+from core.progress import Progress
+from core.shelf import NoShelf
+from core.spec import METHODS, ProtectSpec
+from core.update import Updater
+from tests.core.experiments.tiny import TINY, drawn_images
+from tests.core.shelves import Memory
+from tests.core.short_training import short_training
+from tests.core.test_noise import SHORT, Smooth, an_objective, some_images
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU that PyTorch can use")
+SOME = Length(epochs=0, least=4, most=4, batch=32)
+
+
+@pytest.fixture
+def device() -> Device:
+    return Device("cuda")
+
+
+def stripes(count: int, *, seed: int, on: str) -> Labelled:
+    """Two classes, bright on the upper or on the lower half under noise."""
+    labels = torch.arange(count) % 2
+    pixels = torch.randint(0, 120, (count, 3, 32, 32), generator=torch.Generator().manual_seed(seed))
+    for half in (0, 1):
+        pixels[labels == half, :, half * 16 : half * 16 + 16] += 100
+    return Labelled(pixels=pixels.to(torch.uint8).to(on), labels=labels.to(on))
+
+
+def a_run(device: Device, *, norm: str = "Linf", radius: float = 4, updates: int = 25) -> LearnerTraining:
+    return LearnerTraining(
+        build("small", channels=3, size=32, classes=2, seed=1, device=device.name),
+        stripes(96, seed=1, on=device.name),
+        stripes(60, seed=2, on=device.name),
+        threat=Threat(norm=norm, radius=radius, steps=2, step=0.5),
+        updates=updates,
+        batch=32,
+        learning_rate=LearningRate(peak=0.1),
+        device=device,
+        generator=device.generator(0),
+    )
+
+
+def finished(run: LearnerTraining, shelf: Any = None) -> LearnerTraining:
+    run.go_on(Progress(), shelf=shelf or NoShelf(), name="learner")
+    return run
+
+
+def test_a_gpu_is_taken_by_itself_and_named() -> None:
+    assert Device().name == "cuda"
+    assert torch.cuda.get_device_name() in Device().label
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("size", [32, 96])
+def test_a_network_is_the_same_function_as_on_the_cpu_and_learns(architecture: str, size: int, device: Device) -> None:
+    x, y = torch.rand(4, 3, size, size, dtype=torch.float64), torch.arange(4)
+    model = build(architecture, channels=3, size=size, classes=5, seed=0, device="cpu")
+    cpu, gpu = (Frozen(model.to(on), dtype=torch.float64) for on in ("cpu", device.name))
+    with torch.no_grad():
+        torch.testing.assert_close(gpu(x.to(device.name)).cpu(), cpu(x), atol=1e-5, rtol=1e-5)
+    before = [parameter.clone() for parameter in model.parameters()]
+    loss = Updater(model, device).step(x.float().to(device.name), y.to(device.name), learning_rate=0.05)
+    assert torch.isfinite(loss)
+    assert all(torch.isfinite(parameter).all() for parameter in model.parameters())
+    assert any(not torch.equal(old, new) for old, new in zip(before, model.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("method", ["em", "tap"])
+def test_a_search_without_chance_finds_what_it_finds_on_the_cpu(method: str, device: Device) -> None:
+    """In float64, from the same start; a sign of a gradient that is zero but for rounding may differ."""
+    pixels, labels = some_images(9)
+    x, y = torch.from_numpy(pixels).double() / 255, torch.from_numpy(labels)
+    aim, start = replace(an_objective(method, outer_steps=5), eot=False), torch.zeros_like(x)
+
+    def found(on: str) -> Tensor:
+        network, generator = Smooth().to(on), torch.Generator(on).manual_seed(0)
+        run: dict[str, Any] = {"generator": generator, "tick": lambda: None, "start": start.to(on)}
+        return find_noise(network, x.to(on), y.to(on), aim, **run).cpu()
+
+    assert (found(device.name) - found("cpu")).abs().gt(1e-9).double().mean() < 1e-4
+
+
+def test_the_tangent_kernel_is_that_of_the_cpu(device: Device) -> None:
+    x = torch.rand(20, 48, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    y = torch.eye(2, dtype=torch.float64)[torch.arange(20) % 2]
+    for activation in ("relu", "erf"):
+        wide = WideNetwork(activation=activation)
+        torch.testing.assert_close(wide.kernel(x.to(device.name), x.to(device.name)).cpu(), wide.kernel(x, x))
+    torch.testing.assert_close(dual_of(x.to(device.name), y.to(device.name), time=64.0).cpu(), dual_of(x, y, time=64.0))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_image_has_noise_within_the_radius(method: str, device: Device) -> None:
+    (pixels, labels), everything = some_images(75), np.ones(75, dtype=bool)
+    run: dict[str, Any] = {"device": device, "progress": Progress(), "shelf": Memory()}
+    noise = noises.noise_for(
+        pixels, labels, 3, chosen=everything, kept=everything, spec=ProtectSpec(method=method), preset=SHORT, **run
+    )
+    assert np.abs(noise).max() == 8
+    assert (np.abs(noise).reshape(75, -1).mean(1) > 2).all()
+    delivered = pixels.astype(int) + noise
+    assert delivered.min() >= 0
+    assert delivered.max() <= 255
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_a_noise_network_is_trained_and_used(grey: bool, device: Device) -> None:
+    pixels, labels = some_images(75)
+    preset = replace(QUICK, noise={"sem": replace(QUICK.noise["sem"], length=SOME, network=SOME)})
+    run: dict[str, Any] = {"device": device, "progress": Progress(), "shelf": Memory()}
+    surrogate = train_surrogate(pixels, labels, 3, ProtectSpec(), preset, **run)
+    network = train_network(surrogate, pixels, labels, 3, ProtectSpec(), preset, grey=grey, **run)
+    assert network is not None
+    noise = noises.noise_at_once(
+        network, pixels, labels, np.arange(75) % 2 == 0, ProtectSpec(method="sem"), **run | {"shelf": NoShelf()}
+    )
+    assert 0 < np.abs(noise.astype(int)).max() <= 8
+    assert not noise[1::2].any()
+
+
+@pytest.mark.parametrize(("norm", "radius"), [("Linf", 0), ("Linf", 4), ("L2", 100), ("L1", 1000)])
+def test_a_learner_learns_against_every_adversary(norm: str, radius: float, device: Device) -> None:
+    curve = finished(a_run(device, norm=norm, radius=radius)).curve
+    assert curve.accuracy[-1] > 0.9
+    assert curve.loss[-1] < curve.loss[0]
+
+
+@pytest.mark.parametrize(("norm", "radius"), [("Linf", 4), ("L2", 100), ("L1", 1000)])
+def test_adversarial_examples_are_as_far_as_the_threat_allows(norm: str, radius: float, device: Device) -> None:
+    data = stripes(64, seed=4, on=device.name)
+    x, y = data.pixels.float() * PIXEL, data.labels
+    model = build("small", channels=3, size=32, classes=2, seed=1, device=device.name)
+    network, threat = Frozen(model, dtype=device.dtype), Threat(norm=norm, radius=radius)
+    assert threat.ball == BALLS[norm](radius * PIXEL)
+    found = adversarial_examples(network, threat, Progress(), x, y, generator=device.generator(0))
+    order = {"Linf": np.inf, "L2": 2, "L1": 1}[norm]
+    far = torch.linalg.vector_norm((found - x).flatten(1), ord=order, dim=1) * 255
+    assert far.max() <= radius * (1 + 1e-4)
+    assert far.median() > 0.9 * radius
+    loss = cross_entropy_sum(network, y)
+    assert loss(found) > loss(x)
+
+
+@pytest.mark.parametrize("began_on", ["cuda", "cpu"])
+def test_a_learner_that_broke_off_goes_on(began_on: str, device: Device) -> None:
+    """Also one that a CPU began."""
+    shelf, broken = Memory(), a_run(Device(began_on), updates=20)
+    steps = broken.steps(Progress())
+    for _ in range(12):
+        next(steps)
+    broken.keep(shelf, "learner")
+    resumed = finished(a_run(device, updates=20), shelf)
+    assert len(resumed.curve.accuracy) == 10
+    assert resumed.curve.accuracy[:6] == broken.curve.accuracy
+    assert resumed.curve.accuracy[-1] > 0.9
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_countermeasure(name: str, device: Device) -> None:
+    countermeasure, generator = COUNTERMEASURES[name], device.generator(0)
+    pixels, labels = (torch.from_numpy(array).to(device.name) for array in some_images(24))
+    treated = countermeasure.treat(pixels, labels, generator=generator)
+    assert treated.device.type == device.name
+    assert (treated.shape, treated.dtype) == (pixels.shape, torch.uint8)
+    if DESCRIBED[name].applied == "data":
+        assert not torch.equal(treated, pixels)
+    if countermeasure.augment is not None:
+        model = build("small", channels=3, size=32, classes=3, seed=0, device=device.name)
+        learner = Learner(Frozen(model, dtype=device.dtype), device, classes=3, progress=Progress())
+        x, _ = countermeasure.augment(pixels.float() * PIXEL, labels, learner=learner, generator=generator)
+        assert x.shape == pixels.shape
+        assert (x.min() >= 0, x.max() <= 1) == (True, True)
+
+
+def test_a_cell_of_every_column_of_table_1(tmp_path: Path, device: Device) -> None:
+    lab = Laboratory(tmp_path, drawn_images(), TINY, device=device, progress=Progress())
+    for cell in TABLE.rows[-1].cells:
+        found = lab.measure(cell, 0)
+        assert 0 <= found.accuracy <= 1
+        assert torch.cuda.get_device_name() in found.device
+
+
+@pytest.mark.parametrize("preset", ["quick", "instant"])
+def test_the_whole_path_of_a_dataset(preset: str, tmp_path: Path) -> None:
+    """Protecting it, with evidence, and verifying that: on the GPU without being told."""
+    from core import pipeline
+    from core.verification import verify
+    from core.verify_spec import VerifySpec
+    from tests.core.short_training import drawn
+
+    source, out = drawn(tmp_path / "pets.zip", "ant bee cow", each=90), tmp_path / "out.zip"
+    asked = VerifySpec.parse({"trainings": [{"radius": 0}, {"radius": 4}], "countermeasures": ["greyscale", "none"]})
+    for name in ("protect", "verify"):
+        (tmp_path / name).mkdir()
+    with short_training():
+        done = pipeline.protect(source, out, ProtectSpec.parse({"preset": preset}), scratch=tmp_path / "protect")
+        report = verify(source, out, asked, scratch=tmp_path / "verify")
+    assert torch.cuda.get_device_name() in str(done.report.to_dict())
+    assert len(report.rows) == 4
