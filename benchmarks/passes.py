@@ -1,6 +1,6 @@
-"""Passes a second: one forward and backward by the pixels for one 32 px image, small network, each way in turn.
+"""Passes a second: one forward and backward by the pixels for one 32 px image, each way in turn; on a GPU updates too.
 
-    .venv/bin/python -m benchmarks.passes [--cores 2] [--seconds 3] [--rounds 3]
+    .venv/bin/python -m benchmarks.passes [--network small] [--cores 2] [--seconds 3] [--rounds 3] [--device cpu]
 
 The plain way is a straightforward torch loop: the trained network in eval mode, float32, one batch on all cores.
 """
@@ -15,50 +15,69 @@ from core.device import Device  # before torch: it says how torch's threads wait
 import torch  # isort: skip
 from torch import Tensor  # isort: skip
 
-from core.models import build
+from core.models import ARCHITECTURES, build
 from core.models.frozen import Frozen
 from core.noise.objective import cross_entropy_sum
+from core.recorded import SELDOM
+from core.update import Updater, classification_loss
 
 BATCH = 128
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--network", choices=ARCHITECTURES, default="small")
     parser.add_argument("--cores", type=int)
+    parser.add_argument("--device", help="such as cpu; default: a GPU if there is one")
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
-    device = Device("cpu", cores=args.cores)
-    ways = _ways(device)
+    device = Device(args.device, cores=args.cores)
+    print(f"{args.network} on {device.label}, {device.dtype}, batches of {BATCH}")
+    _compare("passes/s", _passes_on_cpu(device, args.network) if device.is_cpu else _passes(device, args.network), args)
+    if not device.is_cpu:
+        _compare("images/s in updates", _updates(device, args.network), args)
+
+
+def _compare(unit: str, ways: dict[str, Callable[[], object]], args: argparse.Namespace) -> None:
+    """Print a table of the ways, against the first of them."""
     rates: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(args.rounds):
         for name, work in ways.items():
             rates[name].append(_rate(work, args.seconds))
-    plain = median(rates["plain"])
-    print(f"{device.label}, {device.dtype}, batches of {BATCH}\n\n| way | passes/s | against plain |\n|---|---|---|")
+    first = median(next(iter(rates.values())))
+    print(f"\n| way | {unit} | against plain |\n|---|---|---|")
     for name, found in rates.items():
-        print(f"| {name} | {median(found):,.0f} | {median(found) / plain:.2f} |")
+        print(f"| {name} | {median(found):,.0f} | {median(found) / first:.2f} |")
 
 
-def _ways(device: Device) -> dict[str, Callable[[], object]]:
-    model = build("small", channels=3, size=32, classes=10, seed=0, device="cpu").eval().requires_grad_(False)
-    x, y = torch.rand(BATCH, 3, 32, 32), torch.arange(BATCH) % 10
+def _by_pixels(network: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> Tensor:
+    x = x.detach().requires_grad_()
+    return torch.autograd.grad(cross_entropy_sum(network, y)(x), x)[0]
+
+
+def _batch(device: Device) -> tuple[Tensor, Tensor]:
+    return torch.rand(BATCH, 3, 32, 32, device=device.name), torch.arange(BATCH, device=device.name) % 10
+
+
+def _model(device: Device, network: str) -> torch.nn.Module:
+    return build(network, channels=3, size=32, classes=10, seed=0, device=device.name)
+
+
+def _passes_on_cpu(device: Device, network: str) -> dict[str, Callable[[], object]]:
+    model, (x, y) = _model(device, network).eval().requires_grad_(False), _batch(device)
     generator = device.generator(0)
-
-    def by_pixels(network: torch.nn.Module, x: Tensor, y: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        x = x.detach().requires_grad_()
-        return torch.autograd.grad(cross_entropy_sum(network, y)(x), x)[0]
 
     def on_all_cores(network: torch.nn.Module) -> Callable[[], object]:
         def run() -> None:
             torch.set_num_threads(device.cores)
-            by_pixels(network, x, y)
+            _by_pixels(network, x, y)
             torch.set_num_threads(1)
 
         return run
 
     def in_chunks(network: torch.nn.Module) -> Callable[[], object]:
-        return lambda: device.in_chunks(lambda x, y, generator: by_pixels(network, x, y), x, y, generator=generator)
+        return lambda: device.in_chunks(lambda x, y, generator: _by_pixels(network, x, y), x, y, generator=generator)
 
     folded, fast = Frozen(model, dtype=torch.float32), Frozen(model, dtype=device.dtype)
     return {
@@ -69,13 +88,45 @@ def _ways(device: Device) -> dict[str, Callable[[], object]]:
     }
 
 
+def _passes(device: Device, network: str) -> dict[str, Callable[[], object]]:
+    model, (x, y) = _model(device, network).eval().requires_grad_(False), _batch(device)
+    folded, fast = Frozen(model, dtype=torch.float32), Frozen(model, dtype=device.dtype)
+
+    return {
+        "plain": lambda: _by_pixels(model, x, y),
+        "folded": lambda: _by_pixels(folded.unrecorded, x, y),
+        "folded, fast type": lambda: _by_pixels(fast.unrecorded, x, y),
+        "folded, fast type, recorded": lambda: _by_pixels(fast, x, y),
+    }
+
+
+def _updates(device: Device, network: str) -> dict[str, Callable[[], object]]:
+    x, y = _batch(device)
+    recorded = Updater(_model(device, network), device)
+    plain = Updater(_model(device, network), device, loss=lambda *batch: classification_loss(*batch))  # no other's loss
+    return {
+        "plain": lambda: plain.step(x, y, learning_rate=1e-4),
+        "recorded": lambda: recorded.step(x, y, learning_rate=1e-4),
+    }
+
+
 def _rate(work: Callable[[], object], seconds: float) -> float:
-    work()
+    for _ in range(SELDOM + 1):
+        work()
+    _wait()
     began, rounds = time.monotonic(), 0
     while time.monotonic() - began < seconds:
         work()
         rounds += 1
+        if rounds % 20 == 0:
+            _wait()
+    _wait()
     return BATCH * rounds / (time.monotonic() - began)
+
+
+def _wait() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 if __name__ == "__main__":

@@ -55,7 +55,9 @@ class Device:
 
     def autocast(self) -> AbstractContextManager[object]:
         """The context for a training step: `dtype` where that is safe, float32 elsewhere."""
-        return torch.autocast(self.name.partition(":")[0], dtype=torch.bfloat16, enabled=self.dtype == torch.bfloat16)
+        kind, enabled = self.name.partition(":")[0], self.dtype == torch.bfloat16
+        # a recording must not find weights that were converted before it began
+        return torch.autocast(kind, dtype=torch.bfloat16, enabled=enabled, cache_enabled=self.is_cpu)
 
     def in_chunks(
         self,

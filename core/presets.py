@@ -179,9 +179,9 @@ STANDARD = Preset(
     architecture="resnet18",
     largest=128,
     noise={
-        "sem": _recipe(Length(epochs=60, least=100, most=3_000), _QUICK_ATTACKED, _QUICK_FINAL),
-        "rem": _recipe(Length(epochs=60, least=100, most=2_000), _QUICK_ATTACKED, _QUICK_FINAL_ATTACKED),
-        "em": _recipe(Length(epochs=60, least=100, most=1_500), _PAPER_SEARCH, _PAPER_SEARCH),
+        "sem": _recipe(Length(epochs=60, least=100, most=2_000), _QUICK_ATTACKED, replace(_QUICK_FINAL, samples=2)),
+        "rem": _recipe(Length(epochs=60, least=100, most=1_000), _QUICK_ATTACKED, _QUICK_FINAL_ATTACKED),
+        "em": _recipe(Length(epochs=60, least=100, most=1_000), _PAPER_SEARCH, _PAPER_SEARCH),
         "tap": _recipe(Length(epochs=30, least=500, most=5_000), _NO_NOISE, _targeted(100, 2 / 100)),
     },
     ntga=KernelRecipe(block=1_000, validation=5_000, steps=10, step=1.1 / 10),

@@ -107,7 +107,8 @@ class TrainingRun(ABC):
         self.model.load_state_dict({k[6:]: v for k, v in state.items() if k.startswith("model.")})
         for name, p in self.model.named_parameters():
             if f"momentum.{name}" in state:
-                self._updater.optimizer.state[p]["momentum_buffer"] = state[f"momentum.{name}"].to(p.device)
+                momentum = torch.empty_like(p, requires_grad=False).copy_(state[f"momentum.{name}"])  # laid out alike
+                self._updater.optimizer.state[p]["momentum_buffer"] = momentum
         if state["rng"].shape == self.generator.get_state().shape:
             self.generator.set_state(state["rng"])
         self._batches.restore(state)

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from core.device import CPU_ROWS, Device
 from core.distributed import add_up, rank, same_as_on_rank_0, size
+from core.recorded import Recorded, whole
 
 Loss = Callable[..., Tensor]
 """A network and some of a batch's rows, as many tensors as `Updater.step` was given, to the sum of their losses."""
@@ -24,14 +26,16 @@ class Updater:
 
     On a CPU a batch is cut into parts of up to CPU_ROWS images, whose gradients are computed side by side and added;
     batch norm then takes its statistics from each part ("ghost" batch norm, Hoffer et al. 2017) and keeps their mean.
-    A GPU takes the batch whole. Several processes share the parts, or on GPUs take one each, and add up as well: all
-    have the same model after every step.
+    A GPU takes the batch whole, and replays the gradients of a network's own loss (`core.recorded`). Several processes
+    share the parts, or on GPUs take one each, and add up as well: all have the same model after every step.
     """
 
     def __init__(self, model: nn.Module, device: Device, *, loss: Loss = classification_loss) -> None:
         self._model, self._device, self._loss = model, device, loss
         self._parameters = list(model.parameters())
         self._replicas = [model]
+        self._recorded = Recorded(partial(_loss_and_gradients, device, loss, model), record=whole)
+        self._is_recorded = not device.is_cpu and size() == 1 and loss is classification_loss
         self.optimizer = torch.optim.SGD(self._parameters, lr=0.0, momentum=0.9, weight_decay=5e-4)
         same_as_on_rank_0([*self._parameters, *(b for b in model.buffers() if b.is_floating_point())])
 
@@ -41,9 +45,14 @@ class Updater:
         count = -(-images // CPU_ROWS) if self._device.is_cpu else size()
         parts = list(zip(*(tensor.chunk(count) for tensor in batch), strict=True))
         own = parts[rank() :: size()]
-        self._make_replicas(len(own))
-        work = [(replica, part, images) for replica, part in zip(self._replicas, own, strict=False)]
-        results = self._device.side_by_side(self._loss_and_gradients, work)
+        if self._is_recorded:
+            loss, gradients = self._recorded(*batch, on_gpu=True)
+            results = [(loss.clone(), gradients)]
+        else:
+            self._make_replicas(len(own))
+            work = [(replica, *part) for replica, part in zip(self._replicas, own, strict=False)]
+            one = partial(_loss_and_gradients, self._device, self._loss, images=images)
+            results = self._device.side_by_side(one, work)
         own_gradients = zip(self._parameters, *(gradients for _, gradients in results), strict=True)
         gradients = [_sum(found, like=parameter) for parameter, *found in own_gradients]
         loss = _sum([loss for loss, _ in results], like=self._parameters[0].new_zeros(()))
@@ -55,14 +64,6 @@ class Updater:
         self.optimizer.step()
         self._share_statistics(len(own), whole=len(parts))
         return loss
-
-    def _loss_and_gradients(
-        self, model: nn.Module, part: tuple[Tensor, ...], whole: int
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        model.train()
-        with self._device.autocast():
-            loss = self._loss(model, *part) / whole
-        return loss.detach(), torch.autograd.grad(loss, self._parameters)
 
     def _make_replicas(self, count: int) -> None:
         """Copies with buffers of their own and the model's own parameters."""
@@ -86,6 +87,16 @@ class Updater:
             mean = total / whole
             for buffer in same:
                 buffer.copy_(mean)
+
+
+def _loss_and_gradients(
+    device: Device, loss_of: Loss, model: nn.Module, *part: Tensor, images: int | None = None
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Of a part of a batch of so many images, or of a whole one."""
+    model.train()
+    with device.autocast():
+        loss = loss_of(model, *part) / (images or len(part[0]))
+    return loss.detach(), torch.autograd.grad(loss, list(model.parameters()))
 
 
 def _sum(tensors: Sequence[Tensor], *, like: Tensor) -> Tensor:

@@ -6,11 +6,14 @@ rounding and make such a pass about twice as fast as through the trained network
 
 import copy
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from core.recorded import Recorded, differentiable, whole
 
 
 def fast_dtype(device: str) -> torch.dtype:
@@ -24,37 +27,68 @@ def fast_dtype(device: str) -> torch.dtype:
 class Frozen(nn.Module):
     """A frozen copy of `model`; `refresh` takes over the weights it has by then. Never touches the model itself.
 
-    Made while no other thread runs a network: torch.fx replaces the call of every module while it traces one.
+    Made while no other thread runs a network: torch.fx replaces the call of every module while it traces one. On a GPU
+    passes are recorded (`core.recorded`), so the gradient of one has to be taken before the next one begins.
     """
 
     def __init__(self, model: nn.Module, *, dtype: torch.dtype) -> None:
         super().__init__()
-        # a plain tuple hides the original from `parameters()` and `to()`
-        self._source = (model,)
-        self._folded = copy.deepcopy(model).eval().requires_grad_(False)
-        self._pairs = list(_conv_bn_pairs(self._folded))
-        for conv, norm in self._pairs:
-            _fold(model, self._folded, conv, norm)
-        self._folded.to(dtype).to(memory_format=torch.channels_last)
-        self._plain = _unfolded_parameters(model, self._folded, {name for pair in self._pairs for name in pair})
+        folded = copy.deepcopy(model).eval().requires_grad_(False)
+        pairs = list(_conv_bn_pairs(folded))
+        for conv, norm in pairs:
+            _fold(model, folded, conv, norm)
+        folded.to(dtype).to(memory_format=torch.channels_last)
+        plain = _unfolded_parameters(model, folded, {name for pair in pairs for name in pair})
+        self._folded = folded
+        self._on_gpu = next(folded.parameters(), torch.empty(0)).is_cuda
+        # partials hide the original from `parameters()` and `to()`
+        self._take_over = Recorded(partial(_take_over, model, folded, pairs, plain), record=whole)
+        self._by_pixels = Recorded(partial(_logits, folded), record=differentiable)
+        self._latest = object()
 
     @torch.no_grad()
     def refresh(self) -> "Frozen":
         """Take over the model's present weights and running statistics."""
-        source = self._source[0]
-        for conv_name, norm_name in self._pairs:
-            weight, bias = _folded_weights(source, conv_name, norm_name)
-            target = _conv(self._folded, conv_name)
-            assert target.bias is not None, "folding gave it one"
-            target.weight.copy_(weight)
-            target.bias.copy_(bias)
-        for theirs, ours in self._plain:
-            ours.copy_(theirs)
+        self._take_over(on_gpu=self._on_gpu)
         return self
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (n, classes) in float32 for images (n, c, h, w) in [0, 1]."""
-        return self._folded(x)
+        """Logits (n, classes) in float32 for images (n, c, h, w) in [0, 1].
+
+        On a GPU its gradient raises RuntimeError where another pass that will have one came between.
+        """
+        if not (self._on_gpu and x.requires_grad and torch.is_grad_enabled()):
+            return self.unrecorded(x)
+        logits: Tensor = self._by_pixels(x, on_gpu=True)
+        self._latest = this = object()
+        logits.register_hook(lambda _: self._check(this))
+        return logits
+
+    def unrecorded(self, x: Tensor) -> Tensor:
+        """The same, and as many passes at once as you like."""
+        return _logits(self._folded, x)
+
+    def _check(self, this: object) -> None:
+        if this is not self._latest:
+            raise RuntimeError("the recording of this pass holds another one by now: take the gradient before the next")
+
+
+def _logits(folded: nn.Module, x: Tensor) -> Tensor:
+    found: Tensor = folded(x)
+    return found
+
+
+def _take_over(
+    source: nn.Module, folded: nn.Module, pairs: Sequence[tuple[str, str]], plain: Sequence[tuple[Tensor, Tensor]]
+) -> None:
+    for conv_name, norm_name in pairs:
+        weight, bias = _folded_weights(source, conv_name, norm_name)
+        target = _conv(folded, conv_name)
+        assert target.bias is not None, "folding gave it one"
+        target.weight.copy_(weight)
+        target.bias.copy_(bias)
+    for theirs, ours in plain:
+        ours.copy_(theirs)
 
 
 def _conv_bn_pairs(model: nn.Module) -> Iterator[tuple[str, str]]:
