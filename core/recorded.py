@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.distributed import size
+
 Work = Callable[..., Any]
 
 SELDOM = 3  # calls with tensors of the same shapes that are not worth a recording, which costs as much as some dozen
@@ -23,8 +25,9 @@ MOST = 4  # recordings of one piece of work: each keeps the memory that it works
 class Recorded:
     """`work`, a function of tensors on a GPU, recorded by `record` for each of the shapes that come often.
 
-    Where no more is kept, or on a CPU, it is called as it is. `work` must not hold whoever holds this: what goes by
-    garbage collection alone may go while something else is recorded, and CUDA allows nothing to be freed then.
+    Where no more is kept, on a CPU, and among several processes, it is called as it is. `work` must not hold whoever
+    holds this: what goes by garbage collection alone may go while something else is recorded, and CUDA allows nothing
+    to be freed then.
     """
 
     def __init__(self, work: Work, *, record: Callable[[Work, tuple[Tensor, ...]], Work]) -> None:
@@ -35,7 +38,7 @@ class Recorded:
     def __call__(self, *inputs: Tensor, on_gpu: bool) -> Any:
         """What `work` makes of the inputs."""
         shapes = tuple((tensor.shape, tensor.dtype) for tensor in inputs)
-        if on_gpu and shapes not in self._recordings:
+        if on_gpu and shapes not in self._recordings and size() == 1:
             self._calls[shapes] += 1
             if self._calls[shapes] > SELDOM and len(self._recordings) < MOST:
                 gc.collect()

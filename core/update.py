@@ -35,24 +35,16 @@ class Updater:
         self._parameters = list(model.parameters())
         self._replicas = [model]
         self._recorded = Recorded(partial(_loss_and_gradients, device, loss, model), record=whole)
-        self._is_recorded = not device.is_cpu and size() == 1 and loss is classification_loss
+        self._is_replayed = not device.is_cpu and size() == 1 and loss is classification_loss
         self.optimizer = torch.optim.SGD(self._parameters, lr=0.0, momentum=0.9, weight_decay=5e-4)
         same_as_on_rank_0([*self._parameters, *(b for b in model.buffers() if b.is_floating_point())])
 
     def step(self, *batch: Tensor, learning_rate: float) -> Tensor:
         """One update on a batch, tensors with a row for each image, as the loss takes them; returns the mean loss."""
-        images = len(batch[0])
-        count = -(-images // CPU_ROWS) if self._device.is_cpu else size()
+        count = -(-len(batch[0]) // CPU_ROWS) if self._device.is_cpu else size()
         parts = list(zip(*(tensor.chunk(count) for tensor in batch), strict=True))
         own = parts[rank() :: size()]
-        if self._is_recorded:
-            loss, gradients = self._recorded(*batch, on_gpu=True)
-            results = [(loss.clone(), gradients)]
-        else:
-            self._make_replicas(len(own))
-            work = [(replica, *part) for replica, part in zip(self._replicas, own, strict=False)]
-            one = partial(_loss_and_gradients, self._device, self._loss, images=images)
-            results = self._device.side_by_side(one, work)
+        results = [self._replayed(batch)] if self._is_replayed else self._side_by_side(own, images=len(batch[0]))
         own_gradients = zip(self._parameters, *(gradients for _, gradients in results), strict=True)
         gradients = [_sum(found, like=parameter) for parameter, *found in own_gradients]
         loss = _sum([loss for loss, _ in results], like=self._parameters[0].new_zeros(()))
@@ -64,6 +56,17 @@ class Updater:
         self.optimizer.step()
         self._share_statistics(len(own), whole=len(parts))
         return loss
+
+    def _replayed(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        loss, gradients = self._recorded(*batch, on_gpu=True)
+        return loss.clone(), gradients  # the gradients are used up before the next step, the loss may be kept
+
+    def _side_by_side(
+        self, parts: Sequence[tuple[Tensor, ...]], *, images: int
+    ) -> list[tuple[Tensor, tuple[Tensor, ...]]]:
+        self._make_replicas(len(parts))
+        work = [(replica, *part) for replica, part in zip(self._replicas, parts, strict=False)]
+        return self._device.side_by_side(partial(_loss_and_gradients, self._device, self._loss, images=images), work)
 
     def _make_replicas(self, count: int) -> None:
         """Copies with buffers of their own and the model's own parameters."""
