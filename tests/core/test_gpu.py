@@ -34,6 +34,7 @@ from core.update import Updater
 from tests.core.experiments.tiny import TINY, drawn_images
 from tests.core.shelves import Memory
 from tests.core.short_training import short_training
+from tests.core.test_learning import stripes
 from tests.core.test_noise import SHORT, Smooth, an_objective, some_images
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU that PyTorch can use")
@@ -45,20 +46,16 @@ def device() -> Device:
     return Device("cuda")
 
 
-def stripes(count: int, *, seed: int, on: str) -> Labelled:
-    """Two classes, bright on the upper or on the lower half under noise."""
-    labels = torch.arange(count) % 2
-    pixels = torch.randint(0, 120, (count, 3, 32, 32), generator=torch.Generator().manual_seed(seed))
-    for half in (0, 1):
-        pixels[labels == half, :, half * 16 : half * 16 + 16] += 100
-    return Labelled(pixels=pixels.to(torch.uint8).to(on), labels=labels.to(on))
+def on(device: Device, data: Labelled) -> Labelled:
+    """The same pictures, on the device."""
+    return Labelled(pixels=data.pixels.to(device.name), labels=data.labels.to(device.name))
 
 
 def a_run(device: Device, *, norm: str = "Linf", radius: float = 4, updates: int = 25) -> LearnerTraining:
     return LearnerTraining(
         build("small", channels=3, size=32, classes=2, seed=1, device=device.name),
-        stripes(96, seed=1, on=device.name),
-        stripes(60, seed=2, on=device.name),
+        on(device, stripes(96, seed=1)),
+        on(device, stripes(60, seed=2)),
         threat=Threat(norm=norm, radius=radius, steps=2, step=0.5),
         updates=updates,
         batch=32,
@@ -190,7 +187,7 @@ def test_a_learner_learns_against_every_adversary(norm: str, radius: float, devi
 
 @pytest.mark.parametrize(("norm", "radius"), [("Linf", 4), ("L2", 100), ("L1", 1000)])
 def test_adversarial_examples_are_as_far_as_the_threat_allows(norm: str, radius: float, device: Device) -> None:
-    data = stripes(64, seed=4, on=device.name)
+    data = on(device, stripes(64, seed=4))
     x, y = data.pixels.float() * PIXEL, data.labels
     model = build("small", channels=3, size=32, classes=2, seed=1, device=device.name)
     network, threat = Frozen(model, dtype=device.dtype), Threat(norm=norm, radius=radius)
