@@ -4,12 +4,18 @@ import os
 import signal
 from typing import Any
 
+from billiard import pool
 from celery import shared_task
 
 from store.bell import TASK
 from worker.heart import is_running, is_stopping, stop_process
 from worker.run import execute
 from worker.service import this_service
+
+# Times 0.1 s for which a child that ends waits until the pool has read how its jobs ended. One that the pool sent just
+# before it stopped it forgets, and never reads of; the pool's own 300 times would hold up the worker's end. What a job
+# came to is in the database by then.
+pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = 10
 
 
 @shared_task(name=TASK)  # type: ignore[untyped-decorator]

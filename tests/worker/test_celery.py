@@ -158,6 +158,29 @@ def test_a_worker_that_is_stopped_while_it_tells_how_jobs_ended_stops(
     assert not is_alive(child)
 
 
+def test_a_worker_that_is_stopped_as_it_hands_a_job_to_its_child_stops(
+    service: Service, listening: Command, upload: Upload
+) -> None:
+    """The pool forgets such a job and never reads how it ended; the child must not wait half a minute for that."""
+    _, first = upload(each=3)
+    ring(service, first)
+    until(service, first, m.SUCCEEDED)
+    child = pool_child(listening.pid)
+    assert child is not None
+    time.sleep(1)  # the child is idle
+    os.kill(child, signal.SIGSTOP)
+    ring(service, m.new_id())
+    time.sleep(1)  # the pool writes it to the child, which does not answer
+    listening.process.terminate()
+    wait_until(lambda: "Warm shutdown" in listening.said())
+    time.sleep(0.5)  # the pool forgets it
+    os.kill(child, signal.SIGCONT)
+    began = time.monotonic()
+    assert listening.process.wait(60) == 0
+    assert time.monotonic() - began < 6
+    assert listening.said().count("job.left_waiting") == 1
+
+
 def test_an_idle_worker_that_is_killed_leaves_no_child(listening: Command) -> None:
     child = pool_child(listening.pid)
     assert child is not None
