@@ -90,41 +90,6 @@ def test_a_network_is_the_same_function_as_on_the_cpu_and_learns(architecture: s
     assert any(not torch.equal(old, new) for old, new in zip(before, model.parameters(), strict=True))
 
 
-def test_recorded_updates_and_passes_are_those_that_are_not(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Weights, statistics, losses and gradients by the pixels, in float32, over more steps than go unrecorded."""
-    device.dtype = torch.float32
-    x, y = torch.rand(6, 8, 3, 32, 32, device=device.name), torch.arange(8, device=device.name) % 5
-
-    def all_of_it() -> dict[str, Tensor]:
-        model = build("small", channels=3, size=32, classes=5, seed=0, device=device.name)
-        updater, frozen, found = Updater(model, device), Frozen(model, dtype=torch.float32), {}
-        for step, images in enumerate(x):
-            at = images.clone().requires_grad_()
-            (gradient,) = torch.autograd.grad(cross_entropy_sum(frozen.refresh(), y)(at), at)
-            found |= {f"gradient {step}": gradient.clone(), f"loss {step}": updater.step(images, y, learning_rate=0.01)}
-        return found | {name: tensor.clone() for name, tensor in model.state_dict().items()}
-
-    with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
-        recorded = all_of_it()
-        monkeypatch.setattr("core.recorded.SELDOM", 1000)
-        plain = all_of_it()
-    for name, tensor in plain.items():
-        torch.testing.assert_close(
-            recorded[name], tensor, atol=2e-4, rtol=2e-3, msg=lambda text, n=name: f"{n}: {text}"
-        )
-
-
-def test_a_gradient_that_was_recorded_over_is_refused(device: Device) -> None:
-    model = build("small", channels=3, size=32, classes=5, seed=0, device=device.name)
-    frozen, y = Frozen(model, dtype=device.dtype), torch.arange(8, device=device.name) % 5
-    loss = cross_entropy_sum(frozen, y)
-    one, other = (torch.rand(8, 3, 32, 32, device=device.name, requires_grad=True) for _ in range(2))
-    first, second = loss(one), loss(other)
-    torch.autograd.grad(second, other)
-    with pytest.raises(RuntimeError, match="take the gradient before the next"):
-        torch.autograd.grad(first, one)
-
-
 @pytest.mark.parametrize("method", ["em", "tap"])
 def test_a_search_without_chance_finds_what_it_finds_on_the_cpu(method: str, device: Device) -> None:
     """In float64, from the same start; a sign of a gradient that is zero but for rounding may differ."""

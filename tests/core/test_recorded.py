@@ -1,4 +1,4 @@
-"""When work is recorded. That a recording does what the work does needs a GPU: see test_gpu.py."""
+"""When work is recorded; and, on a real GPU, that a recording does what the work does (skipped where there is none)."""
 
 from collections.abc import Callable
 
@@ -6,9 +6,20 @@ import pytest
 import torch
 from torch import Tensor
 
+from core.device import Device
+from core.models import build
+from core.models.frozen import Frozen
+from core.noise.objective import cross_entropy_sum
 from core.recorded import MOST, SELDOM, Recorded
+from core.update import Updater
 
 Work = Callable[..., Tensor]
+on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU that PyTorch can use")
+
+
+@pytest.fixture
+def device() -> Device:
+    return Device("cuda")
 
 
 @pytest.fixture
@@ -55,3 +66,40 @@ def test_no_more_are_kept_than_memory_is_meant_for(double: Recorded, recorded: l
         results = [float(double(torch.ones(rows), on_gpu=True)[0]) for rows in range(1, MOST + 3)]
     assert results == [3.0] * MOST + [2.0] * 2
     assert len(recorded) == MOST
+
+
+@on_a_gpu
+def test_recorded_updates_and_passes_are_those_that_are_not(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights, statistics, losses and gradients by the pixels, in float32, over more steps than go unrecorded."""
+    device.dtype = torch.float32
+    x, y = torch.rand(6, 8, 3, 32, 32, device=device.name), torch.arange(8, device=device.name) % 5
+
+    def all_of_it() -> dict[str, Tensor]:
+        model = build("small", channels=3, size=32, classes=5, seed=0, device=device.name)
+        updater, frozen, found = Updater(model, device), Frozen(model, dtype=torch.float32), {}
+        for step, images in enumerate(x):
+            at = images.clone().requires_grad_()
+            (gradient,) = torch.autograd.grad(cross_entropy_sum(frozen.refresh(), y)(at), at)
+            found |= {f"gradient {step}": gradient.clone(), f"loss {step}": updater.step(images, y, learning_rate=0.01)}
+        return found | {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+    with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+        recorded = all_of_it()
+        monkeypatch.setattr("core.recorded.SELDOM", 1000)
+        plain = all_of_it()
+    for name, tensor in plain.items():
+        torch.testing.assert_close(
+            recorded[name], tensor, atol=2e-4, rtol=2e-3, msg=lambda text, n=name: f"{n}: {text}"
+        )
+
+
+@on_a_gpu
+def test_a_gradient_that_was_recorded_over_is_refused(device: Device) -> None:
+    model = build("small", channels=3, size=32, classes=5, seed=0, device=device.name)
+    frozen, y = Frozen(model, dtype=device.dtype), torch.arange(8, device=device.name) % 5
+    loss = cross_entropy_sum(frozen, y)
+    one, other = (torch.rand(8, 3, 32, 32, device=device.name, requires_grad=True) for _ in range(2))
+    first, second = loss(one), loss(other)
+    torch.autograd.grad(second, other)
+    with pytest.raises(RuntimeError, match="take the gradient before the next"):
+        torch.autograd.grad(first, one)

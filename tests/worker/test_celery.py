@@ -140,15 +140,21 @@ def test_a_worker_that_is_stopped_hands_its_job_back(
     until(service, job_id, m.SUCCEEDED)
 
 
-def test_a_worker_that_is_stopped_while_it_tells_how_jobs_ended_stops(
-    service: Service, listening: Command, upload: Upload
-) -> None:
-    """A child that died in the middle of such a message would leave its parent waiting for the rest."""
+def child_with_a_job_behind_it(service: Service, listening: Command, upload: Upload) -> int:
+    """The child of a worker, which takes a stop as it does from its first job on."""
     _, first = upload(each=3)
     ring(service, first)
     until(service, first, m.SUCCEEDED)
     child = pool_child(listening.pid)
     assert child is not None
+    return child
+
+
+def test_a_worker_that_is_stopped_while_it_tells_how_jobs_ended_stops(
+    service: Service, listening: Command, upload: Upload
+) -> None:
+    """A child that died in the middle of such a message would leave its parent waiting for the rest."""
+    child = child_with_a_job_behind_it(service, listening, upload)
     for _ in range(20):
         ring(service, m.new_id())  # of no job: only the messages count
     os.kill(child, signal.SIGTERM)
@@ -162,11 +168,7 @@ def test_a_worker_that_is_stopped_as_it_hands_a_job_to_its_child_stops(
     service: Service, listening: Command, upload: Upload
 ) -> None:
     """The pool forgets such a job and never reads how it ended; the child must not wait half a minute for that."""
-    _, first = upload(each=3)
-    ring(service, first)
-    until(service, first, m.SUCCEEDED)
-    child = pool_child(listening.pid)
-    assert child is not None
+    child = child_with_a_job_behind_it(service, listening, upload)
     time.sleep(1)  # the child is idle
     os.kill(child, signal.SIGSTOP)
     ring(service, m.new_id())
