@@ -20,7 +20,7 @@ from PIL import Image
 
 from core.archive import write_archive
 from core.dataset import load_pixels, open_dataset
-from core.operations import add_noise
+from core.imaging.operations import add_noise
 
 STRATEGIES = {"default": 0, "filtered": 1, "huffman": 2, "rle": 3}
 

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.archive_names import OURS, delivered_names, free_name
-from core.darkroom import Answer, Darkroom, Task
 from core.dataset import Dataset, Picture, blank, darkroom_for, read_pixels
+from core.imaging.sandbox import Answer, Darkroom, Task
 from core.limits import BadInput, Skipped
 from core.names import fold
 from core.progress import Progress

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.darkroom import Answer, Darkroom, Task
-from core.frames import MODES
+from core.imaging.sandbox import Answer, Darkroom, Task
+from core.imaging.sandbox_protocol import MODES
 from core.layout import Layout, Split, find_layout
 from core.limits import BadInput, Limits, Skipped
 from core.names import is_picture

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from core import noise as noises
 from core.archive import Archive, Delivered, write_archive
-from core.darkroom import Darkroom
 from core.dataset import Dataset, load_pixels, open_dataset
 from core.device import Device
 from core.evidence import Exhibit, take_evidence, unmeasurable
@@ -19,6 +18,7 @@ from core.evidence_rows import Evidence
 from core.generator_card import read_card
 from core.generator_fit import may_have_learned, misfits, settle
 from core.generators import best_fit
+from core.imaging.sandbox import Darkroom
 from core.invisibility import invisibility
 from core.limits import BadInput, Limits
 from core.noise.class_map import class_map

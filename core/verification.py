@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from core.darkroom import Darkroom
 from core.dataset import Dataset, open_dataset
 from core.device import Device
+from core.imaging.sandbox import Darkroom
 from core.lesson import Pictures
 from core.limits import BadInput, Limits
 from core.manifest import Manifest, read_manifest

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from core.darkroom import Darkroom
 from core.dataset import Dataset, Picture, load_pixels
 from core.evidence import LEAST_TEST_IMAGES, LEAST_TRAIN_IMAGES_A_CLASS, too_few
+from core.imaging.sandbox import Darkroom
 from core.lesson import Pictures
 from core.limits import BadInput, Limits
 from core.manifest import Manifest

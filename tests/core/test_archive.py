@@ -15,7 +15,7 @@ from PIL import Image
 
 from core.archive import Archive, write_archive
 from core.dataset import Dataset, load_pixels, open_dataset
-from core.operations import add_noise, enlarged
+from core.imaging.operations import add_noise, enlarged
 from tests.core.uploads import encoded, picture, pixels, zip_of
 
 SIZE = 24

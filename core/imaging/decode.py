@@ -24,8 +24,8 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from core.eight_bits import to_eight_bits
-from core.refused import Refused
+from core.imaging.refusal import Refused
+from core.imaging.to_8bit import to_eight_bits
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
 ORIENTATION = 0x0112

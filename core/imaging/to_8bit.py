@@ -6,8 +6,8 @@ from contextlib import suppress
 import numpy as np
 from PIL import Image, ImageCms
 
-from core.frames import MODES
-from core.refused import Refused
+from core.imaging.refusal import Refused
+from core.imaging.sandbox_protocol import MODES
 
 
 def to_eight_bits(image: Image.Image, icc: bytes | None, *, bits: int = 8) -> tuple[Image.Image, str | None]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from core.darkroom import BATCH_ITEMS, Darkroom, Task
+from core.imaging.sandbox import BATCH_ITEMS, Darkroom, Task
 from core.limits import Limits
 from tests.core.uploads import picture, png_header
 

@@ -1,6 +1,6 @@
 """The inside of the darkroom: give up every right that decoding does not need, then turn bytes into pixels on request.
 
-Only core.darkroom starts this, as a process of its own. Frames come on standard input, answers go to standard output.
+Only core.imaging.sandbox starts this, as a process of its own. Frames come on standard input, answers go to standard output.
 """
 
 import os
@@ -9,10 +9,10 @@ import sys
 from contextlib import suppress
 from typing import Any, BinaryIO, NoReturn
 
-from core.frames import pack, read_frame
-from core.images import prepare
-from core.operations import OPERATIONS
-from core.refused import Refused
+from core.imaging.decode import prepare
+from core.imaging.operations import OPERATIONS
+from core.imaging.refusal import Refused
+from core.imaging.sandbox_protocol import pack, read_frame
 
 NOBODY = 65534
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
 from core.archive_names import delivered_format
-from core.encoding import LOSSY, encode
-from core.images import decode
-from core.refused import Refused
+from core.imaging.decode import decode
+from core.imaging.encode import LOSSY, encode
+from core.imaging.refusal import Refused
 
 Result = tuple[dict[str, Any], list[bytes]]
 Bytes = NDArray[np.uint8]

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from core import operations
-from core.darkroom import Answer, Darkroom, Task
+from core.imaging import operations
+from core.imaging.refusal import Refused
+from core.imaging.sandbox import Answer, Darkroom, Task
 from core.limits import Limits
-from core.refused import Refused
 from tests.core.uploads import encoded, picture, pixels, png
 
 
@@ -272,7 +272,7 @@ def test_a_tiff_keeps_its_xmp_without_the_turn(ask) -> None:  # type: ignore[no-
 
 def test_what_a_lossless_encoder_ruined_is_not_delivered(monkeypatch: pytest.MonkeyPatch) -> None:
     black = encoded(Image.new("RGB", (40, 30)), "PNG")
-    monkeypatch.setattr("core.operations.encode", lambda *_, **__: black)
+    monkeypatch.setattr("core.imaging.operations.encode", lambda *_, **__: black)
     with pytest.raises(Refused, match="changed its colours"):
         operations.protect(picture(), bytes(3 * 16 * 16), size=16, channels=3, radius=8, format="png", keep_exif=False)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from core.images import Decoded
+from core.imaging.decode import Decoded
 
 # Chosen with benchmarks/archive_speed.py. A 12-megapixel photo with noise took, in seconds of CPU (and share of its raw
 # size): run lengths 0.8 (0.45), deflate level 1 0.9 (0.54), level 4 1.9 (0.46), level 6 4.1 (0.46). 32 px pictures take

@@ -1,7 +1,7 @@
 """The darkroom: restricted processes in which untrusted bytes become pixels.
 
 Decoders of pictures have holes. So no picture is ever decoded here, but in small child processes without network,
-files, environment or privileges, and with little memory and time (`core.darkroom_child` says how). A picture that
+files, environment or privileges, and with little memory and time (`core.imaging.sandbox_worker` says how). A picture that
 crashes, hangs or exhausts its process costs that picture alone: it gets a reason, the process is replaced. Many small
 pictures travel in one message; a big one travels alone.
 """
@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from core.frames import Broken, Line, pack
+from core.imaging.sandbox_protocol import Broken, Line, pack
 from core.limits import Limits
 
 BATCH_BYTES = 256 << 10
@@ -31,7 +31,7 @@ READS = {"gone": "it crashed the decoder", "silent": "decoding it took too long"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One thing to do in the darkroom: an operation of core.operations on the bytes of a file.
+    """One thing to do in the darkroom: an operation of core.imaging.operations on the bytes of a file.
 
     extra: seconds that it may take beyond the darkroom's patience, where it is known to be large.
     """
@@ -163,9 +163,7 @@ class _Child:
             {"path": sys.path, "pixels": limits.pixels, "memory": memory},
             ensure_ascii=True,
         )
-        start = (
-            "import json,sys;s=json.loads(sys.argv[1]);sys.path[:]=s['path'];import core.darkroom_child as c;c.main(s)"
-        )
+        start = "import json,sys;s=json.loads(sys.argv[1]);sys.path[:]=s['path'];import core.imaging.sandbox_worker as c;c.main(s)"
         self.process = subprocess.Popen(
             [sys.executable, "-I", "-B", "-c", start, setup],
             stdin=subprocess.PIPE,

@@ -1,0 +1,1 @@
+"""Image bytes to pixels and back, decoded only in a sandbox."""
