@@ -14,8 +14,8 @@ from api.house import House, ring_after_commit, run_after_commit
 from api.intake import disk_errors
 from api.problems import Problem, field_problem
 from api.schemas import DatasetOut
+from core.filenames import LONGEST_NAME, is_name, name_from
 from core.limits import BadInput, NoArchive, TooMuch
-from core.names import LONGEST_NAME, is_name, name_from
 from core.survey import survey
 from store import datasets
 from store import models as m

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from core import train_spec, verify_spec
-from core.names import LONGEST_NAME, NOT_IN_NAMES
+from core.filenames import LONGEST_NAME, NOT_IN_NAMES
 from core.spec import ProtectSpec, json_schema
 from store import models as m
 

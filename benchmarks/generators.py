@@ -20,8 +20,8 @@ from core import noise as noises
 from core.countermeasures import COUNTERMEASURES
 from core.generator_figures import GENERATOR, ORIGINALS, TRAINED, outcome
 from core.noise.generator import save
-from core.progress import Progress
-from core.shelf import NoShelf
+from core.runtime.checkpoints import NoShelf
+from core.runtime.progress import Progress
 
 ROWS = (ORIGINALS, TRAINED, GENERATOR)
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from benchmarks.measuring import Images, accuracy, by_generator, read, spec_of, treated
 from benchmarks.setting import Setting, opened, parser
 from core import noise as noises
-from core.folder_shelf import FolderShelf
 from core.noise.generator import as_saved
 from core.noise.training import GREY
-from core.progress import Progress
+from core.runtime.folder_checkpoints import FolderShelf
+from core.runtime.progress import Progress
 
 COLUMNS = (("as they are", 0), ("greyscale", 0), ("as they are", 4))  # what is done to the pictures, and the radius
 

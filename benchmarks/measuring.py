@@ -12,15 +12,15 @@ from torch import Tensor, nn
 from core import noise as noises
 from core.countermeasures import COUNTERMEASURES
 from core.dataset import Dataset, Picture, load_pixels
-from core.device import Device
 from core.generator_card import Card
 from core.learning import Labelled, Threat, train
 from core.models import build
 from core.noise.class_map import class_map
 from core.noise.generator import Generator
 from core.presets import Preset
-from core.progress import Progress
-from core.shelf import NoShelf
+from core.runtime.checkpoints import NoShelf
+from core.runtime.device import Device
+from core.runtime.progress import Progress
 from core.spec import ProtectSpec
 
 Weights = Mapping[str, Tensor]

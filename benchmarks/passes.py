@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from statistics import median
 
-from core.device import Device  # before torch: it says how torch's threads wait
+from core.runtime.device import Device  # before torch: it says how torch's threads wait
 
 import torch  # isort: skip
 from torch import Tensor  # isort: skip
@@ -18,7 +18,7 @@ from torch import Tensor  # isort: skip
 from core.models import ARCHITECTURES, build
 from core.models.frozen import Frozen
 from core.noise.objective import cross_entropy_sum
-from core.recorded import SELDOM
+from core.runtime.cuda_graphs import SELDOM
 from core.update import Updater, classification_loss
 
 BATCH = 128

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from benchmarks.measuring import RADII, Images, accuracies, read
 from core import noise as noises
-from core.device import Device
 from core.presets import PRESETS, Preset
-from core.progress import Progress
-from core.shelf import NoShelf
+from core.runtime.checkpoints import NoShelf
+from core.runtime.device import Device
+from core.runtime.progress import Progress
 from core.spec import ProtectSpec
 
 METHODS = ("clean", "em", "rem", "sem")

@@ -15,11 +15,11 @@ from statistics import median
 import numpy as np
 
 from core import noise as noises
-from core.device import Device
 from core.noise.methods import objective_of
 from core.presets import QUICK, Length, Preset
-from core.progress import Progress
-from core.shelf import NoShelf
+from core.runtime.checkpoints import NoShelf
+from core.runtime.device import Device
+from core.runtime.progress import Progress
 from core.spec import ProtectSpec
 
 IMAGES, CLASSES = 1_024, 10

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring import Images, read
-from core.device import Device
 from core.noise.generator import Generator, load
 from core.presets import PRESETS, Preset
+from core.runtime.device import Device
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

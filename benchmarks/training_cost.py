@@ -23,8 +23,8 @@ from benchmarks.measuring import RADII, accuracies, by_generator, protected, spe
 from benchmarks.setting import Setting, opened, parser
 from core import noise as noises
 from core.presets import Length
-from core.progress import Progress
-from core.shelf import NoShelf
+from core.runtime.checkpoints import NoShelf
+from core.runtime.progress import Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

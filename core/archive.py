@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from core.archive_names import OURS, delivered_names, free_name
 from core.dataset import Dataset, Picture, blank, darkroom_for, read_pixels
+from core.filenames import fold
 from core.imaging.sandbox import Answer, Darkroom, Task
 from core.limits import BadInput, Skipped
-from core.names import fold
-from core.progress import Progress
-from core.whole_files import renamed
+from core.runtime.atomic_files import renamed
+from core.runtime.progress import Progress
 
 CHUNK = 1 << 20
 SECONDS_A_PIXEL = 5e-6  # ten times what a photo took: 100 megapixels on a busy machine are no hang

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
-from core.names import fold, suffix
+from core.filenames import fold, suffix
 
 OURS = ("report.json", "report.html", "MANIFEST.json")
 SUFFIXES = {
@@ -31,7 +31,7 @@ def delivered_names(pictures: Sequence[tuple[str, str, str]], others: Iterable[s
     """The name of each delivered picture, given as (path, format, mode) in the upload. asked: `png` or `same`.
 
     cat.jpg becomes cat.png. Where two would be called so (cat.jpg beside cat.png or cat.jpeg), one that had the name
-    keeps it, and the others become cat.jpg.png. Names that fold to the same (core.names) count as the same.
+    keeps it, and the others become cat.jpg.png. Names that fold to the same (core.filenames) count as the same.
     """
     names: list[str | None] = []
     wanted: list[tuple[str, str]] = []  # the new name, and the longer one, of each that changes

@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.device import Device
 from core.models.frozen import Frozen
-from core.progress import Progress
+from core.runtime.device import Device
+from core.runtime.progress import Progress
 
 ROWS = 256
 

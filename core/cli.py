@@ -14,9 +14,9 @@ import typer
 
 from core.generator_card import read_card
 from core.generators import settled
-from core.launcher import alone
 from core.limits import BadInput
-from core.progress import Callback, Step
+from core.runtime.launcher import alone
+from core.runtime.progress import Callback, Step
 from core.spec import OF_TRAINING, ProtectSpec, SpecError
 from core.train_spec import GREY_HELP, TrainSpec
 
@@ -118,10 +118,10 @@ def _train(
     device: str | None,
     command: str,
 ) -> None:
-    from core.distributed import joined, rank
     from core.report_words import text_table
+    from core.runtime.distributed import joined, rank
+    from core.runtime.resume import unfinished
     from core.training_recipe import train_generator
-    from core.unfinished import unfinished
 
     with (
         joined(device) as own,
@@ -161,7 +161,7 @@ def _protect(
 ) -> None:
     from core.pipeline import protect  # torch takes seconds to load; bad options should not wait for it
     from core.report_words import text_table
-    from core.unfinished import unfinished
+    from core.runtime.resume import unfinished
 
     sources = [source] if generator is None else [source, generator]
     with (

@@ -8,16 +8,16 @@ import typer
 
 from core.cli import Device, Source, Work, check_paths, given, progress_bar, refusals
 from core.countermeasure_names import NAMES as COUNTERMEASURES
-from core.launcher import alone
 from core.learner_names import ARCHITECTURES, NORMS
 from core.limits import BadInput
 from core.manifest import read_manifest
 from core.report_words import outcome
+from core.runtime.atomic_files import write_bytes
+from core.runtime.launcher import alone
 from core.spec import DEFAULT_RADIUS_A
 from core.verify_class import tested_on
 from core.verify_report import SIDES, VerifyReport, VerifyRow
 from core.verify_spec import HELP, VerifySpec
-from core.whole_files import write_bytes
 
 Protected = Annotated[
     Path | None,
@@ -88,7 +88,7 @@ def _verify(
     work: Path | None,
     device: str | None,
 ) -> None:
-    from core.unfinished import unfinished  # torch takes seconds to load; bad options should not wait for it
+    from core.runtime.resume import unfinished  # torch takes seconds to load; bad options should not wait for it
     from core.verification import verify
     from core.verify_page import render_verification
 

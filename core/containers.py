@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.filenames import Distinct, is_archive, shown, why_left_out
 from core.limits import BadInput, Limits, Skipped, TooMuch, readable_bytes
-from core.names import Distinct, is_archive, shown, why_left_out
 
 CHUNK = 1 << 20
 NO_ARCHIVE = "This is not an archive that is read here; send a zip, tar, tar.gz or tar.xz of class folders."

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from core.filenames import is_picture
 from core.imaging.sandbox import Answer, Darkroom, Task
 from core.imaging.sandbox_protocol import MODES
 from core.layout import Layout, Split, find_layout
 from core.limits import BadInput, Limits, Skipped
-from core.names import is_picture
-from core.progress import Progress
+from core.runtime.progress import Progress
 from core.survey import DEFAULT, ONE_CLASS, check_content
 from core.unpack import Unpacked, unpack
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.device import Device
 from core.evidence_rows import Curve, Evidence, EvidenceRow, wilson
 from core.learner_names import ARCHITECTURES
 from core.lesson import Lesson, Pictures, Units, learn, pack_curve, unpack_curve
 from core.presets import Course, Preset
-from core.progress import Progress
-from core.shelf import Shelf
+from core.runtime.checkpoints import Shelf
+from core.runtime.device import Device
+from core.runtime.progress import Progress
 from core.spec import ProtectSpec
 
 Pixels = NDArray[np.uint8]

@@ -10,15 +10,15 @@ from torch import Tensor, nn
 
 from core.augmentation import Augmentation, Learner
 from core.balls import BALLS, Ball
-from core.device import Device
 from core.evidence_rows import Curve
 from core.learning_rates import LearningRate
 from core.models.frozen import Frozen
 from core.noise.objective import PIXEL, cross_entropy_sum
 from core.pgd import MAXIMIZE, pgd
 from core.pretrained import start_from
-from core.progress import Progress
-from core.shelf import NoShelf, Shelf
+from core.runtime.checkpoints import NoShelf, Shelf
+from core.runtime.device import Device
+from core.runtime.progress import Progress
 from core.training_run import TrainingRun
 from core.transforms import sample_transform
 

@@ -8,14 +8,14 @@ import torch
 from numpy.typing import NDArray
 
 from core.countermeasures import COUNTERMEASURES
-from core.device import Device
 from core.evidence_rows import Curve
 from core.learning import LEARNER, Labelled, Threat, train
 from core.models import build
 from core.presets import Course
-from core.progress import Progress
 from core.report import curve_from
-from core.shelf import Shelf
+from core.runtime.checkpoints import Shelf
+from core.runtime.device import Device
+from core.runtime.progress import Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from core import noise as noises
 from core.archive import Archive, Delivered, write_archive
 from core.dataset import Dataset, load_pixels, open_dataset
-from core.device import Device
 from core.evidence import Exhibit, take_evidence, unmeasurable
 from core.evidence_rows import Evidence
 from core.generator_card import read_card
@@ -25,12 +24,13 @@ from core.noise.class_map import class_map
 from core.noise.generator import Generator, describe_use, load, network_for, surrogate_for
 from core.noise.words import describe
 from core.presets import PRESETS, Preset, preset_for
-from core.progress import Callback, Progress
 from core.report import ClassCount, Report, ReportDataset, SkippedFile
 from core.report_limits import limits as limits_of
 from core.report_page import render_html
+from core.runtime.checkpoints import NoShelf, Shelf
+from core.runtime.device import Device
+from core.runtime.progress import Callback, Progress
 from core.samples import take_samples
-from core.shelf import NoShelf, Shelf
 from core.sizes import LEAST, work_size
 from core.spec import INSTANT, ProtectSpec
 from core.split import held_out, protected_beside

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.containers import Sieve, open_members
+from core.filenames import is_picture
 from core.layout import class_names
 from core.limits import BadInput, Limits, Skipped
-from core.names import is_picture
 
 KINDS = "JPEG, PNG, WebP, AVIF, TIFF, BMP or GIF"
 ONE_CLASS = (

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import IO, cast
 
 from core.containers import CHUNK, NO_ARCHIVE, Member, Sieve, Watch, drain
+from core.filenames import clean, shown
 from core.limits import BadInput, Limits, NoArchive, TooMuch
-from core.names import clean, shown
 
 DAMAGED = (
     tarfile.TarError, EOFError, OSError, lzma.LZMAError, zlib.error, struct.error, UnicodeError, ValueError,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core import spec
-from core.names import LONGEST_NAME, is_name
+from core.filenames import LONGEST_NAME, is_name
 from core.presets import has_network
 from core.spec import OF_TRAINING, TRAINING_PRESETS, WITHOUT_SURROGATE, FieldError, ProtectSpec, SpecError
 

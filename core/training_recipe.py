@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from core import noise as noises
 from core.dataset import Dataset, load_pixels, open_dataset
-from core.device import Device
-from core.distributed import ShelfOfRank0, on_rank_0
 from core.evidence import Exhibit, take_evidence, unmeasurable
 from core.evidence_rows import Evidence
 from core.generator_card import Card
@@ -21,8 +19,10 @@ from core.limits import BadInput, Limits
 from core.noise.generator import as_saved, check_weight, save
 from core.noise.methods import METHODS
 from core.presets import PRESETS, Preset, preset_for
-from core.progress import Callback, Progress
-from core.shelf import NoShelf, Shelf
+from core.runtime.checkpoints import NoShelf, Shelf
+from core.runtime.device import Device
+from core.runtime.distributed import ShelfOfRank0, on_rank_0
+from core.runtime.progress import Callback, Progress
 from core.sizes import LEAST, STEP, work_size
 from core.spec import ProtectSpec
 from core.split import held_out
@@ -64,7 +64,7 @@ def train_generator(
     trained on, and goes on its card; for that the upload's own test split is held out, or else a fifth of each class.
     `name` is the dataset's, `title` the generator's; `command` goes on the card. `size` is the side in pixels that it
     works at; default: the pictures' own, as the preset takes it. With `grey` its noise is judged in grey as well.
-    Several processes (`core.distributed`) train one generator, which process 0 writes. The rest is as for
+    Several processes (`core.runtime.distributed`) train one generator, which process 0 writes. The rest is as for
     `core.pipeline.protect`; raises BadInput also for a size that these pictures do not have, for `grey` where they are
     grey themselves, and for a network too large to be a generator.
     """

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.device import CPU_ROWS, Device
-from core.distributed import add_up, rank, same_as_on_rank_0, size
-from core.recorded import Recorded, whole
+from core.runtime.cuda_graphs import Recorded, whole
+from core.runtime.device import CPU_ROWS, Device
+from core.runtime.distributed import add_up, rank, same_as_on_rank_0, size
 
 Loss = Callable[..., Tensor]
 """A network and some of a batch's rows, as many tensors as `Updater.step` was given, to the sum of their losses."""
@@ -26,7 +26,7 @@ class Updater:
 
     On a CPU a batch is cut into parts of up to CPU_ROWS images, whose gradients are computed side by side and added;
     batch norm then takes its statistics from each part ("ghost" batch norm, Hoffer et al. 2017) and keeps their mean.
-    A GPU takes the batch whole, and replays the gradients of a network's own loss (`core.recorded`). Several processes
+    A GPU takes the batch whole, and replays the gradients of a network's own loss (`core.runtime.cuda_graphs`). Several processes
     share the parts, or on GPUs take one each, and add up as well: all have the same model after every step.
     """
 

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from core.dataset import Dataset, open_dataset
-from core.device import Device
 from core.imaging.sandbox import Darkroom
 from core.lesson import Pictures
 from core.limits import BadInput, Limits
 from core.manifest import Manifest, read_manifest
 from core.pipeline import class_counts
 from core.presets import preset_for
-from core.progress import Callback, Progress
 from core.report import ReportDataset, SkippedFile
-from core.shelf import NoShelf, Shelf
+from core.runtime.checkpoints import NoShelf, Shelf
+from core.runtime.device import Device
+from core.runtime.progress import Callback, Progress
 from core.verify_class import check_archive, check_known
 from core.verify_limits import limits_of
 from core.verify_report import Measured, VerifyReport, VerifyRow

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.device import Device
 from core.evidence_rows import Curve, wilson
 from core.learner_names import ARCHITECTURES
 from core.lesson import Lesson, Pictures, Units, learn, pack_curve, unpack_curve
 from core.presets import Course
-from core.progress import Progress
-from core.shelf import Shelf
+from core.runtime.checkpoints import Shelf
+from core.runtime.device import Device
+from core.runtime.progress import Progress
 from core.verify_report import Side, VerifyRow
 from core.verify_spec import RowAsked, VerifySpec
 

@@ -14,7 +14,7 @@ from core.limits import BadInput, Limits
 from core.manifest import Manifest
 from core.partial import Share, clean_rest, mixed, one_class, scraped
 from core.presets import PRESETS
-from core.progress import Progress
+from core.runtime.progress import Progress
 from core.sizes import work_size
 from core.split import held_out
 from core.verify_spec import VerifySpec

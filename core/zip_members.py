@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from core.containers import CHUNK, NO_ARCHIVE, Member, Sieve, Watch, drain
+from core.filenames import clean, shown
 from core.limits import BadInput, Limits, NoArchive, TooMuch
-from core.names import clean, shown
 
 DAMAGED = (
     zipfile.BadZipFile, zlib.error, EOFError, OSError, struct.error, UnicodeError, ValueError, OverflowError,

@@ -84,7 +84,7 @@ def _broker(settings: Settings) -> str:
 def _science(settings: Settings) -> str:
     import torch
 
-    from core.device import Device
+    from core.runtime.device import Device
     from worker.service import computer
 
     ours = computer(settings)

@@ -6,7 +6,7 @@ import structlog
 
 from core.dataset import Dataset, open_dataset, thumbnails
 from core.imaging.sandbox import Darkroom
-from core.progress import Progress
+from core.runtime.progress import Progress
 from store import bell, datasets, feed
 from store.jobs import Claim
 from store.keys import dataset_prefix

@@ -14,7 +14,7 @@ from typing import Self
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.progress import Cancelled, Step
+from core.runtime.progress import Cancelled, Step
 from store import feed, jobs
 from store.jobs import Claim, Standing
 from worker.service import Service

@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.limits import BadInput
-from core.progress import Cancelled
+from core.runtime.progress import Cancelled
 from core.spec import SpecError
 from store import datasets, feed, jobs
 from store import models as m

@@ -30,7 +30,7 @@ class BadSetting(Exception):
 
 def computer(settings: Settings) -> dict[str, Any]:
     """Where the science computes: `device` and `cores`, as its recipes take them. Raises BadSetting."""
-    from core.device import Device
+    from core.runtime.device import Device
 
     name = settings.device or None
     try:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.presets import fingerprint
-from core.shelf import Compartment, Shelf
+from core.runtime.checkpoints import Compartment, Shelf
 from store import datasets, jobs
 from store import models as m
 from store.jobs import Claim, Standing
@@ -47,7 +47,7 @@ def scratch(service: Service, claim: Claim) -> Iterator[Path]:
 
 
 class FilesShelf:
-    """A shelf (core.shelf.Shelf) in the file store: what one attempt saves, the next one finds."""
+    """A shelf (core.runtime.checkpoints.Shelf) in the file store: what one attempt saves, the next one finds."""
 
     def __init__(self, service: Service, claim: Claim) -> None:
         self._service = service

@@ -11,7 +11,7 @@ from api.auth import CurrentUser
 from api.house import Db
 from api.pages.render import page
 from api.routes import tokens as rest
-from core.names import LONGEST_NAME, is_name
+from core.filenames import LONGEST_NAME, is_name
 from store import people
 from store.models import Token, User
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from api.pages import form
-from core.names import LONGEST_NAME
+from core.filenames import LONGEST_NAME
 from core.spec import INSTANT, WITHOUT_SURROGATE
 from core.train_spec import TrainSpec
 

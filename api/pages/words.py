@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from markupsafe import Markup
 
 from api.routes.choices import LIMITS
-from core.progress import STAGES
+from core.runtime.progress import STAGES
 from store import models as m
 
 

@@ -16,7 +16,7 @@ from api.idempotency import Answer
 from api.paging import Part
 from api.problems import Problem, not_found
 from api.schemas import DatasetOut, Page
-from core.names import LONGEST_NAME
+from core.filenames import LONGEST_NAME
 from store import datasets
 from store import models as m
 from store.keys import dataset_prefix

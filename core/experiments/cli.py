@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from core.limits import BadInput
-from core.progress import Step
+from core.runtime.progress import Step
 
 INTERRUPTED = 130
 Name = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="table1 to table11, figure1 to figure8; see --list")]
@@ -95,10 +95,12 @@ def _reproduce(
     if not data.exists():
         raise BadInput(f"{data} does not exist")
 
-    from core.device import Device as Computer  # torch takes seconds to load; bad options should not wait for it
-    from core.distributed import joined, rank
     from core.experiments.run import reproduce
     from core.experiments.scale import SCALES
+    from core.runtime.device import (
+        Device as Computer,  # torch takes seconds to load; bad options should not wait for it
+    )
+    from core.runtime.distributed import joined, rank
 
     _one_of("--scale", scale_name, SCALES)
     with joined(device) as own:

@@ -8,7 +8,7 @@ from core.experiments.grid import Table
 from core.experiments.laboratory import Laboratory
 from core.experiments.pages import NOTHING, facts, markdown_grid, opening, write_pages
 from core.experiments.svg import Line, Panel, draw
-from core.whole_files import write_bytes
+from core.runtime.atomic_files import write_bytes
 
 
 def write_curves(figure: Curves, lab: Laboratory, out: Path, *, seeds: int, dataset: str | None) -> list[Path]:

@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.dataset import Dataset, load_pixels, open_dataset
-from core.distributed import on_rank_0
 from core.evidence import too_few
 from core.experiments.binary import Part, find_form, read_binary
 from core.experiments.scale import Scale
 from core.limits import BadInput
-from core.progress import Progress
+from core.runtime.atomic_files import read_json, write_json
+from core.runtime.distributed import on_rank_0
+from core.runtime.progress import Progress
 from core.sizes import work_size
 from core.split import held_out
-from core.whole_files import read_json, write_json
 
 ARRAYS = ("train", "train_labels", "test", "test_labels")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from core.limits import BadInput
-from core.whole_files import read_json, write_json
+from core.runtime.atomic_files import read_json, write_json
 
 ABOUT = "about.json"
 

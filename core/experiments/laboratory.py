@@ -7,23 +7,23 @@ import torch
 from numpy.typing import NDArray
 
 from core.countermeasures import COUNTERMEASURES
-from core.device import Device
-from core.distributed import ShelfOfRank0, on_rank_0
 from core.experiments.cells import Cell, Noise
 from core.experiments.data import Images
 from core.experiments.measurement import Measurement
 from core.experiments.scale import Scale
-from core.folder_shelf import FolderShelf
 from core.learning import LEARNER, TESTS, Labelled, LearnerTraining, Threat
 from core.models import build
 from core.noise import noise_for
 from core.partial import clean_rest, mixed, scraped
 from core.presets import Course
-from core.progress import Progress
-from core.shelf import pack
+from core.runtime.atomic_files import read_json, write_bytes, write_json
+from core.runtime.checkpoints import pack
+from core.runtime.device import Device
+from core.runtime.distributed import ShelfOfRank0, on_rank_0
+from core.runtime.folder_checkpoints import FolderShelf
+from core.runtime.progress import Progress
 from core.spec import ProtectSpec
 from core.version import versions
-from core.whole_files import read_json, write_bytes, write_json
 
 WATCHED = 2_000  # training images, about, whose accuracy is taken along the way
 
@@ -31,7 +31,7 @@ WATCHED = 2_000  # training images, about, whose accuracy is taken along the way
 class Laboratory:
     """One folder of results for one set of images at one scale.
 
-    A run that is killed goes on, noises and learners from their last piece. Several processes (`core.distributed`) make
+    A run that is killed goes on, noises and learners from their last piece. Several processes (`core.runtime.distributed`) make
     each together, where process 0 finds it missing; all of them see the folder.
     """
 

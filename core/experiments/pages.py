@@ -8,7 +8,7 @@ from core.experiments.catalogue import Experiment
 from core.experiments.grid import DATASETS
 from core.experiments.laboratory import Laboratory
 from core.learner_names import ARCHITECTURES as NAMES
-from core.whole_files import write_bytes, write_json
+from core.runtime.atomic_files import write_bytes, write_json
 
 NOTHING = "–"
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from core.experiments.laboratory import Laboratory
 from core.experiments.pages import facts, opening, write_pages
 from core.experiments.pictures import Pictures, noises_of
-from core.whole_files import write_bytes
+from core.runtime.atomic_files import write_bytes
 
 LEAST_SIDE, GAP, HEAD, MARGIN = 96, 6, 20, 96
 

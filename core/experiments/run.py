@@ -3,8 +3,6 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from core.device import Device
-from core.distributed import on_rank_0, rank
 from core.experiments.catalogue import Experiment
 from core.experiments.cells import Cell, Noise
 from core.experiments.curve_pages import write_curves
@@ -21,7 +19,9 @@ from core.experiments.table5 import SearchSettings
 from core.experiments.table6 import TimeCosts
 from core.experiments.table_pages import write_table
 from core.limits import BadInput
-from core.progress import Callback, Progress
+from core.runtime.device import Device
+from core.runtime.distributed import on_rank_0, rank
+from core.runtime.progress import Callback, Progress
 
 Say = Callable[[str], None]
 
@@ -44,7 +44,7 @@ def reproduce(
 
     `dataset` is the paper's that the numbers are put beside; guessed where it is None. Of a table only these `rows` and
     `columns` are measured, where any are named; its page shows all that is there. `say` hears a line when a piece of
-    work is done. Several processes (`core.distributed`) share each piece; process 0 alone writes and says. Raises
+    work is done. Several processes (`core.runtime.distributed`) share each piece; process 0 alone writes and says. Raises
     BadInput for what cannot be done, before anything is measured.
     """
     asked = _part(experiment, rows, columns)

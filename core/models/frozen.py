@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from core.recorded import Recorded, differentiable, whole
+from core.runtime.cuda_graphs import Recorded, differentiable, whole
 
 
 def fast_dtype(device: str) -> torch.dtype:
@@ -28,7 +28,7 @@ class Frozen(nn.Module):
     """A frozen copy of `model`; `refresh` takes over the weights it has by then. Never touches the model itself.
 
     Made while no other thread runs a network: torch.fx replaces the call of every module while it traces one. On a GPU
-    passes are recorded (`core.recorded`), so the gradient of one has to be taken before the next one begins.
+    passes are recorded (`core.runtime.cuda_graphs`), so the gradient of one has to be taken before the next one begins.
     """
 
     def __init__(self, model: nn.Module, *, dtype: torch.dtype) -> None:

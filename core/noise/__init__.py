@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core.device import Device
 from core.models.frozen import Frozen
 from core.noise.final import final_noise
 from core.noise.methods import objective_of
@@ -24,8 +23,9 @@ from core.noise.shards import Numbered, in_shards
 from core.noise.training import train_network as train_network
 from core.noise.training import train_surrogate as train_surrogate
 from core.presets import Preset, Search
-from core.progress import Progress
-from core.shelf import Shelf
+from core.runtime.checkpoints import Shelf
+from core.runtime.device import Device
+from core.runtime.progress import Progress
 from core.spec import ProtectSpec
 
 SHARD = 1024  # images whose noise is kept together

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from core.device import Device
 from core.models.frozen import Frozen
 from core.noise.objective import PIXEL, Objective, find_noise, to_whole_pixels
-from core.progress import Progress
+from core.runtime.device import Device
+from core.runtime.progress import Progress
 
 BATCH = 256
 

@@ -21,7 +21,7 @@ from core.limits import BadInput
 from core.models import ARCHITECTURES, build
 from core.noise.class_map import class_map
 from core.noise.network import NoiseNetwork, network_of
-from core.whole_files import renamed
+from core.runtime.atomic_files import renamed
 
 HALF = "F16"  # safetensors' own name of float16
 Network = TypeVar("Network", bound=nn.Module)

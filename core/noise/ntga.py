@@ -18,15 +18,15 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from core.balls import Linf
-from core.device import Device
 from core.noise.flow import dual_coefficients
 from core.noise.kernel import WideNetwork
 from core.noise.objective import PIXEL, Tick, to_whole_pixels
 from core.noise.shards import Numbered, in_shards
 from core.pgd import MAXIMIZE, pgd
 from core.presets import KernelRecipe
-from core.progress import Progress
-from core.shelf import Shelf
+from core.runtime.checkpoints import Shelf
+from core.runtime.device import Device
+from core.runtime.progress import Progress
 
 NAME = "ntga"
 NETWORK = WideNetwork()

@@ -5,12 +5,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.device import CPU_ROWS, Device
 from core.noise.network import NoiseNetwork
 from core.noise.objective import PIXEL, to_whole_pixels
 from core.noise.shards import Numbered, in_shards
-from core.progress import Progress
-from core.shelf import Shelf
+from core.runtime.checkpoints import Shelf
+from core.runtime.device import CPU_ROWS, Device
+from core.runtime.progress import Progress
 
 ROWS = 1024  # images that a GPU takes at once
 

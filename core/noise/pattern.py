@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from core.balls import Linf
-from core.device import CPU_ROWS, Device
 from core.models.frozen import Frozen
 from core.noise.objective import PIXEL, Objective, robust_loss
 from core.pgd import MINIMIZE, pgd
-from core.progress import Progress
+from core.runtime.device import CPU_ROWS, Device
+from core.runtime.progress import Progress
 
 STEP = 0.1  # of radius_u: the pattern is an average over images, so its search is slow and steady
 GREY = 0.5  # no pattern of a radius below half of all values leaves [0, 1] when it lies on mid-grey

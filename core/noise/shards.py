@@ -6,9 +6,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from core.distributed import array_of, rank, size
-from core.progress import Progress
-from core.shelf import Shelf, pack, unpack
+from core.runtime.checkpoints import Shelf, pack, unpack
+from core.runtime.distributed import array_of, rank, size
+from core.runtime.progress import Progress
 
 Numbered = tuple[int, NDArray[np.int64]]  # a shard's number and the places of its images
 

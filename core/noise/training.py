@@ -8,7 +8,6 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from core.device import Device
 from core.models import build
 from core.noise.generator import Generator
 from core.noise.methods import objective_of
@@ -17,8 +16,9 @@ from core.noise.network_training import Judge, NoiseNetworkTraining
 from core.noise.surrogate import SurrogateTraining
 from core.noise.tuning import surrogate_from
 from core.presets import Preset
-from core.progress import Progress
-from core.shelf import Shelf
+from core.runtime.checkpoints import Shelf
+from core.runtime.device import Device
+from core.runtime.progress import Progress
 from core.spec import ProtectSpec
 
 SURROGATE = "surrogate.safetensors"

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from core.names import LONGEST_NAME, is_name
+from core.filenames import LONGEST_NAME, is_name
 from tests.api.archives import zipped
 from tests.api.conftest import Service, problem
 from tests.api.tus_client import TUS, begin, metadata

@@ -12,8 +12,6 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from core.device import Device
-from core.distributed import ShelfOfRank0, joined, rank
 from core.learning import Labelled, LearnerTraining, Threat
 from core.learning_rates import LearningRate
 from core.models import build
@@ -22,8 +20,10 @@ from core.noise.network_training import Judge, NoiseNetworkTraining
 from core.noise.objective import Objective
 from core.noise.shards import Numbered, in_shards
 from core.noise.surrogate import SurrogateTraining
-from core.progress import Progress, Step
-from core.shelf import NoShelf
+from core.runtime.checkpoints import NoShelf
+from core.runtime.device import Device
+from core.runtime.distributed import ShelfOfRank0, joined, rank
+from core.runtime.progress import Progress, Step
 from core.spec import ProtectSpec
 from core.training_recipe import train_generator
 from ops.cli import main

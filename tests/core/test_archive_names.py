@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.archive_names import OURS, delivered_names
-from core.names import fold
+from core.filenames import fold
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from core.augmentation import Learner
 from core.balls import BALLS
 from core.countermeasure_names import DESCRIBED, NAMES
 from core.countermeasures import COUNTERMEASURES
-from core.device import Device
 from core.experiments.laboratory import Laboratory
 from core.experiments.table1 import TABLE
 from core.learner_names import ARCHITECTURES
@@ -27,8 +26,9 @@ from core.noise.ntga import dual_of
 from core.noise.objective import PIXEL, cross_entropy_sum, find_noise
 from core.noise.training import train_network, train_surrogate
 from core.presets import QUICK, Length
-from core.progress import Progress
-from core.shelf import NoShelf
+from core.runtime.checkpoints import NoShelf
+from core.runtime.device import Device
+from core.runtime.progress import Progress
 from core.spec import METHODS, ProtectSpec
 from core.update import Updater
 from tests.core.experiments.tiny import TINY, drawn_images

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from core import learning
 from core.countermeasures import COUNTERMEASURES
-from core.device import CPU_ROWS, Device
 from core.evidence import Exhibit, take_evidence
 from core.evidence_rows import Evidence
 from core.learning import LEARNER, Labelled, LearnerTraining, Threat, accuracy_of, train
@@ -21,8 +20,9 @@ from core.limits import BadInput
 from core.models import build
 from core.models.frozen import Frozen
 from core.presets import QUICK, Length
-from core.progress import Cancelled, Progress, Step
-from core.shelf import NoShelf, Shelf
+from core.runtime.checkpoints import NoShelf, Shelf
+from core.runtime.device import CPU_ROWS, Device
+from core.runtime.progress import Cancelled, Progress, Step
 from core.spec import ProtectSpec
 from core.verify_report import VerifyRow
 from core.verify_rows import Examination, School

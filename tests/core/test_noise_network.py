@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core import noise as noises
-from core.device import Device
 from core.generators import FOLDER
 from core.learning_rates import LearningRate
 from core.models import last_layer
@@ -21,8 +20,9 @@ from core.noise.network import NoiseNetwork, network_of
 from core.noise.network_training import Judge, NoiseNetworkTraining, _in_whole_pixels
 from core.noise.objective import PIXEL, Objective, robust_loss, to_whole_pixels
 from core.presets import PRESETS
-from core.progress import Progress
-from core.shelf import NoShelf
+from core.runtime.checkpoints import NoShelf
+from core.runtime.device import Device
+from core.runtime.progress import Progress
 from core.spec import ProtectSpec
 from tests.core.generator_files import a_model
 from tests.core.shelves import Memory

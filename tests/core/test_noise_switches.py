@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core import noise as noises
-from core.device import Device
 from core.learning_rates import LearningRate
 from core.noise.final import final_noise
 from core.noise.methods import METHODS, objective_of
@@ -15,8 +14,9 @@ from core.noise.objective import PIXEL, Objective, find_noise
 from core.noise.surrogate import SurrogateTraining
 from core.noise.words import describe
 from core.presets import QUICK
-from core.progress import Progress
-from core.shelf import NoShelf
+from core.runtime.checkpoints import NoShelf
+from core.runtime.device import Device
+from core.runtime.progress import Progress
 from core.spec import METHODS as NAMES
 from core.spec import ProtectSpec
 from core.transforms import sample_transform

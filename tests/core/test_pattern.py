@@ -8,7 +8,6 @@ import torch
 from numpy.typing import NDArray
 
 from core import noise as noises
-from core.device import Device
 from core.models.frozen import Frozen
 from core.noise.generator import Generator
 from core.noise.methods import METHODS
@@ -16,8 +15,9 @@ from core.noise.objective import Objective, cross_entropy_sum, find_noise
 from core.noise.pattern import class_patterns
 from core.noise.tuning import surrogate_from
 from core.presets import QUICK, Length
-from core.progress import Progress
-from core.shelf import NoShelf
+from core.runtime.checkpoints import NoShelf
+from core.runtime.device import Device
+from core.runtime.progress import Progress
 from core.spec import ProtectSpec
 from tests.core.generator_files import a_card, a_model
 from tests.core.shelves import Memory

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from core.noise.training import GREY, NETWORK, SURROGATE
-from core.progress import Cancelled, Step
+from core.runtime.progress import Cancelled, Step
 from core.spec import ProtectSpec
 from core.training_recipe import train_generator
 from tests.core.shelves import Memory

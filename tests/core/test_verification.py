@@ -15,7 +15,7 @@ from core.evidence_rows import Curve
 from core.heat import heat_map
 from core.lesson import Lesson, Pictures
 from core.limits import BadInput, Limits
-from core.progress import Cancelled, Step
+from core.runtime.progress import Cancelled, Step
 from core.spec import ProtectSpec
 from core.split import protected_share
 from core.verification import verify

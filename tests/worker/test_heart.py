@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from core.progress import Cancelled, Step
+from core.runtime.progress import Cancelled, Step
 from store import jobs
 from store import models as m
 from store.jobs import Claim, Result

@@ -9,10 +9,10 @@ import torch
 from core.augmentation import Learner
 from core.countermeasure_names import DESCRIBED, NAMES
 from core.countermeasures import COUNTERMEASURES
-from core.device import Device
 from core.models import build
 from core.models.frozen import Frozen
-from core.progress import Progress
+from core.runtime.device import Device
+from core.runtime.progress import Progress
 
 ON_DATA = [name for name in NAMES if DESCRIBED[name].applied == "data"]
 IN_TRAINING = [name for name in NAMES if DESCRIBED[name].applied == "training"]

@@ -5,10 +5,10 @@ import torch
 
 from core.augmentation import Learner
 from core.countermeasures.mixing import HIDDEN, cutmix, cutout, mixup
-from core.device import Device
 from core.models import build
 from core.models.frozen import Frozen
-from core.progress import Progress
+from core.runtime.device import Device
+from core.runtime.progress import Progress
 
 N, CLASSES = 400, 5
 LABELS = torch.arange(N) % CLASSES

@@ -9,10 +9,10 @@ from core.augmentation import Learner
 from core.countermeasures import trivial
 from core.countermeasures.plasma import plasma, plasma_brightness, plasma_contrast
 from core.countermeasures.ueraser import hardest_of, shuffle_channels, strongly_augmented
-from core.device import Device
 from core.models import build
 from core.models.frozen import Frozen
-from core.progress import Progress
+from core.runtime.device import Device
+from core.runtime.progress import Progress
 
 
 def rng(seed: int = 0) -> torch.Generator:

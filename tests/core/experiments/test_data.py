@@ -8,7 +8,7 @@ import pytest
 
 from core.experiments.data import fingerprint, first_of_each_class, guess_dataset, load_images
 from core.limits import BadInput
-from core.progress import Progress
+from core.runtime.progress import Progress
 from tests.core.experiments.test_binary import cifar10
 from tests.core.experiments.tiny import TINY, drawn_folder, drawn_images
 

@@ -8,8 +8,8 @@ import pytest
 
 from core.experiments.cells import Cell, Noise
 from core.experiments.laboratory import Laboratory
-from core.progress import Cancelled, Step
-from core.whole_files import write_json
+from core.runtime.atomic_files import write_json
+from core.runtime.progress import Cancelled, Step
 from tests.core.experiments.tiny import drawn_images, laboratory
 
 EM = Noise(method="em", radius_u=16)

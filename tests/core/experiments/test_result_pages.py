@@ -14,8 +14,8 @@ from core.experiments.measurement import Measurement
 from core.experiments.pages import caption
 from core.experiments.svg import Line, Panel, draw
 from core.experiments.table_pages import mean_and_spread, write_table
-from core.folder_shelf import FolderShelf
-from core.whole_files import read_json, write_json
+from core.runtime.atomic_files import read_json, write_json
+from core.runtime.folder_checkpoints import FolderShelf
 from tests.core.experiments.tiny import laboratory
 
 EM = Noise(method="em", radius_u=8)

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from core.distributed import put_together, rank, share_of_cores, size
 from core.limits import BadInput
 from core.models.frozen import fast_dtype
+from core.runtime.distributed import put_together, rank, share_of_cores, size
 
 Result = TypeVar("Result")
 CPU_ROWS = 64  # images that keep a core's cache busy and not overflowing (benchmarks/passes.py)

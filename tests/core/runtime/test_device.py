@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from core.device import Device
 from core.limits import BadInput
+from core.runtime.device import Device
 
 
 @pytest.mark.parametrize("name", ["cpu", "cpu:0", "cpu:3"])
@@ -29,7 +29,7 @@ def test_without_a_gpu_none_can_be_had(name: str, monkeypatch: pytest.MonkeyPatc
 def test_a_gpu_of_a_number_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr("core.device.fast_dtype", lambda name: torch.float32)
+    monkeypatch.setattr("core.runtime.device.fast_dtype", lambda name: torch.float32)
     assert Device("cuda:1").name == "cuda:1"
     with pytest.raises(BadInput, match="the last GPU is cuda:1"):
         Device("cuda:2")

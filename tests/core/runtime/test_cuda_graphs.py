@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.device import Device
 from core.models import build
 from core.models.frozen import Frozen
 from core.noise.objective import cross_entropy_sum
-from core.recorded import MOST, SELDOM, Recorded
+from core.runtime.cuda_graphs import MOST, SELDOM, Recorded
+from core.runtime.device import Device
 from core.update import Updater
 
 Work = Callable[..., Tensor]
@@ -85,7 +85,7 @@ def test_recorded_updates_and_passes_are_those_that_are_not(device: Device, monk
 
     with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
         recorded = all_of_it()
-        monkeypatch.setattr("core.recorded.SELDOM", 1000)
+        monkeypatch.setattr("core.runtime.cuda_graphs.SELDOM", 1000)
         plain = all_of_it()
     for name, tensor in plain.items():
         torch.testing.assert_close(

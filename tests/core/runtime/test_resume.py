@@ -8,8 +8,8 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from core.folder_shelf import FolderShelf
 from core.noise.generator import load
+from core.runtime.folder_checkpoints import FolderShelf
 from ops.cli import app
 from tests.core.short_training import STEPS, drawn, short_training
 from tests.pictures import pictures_zip

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.distributed import size
+from core.runtime.distributed import size
 
 Work = Callable[..., Any]
 

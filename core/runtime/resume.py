@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from core.distributed import on_rank_0, rank
-from core.folder_shelf import FolderShelf
 from core.limits import BadInput
-from core.shelf import NoShelf, Shelf
+from core.runtime.atomic_files import read_json, write_json
+from core.runtime.checkpoints import NoShelf, Shelf
+from core.runtime.distributed import on_rank_0, rank
+from core.runtime.folder_checkpoints import FolderShelf
 from core.version import KEPT, versions
-from core.whole_files import read_json, write_json
 
 ABOUT = "about.json"
 

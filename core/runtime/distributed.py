@@ -16,9 +16,9 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.launcher import check_launcher, local_processes, local_rank, processes
 from core.limits import BadInput
-from core.shelf import Shelf
+from core.runtime.checkpoints import Shelf
+from core.runtime.launcher import check_launcher, local_processes, local_rank, processes
 
 Result = TypeVar("Result")
 PATIENCE = timedelta(hours=1)  # for a process that neither comes nor ends; longer than process 0 decodes any dataset
@@ -116,7 +116,7 @@ def put_together(made: Sequence[Tensor], rows: Sequence[int]) -> Tensor:
 
 
 class ShelfOfRank0:
-    """A shelf that process 0 alone reads and writes (core.shelf.Shelf): all go on from the same piece, or none does."""
+    """A shelf that process 0 alone reads and writes (core.runtime.checkpoints.Shelf): all go on from the same piece, or none does."""
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf

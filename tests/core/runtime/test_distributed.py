@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from core.device import Device
 from core.generator_figures import FIGURES, OWN
 from core.noise.generator import load
+from core.runtime.device import Device
 from tests.core.experiments.tiny import drawn_folder, run_tiny
 from tests.core.ranks import EXPERIMENTS, everything, launched, run
 from tests.core.short_training import drawn
