@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 from api.auth import own_dataset, own_job
 from api.house import House, ring_after_commit
 from api.problems import Problem, field_problem
-from core.spec import FieldError, ProtectSpec, SpecError
-from core.train_spec import TrainSpec
-from core.verify_class import check_archive, check_known
-from core.verify_spec import VerifySpec
+from core.specs.protect import FieldError, ProtectSpec, SpecError
+from core.specs.protected_class import check_archive, check_known
+from core.specs.train import TrainSpec
+from core.specs.verify import VerifySpec
 from store import generators, jobs
 from store import models as m
 

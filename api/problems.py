@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from core.spec import FieldError, SpecError
+from core.specs.protect import FieldError, SpecError
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
-from core import train_spec, verify_spec
 from core.filenames import LONGEST_NAME, NOT_IN_NAMES
-from core.spec import ProtectSpec, json_schema
+from core.specs import train, verify
+from core.specs.protect import ProtectSpec, json_schema
 from store import models as m
 
 T = TypeVar("T")
@@ -128,7 +128,7 @@ class JobOut(BaseModel):
         )
 
 
-_ANY_SPEC = {"anyOf": [json_schema(ProtectSpec), verify_spec.json_schema(), train_spec.json_schema()]}
+_ANY_SPEC = {"anyOf": [json_schema(ProtectSpec), verify.json_schema(), train.json_schema()]}
 
 
 class JobIn(BaseModel):

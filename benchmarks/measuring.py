@@ -17,11 +17,11 @@ from core.learning import Labelled, Threat, train
 from core.models import build
 from core.noise.class_map import class_map
 from core.noise.generator import Generator
-from core.presets import Preset
 from core.runtime.checkpoints import NoShelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.spec import ProtectSpec
+from core.specs.presets import Preset
+from core.specs.protect import ProtectSpec
 
 Weights = Mapping[str, Tensor]
 RADII = (0, 2, 4)  # of adversarial training, of 255; 0 is standard training

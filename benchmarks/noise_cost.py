@@ -33,7 +33,7 @@ from benchmarks.measuring import (
 )
 from benchmarks.setting import Setting, opened, parser
 from core.generator_figures import ORIGINALS
-from core.presets import Search
+from core.specs.presets import Search
 
 TIMED, ROUNDS = 2_048, 2  # pictures, and how often each search is timed
 PROJECTED, SUBTRACTED = "projected", "subtracted"

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from benchmarks.measuring import RADII, Images, accuracies, read
 from core import noise as noises
-from core.presets import PRESETS, Preset
 from core.runtime.checkpoints import NoShelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.spec import ProtectSpec
+from core.specs.presets import PRESETS, Preset
+from core.specs.protect import ProtectSpec
 
 METHODS = ("clean", "em", "rem", "sem")
 KNOWN = (*METHODS, "tap", "ntga")

@@ -16,11 +16,11 @@ import numpy as np
 
 from core import noise as noises
 from core.noise.methods import objective_of
-from core.presets import QUICK, Length, Preset
 from core.runtime.checkpoints import NoShelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.spec import ProtectSpec
+from core.specs.presets import QUICK, Length, Preset
+from core.specs.protect import ProtectSpec
 
 IMAGES, CLASSES = 1_024, 10
 METHODS = ("rem", "sem")

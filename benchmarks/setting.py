@@ -7,8 +7,8 @@ from typing import Any
 
 from benchmarks.measuring import Images, read
 from core.noise.generator import Generator, load
-from core.presets import PRESETS, Preset
 from core.runtime.device import Device
+from core.specs.presets import PRESETS, Preset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from benchmarks.measuring import RADII, accuracies, by_generator, protected, spec_of, threat_name
 from benchmarks.setting import Setting, opened, parser
 from core import noise as noises
-from core.presets import Length
 from core.runtime.checkpoints import NoShelf
 from core.runtime.progress import Progress
+from core.specs.presets import Length
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,8 @@ from core.generators import settled
 from core.limits import BadInput
 from core.runtime.launcher import alone
 from core.runtime.progress import Callback, Step
-from core.spec import OF_TRAINING, ProtectSpec, SpecError
-from core.train_spec import GREY_HELP, TrainSpec
+from core.specs.protect import OF_TRAINING, ProtectSpec, SpecError
+from core.specs.train import GREY_HELP, TrainSpec
 
 Source = Annotated[
     Path, typer.Argument(metavar="FOLDER_OR_ARCHIVE", help="class folders of pictures, or a zip or tar of them")

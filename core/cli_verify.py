@@ -7,17 +7,17 @@ from typing import Annotated, Any
 import typer
 
 from core.cli import Device, Source, Work, check_paths, given, progress_bar, refusals
-from core.countermeasure_names import NAMES as COUNTERMEASURES
-from core.learner_names import ARCHITECTURES, NORMS
 from core.limits import BadInput
 from core.manifest import read_manifest
 from core.report_words import outcome
 from core.runtime.atomic_files import write_bytes
 from core.runtime.launcher import alone
-from core.spec import DEFAULT_RADIUS_A
-from core.verify_class import tested_on
+from core.specs.countermeasure_catalog import NAMES as COUNTERMEASURES
+from core.specs.learner_catalog import ARCHITECTURES, NORMS
+from core.specs.protect import DEFAULT_RADIUS_A
+from core.specs.protected_class import tested_on
+from core.specs.verify import HELP, VerifySpec
 from core.verify_report import SIDES, VerifyReport, VerifyRow
-from core.verify_spec import HELP, VerifySpec
 
 Protected = Annotated[
     Path | None,

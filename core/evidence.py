@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.evidence_rows import Curve, Evidence, EvidenceRow, wilson
-from core.learner_names import ARCHITECTURES
 from core.lesson import Lesson, Pictures, Units, learn, pack_curve, unpack_curve
-from core.presets import Course, Preset
 from core.runtime.checkpoints import Shelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.spec import ProtectSpec
+from core.specs.learner_catalog import ARCHITECTURES
+from core.specs.presets import Course, Preset
+from core.specs.protect import ProtectSpec
 
 Pixels = NDArray[np.uint8]
 LEAST_TEST_IMAGES = 50

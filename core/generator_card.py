@@ -13,7 +13,7 @@ from typing import IO, Any, NoReturn, get_args, get_origin
 
 from core.filenames import is_name
 from core.limits import BadInput
-from core.spec import METHODS, WITHOUT_SURROGATE
+from core.specs.protect import METHODS, WITHOUT_SURROGATE
 
 CARD = "unteachable.generator"
 FORMAT = 1

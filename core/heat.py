@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from core.countermeasure_names import DESCRIBED
 from core.evidence_rows import training_name
-from core.learner_names import ARCHITECTURES
 from core.report_words import outcome
+from core.specs.countermeasure_catalog import DESCRIBED
+from core.specs.learner_catalog import ARCHITECTURES
+from core.specs.verify import Training, VerifySpec
 from core.verify_report import Measured, VerifyReport, VerifyRow
-from core.verify_spec import Training, VerifySpec
 
 UNTOUCHED = "on the pictures as they are"
 

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from core.augmentation import Augmentation, Learner
 from core.balls import BALLS, Ball
 from core.evidence_rows import Curve
-from core.learning_rates import LearningRate
 from core.models.frozen import Frozen
 from core.noise.objective import PIXEL, cross_entropy_sum
 from core.pgd import MAXIMIZE, pgd
@@ -19,6 +18,7 @@ from core.pretrained import start_from
 from core.runtime.checkpoints import NoShelf, Shelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress
+from core.specs.lr_schedule import LearningRate
 from core.training_run import TrainingRun
 from core.transforms import sample_transform
 

@@ -11,11 +11,11 @@ from core.countermeasures import COUNTERMEASURES
 from core.evidence_rows import Curve
 from core.learning import LEARNER, Labelled, Threat, train
 from core.models import build
-from core.presets import Course
 from core.report import curve_from
 from core.runtime.checkpoints import Shelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress
+from core.specs.presets import Course
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import Any
 from core.generator_card import Card
 from core.generator_fit import may_have_learned
 from core.limits import BadInput, Limits
-from core.spec import ProtectSpec, SpecError
+from core.specs.protect import ProtectSpec, SpecError
 from core.zip_members import DAMAGED
 
 NAME = "MANIFEST.json"

@@ -23,7 +23,6 @@ from core.limits import BadInput, Limits
 from core.noise.class_map import class_map
 from core.noise.generator import Generator, describe_use, load, network_for, surrogate_for
 from core.noise.words import describe
-from core.presets import PRESETS, Preset, preset_for
 from core.report import ClassCount, Report, ReportDataset, SkippedFile
 from core.report_limits import limits as limits_of
 from core.report_page import render_html
@@ -31,8 +30,9 @@ from core.runtime.checkpoints import NoShelf, Shelf
 from core.runtime.device import Device
 from core.runtime.progress import Callback, Progress
 from core.samples import take_samples
-from core.sizes import LEAST, work_size
-from core.spec import INSTANT, ProtectSpec
+from core.specs.presets import PRESETS, Preset, preset_for
+from core.specs.protect import INSTANT, ProtectSpec
+from core.specs.work_size import LEAST, work_size
 from core.split import held_out, protected_beside
 from core.version import versions
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from core.evidence_rows import Evidence
 from core.generator_card import Card
 from core.report_words import outcome, percent, sentence
-from core.spec import ProtectSpec
+from core.specs.protect import ProtectSpec
 
 WIDE = 0.05
 """Half width of an interval from which on a report says that its numbers are coarse."""

@@ -18,13 +18,13 @@ from core.imaging.sandbox import Darkroom
 from core.limits import BadInput, Limits
 from core.noise.generator import as_saved, check_weight, save
 from core.noise.methods import METHODS
-from core.presets import PRESETS, Preset, preset_for
 from core.runtime.checkpoints import NoShelf, Shelf
 from core.runtime.device import Device
 from core.runtime.distributed import ShelfOfRank0, on_rank_0
 from core.runtime.progress import Callback, Progress
-from core.sizes import LEAST, STEP, work_size
-from core.spec import ProtectSpec
+from core.specs.presets import PRESETS, Preset, preset_for
+from core.specs.protect import ProtectSpec
+from core.specs.work_size import LEAST, STEP, work_size
 from core.split import held_out
 from core.version import versions
 
@@ -60,7 +60,7 @@ def train_generator(
 
     Where the preset has a noise network for the method, that is trained as well, and makes the noise.
 
-    Of `spec` the keys in `core.spec.OF_TRAINING` count. The evidence is of its noise on the pictures that it was
+    Of `spec` the keys in `core.specs.protect.OF_TRAINING` count. The evidence is of its noise on the pictures that it was
     trained on, and goes on its card; for that the upload's own test split is held out, or else a fifth of each class.
     `name` is the dataset's, `title` the generator's; `command` goes on the card. `size` is the side in pixels that it
     works at; default: the pictures' own, as the preset takes it. With `grey` its noise is judged in grey as well.

@@ -15,17 +15,17 @@ from core.lesson import Pictures
 from core.limits import BadInput, Limits
 from core.manifest import Manifest, read_manifest
 from core.pipeline import class_counts
-from core.presets import preset_for
 from core.report import ReportDataset, SkippedFile
 from core.runtime.checkpoints import NoShelf, Shelf
 from core.runtime.device import Device
 from core.runtime.progress import Callback, Progress
-from core.verify_class import check_archive, check_known
+from core.specs.presets import preset_for
+from core.specs.protected_class import check_archive, check_known
+from core.specs.verify import RowAsked, VerifySpec
 from core.verify_limits import limits_of
 from core.verify_report import Measured, VerifyReport, VerifyRow
 from core.verify_rows import Examination, School
 from core.verify_sides import Sides, copies_of, sides_of
-from core.verify_spec import RowAsked, VerifySpec
 from core.version import versions
 
 COURSES = {"quick": "quick", "standard": "full", "paper": "full"}  # how long learners train: as for this much evidence

@@ -6,9 +6,9 @@ from core.evidence_rows import Evidence
 from core.manifest import Manifest
 from core.report_limits import MAY_KNOW, WIDE, of_the_learner
 from core.report_words import outcome, percent
-from core.verify_class import tested_on
+from core.specs.protected_class import tested_on
+from core.specs.verify import VerifySpec
 from core.verify_report import VerifyReport
-from core.verify_spec import VerifySpec
 
 MOST_NAMED = 6  # rows that a sentence can name
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.evidence_rows import Curve, wilson
-from core.learner_names import ARCHITECTURES
 from core.lesson import Lesson, Pictures, Units, learn, pack_curve, unpack_curve
-from core.presets import Course
 from core.runtime.checkpoints import Shelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress
+from core.specs.learner_catalog import ARCHITECTURES
+from core.specs.presets import Course
+from core.specs.verify import RowAsked, VerifySpec
 from core.verify_report import Side, VerifyRow
-from core.verify_spec import RowAsked, VerifySpec
 
 Shown = Callable[[str, int], Pictures | None]
 """What the learners of a side get in the run of a seed; None where there is no such side."""

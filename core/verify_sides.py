@@ -13,11 +13,11 @@ from core.lesson import Pictures
 from core.limits import BadInput, Limits
 from core.manifest import Manifest
 from core.partial import Share, clean_rest, mixed, one_class, scraped
-from core.presets import PRESETS
 from core.runtime.progress import Progress
-from core.sizes import work_size
+from core.specs.presets import PRESETS
+from core.specs.verify import VerifySpec
+from core.specs.work_size import work_size
 from core.split import held_out
-from core.verify_spec import VerifySpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

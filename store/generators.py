@@ -15,7 +15,7 @@ from core.generator_card import Card, read_card
 from core.generator_fit import misfits, settle
 from core.generators import FOLDER, best_fit, settled
 from core.limits import BadInput
-from core.spec import INSTANT, FieldError, ProtectSpec, SpecError
+from core.specs.protect import INSTANT, FieldError, ProtectSpec, SpecError
 from store import models as m
 from store.files import Files
 from store.session import Database

@@ -8,7 +8,7 @@ import structlog
 
 from core import pipeline
 from core.limits import BadInput
-from core.spec import ProtectSpec
+from core.specs.protect import ProtectSpec
 from store import jobs
 from store import models as m
 from store.jobs import Claim, Result

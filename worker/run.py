@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.limits import BadInput
 from core.runtime.progress import Cancelled
-from core.spec import SpecError
+from core.specs.protect import SpecError
 from store import datasets, feed, jobs
 from store import models as m
 from store.jobs import Claim, Standing

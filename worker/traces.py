@@ -10,8 +10,8 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.presets import fingerprint
 from core.runtime.checkpoints import Compartment, Shelf
+from core.specs.presets import fingerprint
 from store import datasets, jobs
 from store import models as m
 from store.jobs import Claim, Standing

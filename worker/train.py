@@ -5,7 +5,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.train_spec import TrainSpec
+from core.specs.train import TrainSpec
 from core.training_recipe import train_generator
 from store import generators, jobs
 from store.jobs import Claim

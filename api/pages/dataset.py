@@ -12,7 +12,7 @@ from api.house import Db, Here
 from api.pages import form, rows, train_form
 from api.pages.render import page
 from api.routes import datasets as rest
-from core.spec import SpecError
+from core.specs.protect import SpecError
 from store import generators
 from store import models as m
 

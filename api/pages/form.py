@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from api.routes.choices import PRESET_WORDS
-from core.spec import EVIDENCE, FORMATS, METHODS, PRESETS, ProtectSpec, SpecError
+from core.specs.protect import EVIDENCE, FORMATS, METHODS, PRESETS, ProtectSpec, SpecError
 from store import models as m
 
 ADVANCED = ("method", "radius_u", "radius_a", "eot", "percentage", "seed")

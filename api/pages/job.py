@@ -17,11 +17,11 @@ from api.pages.render import page
 from api.pages.words import stage_words
 from api.problems import not_found
 from core.heat import column_name
-from core.learner_names import ARCHITECTURES
-from core.presets import QUICK, has_network
 from core.report import Report
-from core.spec import EVIDENCE, INSTANT, ProtectSpec, SpecError
-from core.verify_spec import VerifySpec
+from core.specs.learner_catalog import ARCHITECTURES
+from core.specs.presets import QUICK, has_network
+from core.specs.protect import EVIDENCE, INSTANT, ProtectSpec, SpecError
+from core.specs.verify import VerifySpec
 from store import feed, jobs
 from store import models as m
 from store.files import StoreError

@@ -5,8 +5,8 @@ from typing import Any
 
 from api.pages import form
 from core.filenames import LONGEST_NAME
-from core.spec import INSTANT, WITHOUT_SURROGATE
-from core.train_spec import TrainSpec
+from core.specs.protect import INSTANT, WITHOUT_SURROGATE
+from core.specs.train import TrainSpec
 
 CHOICES = ("preset", "evidence", "method")
 NUMBERS = ("radius_u", "radius_a", "seed")

@@ -6,11 +6,11 @@ from typing import Any
 
 from api.pages.form import Option
 from api.routes.choices import PRESET_WORDS
-from core.countermeasure_names import DESCRIBED
 from core.heat import UNTOUCHED, column_name
-from core.learner_names import ARCHITECTURES
-from core.spec import TRAINING_PRESETS, ProtectSpec
-from core.verify_spec import MOST_SEEDS, NONE, Training, VerifySpec
+from core.specs.countermeasure_catalog import DESCRIBED
+from core.specs.learner_catalog import ARCHITECTURES
+from core.specs.protect import TRAINING_PRESETS, ProtectSpec
+from core.specs.verify import MOST_SEEDS, NONE, Training, VerifySpec
 
 LISTS = ("architectures", "trainings", "countermeasures", "percentages")
 SHARES = (100, 80, 60, 40, 20)  # Table 2

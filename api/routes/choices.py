@@ -8,8 +8,8 @@ from api.house import Db
 from api.paging import Part
 from api.problems import not_found
 from api.schemas import GeneratorOut, Page, PresetOut, SpecOut
-from core import train_spec, verify_spec
-from core.spec import PRESETS, ProtectSpec, json_schema
+from core.specs import train, verify
+from core.specs.protect import PRESETS, ProtectSpec, json_schema
 from store import models as m
 
 router = APIRouter(prefix="/v1", tags=["choices"])
@@ -39,8 +39,8 @@ def spec(user: CurrentUser) -> SpecOut:
     presets = [PresetOut(name=p, title=PRESET_WORDS[p][0], description=PRESET_WORDS[p][1]) for p in PRESETS]
     return SpecOut(
         schema=json_schema(ProtectSpec),
-        verify_schema=verify_spec.json_schema(),
-        train_schema=train_spec.json_schema(),
+        verify_schema=verify.json_schema(),
+        train_schema=train.json_schema(),
         presets=presets,
         limits=LIMITS,
     )

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.house import Here, House
 from api.problems import Problem
-from core.spec import FieldError
+from core.specs.protect import FieldError
 from store import bell
 from store import models as m
 

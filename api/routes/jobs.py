@@ -14,7 +14,7 @@ from api.idempotency import Answer
 from api.paging import Part
 from api.problems import Problem, field_problem, spec_errors
 from api.schemas import JobIn, JobOut, Page
-from core.spec import SpecError
+from core.specs.protect import SpecError
 from store import feed, jobs
 from store import models as m
 from store.keys import job_prefix

@@ -18,7 +18,7 @@ from core.limits import BadInput
 from core.runtime.atomic_files import read_json, write_json
 from core.runtime.distributed import on_rank_0
 from core.runtime.progress import Progress
-from core.sizes import work_size
+from core.specs.work_size import work_size
 from core.split import held_out
 
 ARRAYS = ("train", "train_labels", "test", "test_labels")

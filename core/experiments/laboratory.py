@@ -15,14 +15,14 @@ from core.learning import LEARNER, TESTS, Labelled, LearnerTraining, Threat
 from core.models import build
 from core.noise import noise_for
 from core.partial import clean_rest, mixed, scraped
-from core.presets import Course
 from core.runtime.atomic_files import read_json, write_bytes, write_json
 from core.runtime.checkpoints import pack
 from core.runtime.device import Device
 from core.runtime.distributed import ShelfOfRank0, on_rank_0
 from core.runtime.folder_checkpoints import FolderShelf
 from core.runtime.progress import Progress
-from core.spec import ProtectSpec
+from core.specs.presets import Course
+from core.specs.protect import ProtectSpec
 from core.version import versions
 
 WATCHED = 2_000  # training images, about, whose accuracy is taken along the way

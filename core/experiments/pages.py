@@ -7,8 +7,8 @@ from typing import Any
 from core.experiments.catalogue import Experiment
 from core.experiments.grid import DATASETS
 from core.experiments.laboratory import Laboratory
-from core.learner_names import ARCHITECTURES as NAMES
 from core.runtime.atomic_files import write_bytes, write_json
+from core.specs.learner_catalog import ARCHITECTURES as NAMES
 
 NOTHING = "–"
 

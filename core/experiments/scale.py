@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
-from core.learning_rates import LearningRate
-from core.presets import Course, Length, Preset, preset_for
+from core.specs.lr_schedule import LearningRate
+from core.specs.presets import Course, Length, Preset, preset_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import Any
 from core.generator_card import Card, read_card
 from core.generator_fit import misfits, settle
 from core.limits import BadInput
-from core.spec import INSTANT
+from core.specs.protect import INSTANT
 
 FOLDER = Path(__file__).parent
 

@@ -22,11 +22,11 @@ from core.noise.pattern import class_patterns
 from core.noise.shards import Numbered, in_shards
 from core.noise.training import train_network as train_network
 from core.noise.training import train_surrogate as train_surrogate
-from core.presets import Preset, Search
 from core.runtime.checkpoints import Shelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.spec import ProtectSpec
+from core.specs.presets import Preset, Search
+from core.specs.protect import ProtectSpec
 
 SHARD = 1024  # images whose noise is kept together
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 
 from core.noise.objective import Objective
-from core.presets import Preset, Search
-from core.spec import ProtectSpec
+from core.specs.presets import Preset, Search
+from core.specs.protect import ProtectSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.learning_rates import LearningRate
 from core.models.frozen import Frozen
 from core.noise.network import NoiseNetwork
 from core.noise.objective import PIXEL, Objective, robust_loss
 from core.runtime.device import Device
 from core.runtime.progress import Progress
+from core.specs.lr_schedule import LearningRate
 from core.training_run import TrainingRun
 
 

@@ -23,10 +23,10 @@ from core.noise.kernel import WideNetwork
 from core.noise.objective import PIXEL, Tick, to_whole_pixels
 from core.noise.shards import Numbered, in_shards
 from core.pgd import MAXIMIZE, pgd
-from core.presets import KernelRecipe
 from core.runtime.checkpoints import Shelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress
+from core.specs.presets import KernelRecipe
 
 NAME = "ntga"
 NETWORK = WideNetwork()

@@ -5,11 +5,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.learning_rates import LearningRate
 from core.models.frozen import Frozen
 from core.noise.objective import PIXEL, Objective, attack, draw_transform, find_noise, to_whole_pixels
 from core.runtime.device import Device
 from core.runtime.progress import Progress
+from core.specs.lr_schedule import LearningRate
 from core.training_run import TrainingRun
 
 

@@ -15,11 +15,11 @@ from core.noise.network import NoiseNetwork, network_of
 from core.noise.network_training import Judge, NoiseNetworkTraining
 from core.noise.surrogate import SurrogateTraining
 from core.noise.tuning import surrogate_from
-from core.presets import Preset
 from core.runtime.checkpoints import Shelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.spec import ProtectSpec
+from core.specs.presets import Preset
+from core.specs.protect import ProtectSpec
 
 SURROGATE = "surrogate.safetensors"
 GREY = "grey-surrogate.safetensors"

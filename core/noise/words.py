@@ -3,8 +3,8 @@
 from core.noise.methods import METHODS, objective_of
 from core.noise.ntga import NAME as NTGA
 from core.noise.ntga import describe_ntga
-from core.presets import NoiseRecipe, Preset
-from core.spec import ProtectSpec
+from core.specs.presets import NoiseRecipe, Preset
+from core.specs.protect import ProtectSpec
 
 
 def describe(spec: ProtectSpec, preset: Preset, *, size: int, trained_on: int) -> dict[str, object]:

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from core.spec import ProtectSpec
+from core.specs.protect import ProtectSpec
 from store import models as m
 from tests.api.archives import zipped
 from tests.api.conftest import Service, asked, problem, sent

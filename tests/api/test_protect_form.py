@@ -3,7 +3,7 @@
 import pytest
 
 from api.pages import form
-from core.spec import METHODS, ProtectSpec, SpecError
+from core.specs.protect import METHODS, ProtectSpec, SpecError
 
 
 def spec_of(sent: dict[str, str]) -> ProtectSpec:

@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
-from core.spec import EVIDENCE, INSTANT, METHODS, TRAINING_PRESETS, WITHOUT_SURROGATE
-from core.train_spec import TrainSpec
+from core.specs.protect import EVIDENCE, INSTANT, METHODS, TRAINING_PRESETS, WITHOUT_SURROGATE
+from core.specs.train import TrainSpec
 from store import jobs
 from store import models as m
 from tests.api.conftest import Service, sent

@@ -9,9 +9,9 @@ import pytest
 
 from core.evidence_rows import Curve
 from core.report import ClassCount, ReportDataset
+from core.specs.verify import VerifySpec
 from core.verify_page import render_verification
 from core.verify_report import Measured, Side, VerifyReport, VerifyRow
-from core.verify_spec import VerifySpec
 from store import jobs
 from store import models as m
 from store.keys import work_key

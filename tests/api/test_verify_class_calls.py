@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from core.verify_class import MOST_NAMED
+from core.specs.protected_class import MOST_NAMED
 from tests.api.archives import zipped
 from tests.api.conftest import Service, asked, problem
 from tests.api.test_verify_calls import MADE, verify

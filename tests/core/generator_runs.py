@@ -9,7 +9,7 @@ from PIL import Image
 
 from core import pipeline
 from core.report import Report
-from core.spec import ProtectSpec
+from core.specs.protect import ProtectSpec
 from core.training_recipe import train_generator
 from tests.core.uploads import encoded, pixels, zip_of
 

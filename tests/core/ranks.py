@@ -13,7 +13,6 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from core.learning import Labelled, LearnerTraining, Threat
-from core.learning_rates import LearningRate
 from core.models import build
 from core.noise.network import network_of
 from core.noise.network_training import Judge, NoiseNetworkTraining
@@ -24,7 +23,8 @@ from core.runtime.checkpoints import NoShelf
 from core.runtime.device import Device
 from core.runtime.distributed import ShelfOfRank0, joined, rank
 from core.runtime.progress import Progress, Step
-from core.spec import ProtectSpec
+from core.specs.lr_schedule import LearningRate
+from core.specs.protect import ProtectSpec
 from core.training_recipe import train_generator
 from ops.cli import main
 from tests.core.experiments.tiny import run_tiny

@@ -9,7 +9,7 @@ from core.evidence_rows import Curve, Evidence, EvidenceRow, wilson
 from core.report import ClassCount, Invisibility, Report, ReportDataset, SkippedFile
 from core.report_limits import limits
 from core.report_page import Sample
-from core.spec import ProtectSpec
+from core.specs.protect import ProtectSpec
 
 CHANCE = 0.1
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.presets import PRESETS, QUICK, Length
+from core.specs.presets import PRESETS, QUICK, Length
 from tests.core.uploads import picture, zip_of
 
 STEPS = 6

@@ -13,7 +13,7 @@ from core.generator_card import read_card
 from core.generator_fit import may_have_learned, misfits, settle
 from core.noise.class_map import class_map
 from core.noise.generator import describe_use, load, save, surrogate_for
-from core.spec import SpecError
+from core.specs.protect import SpecError
 from tests.core.generator_files import a_card, a_model
 
 

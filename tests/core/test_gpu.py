@@ -12,24 +12,24 @@ from torch import Tensor
 from core import noise as noises
 from core.augmentation import Learner
 from core.balls import BALLS
-from core.countermeasure_names import DESCRIBED, NAMES
 from core.countermeasures import COUNTERMEASURES
 from core.experiments.laboratory import Laboratory
 from core.experiments.table1 import TABLE
-from core.learner_names import ARCHITECTURES
 from core.learning import Labelled, LearnerTraining, Threat, adversarial_examples
-from core.learning_rates import LearningRate
 from core.models import build
 from core.models.frozen import Frozen
 from core.noise.kernel import WideNetwork
 from core.noise.ntga import dual_of
 from core.noise.objective import PIXEL, cross_entropy_sum, find_noise
 from core.noise.training import train_network, train_surrogate
-from core.presets import QUICK, Length
 from core.runtime.checkpoints import NoShelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.spec import METHODS, ProtectSpec
+from core.specs.countermeasure_catalog import DESCRIBED, NAMES
+from core.specs.learner_catalog import ARCHITECTURES
+from core.specs.lr_schedule import LearningRate
+from core.specs.presets import QUICK, Length
+from core.specs.protect import METHODS, ProtectSpec
 from core.update import Updater
 from tests.core.experiments.tiny import TINY, drawn_images
 from tests.core.shelves import Memory
@@ -209,8 +209,8 @@ def test_a_cell_of_every_column_of_table_1(tmp_path: Path, device: Device) -> No
 def test_the_whole_path_of_a_dataset(preset: str, tmp_path: Path) -> None:
     """Protecting it, with evidence, and verifying that: on the GPU without being told."""
     from core import pipeline
+    from core.specs.verify import VerifySpec
     from core.verification import verify
-    from core.verify_spec import VerifySpec
     from tests.core.short_training import drawn
 
     source, out = drawn(tmp_path / "pets.zip", "ant bee cow", each=90), tmp_path / "out.zip"

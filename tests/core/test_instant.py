@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from core.generators import best_fit, settled, shipped
 from core.limits import BadInput
 from core.noise.generator import save
-from core.presets import PRESETS
-from core.spec import INSTANT, OF_TRAINING, ProtectSpec, SpecError
+from core.specs.presets import PRESETS
+from core.specs.protect import INSTANT, OF_TRAINING, ProtectSpec, SpecError
 from ops.cli import app
 from tests.core.generator_files import a_card, a_model
 from tests.core.short_training import drawn

@@ -14,19 +14,19 @@ from core.countermeasures import COUNTERMEASURES
 from core.evidence import Exhibit, take_evidence
 from core.evidence_rows import Evidence
 from core.learning import LEARNER, Labelled, LearnerTraining, Threat, accuracy_of, train
-from core.learning_rates import LearningRate
 from core.lesson import Pictures
 from core.limits import BadInput
 from core.models import build
 from core.models.frozen import Frozen
-from core.presets import QUICK, Length
 from core.runtime.checkpoints import NoShelf, Shelf
 from core.runtime.device import CPU_ROWS, Device
 from core.runtime.progress import Cancelled, Progress, Step
-from core.spec import ProtectSpec
+from core.specs.lr_schedule import LearningRate
+from core.specs.presets import QUICK, Length
+from core.specs.protect import ProtectSpec
+from core.specs.verify import RowAsked, Training, VerifySpec
 from core.verify_report import VerifyRow
 from core.verify_rows import Examination, School
-from core.verify_spec import RowAsked, Training, VerifySpec
 from tests.core.shelves import Memory
 
 UPDATES = 10

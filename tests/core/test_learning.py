@@ -14,12 +14,12 @@ from core.batches import Batches
 from core.countermeasures import COUNTERMEASURES
 from core.evidence_rows import Curve
 from core.learning import Labelled, Threat, accuracy_of, adversarial_examples, train
-from core.learning_rates import LearningRate
 from core.models import build
 from core.models.frozen import Frozen
 from core.noise.objective import PIXEL, cross_entropy_sum
 from core.runtime.device import Device
 from core.runtime.progress import Progress
+from core.specs.lr_schedule import LearningRate
 
 
 def rng(seed: int = 0) -> torch.Generator:

@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from core.learner_names import ARCHITECTURES as NAMES
 from core.models import ARCHITECTURES, Centred, build
 from core.models.frozen import Frozen
 from core.runtime.device import Device
+from core.specs.learner_catalog import ARCHITECTURES as NAMES
 from core.update import Updater
 
 

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from core import noise as noises
 from core.noise.methods import METHODS
 from core.noise.objective import Objective, attack, cross_entropy_sum, find_noise, to_whole_pixels
-from core.presets import QUICK, Length
 from core.runtime.checkpoints import NoShelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.spec import ProtectSpec
+from core.specs.presets import QUICK, Length
+from core.specs.protect import ProtectSpec
 from core.transforms import sample_transform
 from tests.core.shelves import Memory
 

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from core import noise as noises
 from core.generators import FOLDER
-from core.learning_rates import LearningRate
 from core.models import last_layer
 from core.models.frozen import Frozen
 from core.noise.generator import load
@@ -19,11 +18,12 @@ from core.noise.methods import METHODS
 from core.noise.network import NoiseNetwork, network_of
 from core.noise.network_training import Judge, NoiseNetworkTraining, _in_whole_pixels
 from core.noise.objective import PIXEL, Objective, robust_loss, to_whole_pixels
-from core.presets import PRESETS
 from core.runtime.checkpoints import NoShelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.spec import ProtectSpec
+from core.specs.lr_schedule import LearningRate
+from core.specs.presets import PRESETS
+from core.specs.protect import ProtectSpec
 from tests.core.generator_files import a_model
 from tests.core.shelves import Memory
 from tests.core.short_training import short_training

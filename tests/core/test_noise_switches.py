@@ -7,18 +7,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core import noise as noises
-from core.learning_rates import LearningRate
 from core.noise.final import final_noise
 from core.noise.methods import METHODS, objective_of
 from core.noise.objective import PIXEL, Objective, find_noise
 from core.noise.surrogate import SurrogateTraining
 from core.noise.words import describe
-from core.presets import QUICK
 from core.runtime.checkpoints import NoShelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.spec import METHODS as NAMES
-from core.spec import ProtectSpec
+from core.specs.lr_schedule import LearningRate
+from core.specs.presets import QUICK
+from core.specs.protect import METHODS as NAMES
+from core.specs.protect import ProtectSpec
 from core.transforms import sample_transform
 
 SHOWN: list[tuple[bool, Tensor]] = []  # whether in training, and the images, of every pass through a Recorder

@@ -10,10 +10,10 @@ from torch.autograd import gradcheck
 
 from core.noise.kernel import WideNetwork
 from core.noise.ntga import dual_of, find_block_noise, ntga_noise, shuffled_blocks, validation_places
-from core.presets import KernelRecipe
 from core.runtime.checkpoints import NoShelf, Shelf
 from core.runtime.device import Device
 from core.runtime.progress import Cancelled, Progress
+from core.specs.presets import KernelRecipe
 from tests.core.shelves import Memory
 
 RECIPE = KernelRecipe(block=8, validation=6, steps=4, step=1.1 / 4)

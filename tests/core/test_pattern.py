@@ -14,11 +14,11 @@ from core.noise.methods import METHODS
 from core.noise.objective import Objective, cross_entropy_sum, find_noise
 from core.noise.pattern import class_patterns
 from core.noise.tuning import surrogate_from
-from core.presets import QUICK, Length
 from core.runtime.checkpoints import NoShelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.spec import ProtectSpec
+from core.specs.presets import QUICK, Length
+from core.specs.protect import ProtectSpec
 from tests.core.generator_files import a_card, a_model
 from tests.core.shelves import Memory
 

@@ -15,10 +15,10 @@ from core import pipeline
 from core.evidence import Exhibit, take_evidence
 from core.evidence_rows import Evidence
 from core.limits import BadInput
-from core.presets import PRESETS, QUICK, Length
 from core.report import Report
 from core.runtime.progress import Cancelled, Step
-from core.spec import ProtectSpec
+from core.specs.presets import PRESETS, QUICK, Length
+from core.specs.protect import ProtectSpec
 from tests.core.uploads import encoded, folder_of, picture, zip_of
 from tests.core.uploads import pixels as drawn
 

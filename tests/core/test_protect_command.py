@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.spec import ProtectSpec
+from core.specs.protect import ProtectSpec
 from tests.core.uploads import picture, two_classes, zip_of
 
 PROGRAM = [sys.executable, "-m", "ops.cli", "protect"]

@@ -5,7 +5,7 @@ from typing import Any
 from core.evidence_rows import Evidence
 from core.generator_card import Card
 from core.report_limits import limits
-from core.spec import ProtectSpec
+from core.specs.protect import ProtectSpec
 from tests.core.generator_files import a_card
 from tests.core.report_samples import adversarial, evidence, row
 

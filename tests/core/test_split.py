@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.sizes import work_size
+from core.specs.work_size import work_size
 from core.split import held_out, protected_beside, protected_share
 
 LABELS = np.repeat(np.arange(4), 25)

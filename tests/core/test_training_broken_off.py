@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from core.noise.training import GREY, NETWORK, SURROGATE
 from core.runtime.progress import Cancelled, Step
-from core.spec import ProtectSpec
+from core.specs.protect import ProtectSpec
 from core.training_recipe import train_generator
 from tests.core.shelves import Memory
 from tests.core.short_training import STEPS, drawn, short_training

@@ -18,7 +18,7 @@ from core.generator_card import read_card
 from core.generator_figures import FIGURES, NOTE, OWN, of_evidence
 from core.noise.generator import as_saved, load
 from core.runtime.progress import Cancelled, Step
-from core.spec import ProtectSpec
+from core.specs.protect import ProtectSpec
 from core.training_recipe import Trained, train_generator
 from ops.cli import app
 from tests.core.shelves import Memory

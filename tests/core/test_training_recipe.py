@@ -16,7 +16,7 @@ from core.generator_card import read_card
 from core.limits import BadInput
 from core.manifest import read_manifest
 from core.noise.generator import load
-from core.spec import ProtectSpec, SpecError
+from core.specs.protect import ProtectSpec, SpecError
 from core.training_recipe import train_generator
 from ops.cli import app
 from tests.core.generator_runs import changes, grey_pictures, png_files, protect, train

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from core import pipeline
-from core.spec import ProtectSpec
+from core.specs.protect import ProtectSpec
 from ops.cli import app
 from tests.core.short_training import short_training
 from tests.core.uploads import two_classes, zip_of

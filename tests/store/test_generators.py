@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.limits import BadInput
-from core.spec import ProtectSpec, SpecError
+from core.specs.protect import ProtectSpec, SpecError
 from store import generators
 from store import models as m
 from store.files import Files, open_files

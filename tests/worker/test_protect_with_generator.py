@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from core.generator_figures import OWN
-from core.presets import PRESETS, QUICK, Length
+from core.specs.presets import PRESETS, QUICK, Length
 from store import jobs
 from store import models as m
 from tests.commits import broken_commit

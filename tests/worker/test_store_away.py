@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from core.presets import PRESETS, QUICK, Length
+from core.specs.presets import PRESETS, QUICK, Length
 from store import bell, datasets, jobs
 from store import models as m
 from store.clock import utc_now

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core import verify_rows
-from core.presets import PRESETS, QUICK, Length, fingerprint
+from core.specs.presets import PRESETS, QUICK, Length, fingerprint
 from core.verify_report import VerifyReport
 from store import jobs
 from store import models as m

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from core.augmentation import Learner
-from core.countermeasure_names import DESCRIBED, NAMES
 from core.countermeasures import COUNTERMEASURES
 from core.models import build
 from core.models.frozen import Frozen
 from core.runtime.device import Device
 from core.runtime.progress import Progress
+from core.specs.countermeasure_catalog import DESCRIBED, NAMES
 
 ON_DATA = [name for name in NAMES if DESCRIBED[name].applied == "data"]
 IN_TRAINING = [name for name in NAMES if DESCRIBED[name].applied == "training"]
@@ -32,7 +32,7 @@ def test_names_and_functions_are_in_step() -> None:
 
 
 def test_the_names_come_without_torch() -> None:
-    code = "import sys, core.countermeasure_names; sys.exit('torch' in sys.modules)"
+    code = "import sys, core.specs.countermeasure_catalog; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

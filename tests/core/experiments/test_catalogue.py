@@ -10,7 +10,7 @@ from core.experiments.grid import Table
 from core.experiments.scale import SCALES
 from core.learning import Threat
 from core.models import ARCHITECTURES
-from core.spec import ProtectSpec
+from core.specs.protect import ProtectSpec
 
 TABLES = [experiment for experiment in EXPERIMENTS.values() if isinstance(experiment, Table)]
 SHAPES = {  # rows and columns of numbers in the paper; Tables 1 and 7 have a column of ours more

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from core import spec
 from core.filenames import LONGEST_NAME, is_name
-from core.presets import has_network
-from core.spec import OF_TRAINING, TRAINING_PRESETS, WITHOUT_SURROGATE, FieldError, ProtectSpec, SpecError
+from core.specs import protect
+from core.specs.presets import has_network
+from core.specs.protect import OF_TRAINING, TRAINING_PRESETS, WITHOUT_SURROGATE, FieldError, ProtectSpec, SpecError
 
 KEYS = ("name", "grey", *OF_TRAINING)
 GREY_HELP = (
@@ -67,7 +67,7 @@ class TrainSpec:
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of a train job's spec, from that of a protection."""
-    known = spec.json_schema()["properties"]
+    known = protect.json_schema()["properties"]
     properties = {key: dict(known[key]) for key in OF_TRAINING}
     properties["preset"] |= {
         "enum": list(TRAINING_PRESETS),

@@ -8,11 +8,11 @@ import pytest
 
 from core.balls import BALLS
 from core.countermeasures import COUNTERMEASURES
-from core.learner_names import ARCHITECTURES, NORMS
 from core.models import ARCHITECTURES as NETWORKS
-from core.presets import PRESETS
-from core.spec import SpecError
-from core.verify_spec import LARGEST, MOST_ROWS, NONE, Training, VerifySpec, json_schema
+from core.specs.learner_catalog import ARCHITECTURES, NORMS
+from core.specs.presets import PRESETS
+from core.specs.protect import SpecError
+from core.specs.verify import LARGEST, MOST_ROWS, NONE, Training, VerifySpec, json_schema
 
 
 def test_names_are_in_step_with_what_computes() -> None:
@@ -22,7 +22,9 @@ def test_names_are_in_step_with_what_computes() -> None:
     assert {preset.architecture for preset in PRESETS.values()} <= set(ARCHITECTURES)
 
 
-@pytest.mark.parametrize("module", ["core.verify_spec", "core.verify_page", "core.verify_class", "core.manifest"])
+@pytest.mark.parametrize(
+    "module", ["core.specs.verify", "core.verify_page", "core.specs.protected_class", "core.manifest"]
+)
 def test_it_comes_without_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 
-from core.spec import ProtectSpec, SpecError, json_schema
+from core.specs.protect import ProtectSpec, SpecError, json_schema
 
 
 def errors(**asked: object) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What can be asked of a protection: one frozen, validated value. Imports no torch, so the API uses it too.
 
-Radii are in pixel units, of 255. The default of `method` is the preset's (`core.presets`).
+Radii are in pixel units, of 255. The default of `method` is the preset's (`core.specs.presets`).
 """
 
 import re

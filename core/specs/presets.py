@@ -11,7 +11,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 
-from core.learning_rates import LearningRate
+from core.specs.lr_schedule import LearningRate
 from core.version import KEPT, VERSION
 
 LARGE = 96  # px from which the paper's ImageNet settings apply; below, its CIFAR settings

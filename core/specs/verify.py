@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, fields
 from itertools import product
 from typing import Any
 
-from core.countermeasure_names import NAMES as COUNTERMEASURES
-from core.learner_names import ARCHITECTURES, NORMS
-from core.presets import PRESETS
-from core.spec import DEFAULT_RADIUS_A, TRAINING_PRESETS, FieldError, SpecError
+from core.specs.countermeasure_catalog import NAMES as COUNTERMEASURES
+from core.specs.learner_catalog import ARCHITECTURES, NORMS
+from core.specs.presets import PRESETS
+from core.specs.protect import DEFAULT_RADIUS_A, TRAINING_PRESETS, FieldError, SpecError
 
 NONE = "none"  # no countermeasure
 MOST_ROWS, MOST_SEEDS = 200, 10

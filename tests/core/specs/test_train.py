@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from core.spec import OF_TRAINING, ProtectSpec, SpecError
-from core.train_spec import TrainSpec, json_schema
+from core.specs.protect import OF_TRAINING, ProtectSpec, SpecError
+from core.specs.train import TrainSpec, json_schema
 
 
 def test_a_spec_survives_json() -> None:

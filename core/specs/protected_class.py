@@ -5,8 +5,8 @@ No torch here, so that the API refuses what the recipe would.
 
 from collections.abc import Sequence
 
-from core.spec import FieldError, SpecError
-from core.verify_spec import VerifySpec
+from core.specs.protect import FieldError, SpecError
+from core.specs.verify import VerifySpec
 
 FIELD = "protected_class"
 MOST_NAMED = 20  # classes that a refusal lists

@@ -3,9 +3,9 @@
 import pytest
 
 from core.noise.methods import objective_of
-from core.presets import PAPER, PRESETS, QUICK, Length, fingerprint, has_network, preset_for
-from core.spec import METHODS, ProtectSpec
-from core.spec import PRESETS as NAMES
+from core.specs.presets import PAPER, PRESETS, QUICK, Length, fingerprint, has_network, preset_for
+from core.specs.protect import METHODS, ProtectSpec
+from core.specs.protect import PRESETS as NAMES
 from core.version import KEPT
 
 
@@ -93,5 +93,5 @@ def test_only_what_was_measured_has_a_noise_network() -> None:
 
 def test_kept_work_of_before_a_change_of_what_it_is_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     before = fingerprint()
-    monkeypatch.setattr("core.presets.KEPT", KEPT - 1)
+    monkeypatch.setattr("core.specs.presets.KEPT", KEPT - 1)
     assert fingerprint() != before
