@@ -7,8 +7,8 @@ heights of bar charts are in pixels.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from core.evidence_rows import Curve, Evidence, EvidenceRow
 from core.report_words import percent, span
+from core.results.evidence import Curve, Evidence, EvidenceRow
 
 BAR, GAP, LABEL, GROUP_GAP, TOP, BOTTOM = 20, 4, 24, 18, 4, 26  # pixels
 NAMES = {"before": "originals", "after": "protected", "rest": "the clean rest alone"}

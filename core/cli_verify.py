@@ -10,6 +10,7 @@ from core.cli import Device, Source, Work, check_paths, given, progress_bar, ref
 from core.limits import BadInput
 from core.manifest import read_manifest
 from core.report_words import outcome
+from core.results.verification import SIDES, VerifyReport, VerifyRow
 from core.runtime.atomic_files import write_bytes
 from core.runtime.launcher import alone
 from core.specs.countermeasure_catalog import NAMES as COUNTERMEASURES
@@ -17,7 +18,6 @@ from core.specs.learner_catalog import ARCHITECTURES, NORMS
 from core.specs.protect import DEFAULT_RADIUS_A
 from core.specs.protected_class import tested_on
 from core.specs.verify import HELP, VerifySpec
-from core.verify_report import SIDES, VerifyReport, VerifyRow
 
 Protected = Annotated[
     Path | None,

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.evidence_rows import Curve, Evidence, EvidenceRow, wilson
 from core.lesson import Lesson, Pictures, Units, learn, pack_curve, unpack_curve
+from core.results.evidence import Curve, Evidence, EvidenceRow, wilson
 from core.runtime.checkpoints import Shelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress

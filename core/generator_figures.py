@@ -7,7 +7,7 @@ from and by the radius of the adversarial training; or under NOTE why there are 
 from collections.abc import Mapping
 from typing import Any
 
-from core.evidence_rows import Evidence
+from core.results.evidence import Evidence
 
 FIGURES, NOTE = "test_accuracy_percent", "note"
 ORIGINALS, TRAINED, GENERATOR = "the originals", "trained on these", "the generator"

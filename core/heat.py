@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from core.evidence_rows import training_name
 from core.report_words import outcome
+from core.results.evidence import training_name
+from core.results.verification import Measured, VerifyReport, VerifyRow
 from core.specs.countermeasure_catalog import DESCRIBED
 from core.specs.learner_catalog import ARCHITECTURES
 from core.specs.verify import Training, VerifySpec
-from core.verify_report import Measured, VerifyReport, VerifyRow
 
 UNTOUCHED = "on the pictures as they are"
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.report import Invisibility
+from core.results.protection import Invisibility
 
 BATCH = 256
 

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from core.augmentation import Augmentation, Learner
 from core.balls import BALLS, Ball
-from core.evidence_rows import Curve
 from core.models.frozen import Frozen
 from core.noise.objective import PIXEL, cross_entropy_sum
 from core.pgd import MAXIMIZE, pgd
 from core.pretrained import start_from
+from core.results.evidence import Curve
 from core.runtime.checkpoints import NoShelf, Shelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress

@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from core.countermeasures import COUNTERMEASURES
-from core.evidence_rows import Curve
 from core.learning import LEARNER, Labelled, Threat, train
 from core.models import build
-from core.report import curve_from
+from core.results.evidence import Curve
+from core.results.protection import curve_from
 from core.runtime.checkpoints import Shelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress

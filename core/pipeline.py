@@ -13,7 +13,6 @@ from core import noise as noises
 from core.archive import Archive, Delivered, write_archive
 from core.dataset import Dataset, load_pixels, open_dataset
 from core.evidence import Exhibit, take_evidence, unmeasurable
-from core.evidence_rows import Evidence
 from core.generator_card import read_card
 from core.generator_fit import may_have_learned, misfits, settle
 from core.generators import best_fit
@@ -23,9 +22,10 @@ from core.limits import BadInput, Limits
 from core.noise.class_map import class_map
 from core.noise.generator import Generator, describe_use, load, network_for, surrogate_for
 from core.noise.words import describe
-from core.report import ClassCount, Report, ReportDataset, SkippedFile
 from core.report_limits import limits as limits_of
 from core.report_page import render_html
+from core.results.evidence import Evidence
+from core.results.protection import ClassCount, Report, ReportDataset, SkippedFile
 from core.runtime.checkpoints import NoShelf, Shelf
 from core.runtime.device import Device
 from core.runtime.progress import Callback, Progress

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from core.evidence_rows import Evidence
 from core.generator_card import Card
 from core.report_words import outcome, percent, sentence
+from core.results.evidence import Evidence
 from core.specs.protect import ProtectSpec
 
 WIDE = 0.05

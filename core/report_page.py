@@ -11,8 +11,8 @@ from PIL import Image
 
 from core.charts import bar_chart, curve_charts
 from core.page import environment, plain
-from core.report import Report
 from core.report_words import verdict
+from core.results.protection import Report
 
 EDGE = 256  # longest side of a picture on the page
 TINY = 64  # pictures up to this are shown enlarged, pixel by pixel

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.evidence_rows import Evidence, EvidenceRow, Interval
+from core.results.evidence import Evidence, EvidenceRow, Interval
 
 SPACE = "\u00a0"  # keeps a number and its unit on one line
 

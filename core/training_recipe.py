@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from core import noise as noises
 from core.dataset import Dataset, load_pixels, open_dataset
 from core.evidence import Exhibit, take_evidence, unmeasurable
-from core.evidence_rows import Evidence
 from core.generator_card import Card
 from core.generator_figures import of_evidence
 from core.imaging.sandbox import Darkroom
 from core.limits import BadInput, Limits
 from core.noise.generator import as_saved, check_weight, save
 from core.noise.methods import METHODS
+from core.results.evidence import Evidence
 from core.runtime.checkpoints import NoShelf, Shelf
 from core.runtime.device import Device
 from core.runtime.distributed import ShelfOfRank0, on_rank_0

@@ -15,7 +15,8 @@ from core.lesson import Pictures
 from core.limits import BadInput, Limits
 from core.manifest import Manifest, read_manifest
 from core.pipeline import class_counts
-from core.report import ReportDataset, SkippedFile
+from core.results.protection import ReportDataset, SkippedFile
+from core.results.verification import Measured, VerifyReport, VerifyRow
 from core.runtime.checkpoints import NoShelf, Shelf
 from core.runtime.device import Device
 from core.runtime.progress import Callback, Progress
@@ -23,7 +24,6 @@ from core.specs.presets import preset_for
 from core.specs.protected_class import check_archive, check_known
 from core.specs.verify import RowAsked, VerifySpec
 from core.verify_limits import limits_of
-from core.verify_report import Measured, VerifyReport, VerifyRow
 from core.verify_rows import Examination, School
 from core.verify_sides import Sides, copies_of, sides_of
 from core.version import versions

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from core.evidence_rows import Evidence
 from core.manifest import Manifest
 from core.report_limits import MAY_KNOW, WIDE, of_the_learner
 from core.report_words import outcome, percent
+from core.results.evidence import Evidence
+from core.results.verification import VerifyReport
 from core.specs.protected_class import tested_on
 from core.specs.verify import VerifySpec
-from core.verify_report import VerifyReport
 
 MOST_NAMED = 6  # rows that a sentence can name
 

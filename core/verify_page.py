@@ -3,8 +3,8 @@
 from core.charts import NAMES, curve_chart, scale_of
 from core.heat import column_name, heat_map
 from core.page import environment, plain
+from core.results.verification import SIDES, VerifyReport
 from core.specs.verify import Training
-from core.verify_report import SIDES, VerifyReport
 
 
 def render_verification(report: VerifyReport) -> str:

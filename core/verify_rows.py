@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.evidence_rows import Curve, wilson
 from core.lesson import Lesson, Pictures, Units, learn, pack_curve, unpack_curve
+from core.results.evidence import Curve, wilson
+from core.results.verification import Side, VerifyRow
 from core.runtime.checkpoints import Shelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.learner_catalog import ARCHITECTURES
 from core.specs.presets import Course
 from core.specs.verify import RowAsked, VerifySpec
-from core.verify_report import Side, VerifyRow
 
 Shown = Callable[[str, int], Pictures | None]
 """What the learners of a side get in the run of a seed; None where there is no such side."""

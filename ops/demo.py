@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
-from core.report import Report
 from core.report_words import text_table, verdict
+from core.results.protection import Report
 from ops.admin import fresh_token
 from ops.children import child_command
 from ops.places import is_ready

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from core.evidence_rows import EvidenceRow, Interval
-from core.report import Report
 from core.report_words import outcome, verdict
+from core.results.evidence import EvidenceRow, Interval
+from core.results.protection import Report
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from core import pipeline
-from core.report import Report
+from core.results.protection import Report
 from core.specs.protect import ProtectSpec
 from core.training_recipe import train_generator
 from tests.core.uploads import encoded, pixels, zip_of

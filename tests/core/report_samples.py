@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from core.evidence_rows import Curve, Evidence, EvidenceRow, wilson
-from core.report import ClassCount, Invisibility, Report, ReportDataset, SkippedFile
 from core.report_limits import limits
 from core.report_page import Sample
+from core.results.evidence import Curve, Evidence, EvidenceRow, wilson
+from core.results.protection import ClassCount, Invisibility, Report, ReportDataset, SkippedFile
 from core.specs.protect import ProtectSpec
 
 CHANCE = 0.1

@@ -12,12 +12,13 @@ from torch import Tensor
 from core import learning
 from core.countermeasures import COUNTERMEASURES
 from core.evidence import Exhibit, take_evidence
-from core.evidence_rows import Evidence
 from core.learning import LEARNER, Labelled, LearnerTraining, Threat, accuracy_of, train
 from core.lesson import Pictures
 from core.limits import BadInput
 from core.models import build
 from core.models.frozen import Frozen
+from core.results.evidence import Evidence
+from core.results.verification import VerifyRow
 from core.runtime.checkpoints import NoShelf, Shelf
 from core.runtime.device import CPU_ROWS, Device
 from core.runtime.progress import Cancelled, Progress, Step
@@ -25,7 +26,6 @@ from core.specs.lr_schedule import LearningRate
 from core.specs.presets import QUICK, Length
 from core.specs.protect import ProtectSpec
 from core.specs.verify import RowAsked, Training, VerifySpec
-from core.verify_report import VerifyRow
 from core.verify_rows import Examination, School
 from tests.core.shelves import Memory
 

@@ -12,11 +12,11 @@ from core.augmentation import Augmentation, Learner
 from core.balls import BALLS, L1, L2, Linf
 from core.batches import Batches
 from core.countermeasures import COUNTERMEASURES
-from core.evidence_rows import Curve
 from core.learning import Labelled, Threat, accuracy_of, adversarial_examples, train
 from core.models import build
 from core.models.frozen import Frozen
 from core.noise.objective import PIXEL, cross_entropy_sum
+from core.results.evidence import Curve
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.lr_schedule import LearningRate

@@ -13,9 +13,9 @@ from PIL import Image
 
 from core import pipeline
 from core.evidence import Exhibit, take_evidence
-from core.evidence_rows import Evidence
 from core.limits import BadInput
-from core.report import Report
+from core.results.evidence import Evidence
+from core.results.protection import Report
 from core.runtime.progress import Cancelled, Step
 from core.specs.presets import PRESETS, QUICK, Length
 from core.specs.protect import ProtectSpec

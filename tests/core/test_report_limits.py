@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from core.evidence_rows import Evidence
 from core.generator_card import Card
 from core.report_limits import limits
+from core.results.evidence import Evidence
 from core.specs.protect import ProtectSpec
 from tests.core.generator_files import a_card
 from tests.core.report_samples import adversarial, evidence, row

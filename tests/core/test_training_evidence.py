@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from core import noise as noises
 from core.evidence import LEAST_TEST_IMAGES
-from core.evidence_rows import Curve, Evidence, EvidenceRow
 from core.generator_card import read_card
 from core.generator_figures import FIGURES, NOTE, OWN, of_evidence
 from core.noise.generator import as_saved, load
+from core.results.evidence import Curve, Evidence, EvidenceRow
 from core.runtime.progress import Cancelled, Step
 from core.specs.protect import ProtectSpec
 from core.training_recipe import Trained, train_generator

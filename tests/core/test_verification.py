@@ -11,17 +11,17 @@ import pytest
 from numpy.typing import NDArray
 
 from core import pipeline, verify_rows
-from core.evidence_rows import Curve
 from core.heat import heat_map
 from core.lesson import Lesson, Pictures
 from core.limits import BadInput, Limits
+from core.results.evidence import Curve
+from core.results.verification import VerifyReport
 from core.runtime.progress import Cancelled, Step
 from core.specs.protect import ProtectSpec
 from core.specs.verify import VerifySpec
 from core.split import protected_share
 from core.verification import verify
 from core.verify_page import render_verification
-from core.verify_report import VerifyReport
 from tests.core.generator_files import a_card
 from tests.core.shelves import Memory
 from tests.core.uploads import picture, zip_of

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from core import verify_rows
+from core.results.verification import VerifyReport
 from core.specs.presets import PRESETS, QUICK, Length, fingerprint
-from core.verify_report import VerifyReport
 from store import jobs
 from store import models as m
 from store.keys import work_key, work_prefix

@@ -10,16 +10,16 @@ import pytest
 
 from core import pipeline, verify_rows
 from core.cli_verify import text_table
-from core.evidence_rows import Curve
 from core.heat import heat_map
 from core.lesson import Lesson, Pictures
 from core.limits import BadInput
+from core.results.evidence import Curve
+from core.results.verification import VerifyReport
 from core.specs.protect import ProtectSpec, SpecError
 from core.specs.verify import VerifySpec
 from core.split import held_out
 from core.verification import verify
 from core.verify_page import render_verification
-from core.verify_report import VerifyReport
 from tests.core.shelves import Memory
 from tests.core.uploads import picture, zip_of
 

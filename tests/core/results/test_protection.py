@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.report import Report
+from core.results.protection import Report
 from tests.core.report_samples import report
 
 TOP = "job_id created_at seed versions device seconds stages dataset spec generator invisibility evidence limits"

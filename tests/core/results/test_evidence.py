@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.evidence_rows import Curve, EvidenceRow, wilson
+from core.results.evidence import Curve, EvidenceRow, wilson
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from core.evidence_rows import Curve, Evidence, EvidenceRow
+from core.results.evidence import Curve, Evidence, EvidenceRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

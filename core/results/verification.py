@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from core.evidence_rows import Curve, EvidenceRow, Interval, training_name
-from core.report import ReportDataset, curve_from, dataset_from
+from core.results.evidence import Curve, EvidenceRow, Interval, training_name
+from core.results.protection import ReportDataset, curve_from, dataset_from
 
 SIDES = ("before", "after", "rest")  # trained on the originals, on what is delivered, on what of it is clean
 
