@@ -18,7 +18,7 @@ from benchmarks.measuring import RADII, accuracies, by_generator, protected, spe
 from benchmarks.setting import Setting, opened, parser
 from core import noise as noises
 from core.countermeasures import COUNTERMEASURES
-from core.generator_figures import GENERATOR, ORIGINALS, TRAINED, outcome
+from core.generators.measurements import GENERATOR, ORIGINALS, TRAINED, outcome
 from core.noise.generator import save
 from core.runtime.checkpoints import NoShelf
 from core.runtime.progress import Progress

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from core import noise as noises
 from core.countermeasures import COUNTERMEASURES
 from core.dataset import Dataset, Picture, load_pixels
-from core.generator_card import Card
+from core.generators.card import Card
 from core.learning import Labelled, Threat, train
 from core.models import build
 from core.noise.class_map import class_map

@@ -32,7 +32,7 @@ from benchmarks.measuring import (
     treated,
 )
 from benchmarks.setting import Setting, opened, parser
-from core.generator_figures import ORIGINALS
+from core.generators.measurements import ORIGINALS
 from core.specs.presets import Search
 
 TIMED, ROUNDS = 2_048, 2  # pictures, and how often each search is timed

@@ -12,8 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from core.generator_card import read_card
-from core.generators import settled
+from core.generators.card import read_card
+from core.generators.shipped import settled
 from core.limits import BadInput
 from core.runtime.launcher import alone
 from core.runtime.progress import Callback, Step

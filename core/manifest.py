@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core.generator_card import Card
-from core.generator_fit import may_have_learned
+from core.generators.card import Card
+from core.generators.compatibility import may_have_learned
 from core.limits import BadInput, Limits
 from core.specs.protect import ProtectSpec, SpecError
 from core.zip_members import DAMAGED

@@ -13,9 +13,9 @@ from core import noise as noises
 from core.archive import Archive, Delivered, write_archive
 from core.dataset import Dataset, load_pixels, open_dataset
 from core.evidence import Exhibit, take_evidence, unmeasurable
-from core.generator_card import read_card
-from core.generator_fit import may_have_learned, misfits, settle
-from core.generators import best_fit
+from core.generators.card import read_card
+from core.generators.compatibility import may_have_learned, misfits, settle
+from core.generators.shipped import best_fit
 from core.imaging.sandbox import Darkroom
 from core.invisibility import invisibility
 from core.limits import BadInput, Limits

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from core.generator_card import Card
+from core.generators.card import Card
 from core.report_words import outcome, percent, sentence
 from core.results.evidence import Evidence
 from core.specs.protect import ProtectSpec

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from core import noise as noises
 from core.dataset import Dataset, load_pixels, open_dataset
 from core.evidence import Exhibit, take_evidence, unmeasurable
-from core.generator_card import Card
-from core.generator_figures import of_evidence
+from core.generators.card import Card
+from core.generators.measurements import of_evidence
 from core.imaging.sandbox import Darkroom
 from core.limits import BadInput, Limits
 from core.noise.generator import as_saved, check_weight, save

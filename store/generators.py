@@ -11,9 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from core.generator_card import Card, read_card
-from core.generator_fit import misfits, settle
-from core.generators import FOLDER, best_fit, settled
+from core.generators.card import Card, read_card
+from core.generators.compatibility import misfits, settle
+from core.generators.shipped import FOLDER, best_fit, settled
 from core.limits import BadInput
 from core.specs.protect import INSTANT, FieldError, ProtectSpec, SpecError
 from store import models as m

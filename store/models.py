@@ -174,7 +174,7 @@ class Generator(_Row, Base):
     classes: Mapped[int]
     radius_u: Mapped[int]
     radius_a: Mapped[int]
-    card: Mapped[dict[str, Any]]  # core.generator_card.Card.to_dict()
+    card: Mapped[dict[str, Any]]  # core.generators.card.Card.to_dict()
     job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id", ondelete="SET NULL"), index=True)
 
 

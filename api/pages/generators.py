@@ -13,8 +13,8 @@ from api.house import Db
 from api.pages import measured, rows
 from api.pages.form import WORDS
 from api.pages.render import page
-from core.generator_card import Card
-from core.generator_fit import FIXED
+from core.generators.card import Card
+from core.generators.compatibility import FIXED
 from store import models as m
 
 router = APIRouter()

@@ -1,6 +1,6 @@
 """What was measured of a generator, as tables: from the JSON on its card, which may be in any form.
 
-Read is the form of `core.generator_figures`; whatever else is there is shown as it is.
+Read is the form of `core.generators.measurements`; whatever else is there is shown as it is.
 """
 
 import json
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.pages.words import count
-from core.generator_figures import FIGURES, GENERATOR, NOTE, ORIGINALS, TRAINED
+from core.generators.measurements import FIGURES, GENERATOR, NOTE, ORIGINALS, TRAINED
 from core.report_words import sentence
 
 ROWS = {

@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from core.generator_card import CARD, Card, check_bytes, read_head
+from core.generators.card import CARD, Card, check_bytes, read_head
 from core.limits import BadInput
 from core.models import ARCHITECTURES, build
 from core.noise.class_map import class_map

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from core.generators import shipped
+from core.generators.shipped import shipped
 from store import generators
 from store import models as m
 from tests.api.conftest import Service, asked, problem, sent

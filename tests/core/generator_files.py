@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from core.generator_card import Card
+from core.generators.card import Card
 from core.models import build, last_layer
 from core.noise.network import NoiseNetwork, network_of
 from tests.store import generators

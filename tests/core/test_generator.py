@@ -11,7 +11,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from core.generator_card import CARD, MOST_BYTES, read_card
+from core.generators.card import CARD, MOST_BYTES, read_card
 from core.limits import BadInput
 from core.noise.generator import check_weight, load, save
 from tests.core.generator_files import a_card, a_model, a_network

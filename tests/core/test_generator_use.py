@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from core import generators
-from core.generator_card import read_card
-from core.generator_fit import may_have_learned, misfits, settle
+from core.generators import shipped as generators
+from core.generators.card import read_card
+from core.generators.compatibility import may_have_learned, misfits, settle
 from core.noise.class_map import class_map
 from core.noise.generator import describe_use, load, save, surrogate_for
 from core.specs.protect import SpecError

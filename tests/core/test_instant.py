@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from core.generators import best_fit, settled, shipped
+from core.generators.shipped import best_fit, settled, shipped
 from core.limits import BadInput
 from core.noise.generator import save
 from core.specs.presets import PRESETS

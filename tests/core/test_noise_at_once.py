@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from core.generator_card import read_card
+from core.generators.card import read_card
 from core.limits import BadInput
 from tests.core.generator_runs import changes, grey_pictures, png_files, protect, train
 from tests.core.short_training import STEPS, drawn, short_training

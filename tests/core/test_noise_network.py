@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core import noise as noises
-from core.generators import FOLDER
+from core.generators.shipped import FOLDER
 from core.models import last_layer
 from core.models.frozen import Frozen
 from core.noise.generator import load

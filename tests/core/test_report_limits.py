@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core.generator_card import Card
+from core.generators.card import Card
 from core.report_limits import limits
 from core.results.evidence import Evidence
 from core.specs.protect import ProtectSpec

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from core import noise as noises
 from core.evidence import LEAST_TEST_IMAGES
-from core.generator_card import read_card
-from core.generator_figures import FIGURES, NOTE, OWN, of_evidence
+from core.generators.card import read_card
+from core.generators.measurements import FIGURES, NOTE, OWN, of_evidence
 from core.noise.generator import as_saved, load
 from core.results.evidence import Curve, Evidence, EvidenceRow
 from core.runtime.progress import Cancelled, Step

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from core.generator_card import read_card
+from core.generators.card import read_card
 from core.limits import BadInput
 from core.manifest import read_manifest
 from core.noise.generator import load

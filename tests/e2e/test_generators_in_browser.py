@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from core.generator_figures import NOTE, OWN
+from core.generators.measurements import NOTE, OWN
 from store import generators, people
 from store import models as m
 from store.files import open_files

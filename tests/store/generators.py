@@ -5,7 +5,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from core.generator_card import CARD, Card
+from core.generators.card import CARD, Card
 
 VALUES: dict[str, Any] = {
     "name": "Drawn things",

@@ -11,7 +11,7 @@ import obstore
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from core.generator_figures import OWN
+from core.generators.measurements import OWN
 from core.specs.presets import PRESETS, QUICK, Length
 from store import jobs
 from store import models as m

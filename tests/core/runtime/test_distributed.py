@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from core.generator_figures import FIGURES, OWN
+from core.generators.measurements import FIGURES, OWN
 from core.noise.generator import load
 from core.runtime.device import Device
 from tests.core.experiments.tiny import drawn_folder, run_tiny

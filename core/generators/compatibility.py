@@ -6,7 +6,7 @@ No torch here.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.generator_card import Card
+from core.generators.card import Card
 from core.specs.protect import FieldError, SpecError
 
 FIXED = ("method", "radius_u", "radius_a")  # keys of a spec that a generator was trained for
