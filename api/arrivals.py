@@ -15,8 +15,8 @@ from api.intake import disk_errors
 from api.problems import Problem, field_problem
 from api.schemas import DatasetOut
 from core.filenames import LONGEST_NAME, is_name, name_from
+from core.ingest.inspection import survey
 from core.limits import BadInput, NoArchive, TooMuch
-from core.survey import survey
 from store import datasets
 from store import models as m
 from store.keys import dataset_prefix

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.archive import write_archive
-from core.dataset import load_pixels, open_dataset
 from core.imaging.operations import add_noise
+from core.ingest.dataset import load_pixels, open_dataset
 
 STRATEGIES = {"default": 0, "filtered": 1, "huffman": 2, "rle": 3}
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from core import noise as noises
 from core.countermeasures import COUNTERMEASURES
-from core.dataset import Dataset, Picture, load_pixels
 from core.generators.card import Card
+from core.ingest.dataset import Dataset, Picture, load_pixels
 from core.learning import Labelled, Threat, train
 from core.models import build
 from core.noise.class_map import class_map

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.archive_names import OURS, delivered_names, free_name
-from core.dataset import Dataset, Picture, blank, darkroom_for, read_pixels
 from core.filenames import fold
 from core.imaging.sandbox import Answer, Darkroom, Task
+from core.ingest.dataset import Dataset, Picture, blank, darkroom_for, read_pixels
 from core.limits import BadInput, Skipped
 from core.runtime.atomic_files import renamed
 from core.runtime.progress import Progress

@@ -10,9 +10,9 @@ from typing import Any
 
 from core.generators.card import Card
 from core.generators.compatibility import may_have_learned
+from core.ingest.archives.zip import DAMAGED
 from core.limits import BadInput, Limits
 from core.specs.protect import ProtectSpec, SpecError
-from core.zip_members import DAMAGED
 
 NAME = "MANIFEST.json"
 MOST_BYTES = 256 << 20

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.split import protected_share
+from core.ingest.split import protected_share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from core import noise as noises
 from core.archive import Archive, Delivered, write_archive
-from core.dataset import Dataset, load_pixels, open_dataset
 from core.evidence import Exhibit, take_evidence, unmeasurable
 from core.generators.card import read_card
 from core.generators.compatibility import may_have_learned, misfits, settle
 from core.generators.shipped import best_fit
 from core.imaging.sandbox import Darkroom
+from core.ingest.dataset import Dataset, load_pixels, open_dataset
+from core.ingest.split import held_out, protected_beside
 from core.invisibility import invisibility
 from core.limits import BadInput, Limits
 from core.noise.class_map import class_map
@@ -33,7 +34,6 @@ from core.samples import take_samples
 from core.specs.presets import PRESETS, Preset, preset_for
 from core.specs.protect import INSTANT, ProtectSpec
 from core.specs.work_size import LEAST, work_size
-from core.split import held_out, protected_beside
 from core.version import versions
 
 

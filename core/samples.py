@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.archive import Archive
-from core.dataset import Dataset
 from core.imaging.sandbox import Answer, Darkroom, Task
+from core.ingest.dataset import Dataset
 from core.report_page import EDGE, MOST_SAMPLES, Sample
 
 

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import noise as noises
-from core.dataset import Dataset, load_pixels, open_dataset
 from core.evidence import Exhibit, take_evidence, unmeasurable
 from core.generators.card import Card
 from core.generators.measurements import of_evidence
 from core.imaging.sandbox import Darkroom
+from core.ingest.dataset import Dataset, load_pixels, open_dataset
+from core.ingest.split import held_out
 from core.limits import BadInput, Limits
 from core.noise.generator import as_saved, check_weight, save
 from core.noise.methods import METHODS
@@ -25,7 +26,6 @@ from core.runtime.progress import Callback, Progress
 from core.specs.presets import PRESETS, Preset, preset_for
 from core.specs.protect import ProtectSpec
 from core.specs.work_size import LEAST, STEP, work_size
-from core.split import held_out
 from core.version import versions
 
 

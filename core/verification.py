@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from core.dataset import Dataset, open_dataset
 from core.imaging.sandbox import Darkroom
+from core.ingest.dataset import Dataset, open_dataset
 from core.lesson import Pictures
 from core.limits import BadInput, Limits
 from core.manifest import Manifest, read_manifest

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from core.dataset import Dataset, Picture, load_pixels
 from core.evidence import LEAST_TEST_IMAGES, LEAST_TRAIN_IMAGES_A_CLASS, too_few
 from core.imaging.sandbox import Darkroom
+from core.ingest.dataset import Dataset, Picture, load_pixels
+from core.ingest.split import held_out
 from core.lesson import Pictures
 from core.limits import BadInput, Limits
 from core.manifest import Manifest
@@ -17,7 +18,6 @@ from core.runtime.progress import Progress
 from core.specs.presets import PRESETS
 from core.specs.verify import VerifySpec
 from core.specs.work_size import work_size
-from core.split import held_out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import structlog
 
-from core.dataset import Dataset, open_dataset, thumbnails
 from core.imaging.sandbox import Darkroom
+from core.ingest.dataset import Dataset, open_dataset, thumbnails
 from core.runtime.progress import Progress
 from store import bell, datasets, feed
 from store.jobs import Claim

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.dataset import Dataset, load_pixels, open_dataset
 from core.evidence import too_few
 from core.experiments.binary import Part, find_form, read_binary
 from core.experiments.scale import Scale
+from core.ingest.dataset import Dataset, load_pixels, open_dataset
+from core.ingest.split import held_out
 from core.limits import BadInput
 from core.runtime.atomic_files import read_json, write_json
 from core.runtime.distributed import on_rank_0
 from core.runtime.progress import Progress
 from core.specs.work_size import work_size
-from core.split import held_out
 
 ARRAYS = ("train", "train_labels", "test", "test_labels")
 

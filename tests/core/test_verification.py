@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from core import pipeline, verify_rows
 from core.heat import heat_map
+from core.ingest.split import protected_share
 from core.lesson import Lesson, Pictures
 from core.limits import BadInput, Limits
 from core.results.evidence import Curve
@@ -19,7 +20,6 @@ from core.results.verification import VerifyReport
 from core.runtime.progress import Cancelled, Step
 from core.specs.protect import ProtectSpec
 from core.specs.verify import VerifySpec
-from core.split import protected_share
 from core.verification import verify
 from core.verify_page import render_verification
 from tests.core.generator_files import a_card
@@ -82,7 +82,7 @@ def test_the_same_pictures_on_both_sides_and_the_protections_own_split(
     shift = after.pixels.astype(int) - before.pixels
     assert set(np.unique(shift)) <= {0, 1, 2, 3}
     assert (shift == 3).mean() > 0.9
-    from core.split import held_out
+    from core.ingest.split import held_out
 
     labels = np.repeat([0, 1], EACH)
     apart = held_out(labels, [None] * len(labels), seed=5)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.survey import survey
+from core.ingest.inspection import survey
 from examples.draw_pictures import PATTERNS, SIZES, TEST, TRAIN, draw, files, write
 
 

@@ -11,13 +11,13 @@ import pytest
 from core import pipeline, verify_rows
 from core.cli_verify import text_table
 from core.heat import heat_map
+from core.ingest.split import held_out
 from core.lesson import Lesson, Pictures
 from core.limits import BadInput
 from core.results.evidence import Curve
 from core.results.verification import VerifyReport
 from core.specs.protect import ProtectSpec, SpecError
 from core.specs.verify import VerifySpec
-from core.split import held_out
 from core.verification import verify
 from core.verify_page import render_verification
 from tests.core.shelves import Memory

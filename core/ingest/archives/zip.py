@@ -1,4 +1,4 @@
-"""The files of a zip, as `core.containers` wants them."""
+"""The files of a zip, as `core.ingest.archives.reader` wants them."""
 
 import stat
 import struct
@@ -9,8 +9,8 @@ from copy import copy
 from pathlib import Path
 from typing import BinaryIO
 
-from core.containers import CHUNK, NO_ARCHIVE, Member, Sieve, Watch, drain
 from core.filenames import clean, shown
+from core.ingest.archives.reader import CHUNK, NO_ARCHIVE, Member, Sieve, Watch, drain
 from core.limits import BadInput, Limits, NoArchive, TooMuch
 
 DAMAGED = (
@@ -26,7 +26,7 @@ _ENTRY = 46  # bytes of a central directory record before its three strings
 
 
 def zip_members(source: Path, limits: Limits, sieve: Sieve) -> Iterator[Member]:
-    """The regular files of a zip in the order of its directory; see core.containers.open_members."""
+    """The regular files of a zip in the order of its directory; see core.ingest.archives.reader.open_members."""
     watch = Watch(limits, packed=source.stat().st_size)
     with source.open("rb") as file:
         if _count_entries(file, most=2 * limits.files) > 2 * limits.files:  # folders are entries, too

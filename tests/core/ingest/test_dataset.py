@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.dataset import load_pixels, open_dataset, thumbnails
+from core.ingest.dataset import load_pixels, open_dataset, thumbnails
 from core.limits import BadInput, Limits
 from core.runtime.progress import Progress, Step
 from tests.core.uploads import encoded, folder_of, picture, pixels, png_header, tar_of, two_classes, zip_of

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.survey import survey
+from core.ingest.inspection import survey
 from tests.core.uploads import GOOD, folder_of, refused, tar_of, zip_of
 
 

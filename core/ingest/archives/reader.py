@@ -108,8 +108,8 @@ def open_members(source: Path, limits: Limits, sieve: Sieve) -> Iterator[Member]
 
     Raises BadInput, at the latest when the member that is wrong is reached.
     """
-    from core.tar_members import tar_members  # here, for they need what is above
-    from core.zip_members import zip_members
+    from core.ingest.archives.tar import tar_members  # here, for they need what is above
+    from core.ingest.archives.zip import zip_members
 
     if source.is_dir():
         return folder_members(source, limits, sieve)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.layout import Place, class_names, find_layout
+from core.ingest.class_layout import Place, class_names, find_layout
 
 
 @pytest.mark.parametrize("wrapper", ["", "data/", "my/data/"])

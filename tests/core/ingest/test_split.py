@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from core.ingest.split import held_out, protected_beside, protected_share
 from core.specs.work_size import work_size
-from core.split import held_out, protected_beside, protected_share
 
 LABELS = np.repeat(np.arange(4), 25)
 

@@ -1,4 +1,4 @@
-"""The files of a tar, plain or packed by gzip or xz, as `core.containers` wants them: one pass, never seeking back."""
+"""The files of a tar, plain or packed by gzip or xz, as `core.ingest.archives.reader` wants them: one pass, never seeking back."""
 
 import gzip
 import io
@@ -12,8 +12,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, cast
 
-from core.containers import CHUNK, NO_ARCHIVE, Member, Sieve, Watch, drain
 from core.filenames import clean, shown
+from core.ingest.archives.reader import CHUNK, NO_ARCHIVE, Member, Sieve, Watch, drain
 from core.limits import BadInput, Limits, NoArchive, TooMuch
 
 DAMAGED = (
@@ -94,7 +94,7 @@ class _Metered(io.RawIOBase):
 
 
 def tar_members(source: Path, limits: Limits, sieve: Sieve, head: bytes) -> Iterator[Member]:
-    """The regular files of a tar in its order; see core.containers.open_members. `head`: its first bytes."""
+    """The regular files of a tar in its order; see core.ingest.archives.reader.open_members. `head`: its first bytes."""
     watch = Watch(limits, packed=source.stat().st_size)
     with ExitStack() as stack:
         stream = _Metered(stack.enter_context(_unpacked(source, head)))

@@ -7,9 +7,9 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.containers import Sieve, open_members
 from core.filenames import is_picture
-from core.layout import class_names
+from core.ingest.archives.reader import Sieve, open_members
+from core.ingest.class_layout import class_names
 from core.limits import BadInput, Limits, Skipped
 
 KINDS = "JPEG, PNG, WebP, AVIF, TIFF, BMP or GIF"

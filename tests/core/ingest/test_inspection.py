@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.ingest.inspection import survey
+from core.ingest.unpack import unpack
 from core.limits import BadInput, Limits
-from core.survey import survey
-from core.unpack import unpack
 from tests.core.uploads import GOOD, folder_of, picture, refused, tar_of, zip_of
 
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from core.filenames import is_picture
 from core.imaging.sandbox import Answer, Darkroom, Task
 from core.imaging.sandbox_protocol import MODES
-from core.layout import Layout, Split, find_layout
+from core.ingest.class_layout import Layout, Split, find_layout
+from core.ingest.inspection import DEFAULT, ONE_CLASS, check_content
+from core.ingest.unpack import Unpacked, unpack
 from core.limits import BadInput, Limits, Skipped
 from core.runtime.progress import Progress
-from core.survey import DEFAULT, ONE_CLASS, check_content
-from core.unpack import Unpacked, unpack
 
 IN_MEMORY = 1 << 30  # bytes of pixels; more lie in a file that is mapped
 

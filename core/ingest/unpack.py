@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.containers import Sieve, open_members
+from core.ingest.archives.reader import Sieve, open_members
 from core.limits import Limits, Skipped
 
 PER_FOLDER = 1000
@@ -24,7 +24,7 @@ def unpack(
 ) -> tuple[tuple[Unpacked, ...], tuple[Skipped, ...]]:
     """Unpack an archive below `into` (a folder source stays where it is); returns its files, and what was left out.
 
-    `on_bytes` hears how many bytes came with each piece, and may raise to stop. Raises BadInput as core.survey does.
+    `on_bytes` hears how many bytes came with each piece, and may raise to stop. Raises BadInput as core.ingest.inspection does.
     """
     sieve = Sieve()
     files: list[Unpacked] = []

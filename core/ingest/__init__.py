@@ -1,0 +1,1 @@
+"""From an upload to a dataset: archives, inspection, class layout, split."""

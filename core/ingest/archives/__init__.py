@@ -1,0 +1,1 @@
+"""Zip, tar and folder as one stream of members."""
