@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.archive import write_archive
+from core.archive.writer import write_archive
 from core.imaging.operations import add_noise
 from core.ingest.dataset import load_pixels, open_dataset
 

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from core.archive.manifest import read_manifest
 from core.cli import Device, Source, Work, check_paths, given, progress_bar, refusals
 from core.limits import BadInput
-from core.manifest import read_manifest
 from core.report_words import outcome
 from core.results.verification import SIDES, VerifyReport, VerifyRow
 from core.runtime.atomic_files import write_bytes

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import noise as noises
-from core.archive import Archive, Delivered, write_archive
+from core.archive.writer import Archive, Delivered, write_archive
 from core.evidence import Exhibit, take_evidence, unmeasurable
 from core.generators.card import read_card
 from core.generators.compatibility import may_have_learned, misfits, settle

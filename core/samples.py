@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.archive import Archive
+from core.archive.writer import Archive
 from core.imaging.sandbox import Answer, Darkroom, Task
 from core.ingest.dataset import Dataset
 from core.report_page import EDGE, MOST_SAMPLES, Sample

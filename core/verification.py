@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from core.archive.manifest import Manifest, read_manifest
 from core.imaging.sandbox import Darkroom
 from core.ingest.dataset import Dataset, open_dataset
 from core.lesson import Pictures
 from core.limits import BadInput, Limits
-from core.manifest import Manifest, read_manifest
 from core.pipeline import class_counts
 from core.results.protection import ReportDataset, SkippedFile
 from core.results.verification import Measured, VerifyReport, VerifyRow

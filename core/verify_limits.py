@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from core.manifest import Manifest
+from core.archive.manifest import Manifest
 from core.report_limits import MAY_KNOW, WIDE, of_the_learner
 from core.report_words import outcome, percent
 from core.results.evidence import Evidence

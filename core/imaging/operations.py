@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
-from core.archive_names import delivered_format
+from core.archive.member_names import delivered_format
 from core.imaging.decode import decode
 from core.imaging.encode import LOSSY, encode
 from core.imaging.refusal import Refused

@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner, Result
 
+from core.archive.manifest import read_manifest
 from core.generators.card import read_card
 from core.limits import BadInput
-from core.manifest import read_manifest
 from core.noise.generator import load
 from core.specs.protect import ProtectSpec, SpecError
 from core.training_recipe import train_generator

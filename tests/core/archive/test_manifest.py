@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from core.archive.manifest import read_manifest
 from core.limits import BadInput
-from core.manifest import read_manifest
 from tests.core.generator_files import a_card
 
 GOOD = {

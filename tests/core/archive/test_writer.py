@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from core.archive import Archive, write_archive
+from core.archive.writer import Archive, write_archive
 from core.imaging.operations import add_noise, enlarged
 from core.ingest.dataset import Dataset, load_pixels, open_dataset
 from tests.core.uploads import encoded, picture, pixels, zip_of

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.archive_names import OURS, delivered_names
+from core.archive.member_names import OURS, delivered_names
 from core.filenames import fold
 
 

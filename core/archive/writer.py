@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.archive_names import OURS, delivered_names, free_name
+from core.archive.member_names import OURS, delivered_names, free_name
 from core.filenames import fold
 from core.imaging.sandbox import Answer, Darkroom, Task
 from core.ingest.dataset import Dataset, Picture, blank, darkroom_for, read_pixels

@@ -1,0 +1,1 @@
+"""The protected archive and its manifest."""
