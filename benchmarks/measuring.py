@@ -14,7 +14,7 @@ from core.countermeasures import COUNTERMEASURES
 from core.generators.card import Card
 from core.ingest.dataset import Dataset, Picture, load_pixels
 from core.learning import Labelled, Threat, train
-from core.models import build
+from core.models.registry import build
 from core.noise.class_map import class_map
 from core.noise.generator import Generator
 from core.runtime.checkpoints import NoShelf

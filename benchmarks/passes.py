@@ -15,8 +15,8 @@ from core.runtime.device import Device  # before torch: it says how torch's thre
 import torch  # isort: skip
 from torch import Tensor  # isort: skip
 
-from core.models import ARCHITECTURES, build
-from core.models.frozen import Frozen
+from core.models.folded import Frozen
+from core.models.registry import ARCHITECTURES, build
 from core.noise.objective import cross_entropy_sum
 from core.runtime.cuda_graphs import SELDOM
 from core.update import Updater, classification_loss

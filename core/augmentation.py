@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.models.frozen import Frozen
+from core.models.folded import Frozen
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from core.augmentation import Augmentation, Learner
 from core.balls import BALLS, Ball
-from core.models.frozen import Frozen
+from core.models.folded import Frozen
 from core.noise.objective import PIXEL, cross_entropy_sum
 from core.pgd import MAXIMIZE, pgd
 from core.pretrained import start_from

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.countermeasures import COUNTERMEASURES
 from core.learning import LEARNER, Labelled, Threat, train
-from core.models import build
+from core.models.registry import build
 from core.results.evidence import Curve
 from core.results.protection import curve_from
 from core.runtime.checkpoints import Shelf

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core.models.frozen import Frozen
+from core.models.folded import Frozen
 from core.noise.final import final_noise
 from core.noise.methods import objective_of
 from core.noise.network import NoiseNetwork

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from core.models.frozen import Frozen
+from core.models.folded import Frozen
 from core.noise.objective import PIXEL, Objective, find_noise, to_whole_pixels
 from core.runtime.device import Device
 from core.runtime.progress import Progress

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.models import last_layer
+from core.models.registry import last_layer
 from core.noise.objective import PIXEL
 
 WIDTH, DEPTH = 48, 3

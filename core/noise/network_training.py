@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.models.frozen import Frozen
+from core.models.folded import Frozen
 from core.noise.network import NoiseNetwork
 from core.noise.objective import PIXEL, Objective, robust_loss
 from core.runtime.device import Device

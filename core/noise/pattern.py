@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from core.balls import Linf
-from core.models.frozen import Frozen
+from core.models.folded import Frozen
 from core.noise.objective import PIXEL, Objective, robust_loss
 from core.pgd import MINIMIZE, pgd
 from core.runtime.device import CPU_ROWS, Device

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.models.frozen import Frozen
+from core.models.folded import Frozen
 from core.noise.objective import PIXEL, Objective, attack, draw_transform, find_noise, to_whole_pixels
 from core.runtime.device import Device
 from core.runtime.progress import Progress

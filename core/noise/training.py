@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from core.models import build
+from core.models.registry import build
 from core.noise.generator import Generator
 from core.noise.methods import objective_of
 from core.noise.network import NoiseNetwork, network_of

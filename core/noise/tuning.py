@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from core.models import build
+from core.models.registry import build
 from core.noise.generator import Generator, surrogate_for
 from core.pretrained import start_from
 

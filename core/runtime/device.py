@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from core.limits import BadInput
-from core.models.frozen import fast_dtype
+from core.models.folded import fast_dtype
 from core.runtime.distributed import put_together, rank, share_of_cores, size
 
 Result = TypeVar("Result")

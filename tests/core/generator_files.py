@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from core.generators.card import Card
-from core.models import build, last_layer
+from core.models.registry import build, last_layer
 from core.noise.network import NoiseNetwork, network_of
 from tests.store import generators
 

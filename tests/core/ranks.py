@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from core.learning import Labelled, LearnerTraining, Threat
-from core.models import build
+from core.models.registry import build
 from core.noise.network import network_of
 from core.noise.network_training import Judge, NoiseNetworkTraining
 from core.noise.objective import Objective

@@ -16,8 +16,8 @@ from core.countermeasures import COUNTERMEASURES
 from core.experiments.laboratory import Laboratory
 from core.experiments.table1 import TABLE
 from core.learning import Labelled, LearnerTraining, Threat, adversarial_examples
-from core.models import build
-from core.models.frozen import Frozen
+from core.models.folded import Frozen
+from core.models.registry import build
 from core.noise.kernel import WideNetwork
 from core.noise.ntga import dual_of
 from core.noise.objective import PIXEL, cross_entropy_sum, find_noise

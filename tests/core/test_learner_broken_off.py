@@ -15,8 +15,8 @@ from core.evidence import Exhibit, take_evidence
 from core.learning import LEARNER, Labelled, LearnerTraining, Threat, accuracy_of, train
 from core.lesson import Pictures
 from core.limits import BadInput
-from core.models import build
-from core.models.frozen import Frozen
+from core.models.folded import Frozen
+from core.models.registry import build
 from core.results.evidence import Evidence
 from core.results.verification import VerifyRow
 from core.runtime.checkpoints import NoShelf, Shelf

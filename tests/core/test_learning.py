@@ -13,8 +13,8 @@ from core.balls import BALLS, L1, L2, Linf
 from core.batches import Batches
 from core.countermeasures import COUNTERMEASURES
 from core.learning import Labelled, Threat, accuracy_of, adversarial_examples, train
-from core.models import build
-from core.models.frozen import Frozen
+from core.models.folded import Frozen
+from core.models.registry import build
 from core.noise.objective import PIXEL, cross_entropy_sum
 from core.results.evidence import Curve
 from core.runtime.device import Device

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from core import noise as noises
 from core.generators.shipped import FOLDER
-from core.models import last_layer
-from core.models.frozen import Frozen
+from core.models.folded import Frozen
+from core.models.registry import last_layer
 from core.noise.generator import load
 from core.noise.methods import METHODS
 from core.noise.network import NoiseNetwork, network_of

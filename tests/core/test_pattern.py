@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from core import noise as noises
-from core.models.frozen import Frozen
+from core.models.folded import Frozen
 from core.noise.generator import Generator
 from core.noise.methods import METHODS
 from core.noise.objective import Objective, cross_entropy_sum, find_noise

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from core.models import build
+from core.models.registry import build
 from core.pretrained import start_from
 
 

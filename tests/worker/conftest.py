@@ -53,7 +53,7 @@ def upload(service: Service, database: Database, drawn: Callable[..., Path]) -> 
 @pytest.fixture
 def generator(service: Service, tmp_path: Path) -> m.Generator:
     """A generator that ships, with which protecting is quick; what it was trained on does not matter here."""
-    from core.models import build
+    from core.models.registry import build
     from core.noise.generator import save
 
     folder = tmp_path / "ships"

@@ -8,8 +8,8 @@ import torch
 
 from core.augmentation import Learner
 from core.countermeasures import COUNTERMEASURES
-from core.models import build
-from core.models.frozen import Frozen
+from core.models.folded import Frozen
+from core.models.registry import build
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.countermeasure_catalog import DESCRIBED, NAMES

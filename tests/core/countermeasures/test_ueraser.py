@@ -9,8 +9,8 @@ from core.augmentation import Learner
 from core.countermeasures import trivial
 from core.countermeasures.plasma import plasma, plasma_brightness, plasma_contrast
 from core.countermeasures.ueraser import hardest_of, shuffle_channels, strongly_augmented
-from core.models import build
-from core.models.frozen import Frozen
+from core.models.folded import Frozen
+from core.models.registry import build
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 

@@ -9,7 +9,7 @@ from core.experiments.curves import Curves
 from core.experiments.grid import Table
 from core.experiments.scale import SCALES
 from core.learning import Threat
-from core.models import ARCHITECTURES
+from core.models.registry import ARCHITECTURES
 from core.specs.protect import ProtectSpec
 
 TABLES = [experiment for experiment in EXPERIMENTS.values() if isinstance(experiment, Table)]

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.models import build
-from core.models.frozen import Frozen
+from core.models.folded import Frozen
+from core.models.registry import build
 from core.noise.objective import cross_entropy_sum
 from core.runtime.cuda_graphs import MOST, SELDOM, Recorded
 from core.runtime.device import Device

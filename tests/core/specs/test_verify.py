@@ -8,7 +8,7 @@ import pytest
 
 from core.balls import BALLS
 from core.countermeasures import COUNTERMEASURES
-from core.models import ARCHITECTURES as NETWORKS
+from core.models.registry import ARCHITECTURES as NETWORKS
 from core.specs.learner_catalog import ARCHITECTURES, NORMS
 from core.specs.presets import PRESETS
 from core.specs.protect import SpecError

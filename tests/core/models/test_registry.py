@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from core.models import ARCHITECTURES, Centred, build
-from core.models.frozen import Frozen
+from core.models.folded import Frozen
+from core.models.registry import ARCHITECTURES, Centred, build
 from core.runtime.device import Device
 from core.specs.learner_catalog import ARCHITECTURES as NAMES
 from core.update import Updater
