@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from core.balls import Linf
+from core.attacks.norms import Linf
+from core.attacks.pgd import MAXIMIZE, pgd
 from core.noise.flow import dual_coefficients
 from core.noise.kernel import WideNetwork
 from core.noise.objective import PIXEL, Tick, to_whole_pixels
 from core.noise.shards import Numbered, in_shards
-from core.pgd import MAXIMIZE, pgd
 from core.runtime.checkpoints import Shelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress

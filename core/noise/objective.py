@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.balls import Linf
-from core.pgd import MAXIMIZE, MINIMIZE, pgd, within_pixels
-from core.transforms import Transform, identity, sample_transform
+from core.attacks.norms import Linf
+from core.attacks.pgd import MAXIMIZE, MINIMIZE, pgd, within_pixels
+from core.attacks.transforms import Transform, identity, sample_transform
 
 Network = Callable[[Tensor], Tensor]
 Tick = Callable[[], None]

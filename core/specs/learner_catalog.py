@@ -1,6 +1,6 @@
 """Learners by name and in words, and the norms of their adversaries. Imports no torch.
 
-core/models/ has the networks, core/balls.py the norms.
+core/models/ has the networks, core/attacks/norms.py the norms.
 """
 
 ARCHITECTURES = {

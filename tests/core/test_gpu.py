@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from core import noise as noises
+from core.attacks.norms import BALLS
 from core.augmentation import Learner
-from core.balls import BALLS
 from core.countermeasures import COUNTERMEASURES
 from core.experiments.laboratory import Laboratory
 from core.experiments.table1 import TABLE

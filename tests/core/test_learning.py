@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.attacks.norms import BALLS, L1, L2, Linf
 from core.augmentation import Augmentation, Learner
-from core.balls import BALLS, L1, L2, Linf
 from core.batches import Batches
 from core.countermeasures import COUNTERMEASURES
 from core.learning import Labelled, Threat, accuracy_of, adversarial_examples, train

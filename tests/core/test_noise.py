@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core import noise as noises
+from core.attacks.transforms import sample_transform
 from core.noise.methods import METHODS
 from core.noise.objective import Objective, attack, cross_entropy_sum, find_noise, to_whole_pixels
 from core.runtime.checkpoints import NoShelf
@@ -17,7 +18,6 @@ from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.presets import QUICK, Length
 from core.specs.protect import ProtectSpec
-from core.transforms import sample_transform
 from tests.core.shelves import Memory
 
 COUNT = 75  # no multiple of any batch

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core import noise as noises
+from core.attacks.transforms import sample_transform
 from core.noise.final import final_noise
 from core.noise.methods import METHODS, objective_of
 from core.noise.objective import PIXEL, Objective, find_noise
@@ -19,7 +20,6 @@ from core.specs.lr_schedule import LearningRate
 from core.specs.presets import QUICK
 from core.specs.protect import METHODS as NAMES
 from core.specs.protect import ProtectSpec
-from core.transforms import sample_transform
 
 SHOWN: list[tuple[bool, Tensor]] = []  # whether in training, and the images, of every pass through a Recorder
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.balls import BALLS
+from core.attacks.norms import BALLS
 from core.countermeasures import COUNTERMEASURES
 from core.models.registry import ARCHITECTURES as NETWORKS
 from core.specs.learner_catalog import ARCHITECTURES, NORMS

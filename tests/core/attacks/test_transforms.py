@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from core.transforms import flip_and_crop, flip_and_resized_crop, random_grey, sample_transform
+from core.attacks.transforms import flip_and_crop, flip_and_resized_crop, random_grey, sample_transform
 
 
 def rng(seed: int = 0) -> torch.Generator:

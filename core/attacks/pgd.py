@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from core.balls import Ball
+from core.attacks.norms import Ball
 
 Loss = Callable[[Tensor], Tensor]
 MAXIMIZE, MINIMIZE = 1, -1

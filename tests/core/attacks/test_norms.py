@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.balls import BALLS, L1, L2, Ball, Linf
+from core.attacks.norms import BALLS, L1, L2, Ball, Linf
 
 NORMS = {"Linf": math.inf, "L2": 2.0, "L1": 1.0}
 HALF = torch.full((), 0.5, dtype=torch.float64)

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.balls import BALLS, Linf
-from core.pgd import MAXIMIZE, MINIMIZE, pgd
+from core.attacks.norms import BALLS, Linf
+from core.attacks.pgd import MAXIMIZE, MINIMIZE, pgd
 
 
 def rng(seed: int = 0) -> torch.Generator:

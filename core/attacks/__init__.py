@@ -1,0 +1,1 @@
+"""Projected gradient descent, norm balls, and the transformations T."""
