@@ -13,7 +13,6 @@ from core import noise as noises
 from core.countermeasures import COUNTERMEASURES
 from core.generators.card import Card
 from core.ingest.dataset import Dataset, Picture, load_pixels
-from core.learning import Labelled, Threat, train
 from core.models.registry import build
 from core.noise.class_map import class_map
 from core.noise.generator import Generator
@@ -22,6 +21,7 @@ from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.presets import Preset
 from core.specs.protect import ProtectSpec
+from core.training.learner import Labelled, Threat, train
 
 Weights = Mapping[str, Tensor]
 RADII = (0, 2, 4)  # of adversarial training, of 255; 0 is standard training

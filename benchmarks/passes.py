@@ -19,7 +19,7 @@ from core.models.folded import Frozen
 from core.models.registry import ARCHITECTURES, build
 from core.noise.objective import cross_entropy_sum
 from core.runtime.cuda_graphs import SELDOM
-from core.update import Updater, classification_loss
+from core.training.sgd import Updater, classification_loss
 
 BATCH = 128
 

@@ -8,7 +8,6 @@ import torch
 from numpy.typing import NDArray
 
 from core.countermeasures import COUNTERMEASURES
-from core.learning import LEARNER, Labelled, Threat, train
 from core.models.registry import build
 from core.results.evidence import Curve
 from core.results.protection import curve_from
@@ -16,6 +15,7 @@ from core.runtime.checkpoints import Shelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.presets import Course
+from core.training.learner import LEARNER, Labelled, Threat, train
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

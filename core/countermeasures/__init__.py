@@ -6,7 +6,6 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from core.augmentation import Augmentation
 from core.countermeasures.compression import fewer_bits, greyscale, jpeg, resize_down_and_up
 from core.countermeasures.filters import gaussian_3x3, gaussian_blur, mean_3x3, median_3x3
 from core.countermeasures.mixing import cutmix, cutout, mixup
@@ -14,6 +13,7 @@ from core.countermeasures.projection import orthogonal_projection
 from core.countermeasures.treatment import Treatment, image_by_image
 from core.countermeasures.ueraser import hardest_of
 from core.specs.countermeasure_catalog import DESCRIBED, Described
+from core.training.augmentation import Augmentation
 
 
 def untouched(pixels: Tensor, labels: Tensor, *, generator: torch.Generator) -> Tensor:

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.augmentation import Learner
+from core.training.augmentation import Learner
 
 HIDDEN = 0.5  # grey: zero once a network has rescaled its pixels, as in the source of cutout
 

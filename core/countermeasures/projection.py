@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.batches import Batches
 from core.countermeasures.treatment import rows_at_once, to_pixels
+from core.training.batches import Batches
 
 EPOCHS, BATCH = 20, 1024
 LEARNING_RATE = 19.0  # over the total variance of the pixels: about the 0.1 of the source's code on CIFAR-10

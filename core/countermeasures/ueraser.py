@@ -7,9 +7,9 @@ operation: the source's recipe, with operations of our own (docs/decisions/count
 import torch
 from torch import Tensor
 
-from core.augmentation import Augmentation, Learner
 from core.countermeasures.plasma import plasma_brightness, plasma_contrast, uniform
 from core.countermeasures.trivial import trivial_augment
+from core.training.augmentation import Augmentation, Learner
 
 CHANCE = 0.5
 

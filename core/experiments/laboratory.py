@@ -11,7 +11,6 @@ from core.experiments.cells import Cell, Noise
 from core.experiments.data import Images
 from core.experiments.measurement import Measurement
 from core.experiments.scale import Scale
-from core.learning import LEARNER, TESTS, Labelled, LearnerTraining, Threat
 from core.models.registry import build
 from core.noise import noise_for
 from core.partial import clean_rest, mixed, scraped
@@ -23,6 +22,7 @@ from core.runtime.folder_checkpoints import FolderShelf
 from core.runtime.progress import Progress
 from core.specs.presets import Course
 from core.specs.protect import ProtectSpec
+from core.training.learner import LEARNER, TESTS, Labelled, LearnerTraining, Threat
 from core.version import versions
 
 WATCHED = 2_000  # training images, about, whose accuracy is taken along the way

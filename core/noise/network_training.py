@@ -13,7 +13,7 @@ from core.noise.objective import PIXEL, Objective, robust_loss
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.lr_schedule import LearningRate
-from core.training_run import TrainingRun
+from core.training.loop import TrainingRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

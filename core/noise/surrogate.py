@@ -10,7 +10,7 @@ from core.noise.objective import PIXEL, Objective, attack, draw_transform, find_
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.lr_schedule import LearningRate
-from core.training_run import TrainingRun
+from core.training.loop import TrainingRun
 
 
 class SurrogateTraining(TrainingRun):

@@ -7,7 +7,7 @@ from torch import nn
 
 from core.models.registry import build
 from core.noise.generator import Generator, surrogate_for
-from core.pretrained import start_from
+from core.training.pretrained import start_from
 
 
 def surrogate_from(generator: Generator, *, channels: int, classes: int, seed: int) -> nn.Module:

@@ -12,7 +12,6 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from core.learning import Labelled, LearnerTraining, Threat
 from core.models.registry import build
 from core.noise.network import network_of
 from core.noise.network_training import Judge, NoiseNetworkTraining
@@ -25,6 +24,7 @@ from core.runtime.distributed import ShelfOfRank0, joined, rank
 from core.runtime.progress import Progress, Step
 from core.specs.lr_schedule import LearningRate
 from core.specs.protect import ProtectSpec
+from core.training.learner import Labelled, LearnerTraining, Threat
 from core.training_recipe import train_generator
 from ops.cli import main
 from tests.core.experiments.tiny import run_tiny

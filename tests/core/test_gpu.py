@@ -11,11 +11,9 @@ from torch import Tensor
 
 from core import noise as noises
 from core.attacks.norms import BALLS
-from core.augmentation import Learner
 from core.countermeasures import COUNTERMEASURES
 from core.experiments.laboratory import Laboratory
 from core.experiments.table1 import TABLE
-from core.learning import Labelled, LearnerTraining, Threat, adversarial_examples
 from core.models.folded import Frozen
 from core.models.registry import build
 from core.noise.kernel import WideNetwork
@@ -30,12 +28,14 @@ from core.specs.learner_catalog import ARCHITECTURES
 from core.specs.lr_schedule import LearningRate
 from core.specs.presets import QUICK, Length
 from core.specs.protect import METHODS, ProtectSpec
-from core.update import Updater
+from core.training.augmentation import Learner
+from core.training.learner import Labelled, LearnerTraining, Threat, adversarial_examples
+from core.training.sgd import Updater
 from tests.core.experiments.tiny import TINY, drawn_images
 from tests.core.shelves import Memory
 from tests.core.short_training import short_training
-from tests.core.test_learning import stripes
 from tests.core.test_noise import SHORT, Smooth, an_objective, some_images
+from tests.core.training.test_learner import stripes
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU that PyTorch can use")
 SOME = Length(epochs=0, least=4, most=4, batch=32)

@@ -168,7 +168,7 @@ def test_a_training_from_weights_broken_off_ends_the_same(
         spec = ProtectSpec(method="em")
         return noises.train_surrogate(pixels, labels, 2, spec, replace(QUICK, noise={"em": recipe}), **run)
 
-    monkeypatch.setattr("core.training_run.KEEP_EVERY", 0.0)
+    monkeypatch.setattr("core.training.loop.KEEP_EVERY", 0.0)
     whole, shelf = trained(NoShelf(), Progress()).state_dict(), Memory()
     with pytest.raises(Crash):
         trained(shelf, Progress(crash, interval=0.0))

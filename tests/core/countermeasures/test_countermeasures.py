@@ -6,13 +6,13 @@ import sys
 import pytest
 import torch
 
-from core.augmentation import Learner
 from core.countermeasures import COUNTERMEASURES
 from core.models.folded import Frozen
 from core.models.registry import build
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.countermeasure_catalog import DESCRIBED, NAMES
+from core.training.augmentation import Learner
 
 ON_DATA = [name for name in NAMES if DESCRIBED[name].applied == "data"]
 IN_TRAINING = [name for name in NAMES if DESCRIBED[name].applied == "training"]

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from core.augmentation import Learner
 from core.countermeasures.mixing import HIDDEN, cutmix, cutout, mixup
 from core.models.folded import Frozen
 from core.models.registry import build
 from core.runtime.device import Device
 from core.runtime.progress import Progress
+from core.training.augmentation import Learner
 
 N, CLASSES = 400, 5
 LABELS = torch.arange(N) % CLASSES

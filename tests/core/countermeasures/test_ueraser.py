@@ -5,7 +5,6 @@ import torch
 import torch.nn.functional as F
 from torchvision.transforms.v2 import functional as tv
 
-from core.augmentation import Learner
 from core.countermeasures import trivial
 from core.countermeasures.plasma import plasma, plasma_brightness, plasma_contrast
 from core.countermeasures.ueraser import hardest_of, shuffle_channels, strongly_augmented
@@ -13,6 +12,7 @@ from core.models.folded import Frozen
 from core.models.registry import build
 from core.runtime.device import Device
 from core.runtime.progress import Progress
+from core.training.augmentation import Learner
 
 
 def rng(seed: int = 0) -> torch.Generator:

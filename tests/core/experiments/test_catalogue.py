@@ -8,9 +8,9 @@ from core.experiments.cells import Cell, Noise
 from core.experiments.curves import Curves
 from core.experiments.grid import Table
 from core.experiments.scale import SCALES
-from core.learning import Threat
 from core.models.registry import ARCHITECTURES
 from core.specs.protect import ProtectSpec
+from core.training.learner import Threat
 
 TABLES = [experiment for experiment in EXPERIMENTS.values() if isinstance(experiment, Table)]
 SHAPES = {  # rows and columns of numbers in the paper; Tables 1 and 7 have a column of ours more

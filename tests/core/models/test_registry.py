@@ -11,7 +11,7 @@ from core.models.folded import Frozen
 from core.models.registry import ARCHITECTURES, Centred, build
 from core.runtime.device import Device
 from core.specs.learner_catalog import ARCHITECTURES as NAMES
-from core.update import Updater
+from core.training.sgd import Updater
 
 
 def network(architecture: str = "small", *, size: int = 32, channels: int = 3, seed: int = 0) -> nn.Module:
@@ -187,7 +187,7 @@ def test_gradients_of_a_batch_in_parts_are_those_of_the_whole_without_batch_stat
     architecture: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With batch norm fixed, cutting a batch changes nothing: the parts' gradients add up to the whole's."""
-    monkeypatch.setattr("core.update.CPU_ROWS", 2)
+    monkeypatch.setattr("core.training.sgd.CPU_ROWS", 2)
     model, x, y = network(architecture).double(), few(3, architecture), torch.arange(3)
     with torch.no_grad():
         model.train()(few(4, architecture))
@@ -210,7 +210,7 @@ def test_the_parts_of_a_batch_share_weights_and_the_mean_of_their_statistics(
     architecture: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After one update the running mean is momentum's share of the mean over both parts, here of the first norm met."""
-    monkeypatch.setattr("core.update.CPU_ROWS", 2)
+    monkeypatch.setattr("core.training.sgd.CPU_ROWS", 2)
     model, x = network(architecture), few(4, architecture)
     seen: list[torch.Tensor] = []
     first = next(module for module in model.modules() if isinstance(module, nn.BatchNorm2d))

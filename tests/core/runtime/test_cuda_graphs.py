@@ -11,7 +11,7 @@ from core.models.registry import build
 from core.noise.objective import cross_entropy_sum
 from core.runtime.cuda_graphs import MOST, SELDOM, Recorded
 from core.runtime.device import Device
-from core.update import Updater
+from core.training.sgd import Updater
 
 Work = Callable[..., Tensor]
 on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU that PyTorch can use")

@@ -9,10 +9,8 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from core import learning
 from core.countermeasures import COUNTERMEASURES
 from core.evidence import Exhibit, take_evidence
-from core.learning import LEARNER, Labelled, LearnerTraining, Threat, accuracy_of, train
 from core.lesson import Pictures
 from core.limits import BadInput
 from core.models.folded import Frozen
@@ -26,6 +24,8 @@ from core.specs.lr_schedule import LearningRate
 from core.specs.presets import QUICK, Length
 from core.specs.protect import ProtectSpec
 from core.specs.verify import RowAsked, Training, VerifySpec
+from core.training import learner
+from core.training.learner import LEARNER, Labelled, LearnerTraining, Threat, accuracy_of, train
 from core.verify_rows import Examination, School
 from tests.core.shelves import Memory
 
@@ -36,8 +36,8 @@ SHORT = Length(epochs=0, least=4, most=4, batch=32)
 @pytest.fixture(autouse=True)
 def kept_after_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """And tested every three or four steps, so that losses wait for the next point."""
-    monkeypatch.setattr("core.training_run.KEEP_EVERY", 0.0)
-    monkeypatch.setattr(learning, "TESTS", 3)
+    monkeypatch.setattr("core.training.loop.KEEP_EVERY", 0.0)
+    monkeypatch.setattr(learner, "TESTS", 3)
 
 
 def pictures(count: int, *, seed: int) -> Labelled:

@@ -9,10 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.attacks.norms import BALLS, L1, L2, Linf
-from core.augmentation import Augmentation, Learner
-from core.batches import Batches
 from core.countermeasures import COUNTERMEASURES
-from core.learning import Labelled, Threat, accuracy_of, adversarial_examples, train
 from core.models.folded import Frozen
 from core.models.registry import build
 from core.noise.objective import PIXEL, cross_entropy_sum
@@ -20,6 +17,9 @@ from core.results.evidence import Curve
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.lr_schedule import LearningRate
+from core.training.augmentation import Augmentation, Learner
+from core.training.batches import Batches
+from core.training.learner import Labelled, Threat, accuracy_of, adversarial_examples, train
 
 
 def rng(seed: int = 0) -> torch.Generator:

@@ -8,13 +8,13 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from core.batches import Batches
 from core.limits import BadInput
 from core.runtime.checkpoints import Shelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.lr_schedule import LearningRate
-from core.update import Loss, Updater, classification_loss
+from core.training.batches import Batches
+from core.training.sgd import Loss, Updater, classification_loss
 
 KEEP_EVERY = 30.0  # seconds of training that a crash may cost
 

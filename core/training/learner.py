@@ -11,16 +11,16 @@ from torch import Tensor, nn
 from core.attacks.norms import BALLS, Ball
 from core.attacks.pgd import MAXIMIZE, pgd
 from core.attacks.transforms import sample_transform
-from core.augmentation import Augmentation, Learner
 from core.models.folded import Frozen
 from core.noise.objective import PIXEL, cross_entropy_sum
-from core.pretrained import start_from
 from core.results.evidence import Curve
 from core.runtime.checkpoints import NoShelf, Shelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.lr_schedule import LearningRate
-from core.training_run import TrainingRun
+from core.training.augmentation import Augmentation, Learner
+from core.training.loop import TrainingRun
+from core.training.pretrained import start_from
 
 TESTS = 10
 TEST_BATCH = 256

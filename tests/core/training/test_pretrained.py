@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from core.models.registry import build
-from core.pretrained import start_from
+from core.training.pretrained import start_from
 
 
 def small(*, classes: int = 3, channels: int = 3, seed: int = 0) -> torch.nn.Module:
