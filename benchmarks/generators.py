@@ -16,10 +16,10 @@ from typing import Any
 
 from benchmarks.measuring import RADII, accuracies, by_generator, protected, spec_of, threat_name, treated
 from benchmarks.setting import Setting, opened, parser
-from core import noise as noises
 from core.countermeasures import COUNTERMEASURES
 from core.generators.measurements import GENERATOR, ORIGINALS, TRAINED, outcome
-from core.noise.generator import save
+from core.noise import make as noises
+from core.noise.generator_file import save
 from core.runtime.checkpoints import NoShelf
 from core.runtime.progress import Progress
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from benchmarks.measuring import Images, accuracy, by_generator, read, spec_of, treated
 from benchmarks.setting import Setting, opened, parser
-from core import noise as noises
-from core.noise.generator import as_saved
-from core.noise.training import GREY
+from core.noise import make as noises
+from core.noise.generator_file import as_saved
+from core.noise.train import GREY
 from core.runtime.folder_checkpoints import FolderShelf
 from core.runtime.progress import Progress
 

@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core import noise as noises
 from core.countermeasures import COUNTERMEASURES
 from core.generators.card import Card
 from core.ingest.dataset import Dataset, Picture, load_pixels
 from core.models.registry import build
+from core.noise import make as noises
 from core.noise.class_map import class_map
-from core.noise.generator import Generator
+from core.noise.generator_file import Generator
 from core.runtime.checkpoints import NoShelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress

@@ -14,7 +14,7 @@ from statistics import median
 
 import numpy as np
 
-from core import noise as noises
+from core.noise import make as noises
 from core.noise.methods import objective_of
 from core.runtime.checkpoints import NoShelf
 from core.runtime.device import Device

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring import Images, read
-from core.noise.generator import Generator, load
+from core.noise.generator_file import Generator, load
 from core.runtime.device import Device
 from core.specs.presets import PRESETS, Preset
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from benchmarks.measuring import RADII, accuracies, by_generator, protected, spec_of, threat_name
 from benchmarks.setting import Setting, opened, parser
-from core import noise as noises
+from core.noise import make as noises
 from core.runtime.checkpoints import NoShelf
 from core.runtime.progress import Progress
 from core.specs.presets import Length

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core import noise as noises
 from core.archive.writer import Archive, Delivered, write_archive
 from core.evidence import Exhibit, take_evidence, unmeasurable
 from core.generators.card import read_card
@@ -20,9 +19,10 @@ from core.ingest.dataset import Dataset, load_pixels, open_dataset
 from core.ingest.split import held_out, protected_beside
 from core.invisibility import invisibility
 from core.limits import BadInput, Limits
+from core.noise import make as noises
 from core.noise.class_map import class_map
-from core.noise.generator import Generator, describe_use, load, network_for, surrogate_for
-from core.noise.words import describe
+from core.noise.description import describe
+from core.noise.generator_file import Generator, describe_use, load, network_for, surrogate_for
 from core.report_limits import limits as limits_of
 from core.report_page import render_html
 from core.results.evidence import Evidence

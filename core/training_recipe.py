@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core import noise as noises
 from core.evidence import Exhibit, take_evidence, unmeasurable
 from core.generators.card import Card
 from core.generators.measurements import of_evidence
@@ -16,7 +15,8 @@ from core.imaging.sandbox import Darkroom
 from core.ingest.dataset import Dataset, load_pixels, open_dataset
 from core.ingest.split import held_out
 from core.limits import BadInput, Limits
-from core.noise.generator import as_saved, check_weight, save
+from core.noise import make as noises
+from core.noise.generator_file import as_saved, check_weight, save
 from core.noise.methods import METHODS
 from core.results.evidence import Evidence
 from core.runtime.checkpoints import NoShelf, Shelf

@@ -12,7 +12,7 @@ from core.experiments.data import Images
 from core.experiments.measurement import Measurement
 from core.experiments.scale import Scale
 from core.models.registry import build
-from core.noise import noise_for
+from core.noise.make import noise_for
 from core.partial import clean_rest, mixed, scraped
 from core.runtime.atomic_files import read_json, write_bytes, write_json
 from core.runtime.checkpoints import pack

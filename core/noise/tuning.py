@@ -6,7 +6,7 @@ from dataclasses import replace
 from torch import nn
 
 from core.models.registry import build
-from core.noise.generator import Generator, surrogate_for
+from core.noise.generator_file import Generator, surrogate_for
 from core.training.pretrained import start_from
 
 

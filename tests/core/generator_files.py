@@ -6,7 +6,7 @@ import torch
 
 from core.generators.card import Card
 from core.models.registry import build, last_layer
-from core.noise.network import NoiseNetwork, network_of
+from core.noise.noise_network import NoiseNetwork, network_of
 from tests.store import generators
 
 CLASSES = ("cat", "dog", "newt")

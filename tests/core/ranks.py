@@ -13,11 +13,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from core.models.registry import build
-from core.noise.network import network_of
-from core.noise.network_training import Judge, NoiseNetworkTraining
+from core.noise.noise_network import network_of
 from core.noise.objective import Objective
 from core.noise.shards import Numbered, in_shards
 from core.noise.surrogate import SurrogateTraining
+from core.noise.train_noise_network import Judge, NoiseNetworkTraining
 from core.runtime.checkpoints import NoShelf
 from core.runtime.device import Device
 from core.runtime.distributed import ShelfOfRank0, joined, rank

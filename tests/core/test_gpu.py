@@ -9,17 +9,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import noise as noises
 from core.attacks.norms import BALLS
 from core.countermeasures import COUNTERMEASURES
 from core.experiments.laboratory import Laboratory
 from core.experiments.table1 import TABLE
 from core.models.folded import Frozen
 from core.models.registry import build
-from core.noise.kernel import WideNetwork
-from core.noise.ntga import dual_of
+from core.noise import make as noises
+from core.noise.ntga.attack import dual_of
+from core.noise.ntga.ntk import WideNetwork
 from core.noise.objective import PIXEL, cross_entropy_sum, find_noise
-from core.noise.training import train_network, train_surrogate
+from core.noise.train import train_network, train_surrogate
 from core.runtime.checkpoints import NoShelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress
@@ -32,9 +32,9 @@ from core.training.augmentation import Learner
 from core.training.learner import Labelled, LearnerTraining, Threat, adversarial_examples
 from core.training.sgd import Updater
 from tests.core.experiments.tiny import TINY, drawn_images
+from tests.core.noise.test_make import SHORT, Smooth, an_objective, some_images
 from tests.core.shelves import Memory
 from tests.core.short_training import short_training
-from tests.core.test_noise import SHORT, Smooth, an_objective, some_images
 from tests.core.training.test_learner import stripes
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU that PyTorch can use")

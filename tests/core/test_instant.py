@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from core.generators.shipped import best_fit, settled, shipped
 from core.limits import BadInput
-from core.noise.generator import save
+from core.noise.generator_file import save
 from core.specs.presets import PRESETS
 from core.specs.protect import INSTANT, OF_TRAINING, ProtectSpec, SpecError
 from ops.cli import app

@@ -11,11 +11,11 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from core import noise as noises
 from core.evidence import LEAST_TEST_IMAGES
 from core.generators.card import read_card
 from core.generators.measurements import FIGURES, NOTE, OWN, of_evidence
-from core.noise.generator import as_saved, load
+from core.noise import make as noises
+from core.noise.generator_file import as_saved, load
 from core.results.evidence import Curve, Evidence, EvidenceRow
 from core.runtime.progress import Cancelled, Step
 from core.specs.protect import ProtectSpec

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from core.archive.manifest import read_manifest
 from core.generators.card import read_card
 from core.limits import BadInput
-from core.noise.generator import load
+from core.noise.generator_file import load
 from core.specs.protect import ProtectSpec, SpecError
 from core.training_recipe import train_generator
 from ops.cli import app

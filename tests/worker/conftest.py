@@ -54,7 +54,7 @@ def upload(service: Service, database: Database, drawn: Callable[..., Path]) -> 
 def generator(service: Service, tmp_path: Path) -> m.Generator:
     """A generator that ships, with which protecting is quick; what it was trained on does not matter here."""
     from core.models.registry import build
-    from core.noise.generator import save
+    from core.noise.generator_file import save
 
     folder = tmp_path / "ships"
     folder.mkdir()

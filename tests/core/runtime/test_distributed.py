@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from core.generators.measurements import FIGURES, OWN
-from core.noise.generator import load
+from core.noise.generator_file import load
 from core.runtime.device import Device
 from tests.core.experiments.tiny import drawn_folder, run_tiny
 from tests.core.ranks import EXPERIMENTS, everything, launched, run

@@ -8,7 +8,7 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from core.noise.generator import load
+from core.noise.generator_file import load
 from core.runtime.folder_checkpoints import FolderShelf
 from ops.cli import app
 from tests.core.short_training import STEPS, drawn, short_training

@@ -6,13 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core import noise as noises
 from core.attacks.transforms import sample_transform
-from core.noise.final import final_noise
+from core.noise import make as noises
+from core.noise.description import describe
 from core.noise.methods import METHODS, objective_of
 from core.noise.objective import PIXEL, Objective, find_noise
+from core.noise.search import final_noise
 from core.noise.surrogate import SurrogateTraining
-from core.noise.words import describe
 from core.runtime.checkpoints import NoShelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress

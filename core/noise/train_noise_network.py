@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from core.models.folded import Frozen
-from core.noise.network import NoiseNetwork
+from core.noise.noise_network import NoiseNetwork
 from core.noise.objective import PIXEL, Objective, robust_loss
 from core.runtime.device import Device
 from core.runtime.progress import Progress

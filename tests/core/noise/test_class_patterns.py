@@ -7,12 +7,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from core import noise as noises
 from core.models.folded import Frozen
-from core.noise.generator import Generator
+from core.noise import make as noises
+from core.noise.class_patterns import class_patterns
+from core.noise.generator_file import Generator
 from core.noise.methods import METHODS
 from core.noise.objective import Objective, cross_entropy_sum, find_noise
-from core.noise.pattern import class_patterns
 from core.noise.tuning import surrogate_from
 from core.runtime.checkpoints import NoShelf
 from core.runtime.device import Device

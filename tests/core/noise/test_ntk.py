@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.autograd import gradcheck
 from torch.func import functional_call, jacrev
 
-from core.noise.flow import dual_coefficients
-from core.noise.kernel import WideNetwork
+from core.noise.ntga.gradient_flow import dual_coefficients
+from core.noise.ntga.ntk import WideNetwork
 
 
 def rng(seed: int = 0) -> torch.Generator:

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core import noise as noises
 from core.attacks.transforms import sample_transform
+from core.noise import make as noises
 from core.noise.methods import METHODS
 from core.noise.objective import Objective, attack, cross_entropy_sum, find_noise, to_whole_pixels
 from core.runtime.checkpoints import NoShelf

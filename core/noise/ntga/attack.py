@@ -5,7 +5,7 @@ is wrong about other, clean images:
 
     max over |delta| <= radius_u  of  cross-entropy(T(V, X + delta) g(T(X + delta, X + delta)) y, y_V)
 
-The network and T are `core.noise.kernel`, g is `core.noise.flow`. No surrogate is trained.
+The network and T are `core.noise.ntga.ntk`, g is `core.noise.ntga.gradient_flow`. No surrogate is trained.
 """
 
 from collections.abc import Iterator
@@ -19,8 +19,8 @@ from torch.utils.checkpoint import checkpoint
 
 from core.attacks.norms import Linf
 from core.attacks.pgd import MAXIMIZE, pgd
-from core.noise.flow import dual_coefficients
-from core.noise.kernel import WideNetwork
+from core.noise.ntga.gradient_flow import dual_coefficients
+from core.noise.ntga.ntk import WideNetwork
 from core.noise.objective import PIXEL, Tick, to_whole_pixels
 from core.noise.shards import Numbered, in_shards
 from core.runtime.checkpoints import Shelf

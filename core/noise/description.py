@@ -1,8 +1,8 @@
 """What the report says of how noise is made."""
 
 from core.noise.methods import METHODS, objective_of
-from core.noise.ntga import NAME as NTGA
-from core.noise.ntga import describe_ntga
+from core.noise.ntga.attack import NAME as NTGA
+from core.noise.ntga.attack import describe_ntga
 from core.specs.presets import NoiseRecipe, Preset
 from core.specs.protect import ProtectSpec
 

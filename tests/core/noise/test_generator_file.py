@@ -13,7 +13,7 @@ import torch
 
 from core.generators.card import CARD, MOST_BYTES, read_card
 from core.limits import BadInput
-from core.noise.generator import check_weight, load, save
+from core.noise.generator_file import check_weight, load, save
 from tests.core.generator_files import a_card, a_model, a_network
 
 

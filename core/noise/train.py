@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from core.models.registry import build
-from core.noise.generator import Generator
+from core.noise.generator_file import Generator
 from core.noise.methods import objective_of
-from core.noise.network import NoiseNetwork, network_of
-from core.noise.network_training import Judge, NoiseNetworkTraining
+from core.noise.noise_network import NoiseNetwork, network_of
 from core.noise.surrogate import SurrogateTraining
+from core.noise.train_noise_network import Judge, NoiseNetworkTraining
 from core.noise.tuning import surrogate_from
 from core.runtime.checkpoints import Shelf
 from core.runtime.device import Device

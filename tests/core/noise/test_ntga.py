@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
-from core.noise.kernel import WideNetwork
-from core.noise.ntga import dual_of, find_block_noise, ntga_noise, shuffled_blocks, validation_places
+from core.noise.ntga.attack import dual_of, find_block_noise, ntga_noise, shuffled_blocks, validation_places
+from core.noise.ntga.ntk import WideNetwork
 from core.runtime.checkpoints import NoShelf, Shelf
 from core.runtime.device import Device
 from core.runtime.progress import Cancelled, Progress

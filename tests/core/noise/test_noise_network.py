@@ -9,15 +9,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core import noise as noises
 from core.generators.shipped import FOLDER
 from core.models.folded import Frozen
 from core.models.registry import last_layer
-from core.noise.generator import load
+from core.noise import make as noises
+from core.noise.generator_file import load
 from core.noise.methods import METHODS
-from core.noise.network import NoiseNetwork, network_of
-from core.noise.network_training import Judge, NoiseNetworkTraining, _in_whole_pixels
+from core.noise.noise_network import NoiseNetwork, network_of
 from core.noise.objective import PIXEL, Objective, robust_loss, to_whole_pixels
+from core.noise.train_noise_network import Judge, NoiseNetworkTraining, _in_whole_pixels
 from core.runtime.checkpoints import NoShelf
 from core.runtime.device import Device
 from core.runtime.progress import Progress

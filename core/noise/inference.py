@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.noise.network import NoiseNetwork
+from core.noise.noise_network import NoiseNetwork
 from core.noise.objective import PIXEL, to_whole_pixels
 from core.noise.shards import Numbered, in_shards
 from core.runtime.checkpoints import Shelf

@@ -20,7 +20,7 @@ from core.generators.card import CARD, Card, check_bytes, read_head
 from core.limits import BadInput
 from core.models.registry import ARCHITECTURES, build
 from core.noise.class_map import class_map
-from core.noise.network import NoiseNetwork, network_of
+from core.noise.noise_network import NoiseNetwork, network_of
 from core.runtime.atomic_files import renamed
 
 HALF = "F16"  # safetensors' own name of float16

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from core.noise.training import GREY, NETWORK, SURROGATE
+from core.noise.train import GREY, NETWORK, SURROGATE
 from core.runtime.progress import Cancelled, Step
 from core.specs.protect import ProtectSpec
 from core.training_recipe import train_generator

@@ -1,0 +1,1 @@
+"""Neural tangent generalization attack (Yuan & Wu, ICML 2021)."""
