@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.measuring import RADII, accuracies, by_generator, protected, spec_of, threat_name, treated
 from benchmarks.setting import Setting, opened, parser
-from core.countermeasures import COUNTERMEASURES
+from core.countermeasures.registry import COUNTERMEASURES
 from core.generators.measurements import GENERATOR, ORIGINALS, TRAINED, outcome
 from core.noise import make as noises
 from core.noise.generator_file import save

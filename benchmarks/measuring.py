@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core.countermeasures import COUNTERMEASURES
+from core.countermeasures.registry import COUNTERMEASURES
 from core.generators.card import Card
 from core.ingest.dataset import Dataset, Picture, load_pixels
 from core.models.registry import build

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from core.countermeasures.treatment import to_pixels
+from core.countermeasures.preprocessing import to_pixels
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, what "grey" means to Pillow and JPEG
 

@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from core.countermeasures.treatment import to_pixels
+from core.countermeasures.preprocessing import to_pixels
 
 SIGMA_3X3 = 0.8  # px: OpenCV's 0.3 * ((k - 1) / 2 - 1) + 0.8 for a window of k = 3
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.countermeasures.treatment import rows_at_once, to_pixels
+from core.countermeasures.preprocessing import rows_at_once, to_pixels
 from core.training.batches import Batches
 
 EPOCHS, BATCH = 20, 1024

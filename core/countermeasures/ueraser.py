@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from core.countermeasures.plasma import plasma_brightness, plasma_contrast, uniform
-from core.countermeasures.trivial import trivial_augment
+from core.countermeasures.trivial_augment import trivial_augment
 from core.training.augmentation import Augmentation, Learner
 
 CHANCE = 0.5

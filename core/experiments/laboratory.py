@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.countermeasures import COUNTERMEASURES
+from core.countermeasures.registry import COUNTERMEASURES
 from core.experiments.cells import Cell, Noise
 from core.experiments.data import Images
 from core.experiments.measurement import Measurement

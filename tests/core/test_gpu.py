@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from core.attacks.norms import BALLS
-from core.countermeasures import COUNTERMEASURES
+from core.countermeasures.registry import COUNTERMEASURES
 from core.experiments.laboratory import Laboratory
 from core.experiments.table1 import TABLE
 from core.models.folded import Frozen

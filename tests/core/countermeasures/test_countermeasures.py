@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from core.countermeasures import COUNTERMEASURES
+from core.countermeasures.registry import COUNTERMEASURES
 from core.models.folded import Frozen
 from core.models.registry import build
 from core.runtime.device import Device
@@ -72,5 +72,5 @@ def test_many_pictures_go_through_in_parts(monkeypatch: pytest.MonkeyPatch) -> N
     pixels = torch.randint(0, 256, (23, 3, 8, 8), generator=rng()).to(torch.uint8)
     labels = torch.zeros(23, dtype=torch.int64)
     whole = COUNTERMEASURES["median-3x3"].treat(pixels, labels, generator=rng())
-    monkeypatch.setattr("core.countermeasures.treatment.VALUES", 5 * 3 * 8 * 8)
+    monkeypatch.setattr("core.countermeasures.preprocessing.VALUES", 5 * 3 * 8 * 8)
     assert torch.equal(COUNTERMEASURES["median-3x3"].treat(pixels, labels, generator=rng()), whole)

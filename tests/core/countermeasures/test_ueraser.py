@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torchvision.transforms.v2 import functional as tv
 
-from core.countermeasures import trivial
+from core.countermeasures import trivial_augment
 from core.countermeasures.plasma import plasma, plasma_brightness, plasma_contrast
 from core.countermeasures.ueraser import hardest_of, shuffle_channels, strongly_augmented
 from core.models.folded import Frozen
@@ -63,7 +63,7 @@ def test_channels_are_shuffled_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("shape", [(3, 20, 16), (1, 16, 16), (3, 1, 1), (1, 2, 5)])
-@pytest.mark.parametrize("operation", trivial.OPERATIONS)
+@pytest.mark.parametrize("operation", trivial_augment.OPERATIONS)
 def test_every_operation_takes_every_shape_and_changes_pictures(operation, shape: tuple[int, int, int]) -> None:
     x = pictures(8, *shape)
     out = operation(x, generator=rng())
@@ -75,8 +75,8 @@ def test_every_operation_takes_every_shape_and_changes_pictures(operation, shape
 
 def test_a_rotation_is_torchvisions(monkeypatch: pytest.MonkeyPatch) -> None:
     x = pictures(1, 3, 24, 24)
-    monkeypatch.setattr(trivial, "uniform", lambda n, low, high, generator: torch.full((n, 1, 1, 1), high))
-    ours = trivial._rotate(x, generator=rng())
+    monkeypatch.setattr(trivial_augment, "uniform", lambda n, low, high, generator: torch.full((n, 1, 1, 1), high))
+    ours = trivial_augment._rotate(x, generator=rng())
     theirs = tv.rotate(x, -30, interpolation=tv.InterpolationMode.BILINEAR)
     opposite = tv.rotate(x, 30, interpolation=tv.InterpolationMode.BILINEAR)
     assert min((ours - theirs).abs().mean(), (ours - opposite).abs().mean()) < 0.01
@@ -84,19 +84,19 @@ def test_a_rotation_is_torchvisions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_shift_moves_by_whole_pixels_where_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
     x = pictures(2, 3, 16, 16)
-    monkeypatch.setattr(trivial, "uniform", lambda n, low, high, generator: torch.full((n, 1, 1, 1), 0.25))
-    out = trivial._shift_x(x, generator=rng())  # an eighth of the side: 2 of 16 pixels
+    monkeypatch.setattr(trivial_augment, "uniform", lambda n, low, high, generator: torch.full((n, 1, 1, 1), 0.25))
+    out = trivial_augment._shift_x(x, generator=rng())  # an eighth of the side: 2 of 16 pixels
     assert torch.allclose(out[..., :-2], x[..., 2:], atol=1e-4)
     assert torch.allclose(out[..., -2:], torch.zeros(1), atol=1e-4)
 
 
 def test_contrast_and_posterize_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     x = pictures(2, 3, 8, 8)
-    monkeypatch.setattr(trivial, "uniform", lambda n, low, high, generator: torch.full((n, 1, 1, 1), 0.5))
-    assert torch.allclose(trivial._contrast(x, generator=rng()), tv.adjust_contrast(x, 0.5), atol=1e-5)
-    assert torch.allclose(trivial._brightness(x, generator=rng()), tv.adjust_brightness(x, 0.5))
-    assert torch.allclose(trivial._sharpness(x, generator=rng()), tv.adjust_sharpness(x, 0.5), atol=1e-5)
-    levels = (trivial._posterize(x, generator=rng()) * 255).round()
+    monkeypatch.setattr(trivial_augment, "uniform", lambda n, low, high, generator: torch.full((n, 1, 1, 1), 0.5))
+    assert torch.allclose(trivial_augment._contrast(x, generator=rng()), tv.adjust_contrast(x, 0.5), atol=1e-5)
+    assert torch.allclose(trivial_augment._brightness(x, generator=rng()), tv.adjust_brightness(x, 0.5))
+    assert torch.allclose(trivial_augment._sharpness(x, generator=rng()), tv.adjust_sharpness(x, 0.5), atol=1e-5)
+    levels = (trivial_augment._posterize(x, generator=rng()) * 255).round()
     assert all(len(image.unique()) <= 256 and (image % 1 == 0).all() for image in levels)
     assert ((x * 255 - levels) < 16 + 1e-3).all()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.countermeasures import COUNTERMEASURES
+from core.countermeasures.registry import COUNTERMEASURES
 from core.experiments.catalogue import EXPERIMENTS
 from core.experiments.cells import Cell, Noise
 from core.experiments.curves import Curves

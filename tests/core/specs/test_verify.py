@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from core.attacks.norms import BALLS
-from core.countermeasures import COUNTERMEASURES
+from core.countermeasures.registry import COUNTERMEASURES
 from core.models.registry import ARCHITECTURES as NETWORKS
 from core.specs.learner_catalog import ARCHITECTURES, NORMS
 from core.specs.presets import PRESETS

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.attacks.norms import BALLS, L1, L2, Linf
-from core.countermeasures import COUNTERMEASURES
+from core.countermeasures.registry import COUNTERMEASURES
 from core.models.folded import Frozen
 from core.models.registry import build
 from core.noise.objective import PIXEL, cross_entropy_sum

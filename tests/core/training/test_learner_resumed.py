@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from core.countermeasures import COUNTERMEASURES
+from core.countermeasures.registry import COUNTERMEASURES
 from core.evidence import Exhibit, take_evidence
 from core.lesson import Pictures
 from core.limits import BadInput
