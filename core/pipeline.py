@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.archive.writer import Archive, Delivered, write_archive
-from core.evidence import Exhibit, take_evidence, unmeasurable
+from core.evaluation.evidence import Exhibit, take_evidence, unmeasurable
+from core.evaluation.imperceptibility import invisibility
 from core.generators.card import read_card
 from core.generators.compatibility import may_have_learned, misfits, settle
 from core.generators.shipped import best_fit
 from core.imaging.sandbox import Darkroom
 from core.ingest.dataset import Dataset, load_pixels, open_dataset
 from core.ingest.split import held_out, protected_beside
-from core.invisibility import invisibility
 from core.limits import BadInput, Limits
 from core.noise import make as noises
 from core.noise.class_map import class_map

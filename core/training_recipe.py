@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.evidence import Exhibit, take_evidence, unmeasurable
+from core.evaluation.evidence import Exhibit, take_evidence, unmeasurable
 from core.generators.card import Card
 from core.generators.measurements import of_evidence
 from core.imaging.sandbox import Darkroom

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from core.archive.manifest import Manifest, read_manifest
+from core.evaluation.learner_run import Pictures
+from core.evaluation.verification_data import Sides, copies_of, sides_of
+from core.evaluation.verification_runner import Examination, School
 from core.imaging.sandbox import Darkroom
 from core.ingest.dataset import Dataset, open_dataset
-from core.lesson import Pictures
 from core.limits import BadInput, Limits
 from core.pipeline import class_counts
 from core.results.protection import ReportDataset, SkippedFile
@@ -24,8 +26,6 @@ from core.specs.presets import preset_for
 from core.specs.protected_class import check_archive, check_known
 from core.specs.verify import RowAsked, VerifySpec
 from core.verify_limits import limits_of
-from core.verify_rows import Examination, School
-from core.verify_sides import Sides, copies_of, sides_of
 from core.version import versions
 
 COURSES = {"quick": "quick", "standard": "full", "paper": "full"}  # how long learners train: as for this much evidence

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.evidence import too_few
+from core.evaluation.evidence import too_few
 from core.experiments.binary import Part, find_form, read_binary
 from core.experiments.scale import Scale
 from core.ingest.dataset import Dataset, load_pixels, open_dataset

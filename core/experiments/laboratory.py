@@ -7,13 +7,13 @@ import torch
 from numpy.typing import NDArray
 
 from core.countermeasures.registry import COUNTERMEASURES
+from core.evaluation.partial_protection import clean_rest, mixed, scraped
 from core.experiments.cells import Cell, Noise
 from core.experiments.data import Images
 from core.experiments.measurement import Measurement
 from core.experiments.scale import Scale
 from core.models.registry import build
 from core.noise.make import noise_for
-from core.partial import clean_rest, mixed, scraped
 from core.runtime.atomic_files import read_json, write_bytes, write_json
 from core.runtime.checkpoints import pack
 from core.runtime.device import Device

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from core import pipeline
-from core.evidence import Exhibit, take_evidence
+from core.evaluation.evidence import Exhibit, take_evidence
 from core.limits import BadInput
 from core.results.evidence import Evidence
 from core.results.protection import Report

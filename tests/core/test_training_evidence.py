@@ -11,7 +11,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from core.evidence import LEAST_TEST_IMAGES
+from core.evaluation.evidence import LEAST_TEST_IMAGES
 from core.generators.card import read_card
 from core.generators.measurements import FIGURES, NOTE, OWN, of_evidence
 from core.noise import make as noises

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core import pipeline, verify_rows
+from core import pipeline
+from core.evaluation import verification_runner
+from core.evaluation.learner_run import Lesson, Pictures
 from core.heat import heat_map
 from core.ingest.split import protected_share
-from core.lesson import Lesson, Pictures
 from core.limits import BadInput, Limits
 from core.results.evidence import Curve
 from core.results.verification import VerifyReport
@@ -58,7 +59,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
         end = 0.5 + 0.1 * lesson.seed
         return Curve(epoch=(1, 2), accuracy=(0.6, end), loss=(1.0, 0.5))
 
-    monkeypatch.setattr(verify_rows, "learn", learn)
+    monkeypatch.setattr(verification_runner, "learn", learn)
     return heard
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core import verify_rows
+from core.evaluation import verification_runner
 from core.results.verification import VerifyReport
 from core.specs.presets import PRESETS, QUICK, Length, fingerprint
 from store import jobs
@@ -39,8 +39,8 @@ def short(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         trained.append(f"{lesson.norm}-{lesson.radius}")
         return real(lesson, *data, **how)
 
-    real = verify_rows.learn
-    monkeypatch.setattr(verify_rows, "learn", learn)
+    real = verification_runner.learn
+    monkeypatch.setattr(verification_runner, "learn", learn)
     return trained
 
 

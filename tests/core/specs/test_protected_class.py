@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import pipeline, verify_rows
+from core import pipeline
 from core.cli_verify import text_table
+from core.evaluation import verification_runner
+from core.evaluation.learner_run import Lesson, Pictures
 from core.heat import heat_map
 from core.ingest.split import held_out
-from core.lesson import Lesson, Pictures
 from core.limits import BadInput
 from core.results.evidence import Curve
 from core.results.verification import VerifyReport
@@ -56,7 +57,7 @@ def listen(patched: pytest.MonkeyPatch) -> Heard:
         end = 0.9 if len(heard) % 2 else 0.1
         return Curve(epoch=(1, 2), accuracy=(0.1, end), loss=(1.0, 0.5))
 
-    patched.setattr(verify_rows, "learn", learn)
+    patched.setattr(verification_runner, "learn", learn)
     return heard
 
 

@@ -10,8 +10,9 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from core.countermeasures.registry import COUNTERMEASURES
-from core.evidence import Exhibit, take_evidence
-from core.lesson import Pictures
+from core.evaluation.evidence import Exhibit, take_evidence
+from core.evaluation.learner_run import Pictures
+from core.evaluation.verification_runner import Examination, School
 from core.limits import BadInput
 from core.models.folded import Frozen
 from core.models.registry import build
@@ -26,7 +27,6 @@ from core.specs.protect import ProtectSpec
 from core.specs.verify import RowAsked, Training, VerifySpec
 from core.training import learner
 from core.training.learner import LEARNER, Labelled, LearnerTraining, Threat, accuracy_of, train
-from core.verify_rows import Examination, School
 from tests.core.shelves import Memory
 
 UPDATES = 10

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.lesson import Lesson, Pictures, Units, learn, pack_curve, unpack_curve
+from core.evaluation.learner_run import Lesson, Pictures, Units, learn, pack_curve, unpack_curve
 from core.results.evidence import Curve, wilson
 from core.results.verification import Side, VerifyRow
 from core.runtime.checkpoints import Shelf

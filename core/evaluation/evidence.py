@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.lesson import Lesson, Pictures, Units, learn, pack_curve, unpack_curve
+from core.evaluation.learner_run import Lesson, Pictures, Units, learn, pack_curve, unpack_curve
 from core.results.evidence import Curve, Evidence, EvidenceRow, wilson
 from core.runtime.checkpoints import Shelf
 from core.runtime.device import Device

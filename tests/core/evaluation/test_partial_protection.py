@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from core.evaluation.partial_protection import clean_rest, mixed, one_class, scraped
 from core.ingest.split import protected_share
-from core.partial import clean_rest, mixed, one_class, scraped
 
 LABELS = np.repeat(np.arange(4), 25)
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from core.invisibility import invisibility, psnr, ssim
+from core.evaluation.imperceptibility import invisibility, psnr, ssim
 
 
 def noise_like(shape: tuple[int, ...]) -> np.ndarray:

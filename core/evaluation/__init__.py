@@ -1,0 +1,1 @@
+"""Measuring: accuracy before and after, imperceptibility, verification."""
