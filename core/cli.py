@@ -118,7 +118,7 @@ def _train(
     device: str | None,
     command: str,
 ) -> None:
-    from core.report_words import text_table
+    from core.reports.wording import text_table
     from core.runtime.distributed import joined, rank
     from core.runtime.resume import unfinished
     from core.training_recipe import train_generator
@@ -160,7 +160,7 @@ def _protect(
     source: Path, out: Path, spec: ProtectSpec, generator: Path | None, work: Path | None, device: str | None
 ) -> None:
     from core.pipeline import protect  # torch takes seconds to load; bad options should not wait for it
-    from core.report_words import text_table
+    from core.reports.wording import text_table
     from core.runtime.resume import unfinished
 
     sources = [source] if generator is None else [source, generator]

@@ -9,7 +9,7 @@ import typer
 from core.archive.manifest import read_manifest
 from core.cli import Device, Source, Work, check_paths, given, progress_bar, refusals
 from core.limits import BadInput
-from core.report_words import outcome
+from core.reports.wording import outcome
 from core.results.verification import SIDES, VerifyReport, VerifyRow
 from core.runtime.atomic_files import write_bytes
 from core.runtime.launcher import alone
@@ -88,9 +88,9 @@ def _verify(
     work: Path | None,
     device: str | None,
 ) -> None:
+    from core.reports.verification_html import render_verification
     from core.runtime.resume import unfinished  # torch takes seconds to load; bad options should not wait for it
     from core.verification import verify
-    from core.verify_page import render_verification
 
     def keep(report: VerifyReport) -> None:
         write_bytes(out, report.to_json().encode())

@@ -23,14 +23,14 @@ from core.noise import make as noises
 from core.noise.class_map import class_map
 from core.noise.description import describe
 from core.noise.generator_file import Generator, describe_use, load, network_for, surrogate_for
-from core.report_limits import limits as limits_of
-from core.report_page import render_html
+from core.reports.caveats import limits as limits_of
+from core.reports.html import render_html
+from core.reports.samples import take_samples
 from core.results.evidence import Evidence
 from core.results.protection import ClassCount, Report, ReportDataset, SkippedFile
 from core.runtime.checkpoints import NoShelf, Shelf
 from core.runtime.device import Device
 from core.runtime.progress import Callback, Progress
-from core.samples import take_samples
 from core.specs.presets import PRESETS, Preset, preset_for
 from core.specs.protect import INSTANT, ProtectSpec
 from core.specs.work_size import LEAST, work_size

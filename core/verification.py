@@ -17,6 +17,7 @@ from core.imaging.sandbox import Darkroom
 from core.ingest.dataset import Dataset, open_dataset
 from core.limits import BadInput, Limits
 from core.pipeline import class_counts
+from core.reports.verification_caveats import limits_of
 from core.results.protection import ReportDataset, SkippedFile
 from core.results.verification import Measured, VerifyReport, VerifyRow
 from core.runtime.checkpoints import NoShelf, Shelf
@@ -25,7 +26,6 @@ from core.runtime.progress import Callback, Progress
 from core.specs.presets import preset_for
 from core.specs.protected_class import check_archive, check_known
 from core.specs.verify import RowAsked, VerifySpec
-from core.verify_limits import limits_of
 from core.version import versions
 
 COURSES = {"quick": "quick", "standard": "full", "paper": "full"}  # how long learners train: as for this much evidence

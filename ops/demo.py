@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from core.report_words import text_table, verdict
+from core.reports.wording import text_table, verdict
 from core.results.protection import Report
 from ops.admin import fresh_token
 from ops.children import child_command

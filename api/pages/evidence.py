@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from core.report_words import outcome, verdict
+from core.reports.wording import outcome, verdict
 from core.results.evidence import EvidenceRow, Interval
 from core.results.protection import Report
 

@@ -16,7 +16,7 @@ from api.pages.form import errors as errors_of
 from api.pages.render import page
 from api.pages.words import stage_words
 from api.problems import not_found
-from core.heat import column_name
+from core.reports.heatmap import column_name
 from core.results.protection import Report
 from core.specs.learner_catalog import ARCHITECTURES
 from core.specs.presets import QUICK, has_network

@@ -10,7 +10,7 @@ from typing import Any
 
 from api.pages.words import count
 from core.generators.measurements import FIGURES, GENERATOR, NOTE, ORIGINALS, TRAINED
-from core.report_words import sentence
+from core.reports.wording import sentence
 
 ROWS = {
     ORIGINALS: "The originals, unprotected",

@@ -6,7 +6,7 @@ from typing import Any
 
 from api.pages.form import Option
 from api.routes.choices import PRESET_WORDS
-from core.heat import UNTOUCHED, column_name
+from core.reports.heatmap import UNTOUCHED, column_name
 from core.specs.countermeasure_catalog import DESCRIBED
 from core.specs.learner_catalog import ARCHITECTURES
 from core.specs.protect import TRAINING_PRESETS, ProtectSpec

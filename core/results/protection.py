@@ -1,4 +1,4 @@
-"""The report of one protection, as values and as JSON; the page with pictures is `core.report_page`.
+"""The report of one protection, as values and as JSON; the page with pictures is `core.reports.html`.
 
 The JSON has the keys below and no others; consumers may rely on them. No torch here.
 """

@@ -7,11 +7,11 @@ from typing import Any
 import httpx
 import pytest
 
+from core.reports.verification_html import render_verification
 from core.results.evidence import Curve
 from core.results.protection import ClassCount, ReportDataset
 from core.results.verification import Measured, Side, VerifyReport, VerifyRow
 from core.specs.verify import VerifySpec
-from core.verify_page import render_verification
 from store import jobs
 from store import models as m
 from store.keys import work_key

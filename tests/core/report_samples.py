@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from core.report_limits import limits
-from core.report_page import Sample
+from core.reports.caveats import limits
+from core.reports.html import Sample
 from core.results.evidence import Curve, Evidence, EvidenceRow, wilson
 from core.results.protection import ClassCount, Invisibility, Report, ReportDataset, SkippedFile
 from core.specs.protect import ProtectSpec

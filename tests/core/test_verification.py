@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from core import pipeline
 from core.evaluation import verification_runner
 from core.evaluation.learner_run import Lesson, Pictures
-from core.heat import heat_map
 from core.ingest.split import protected_share
 from core.limits import BadInput, Limits
+from core.reports.heatmap import heat_map
+from core.reports.verification_html import render_verification
 from core.results.evidence import Curve
 from core.results.verification import VerifyReport
 from core.runtime.progress import Cancelled, Step
 from core.specs.protect import ProtectSpec
 from core.specs.verify import VerifySpec
 from core.verification import verify
-from core.verify_page import render_verification
 from tests.core.generator_files import a_card
 from tests.core.shelves import Memory
 from tests.core.uploads import picture, zip_of

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from core.reports.verification_html import render_verification
 from core.specs.verify import VerifySpec
-from core.verify_page import render_verification
 from store import models as m
 from store import people
 from store.files import open_files

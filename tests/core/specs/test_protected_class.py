@@ -12,15 +12,15 @@ from core import pipeline
 from core.cli_verify import text_table
 from core.evaluation import verification_runner
 from core.evaluation.learner_run import Lesson, Pictures
-from core.heat import heat_map
 from core.ingest.split import held_out
 from core.limits import BadInput
+from core.reports.heatmap import heat_map
+from core.reports.verification_html import render_verification
 from core.results.evidence import Curve
 from core.results.verification import VerifyReport
 from core.specs.protect import ProtectSpec, SpecError
 from core.specs.verify import VerifySpec
 from core.verification import verify
-from core.verify_page import render_verification
 from tests.core.shelves import Memory
 from tests.core.uploads import picture, zip_of
 

@@ -23,7 +23,8 @@ def test_names_are_in_step_with_what_computes() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["core.specs.verify", "core.verify_page", "core.specs.protected_class", "core.archive.manifest"]
+    "module",
+    ["core.specs.verify", "core.reports.verification_html", "core.specs.protected_class", "core.archive.manifest"],
 )
 def test_it_comes_without_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from core.report_words import outcome, percent, span
+from core.reports.wording import outcome, percent, span
 
 
 def environment() -> Environment:

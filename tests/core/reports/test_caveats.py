@@ -3,7 +3,7 @@
 from typing import Any
 
 from core.generators.card import Card
-from core.report_limits import limits
+from core.reports.caveats import limits
 from core.results.evidence import Evidence
 from core.specs.protect import ProtectSpec
 from tests.core.generator_files import a_card

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from core.archive.writer import Archive
 from core.imaging.sandbox import Answer, Darkroom, Task
 from core.ingest.dataset import Dataset
-from core.report_page import EDGE, MOST_SAMPLES, Sample
+from core.reports.html import EDGE, MOST_SAMPLES, Sample
 
 
 def take_samples(dataset: Dataset, archive: Archive, scratch: Path, darkroom: Darkroom) -> list[Sample]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from core.report_words import outcome
+from core.reports.wording import outcome
 from core.results.evidence import training_name
 from core.results.verification import Measured, VerifyReport, VerifyRow
 from core.specs.countermeasure_catalog import DESCRIBED

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from core.archive.manifest import Manifest
-from core.report_limits import MAY_KNOW, WIDE, of_the_learner
-from core.report_words import outcome, percent
+from core.reports.caveats import MAY_KNOW, WIDE, of_the_learner
+from core.reports.wording import outcome, percent
 from core.results.evidence import Evidence
 from core.results.verification import VerifyReport
 from core.specs.protected_class import tested_on

@@ -7,7 +7,7 @@ heights of bar charts are in pixels.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from core.report_words import percent, span
+from core.reports.wording import percent, span
 from core.results.evidence import Curve, Evidence, EvidenceRow
 
 BAR, GAP, LABEL, GROUP_GAP, TOP, BOTTOM = 20, 4, 24, 18, 4, 26  # pixels

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.charts import bar_chart, curve_charts
-from core.page import duration
-from core.report_page import EDGE, MOST_SAMPLES, Sample, render_html
+from core.reports.charts import bar_chart, curve_charts
+from core.reports.html import EDGE, MOST_SAMPLES, Sample, render_html
+from core.reports.templating import duration
 from tests.core.report_samples import adversarial, curve, evidence, report, row, sample, without_curves
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from core.generators.card import Card
-from core.report_words import outcome, percent, sentence
+from core.reports.wording import outcome, percent, sentence
 from core.results.evidence import Evidence
 from core.specs.protect import ProtectSpec
 

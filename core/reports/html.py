@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.charts import bar_chart, curve_charts
-from core.page import environment, plain
-from core.report_words import verdict
+from core.reports.charts import bar_chart, curve_charts
+from core.reports.templating import environment, plain
+from core.reports.wording import verdict
 from core.results.protection import Report
 
 EDGE = 256  # longest side of a picture on the page

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.report_words import outcome, text_table, verdict
+from core.reports.wording import outcome, text_table, verdict
 from tests.core.report_samples import CHANCE, adversarial, evidence, row
 
 

@@ -1,8 +1,8 @@
 """The report of a verification as one page that needs nothing else: heat map, curves, limits. No torch here."""
 
-from core.charts import NAMES, curve_chart, scale_of
-from core.heat import column_name, heat_map
-from core.page import environment, plain
+from core.reports.charts import NAMES, curve_chart, scale_of
+from core.reports.heatmap import column_name, heat_map
+from core.reports.templating import environment, plain
 from core.results.verification import SIDES, VerifyReport
 from core.specs.verify import Training
 
