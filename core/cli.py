@@ -118,10 +118,10 @@ def _train(
     device: str | None,
     command: str,
 ) -> None:
+    from core.recipes.train import train_generator
     from core.reports.wording import text_table
     from core.runtime.distributed import joined, rank
     from core.runtime.resume import unfinished
-    from core.training_recipe import train_generator
 
     with (
         joined(device) as own,
@@ -159,7 +159,7 @@ def _train(
 def _protect(
     source: Path, out: Path, spec: ProtectSpec, generator: Path | None, work: Path | None, device: str | None
 ) -> None:
-    from core.pipeline import protect  # torch takes seconds to load; bad options should not wait for it
+    from core.recipes.protect import protect  # torch takes seconds to load; bad options should not wait for it
     from core.reports.wording import text_table
     from core.runtime.resume import unfinished
 

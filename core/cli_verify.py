@@ -88,9 +88,9 @@ def _verify(
     work: Path | None,
     device: str | None,
 ) -> None:
+    from core.recipes.verify import verify
     from core.reports.verification_html import render_verification
     from core.runtime.resume import unfinished  # torch takes seconds to load; bad options should not wait for it
-    from core.verification import verify
 
     def keep(report: VerifyReport) -> None:
         write_bytes(out, report.to_json().encode())

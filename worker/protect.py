@@ -6,8 +6,8 @@ from pathlib import Path
 
 import structlog
 
-from core import pipeline
 from core.limits import BadInput
+from core.recipes import protect as pipeline
 from core.specs.protect import ProtectSpec
 from store import jobs
 from store import models as m

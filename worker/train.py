@@ -5,8 +5,8 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from core.recipes.train import train_generator
 from core.specs.train import TrainSpec
-from core.training_recipe import train_generator
 from store import generators, jobs
 from store.jobs import Claim
 from store.keys import work_prefix

@@ -5,10 +5,10 @@ from pathlib import Path
 import structlog
 
 from core.limits import BadInput
+from core.recipes.verify import verify as run
 from core.reports.verification_html import render_verification
 from core.results.verification import VerifyReport
 from core.specs.verify import VerifySpec
-from core.verification import verify as run
 from store import jobs
 from store import models as m
 from store.jobs import Claim, Result

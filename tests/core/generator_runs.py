@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from core import pipeline
+from core.recipes import protect as pipeline
+from core.recipes.train import train_generator
 from core.results.protection import Report
 from core.specs.protect import ProtectSpec
-from core.training_recipe import train_generator
 from tests.core.uploads import encoded, pixels, zip_of
 
 Stages = list[str]

@@ -18,6 +18,7 @@ from core.noise.objective import Objective
 from core.noise.shards import Numbered, in_shards
 from core.noise.surrogate import SurrogateTraining
 from core.noise.train_noise_network import Judge, NoiseNetworkTraining
+from core.recipes.train import train_generator
 from core.runtime.checkpoints import NoShelf
 from core.runtime.device import Device
 from core.runtime.distributed import ShelfOfRank0, joined, rank
@@ -25,7 +26,6 @@ from core.runtime.progress import Progress, Step
 from core.specs.lr_schedule import LearningRate
 from core.specs.protect import ProtectSpec
 from core.training.learner import Labelled, LearnerTraining, Threat
-from core.training_recipe import train_generator
 from ops.cli import main
 from tests.core.experiments.tiny import run_tiny
 from tests.core.shelves import Memory

@@ -208,9 +208,9 @@ def test_a_cell_of_every_column_of_table_1(tmp_path: Path, device: Device) -> No
 @pytest.mark.parametrize("preset", ["quick", "instant"])
 def test_the_whole_path_of_a_dataset(preset: str, tmp_path: Path) -> None:
     """Protecting it, with evidence, and verifying that: on the GPU without being told."""
-    from core import pipeline
+    from core.recipes import protect
+    from core.recipes.verify import verify
     from core.specs.verify import VerifySpec
-    from core.verification import verify
     from tests.core.short_training import drawn
 
     source, out = drawn(tmp_path / "pets.zip", "ant bee cow", each=90), tmp_path / "out.zip"
@@ -218,7 +218,7 @@ def test_the_whole_path_of_a_dataset(preset: str, tmp_path: Path) -> None:
     for name in ("protect", "verify"):
         (tmp_path / name).mkdir()
     with short_training():
-        done = pipeline.protect(source, out, ProtectSpec.parse({"preset": preset}), scratch=tmp_path / "protect")
+        done = protect.protect(source, out, ProtectSpec.parse({"preset": preset}), scratch=tmp_path / "protect")
         report = verify(source, out, asked, scratch=tmp_path / "verify")
     assert done.report.device == report.device == torch.cuda.get_device_name()
     assert len(report.evidence.rows) == 4

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from core import pipeline
+from core.recipes import protect
 from core.specs.protect import ProtectSpec
 from ops.cli import app
 from tests.core.short_training import short_training
@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = pictures_zip(folder / "pets.zip", classes=2, each=130)
     (folder / "work").mkdir()
     spec = ProtectSpec(method="em", evidence="none", radius_a=3)
-    pipeline.protect(source, folder / "out.zip", spec, scratch=folder / "work")
+    protect.protect(source, folder / "out.zip", spec, scratch=folder / "work")
     return folder
 
 

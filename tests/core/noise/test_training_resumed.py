@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load_file
 
 from core.noise.train import GREY, NETWORK, SURROGATE
+from core.recipes.train import train_generator
 from core.runtime.progress import Cancelled, Step
 from core.specs.protect import ProtectSpec
-from core.training_recipe import train_generator
 from tests.core.shelves import Memory
 from tests.core.short_training import STEPS, drawn, short_training
 

@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import pipeline
 from core.cli_verify import text_table
 from core.evaluation import verification_runner
 from core.evaluation.learner_run import Lesson, Pictures
 from core.ingest.split import held_out
 from core.limits import BadInput
+from core.recipes import protect
+from core.recipes.verify import verify
 from core.reports.heatmap import heat_map
 from core.reports.verification_html import render_verification
 from core.results.evidence import Curve
 from core.results.verification import VerifyReport
 from core.specs.protect import ProtectSpec, SpecError
 from core.specs.verify import VerifySpec
-from core.verification import verify
 from tests.core.shelves import Memory
 from tests.core.uploads import picture, zip_of
 
@@ -40,11 +40,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     zip_of(folder / "pets.zip", files)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(pipeline.noises, "noise_for", lambda pixels, *more, **how: np.full(pixels.shape, 3, np.int8))
+        patched.setattr(protect.noises, "noise_for", lambda pixels, *more, **how: np.full(pixels.shape, 3, np.int8))
         for name, percentage in (("out", 100), ("part", 40)):
             spec = ProtectSpec(evidence="none", seed=5, method="em", percentage=percentage)
             (folder / name).mkdir()
-            pipeline.protect(folder / "pets.zip", folder / f"{name}.zip", spec, scratch=folder / name)
+            protect.protect(folder / "pets.zip", folder / f"{name}.zip", spec, scratch=folder / name)
     return folder
 
 

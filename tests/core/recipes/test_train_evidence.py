@@ -16,10 +16,10 @@ from core.generators.card import read_card
 from core.generators.measurements import FIGURES, NOTE, OWN, of_evidence
 from core.noise import make as noises
 from core.noise.generator_file import as_saved, load
+from core.recipes.train import Trained, train_generator
 from core.results.evidence import Curve, Evidence, EvidenceRow
 from core.runtime.progress import Cancelled, Step
 from core.specs.protect import ProtectSpec
-from core.training_recipe import Trained, train_generator
 from ops.cli import app
 from tests.core.shelves import Memory
 from tests.core.short_training import drawn, short_training
@@ -80,7 +80,7 @@ def test_the_learners_get_the_noise_of_the_weights_in_the_file(
         return Evidence(learner="", image_size=32, train_images=1, test_images=1, chance=0.5, rows=(), note="no time")
 
     monkeypatch.setattr("core.noise.make_noise", make_noise)
-    monkeypatch.setattr("core.training_recipe.take_evidence", take)
+    monkeypatch.setattr("core.recipes.train.take_evidence", take)
     train(enough, tmp_path / "g.safetensors")
     ((surrogate, pixels, noise),) = made
     kept, held = load(tmp_path / "g.safetensors", device="cpu").model.state_dict(), surrogate.state_dict()

@@ -65,7 +65,7 @@ def train_generator(
     `name` is the dataset's, `title` the generator's; `command` goes on the card. `size` is the side in pixels that it
     works at; default: the pictures' own, as the preset takes it. With `grey` its noise is judged in grey as well.
     Several processes (`core.runtime.distributed`) train one generator, which process 0 writes. The rest is as for
-    `core.pipeline.protect`; raises BadInput also for a size that these pictures do not have, for `grey` where they are
+    `core.recipes.protect.protect`; raises BadInput also for a size that these pictures do not have, for `grey` where they are
     grey themselves, and for a network too large to be a generator.
     """
     progress, shelf, where = Progress(on_progress), ShelfOfRank0(shelf or NoShelf()), Device(device, cores=cores)

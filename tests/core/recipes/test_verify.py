@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core import pipeline
 from core.evaluation import verification_runner
 from core.evaluation.learner_run import Lesson, Pictures
 from core.ingest.split import protected_share
 from core.limits import BadInput, Limits
+from core.recipes import protect
+from core.recipes.verify import verify
 from core.reports.heatmap import heat_map
 from core.reports.verification_html import render_verification
 from core.results.evidence import Curve
@@ -22,7 +23,6 @@ from core.results.verification import VerifyReport
 from core.runtime.progress import Cancelled, Step
 from core.specs.protect import ProtectSpec
 from core.specs.verify import VerifySpec
-from core.verification import verify
 from tests.core.generator_files import a_card
 from tests.core.shelves import Memory
 from tests.core.uploads import picture, zip_of
@@ -43,9 +43,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     zip_of(folder / "pets.zip", files)
     (folder / "work").mkdir()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(pipeline.noises, "noise_for", lambda pixels, *more, **how: np.full(pixels.shape, 3, np.int8))
+        patched.setattr(protect.noises, "noise_for", lambda pixels, *more, **how: np.full(pixels.shape, 3, np.int8))
         spec = ProtectSpec(evidence="none", seed=5, method="em")
-        pipeline.protect(folder / "pets.zip", folder / "out.zip", spec, scratch=folder / "work")
+        protect.protect(folder / "pets.zip", folder / "out.zip", spec, scratch=folder / "work")
     return folder
 
 
@@ -127,12 +127,12 @@ def test_the_share_that_is_said_is_that_of_what_is_trained_on(
         return protected_share(labels, percentage, seed=seed)
 
     with monkeypatch.context() as patched:
-        patched.setattr(pipeline.noises, "noise_for", lambda pixels, *more, **how: np.full(pixels.shape, 3, np.int8))
+        patched.setattr(protect.noises, "noise_for", lambda pixels, *more, **how: np.full(pixels.shape, 3, np.int8))
         if one_draw:  # as archives of before were made
-            patched.setattr(pipeline, "protected_beside", as_once)
+            patched.setattr(protect, "protected_beside", as_once)
         (tmp_path / "work").mkdir()
         spec = ProtectSpec(evidence="none", seed=5, method="em", percentage=percentage)
-        pipeline.protect(folder / "pets.zip", tmp_path / "part.zip", spec, scratch=tmp_path / "work")
+        protect.protect(folder / "pets.zip", tmp_path / "part.zip", spec, scratch=tmp_path / "work")
     report = run(folder, tmp_path, archive=tmp_path / "part.zip")
     (_, before, _), (_, after, _) = heard
     assert (before.pixels != after.pixels).any(axis=(1, 2, 3)).mean() == pytest.approx(real / 100, abs=0.01)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import pipeline
 from core.evaluation.evidence import Exhibit, take_evidence
 from core.limits import BadInput
+from core.recipes import protect
 from core.results.evidence import Evidence
 from core.results.protection import Report
 from core.runtime.progress import Cancelled, Step
@@ -41,7 +41,7 @@ def upload(tmp_path: Path, *, each: int = 6, **more: bytes) -> Path:
 
 def run(source: Path, tmp_path: Path, **asked: object) -> tuple[Report, zipfile.ZipFile]:
     scratch = Path(tempfile.mkdtemp(dir=tmp_path))
-    done = pipeline.protect(source, tmp_path / "out.zip", ProtectSpec.parse(asked), scratch=scratch)
+    done = protect.protect(source, tmp_path / "out.zip", ProtectSpec.parse(asked), scratch=scratch)
     return done.report, zipfile.ZipFile(done.archive)
 
 
@@ -116,7 +116,7 @@ def test_evidence_is_taken_on_the_share_that_was_asked(tmp_path: Path, monkeypat
         seen.append(exhibit)
         return take_evidence(exhibit, *args, **kwargs)
 
-    monkeypatch.setattr(pipeline, "take_evidence", watched)
+    monkeypatch.setattr(protect, "take_evidence", watched)
     run(upload(tmp_path, each=MEASURED), tmp_path, method="em", percentage=80)
     changed = (seen[0].delivered != seen[0].clean).any(axis=(1, 2, 3))
     for label in (0, 1):
@@ -144,7 +144,7 @@ def test_a_cancel_at_any_stage_leaves_no_archive(tmp_path: Path, stage: str) -> 
     source, out = upload(tmp_path, each=MEASURED), tmp_path / "out.zip"
     (tmp_path / "scratch").mkdir()
     with pytest.raises(Cancelled):
-        pipeline.protect(source, out, ProtectSpec(method="em"), scratch=tmp_path / "scratch", on_progress=cancel)
+        protect.protect(source, out, ProtectSpec(method="em"), scratch=tmp_path / "scratch", on_progress=cancel)
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["pets.zip"]
 
 

@@ -16,7 +16,7 @@ from core.evaluation.verification_runner import Examination, School
 from core.imaging.sandbox import Darkroom
 from core.ingest.dataset import Dataset, open_dataset
 from core.limits import BadInput, Limits
-from core.pipeline import class_counts
+from core.recipes.protect import class_counts
 from core.reports.verification_caveats import limits_of
 from core.results.protection import ReportDataset, SkippedFile
 from core.results.verification import Measured, VerifyReport, VerifyRow

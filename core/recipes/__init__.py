@@ -1,0 +1,1 @@
+"""The recipes: protect, train, verify. Read these first."""
