@@ -24,7 +24,7 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 def child_command(*words: str) -> list[str]:
     """The command line of `unteachable WORDS` with this very interpreter."""
-    return [sys.executable, "-m", "ops.cli", *words]
+    return [sys.executable, "-m", "cli.main", *words]
 
 
 def die_with_parent() -> None:

@@ -59,7 +59,7 @@ class Command:
         self.log = log
         with log.open("ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "ops.cli", *words],
+                [sys.executable, "-m", "cli.main", *words],
                 env=environment(settings),
                 stdin=subprocess.DEVNULL,
                 stdout=out,

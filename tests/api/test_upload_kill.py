@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 def api_process(settings: Settings) -> Iterator["subprocess.Popen[bytes]"]:
     """The API as its own process, as it is run in earnest."""
     environment = os.environ | {"UNTEACHABLE_PORT": str(settings.port), "UNTEACHABLE_DATA_DIR": str(settings.home)}
-    process = subprocess.Popen([sys.executable, "-m", "ops.cli", "api"], cwd=ROOT, env=environment)
+    process = subprocess.Popen([sys.executable, "-m", "cli.main", "api"], cwd=ROOT, env=environment)
     try:
         wait_until(lambda: _answers(settings) or process.poll() is not None, seconds=60, what="the API to start")
         yield process

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from cli.main import main
 from core.models.registry import build
 from core.noise.noise_network import network_of
 from core.noise.objective import Objective
@@ -26,7 +27,6 @@ from core.runtime.progress import Progress, Step
 from core.specs.lr_schedule import LearningRate
 from core.specs.protect import ProtectSpec
 from core.training.learner import Labelled, LearnerTraining, Threat
-from ops.cli import main
 from tests.core.experiments.tiny import run_tiny
 from tests.core.shelves import Memory
 from tests.core.short_training import short_training

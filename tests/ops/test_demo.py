@@ -19,7 +19,7 @@ def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path) -> None:
             "UNTEACHABLE_DATA_DIR": str(tmp_path / "var"),
         }
         done = subprocess.run(
-            [sys.executable, "-m", "ops.cli", "demo"], env=environment, capture_output=True, text=True, timeout=120
+            [sys.executable, "-m", "cli.main", "demo"], env=environment, capture_output=True, text=True, timeout=120
         )
     assert done.returncode == 1
     assert "unteachable demo: the service did not start" in done.stderr

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from cli.main import app
 from core.generators.shipped import best_fit, settled, shipped
 from core.limits import BadInput
 from core.noise.generator_file import save
 from core.specs.presets import PRESETS
 from core.specs.protect import INSTANT, OF_TRAINING, ProtectSpec, SpecError
-from ops.cli import app
 from tests.core.generator_files import a_card, a_model
 from tests.core.short_training import drawn
 

@@ -12,13 +12,13 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner, Result
 
+from cli.main import app
 from core.archive.manifest import read_manifest
 from core.generators.card import read_card
 from core.limits import BadInput
 from core.noise.generator_file import load
 from core.recipes.train import train_generator
 from core.specs.protect import ProtectSpec, SpecError
-from ops.cli import app
 from tests.core.generator_runs import changes, grey_pictures, png_files, protect, train
 from tests.core.short_training import STEPS, drawn, short_training
 from tests.core.uploads import picture, zip_of

@@ -11,6 +11,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from cli.main import app
 from core.evaluation.evidence import LEAST_TEST_IMAGES
 from core.generators.card import read_card
 from core.generators.measurements import FIGURES, NOTE, OWN, of_evidence
@@ -20,7 +21,6 @@ from core.recipes.train import Trained, train_generator
 from core.results.evidence import Curve, Evidence, EvidenceRow
 from core.runtime.progress import Cancelled, Step
 from core.specs.protect import ProtectSpec
-from ops.cli import app
 from tests.core.shelves import Memory
 from tests.core.short_training import drawn, short_training
 from tests.core.uploads import picture, zip_of

@@ -140,7 +140,7 @@ def test_the_command_line_writes_and_says_once(done: Done) -> None:
 
 def test_what_one_process_does_alone_is_refused_to_several(tmp_path: Path) -> None:
     source, out = drawn(tmp_path / "learn.zip"), tmp_path / "protected.zip"
-    ended = run(2, "ops.cli", "protect", source, out)
+    ended = run(2, "cli.main", "protect", source, out)
     assert ended.returncode != 0
     said = {line for line in ended.stderr.splitlines() if line.startswith("unteachable: ")}
     assert said == {"unteachable: protect is done by one process: start it without a launcher"}

@@ -8,9 +8,9 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
+from cli.main import app
 from core.noise.generator_file import load
 from core.runtime.folder_checkpoints import FolderShelf
-from ops.cli import app
 from tests.core.short_training import STEPS, drawn, short_training
 from tests.pictures import pictures_zip
 

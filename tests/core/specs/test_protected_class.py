@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.cli_verify import text_table
+from cli.verify import text_table
 from core.evaluation import verification_runner
 from core.evaluation.learner_run import Lesson, Pictures
 from core.ingest.split import held_out

@@ -11,7 +11,7 @@ import pytest
 from core.specs.protect import ProtectSpec
 from tests.core.uploads import picture, two_classes, zip_of
 
-PROGRAM = [sys.executable, "-m", "ops.cli", "protect"]
+PROGRAM = [sys.executable, "-m", "cli.main", "protect"]
 
 
 def protect(*words: object) -> subprocess.CompletedProcess[str]:

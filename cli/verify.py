@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.protect import Device, Source, Work, check_paths, given, progress_bar, refusals
 from core.archive.manifest import read_manifest
-from core.cli import Device, Source, Work, check_paths, given, progress_bar, refusals
 from core.limits import BadInput
 from core.reports.wording import outcome
 from core.results.verification import SIDES, VerifyReport, VerifyRow

@@ -8,10 +8,10 @@ from pydantic import ValidationError
 from typer.core import TyperGroup
 
 LATER = {  # commands that are written elsewhere, and imported when asked for
-    "protect": ("core.cli", "protect_command"),
-    "train": ("core.cli", "train_command"),
-    "reproduce": ("core.experiments.cli", "reproduce_command"),
-    "verify": ("core.cli_verify", "verify_command"),
+    "protect": ("cli.protect", "protect_command"),
+    "train": ("cli.protect", "train_command"),
+    "reproduce": ("cli.reproduce", "reproduce_command"),
+    "verify": ("cli.verify", "verify_command"),
     "demo": ("ops.demo", "demo"),
 }
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from cli.main import app
 from core.recipes import protect
 from core.specs.protect import ProtectSpec
-from ops.cli import app
 from tests.core.short_training import short_training
 from tests.core.uploads import two_classes, zip_of
 from tests.pictures import pictures_zip

@@ -13,7 +13,7 @@ from tests.waiting import wait_until
 
 
 def reproduce(*words: object) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-m", "ops.cli", "reproduce", *map(str, words)]
+    program = [sys.executable, "-m", "cli.main", "reproduce", *map(str, words)]
     return subprocess.run(program, capture_output=True, text=True, check=False)
 
 
@@ -46,7 +46,7 @@ def test_ctrl_c_ends_it_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
     source, out = drawn_folder(tmp_path / "data"), tmp_path / "out"
     words = ["reproduce", "figure3", "--data", str(source), "--out", str(out)]
     with subprocess.Popen(
-        [sys.executable, "-m", "ops.cli", *words],
+        [sys.executable, "-m", "cli.main", *words],
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # as in a terminal, wherever the tests run

@@ -15,7 +15,7 @@ from tests.processes import environment
 
 def run(settings: Settings, *words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "ops.cli", *words],
+        [sys.executable, "-m", "cli.main", *words],
         env=environment(settings),
         capture_output=True,
         text=True,
