@@ -37,7 +37,7 @@ Device = Annotated[str | None, typer.Option(help="such as cpu or cuda:1; default
 
 def _list_all(asked: bool) -> None:
     if asked:
-        from core.experiments.catalogue import EXPERIMENTS
+        from experiments.catalogue import EXPERIMENTS
 
         for experiment in EXPERIMENTS.values():
             typer.echo(f"{experiment.name:<9} {experiment.title}; learners: {len(experiment.cells)}")
@@ -84,8 +84,8 @@ def _reproduce(
     cores: int | None,
     device: str | None,
 ) -> None:
-    from core.experiments.catalogue import EXPERIMENTS
-    from core.experiments.grid import DATASETS
+    from experiments.catalogue import EXPERIMENTS
+    from experiments.paper.grid import DATASETS
 
     _one_of("EXPERIMENT", name, EXPERIMENTS)
     if dataset is not None:
@@ -95,12 +95,12 @@ def _reproduce(
     if not data.exists():
         raise BadInput(f"{data} does not exist")
 
-    from core.experiments.run import reproduce
-    from core.experiments.scale import SCALES
     from core.runtime.device import (
         Device as Computer,  # torch takes seconds to load; bad options should not wait for it
     )
     from core.runtime.distributed import joined, rank
+    from experiments.run import reproduce
+    from experiments.scale import SCALES
 
     _one_of("--scale", scale_name, SCALES)
     with joined(device) as own:

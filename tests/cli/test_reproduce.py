@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.experiments.catalogue import EXPERIMENTS
+from experiments.catalogue import EXPERIMENTS
 from tests.core.experiments.tiny import drawn_folder
 from tests.waiting import wait_until
 

@@ -11,8 +11,6 @@ from torch import Tensor
 
 from core.attacks.norms import BALLS
 from core.countermeasures.registry import COUNTERMEASURES
-from core.experiments.laboratory import Laboratory
-from core.experiments.table1 import TABLE
 from core.models.folded import Frozen
 from core.models.registry import build
 from core.noise import make as noises
@@ -31,6 +29,8 @@ from core.specs.protect import METHODS, ProtectSpec
 from core.training.augmentation import Learner
 from core.training.learner import Labelled, LearnerTraining, Threat, adversarial_examples
 from core.training.sgd import Updater
+from experiments.cache import Laboratory
+from experiments.paper.table1 import TABLE
 from tests.core.experiments.tiny import TINY, drawn_images
 from tests.core.noise.test_make import SHORT, Smooth, an_objective, some_images
 from tests.core.shelves import Memory

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from core.experiments.catalogue import EXPERIMENTS
-from core.experiments.data import Images
-from core.experiments.laboratory import Laboratory
-from core.experiments.run import reproduce
-from core.experiments.scale import Scale
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.presets import PRESETS, KernelRecipe, Length, Preset, Search
+from experiments.cache import Laboratory
+from experiments.catalogue import EXPERIMENTS
+from experiments.datasets import Images
+from experiments.run import reproduce
+from experiments.scale import Scale
 
 _SHORT = Search(outer_steps=2, outer_step=0.5, samples=1, inner_steps=1, inner_step=0.5)
 _QUICK = PRESETS["quick"]

@@ -1,0 +1,1 @@
+"""The tables and figures of Fu et al., ICLR 2022, one file each."""

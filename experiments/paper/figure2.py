@@ -1,0 +1,33 @@
+"""Figure 2: the training loss of standard and adversarial training on clean images, EM and REM; from Table 1's cells.
+
+The paper's text does not say which radii its panels have; 0 (standard training), 2/255 and 4/255 are drawn here.
+"""
+
+from experiments.cells import Cell, Noise
+from experiments.paper.curves import Chart, Curves, by_updates
+from experiments.paper.grid import of_255
+
+_NOISES = {
+    "Clean": None,
+    "EM": Noise(method="em", radius_u=8),
+    "REM": Noise(method="rem", radius_u=8, radius_a=4),
+}
+
+FIGURE = Curves(
+    name="figure2",
+    title="training loss of standard and adversarial training, radius_u 8/255, REM radius_a 4/255",
+    charts=tuple(
+        Chart(
+            title=f"Adversarial training, {of_255(radius)}" if radius else "Standard training",
+            x="updates",
+            y="training loss",
+            top=None,
+            lines=tuple(
+                by_updates(name, Cell(noise=noise, radius=radius), lambda run: run.loss)
+                for name, noise in _NOISES.items()
+            ),
+        )
+        for radius in (0, 2, 4)
+    ),
+    notes=("Each point is the mean loss of the updates since the point before, on what the update saw.",),
+)

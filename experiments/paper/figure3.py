@@ -1,0 +1,11 @@
+"""Figure 3: every noise and the images that it makes, radius_u 8/255."""
+
+from experiments.paper.pictures import Pictures
+
+FIGURE = Pictures(
+    name="figure3",
+    title="defensive noises and the images they make, radius_u 8/255",
+    radii_u=(8,),
+    dataset=None,
+    images=3,
+)

@@ -1,0 +1,33 @@
+"""Figure 7: accuracy on training and test images along adversarial training with 4/255; from Table 1's cells."""
+
+from experiments.cells import Cell, Noise
+from experiments.paper.curves import Chart, Curves, by_updates, per_cent
+
+_NOISES = {
+    "Clean": None,
+    "EM": Noise(method="em", radius_u=8),
+    "TAP": Noise(method="tap", radius_u=8),
+    "NTGA": Noise(method="ntga", radius_u=8),
+    "REM": Noise(method="rem", radius_u=8, radius_a=4),
+}
+
+FIGURE = Curves(
+    name="figure7",
+    title="accuracy along adversarial training with 4/255, radius_u 8/255, REM radius_a 4/255",
+    charts=tuple(
+        Chart(
+            title=f"{which} images",
+            x="updates",
+            y="accuracy (%)",
+            top=100,
+            lines=tuple(by_updates(name, Cell(noise=noise, radius=4), value) for name, noise in _NOISES.items()),
+        )
+        for which, value in (
+            ("Training", lambda run: per_cent(run.train_accuracy)),
+            ("Test", lambda run: per_cent(run.test_accuracy)),
+        )
+    ),
+    notes=(
+        "Training accuracy is on about 2,000 of the learner's images as it gets them, neither cropped nor attacked.",
+    ),
+)

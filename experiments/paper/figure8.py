@@ -1,0 +1,26 @@
+"""Figure 8: test accuracy against the radius of adversarial training, by REM's radius_a; from Table 1's cells."""
+
+from experiments.cells import Noise
+from experiments.paper.curves import Chart, Curves, by_radius
+from experiments.paper.grid import of_255
+from experiments.paper.table1 import TABLE
+
+_RADII = (0, 1, 2, 3, 4)
+
+FIGURE = Curves(
+    name="figure8",
+    title="test accuracy against the radius of adversarial training, REM of different radius_a, radius_u 8/255",
+    charts=(
+        Chart(
+            title="REM",
+            x="adv. train. radius (of 255)",
+            y="test accuracy (%)",
+            top=100,
+            lines=tuple(
+                by_radius(f"radius_a {of_255(a)}", Noise(method="rem", radius_u=8, radius_a=a), _RADII)
+                for a in (0, 1, 2, 3, 4)
+            ),
+        ),
+    ),
+    beside=TABLE,
+)

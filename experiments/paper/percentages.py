@@ -1,0 +1,49 @@
+"""Tables 2 and 8: a share of the data protected, learned with the rest ("mixed") or the rest alone ("clean")."""
+
+from collections.abc import Iterator, Mapping
+
+from experiments.cells import Cell, Noise
+from experiments.paper.grid import Numbers, Row, Table, of_255
+
+SHARES = (20, 40, 60, 80)
+METHODS = ("em", "tap", "ntga", "rem")
+
+
+def percentages_table(
+    name: str, *, title: str, radius_u: int, radius_a: int, trained: tuple[int, ...], paper: Mapping[str, Numbers]
+) -> Table:
+    """Radii and noises down, shares across. Clean columns do not depend on the noise: the same cell in four rows."""
+    sides = [f"{share}% {rest}" for share in SHARES for rest in ("mixed", "clean")]
+    return Table(
+        name=name,
+        title=title,
+        corner=("Adv. train. radius", "Noise"),
+        columns=("0%", *sides, "100%"),
+        rows=tuple(
+            Row(labels=(of_255(radius), method.upper()), cells=tuple(_cells(method, radius, radius_u, radius_a)))
+            for radius in trained
+            for method in METHODS
+        ),
+        paper=paper,
+        notes=(
+            "The noise is made for all images and put on a random share of each class; the learner takes as many "
+            "updates as on all images.",
+        ),
+    )
+
+
+def _cells(method: str, radius: int, radius_u: int, radius_a: int) -> Iterator[Cell]:
+    noise = Noise(method=method, radius_u=radius_u, radius_a=radius_a if method == "rem" else 0)
+    yield Cell(radius=radius)
+    for share in SHARES:
+        yield Cell(noise=noise, radius=radius, percentage=share)
+        yield Cell(radius=radius, percentage=share, rest="clean")
+    yield Cell(noise=noise, radius=radius)
+
+
+def paper_rows(nothing: float, clean: tuple[float, ...], noises: tuple[tuple[float | None, ...], ...]) -> Numbers:
+    """The paper's rows of one radius: 0 %, the clean rests, and for each noise its mixed shares and 100 %."""
+    return tuple(
+        (nothing, *(value for pair in zip(mixed, clean, strict=True) for value in pair), whole)
+        for *mixed, whole in noises
+    )

@@ -1,0 +1,142 @@
+"""An experiment from images to pages; killed, and gone on with."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from core.limits import BadInput
+from experiments.catalogue import EXPERIMENTS
+from experiments.paper.grid import Table
+from tests.core.experiments.tiny import drawn_folder, run_tiny
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return drawn_folder(tmp_path_factory.mktemp("drawn") / "data")
+
+
+@pytest.fixture(scope="module")
+def table1(source: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """The folder with Table 1 in it, and what was said while it was made."""
+    out = tmp_path_factory.mktemp("table1") / "out"
+    return out, run_tiny("table1", source, out, dataset="cifar10")
+
+
+def entries(out: Path, name: str) -> list[dict[str, Any]]:
+    rows = json.loads((out / f"{name}.json").read_text())["rows"]
+    return [entry for row in rows for entry in row["cells"]]
+
+
+def test_table_1_is_measured_from_end_to_end(table1: tuple[Path, list[str]]) -> None:
+    out, said = table1
+    assert len(said) == 50 + 9  # learners and noises
+    assert len(list((out / "cells").iterdir())) == 50
+    assert len(list((out / "noise").glob("*.npy"))) == 9
+    found = entries(out, "table1")
+    assert all(0 <= entry["mean"] <= 100 for entry in found)
+    assert (found[0]["paper"], found[-2]["paper"], found[-1]["paper"]) == (94.66, 48.16, None)
+    assert not list(out.rglob("*.part"))
+
+
+def test_nothing_is_measured_twice(table1: tuple[Path, list[str]], source: Path) -> None:
+    """Table 1 again, and the figures that are drawn from it; Table 2 needs its partial cells alone."""
+    out, _ = table1
+    for name in ("table1", "figure1", "figure2", "figure3", "figure7", "figure8", "table5", "table6"):
+        assert run_tiny(name, source, out, dataset="cifar10") == []
+    with Image.open(out / "figure3.png") as drawn:
+        assert drawn.width > 5 * 96
+    assert "stroke-dasharray" in (out / "figure1.svg").read_text()
+    assert "stroke-dasharray" not in (out / "figure7.svg").read_text()
+    times = json.loads((out / "table6.json").read_text())["rows"]
+    assert [row["paper_hours"] for row in times] == [0.4, 0.5, 5.2, 22.6]
+    whole, shares = EXPERIMENTS["table1"], EXPERIMENTS["table2"]
+    assert isinstance(shares, Table)
+    assert len(set(shares.cells) - set(whole.cells)) == 2 * (4 * 4 + 4)
+
+
+def test_a_killed_run_goes_on_where_it_was(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    program = [sys.executable, "-m", "tests.core.experiments.tiny", "figure2", str(source), str(out)]
+    with subprocess.Popen(program, stderr=subprocess.PIPE, text=True) as process:
+        said = [process.stderr.readline() for _ in range(5)]
+        process.send_signal(signal.SIGKILL)
+    assert said[4].startswith("[5/11] ")
+    kept = {path: path.stat().st_mtime_ns for path in (out / "cells").glob("*.json")}
+    assert 4 <= len(kept) < 9
+    rest = run_tiny("figure2", source, out)
+    names = [line.split("] ")[1].split(",")[0] for line in (*said, *rest)]
+    assert len(names) in (11, 10)  # a piece may have been finished and killed before it was said
+    assert len(set(names)) == len(names)
+    assert all(path.stat().st_mtime_ns == before for path, before in kept.items())
+    assert len(list((out / "cells").glob("*.json"))) == 9
+    lines = json.loads((out / "figure2.json").read_text())["charts"][2]["lines"]
+    assert [line["name"] for line in lines] == ["Clean", "EM", "REM"]
+
+
+def test_two_seeds_are_two_runs(source: Path, tmp_path: Path) -> None:
+    assert len(run_tiny("table6", source, tmp_path / "out")) == 4
+    again = run_tiny("table6", source, tmp_path / "out", seeds=2)
+    assert len(again) == 4
+    assert all(", seed 1: " in line for line in again)
+
+
+def test_a_part_of_a_table_can_be_measured_and_the_page_shows_all_that_is_there(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    said = run_tiny("table1", source, out, dataset="cifar10", rows=["4/255"], columns=["Clean", "EM"])
+    names = [line.split("] ")[1].split(",")[0] for line in said]
+    assert names == ["clean.linf-4.resnet18", "em-u8", "em-u8.linf-4.resnet18"]
+    said = run_tiny("table1", source, out, dataset="cifar10", rows=["0"], columns=["EM"])
+    assert [line.split(",")[0] for line in said] == ["[2/2] em-u8.standard.resnet18"]
+    found = {entry["cell"] for entry in entries(out, "table1") if entry["mean"] is not None}
+    assert found == {"clean.linf-4.resnet18", "em-u8.linf-4.resnet18", "em-u8.standard.resnet18"}
+    assert len(entries(out, "table1")) == 50
+
+
+def test_what_a_table_has_not_is_refused_before_anything_is_measured(source: Path, tmp_path: Path) -> None:
+    for name, options, said in (
+        ("table1", {"rows": ["5/255"]}, r"no row “5/255”; there are 0, 1/255, 2/255, 3/255, 4/255"),
+        ("table1", {"columns": ["Clean", "em"]}, r"no column “em”; there are Clean, EM, TAP"),
+        ("figure3", {"rows": ["0"]}, "figure3 is no table of learners"),
+    ):
+        with pytest.raises(BadInput, match=said):
+            run_tiny(name, source, tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"data": "0"}, "results of other data"),
+        ({"scale": "gpu"}, "results at --scale gpu"),
+        ({"settings": {"preset": "another"}}, "another version's settings"),
+    ],
+)
+def test_a_folder_of_other_results_is_refused(source: Path, tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    run_tiny("table5", source, tmp_path / "out")
+    about = tmp_path / "out" / "about.json"
+    about.write_text(json.dumps(json.loads(about.read_text()) | change))
+    with pytest.raises(BadInput, match=said):
+        run_tiny("table5", source, tmp_path / "out")
+
+
+def test_a_folder_of_other_things_is_refused(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("mine")
+    with pytest.raises(BadInput, match="holds other things"):
+        run_tiny("table5", source, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_pictures_say_each_noise_as_it_is_made(source: Path, tmp_path: Path) -> None:
+    said = run_tiny("figure3", source, tmp_path / "out", seeds=2)
+    assert [line.split(",")[0] for line in said] == ["[1/4] em-u8", "[2/4] tap-u8", "[3/4] ntga-u8", "[4/4] rem-u8-a4"]
+
+
+def test_pictures_of_another_dataset_are_refused(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="figure4 shows CIFAR-10"):
+        run_tiny("figure4", source, tmp_path / "out")
