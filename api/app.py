@@ -22,10 +22,10 @@ from api.routes import uploads as upload_routes
 from api.schemas import ProblemOut
 from api.small_bodies import SmallBodies
 from store import models as m
-from store.files import open_files
-from store.secrets import secret_keys
-from store.session import Database, open_database
+from store.database import Database, open_database
+from store.object_store import open_files
 from store.settings import Settings, get_settings
+from store.signing_keys import secret_keys
 
 log = structlog.get_logger(__name__)
 

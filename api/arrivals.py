@@ -19,7 +19,7 @@ from core.ingest.inspection import survey
 from core.limits import BadInput, NoArchive, TooMuch
 from store import datasets
 from store import models as m
-from store.keys import dataset_prefix
+from store.object_keys import dataset_prefix
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.house import Db, Here, House
 from api.problems import Problem, not_found
 from store import models as m
-from store import people
+from store import users
 
 log = structlog.get_logger(__name__)
 
@@ -46,8 +46,8 @@ def _by_token(house: House, header: str) -> m.User | None:
         return None
     plain = token.strip()
     with house.db.read() as session:
-        user = people.user_of_token(session, plain)
-        due = people.use_is_due(session, plain)
+        user = users.user_of_token(session, plain)
+        due = users.use_is_due(session, plain)
     if due:
         _note_use(house, plain)
     return user
@@ -57,7 +57,7 @@ def _note_use(house: House, plain: str) -> None:
     """Keep when a token was last used; what is asked for does not fail where that cannot be written."""
     try:
         with house.db.write.begin() as session:
-            people.note_use(session, plain)
+            users.note_use(session, plain)
     except SQLAlchemyError as error:
         log.warning("token.use_not_noted", error=str(error).splitlines()[0])
 
@@ -72,7 +72,7 @@ def _by_cookie(house: House, cookie: str) -> m.User | None:
     with house.db.read() as session:
         if isinstance(signed, str):
             return session.get(m.User, signed)
-        return people.user_of_token_id(session, signed["token"])
+        return users.user_of_token_id(session, signed["token"])
 
 
 def same_origin(request: Request) -> bool:

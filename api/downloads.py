@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from starlette.datastructures import Headers
 
 from api.problems import Problem
-from store.files import Files
+from store.object_store import Files
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 

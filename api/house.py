@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 
 from api.newsroom import Newsroom
 from core.limits import Limits
-from store import bell, jobs
+from store import jobs, task_queue
 from store import models as m
-from store.files import Files
-from store.session import Database
+from store.database import Database
+from store.object_store import Files
 from store.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -96,4 +96,4 @@ def ring_after_commit(session: Session, house: House, job: m.Job) -> None:
     """Wake a worker for this job once its row is there for it to see."""
     jobs.mark_rung(session, job.id)
     job_id, kind = job.id, job.kind
-    after_commit(session, lambda: bell.ring(house.settings, job_id=job_id, kind=kind))
+    after_commit(session, lambda: task_queue.ring(house.settings, job_id=job_id, kind=kind))

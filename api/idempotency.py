@@ -24,7 +24,7 @@ from api.house import House
 from api.problems import Problem
 from store import models as m
 from store.clock import now
-from store.session import Database
+from store.database import Database
 
 STALE = timedelta(seconds=60)
 SIGN_OF_LIFE = 15.0  # seconds

@@ -14,9 +14,9 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.schemas import JobOut
-from store import feed
+from store import job_events
 from store import models as m
-from store.session import Database
+from store.database import Database
 from store.settings import Settings
 
 LOOK_SECONDS = 2.0  # how long a lost hint can go unnoticed
@@ -98,7 +98,7 @@ class Newsroom:
             desk.tell()
 
     async def _look(self, job_id: str, desk: _Desk) -> None:
-        async with feed.subscribe(self._settings, job_id) as watch:
+        async with job_events.subscribe(self._settings, job_id) as watch:
             while not desk.gone:
                 with suppress(SQLAlchemyError):  # a database that is away for a moment: look again
                     self._post(desk, await anyio.to_thread.run_sync(self._read, job_id))

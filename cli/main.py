@@ -73,7 +73,7 @@ def worker(
     queue: Annotated[str, typer.Option(help="science (protect, train and verify jobs) or check (uploads)")] = "science",
 ) -> None:
     """Run one worker process."""
-    from store.bell import EVERY_QUEUE
+    from store.task_queue import EVERY_QUEUE
 
     if queue not in EVERY_QUEUE:
         raise typer.BadParameter(f"must be one of {', '.join(EVERY_QUEUE)}", param_hint="--queue")

@@ -5,8 +5,8 @@ from typing import Any
 from alembic import context
 from sqlalchemy import text
 
+from store.database import open_database
 from store.models import Base, UtcDateTime
-from store.session import open_database
 from store.settings import get_settings
 
 LOCK = 7_213_051_881  # any number of our own: PostgreSQL's name for the lock that migrations take

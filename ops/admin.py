@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from store import generators, migrate, people
-from store.files import open_files
-from store.session import Database, open_database
+from store import generators, migrate, users
+from store.database import Database, open_database
+from store.object_store import open_files
 from store.settings import Settings, get_settings
 
 
@@ -24,7 +24,7 @@ def _database(settings: Settings) -> Iterator[Database]:
 def fresh_token(name: str) -> str:
     """A new API token of the local admin."""
     with _database(get_settings()) as database, database.write.begin() as session:
-        _, plain = people.new_token(session, user_id=people.local_admin(session).id, name=name)
+        _, plain = users.new_token(session, user_id=users.local_admin(session).id, name=name)
     return plain
 
 
@@ -32,8 +32,8 @@ def fresh_link() -> str:
     """A new one-time sign-in link of the local admin."""
     settings = get_settings()
     with _database(settings) as database, database.write.begin() as session:
-        admin = people.local_admin(session)
-        key = people.new_sign_in_key(session, user_id=admin.id, seconds=settings.sign_in_link_seconds)
+        admin = users.local_admin(session)
+        key = users.new_sign_in_key(session, user_id=admin.id, seconds=settings.sign_in_link_seconds)
     return f"{settings.address}/sign-in?key={key}"
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 
-from store import bell, migrate
-from store.files import open_files
-from store.secrets import secret_keys
-from store.session import open_database
+from store import migrate, task_queue
+from store.database import open_database
+from store.object_store import open_files
 from store.settings import Settings, get_settings
+from store.signing_keys import secret_keys
 
 ENOUGH_BYTES = 5 * 2**30
 
@@ -74,7 +74,7 @@ def _store(settings: Settings) -> str:
 
 
 def _broker(settings: Settings) -> str:
-    if bell.reachable(settings):
+    if task_queue.reachable(settings):
         return "answers"
     if not settings.broker_url:
         return "not running; `unteachable up` starts it"

@@ -14,11 +14,11 @@ from ops.broker import answers, broker_command
 from ops.children import Child, child_command
 from ops.places import DataFolder, InUse, check_port, is_ready
 from store import generators, migrate
-from store.bell import EVERY_QUEUE
-from store.files import open_files
+from store.database import open_database
 from store.logs import configure_logs
-from store.session import open_database
+from store.object_store import open_files
 from store.settings import Settings, get_settings
+from store.task_queue import EVERY_QUEUE
 
 READY_SECONDS = 300  # a cold disk and busy cores may take long to import everything
 STOP_SECONDS = 6

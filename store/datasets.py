@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from store import jobs
 from store import models as m
 from store.clock import now
-from store.keys import dataset_prefix
+from store.object_keys import dataset_prefix
 from store.settings import Settings
 
 

@@ -17,8 +17,8 @@ from core.generators.shipped import FOLDER, best_fit, settled
 from core.limits import BadInput
 from core.specs.protect import INSTANT, FieldError, ProtectSpec, SpecError
 from store import models as m
-from store.files import Files
-from store.session import Database
+from store.database import Database
+from store.object_store import Files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 Every change is one UPDATE with a condition, and what counts is whether it met a row. A worker writes with its `Claim`:
 the pair (id, attempt) is the fence, so a worker that lost its lease changes nothing. Functions never commit: the
-transaction of the caller does. What broke off is swept up in `store.sweep`; datasets are in `store.datasets`.
+transaction of the caller does. What broke off is swept up in `store.job_recovery`; datasets are in `store.datasets`.
 """
 
 from collections.abc import Mapping

@@ -7,7 +7,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from store.session import Database
+from store.database import Database
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 

@@ -24,7 +24,7 @@ def postgres_template(postgres: str) -> str:
     from sqlalchemy import make_url
 
     from store import migrate
-    from store.session import connect
+    from store.database import connect
 
     _execute(postgres, "CREATE DATABASE migrated")
     database = connect(make_url(postgres).set(database="migrated").render_as_string(hide_password=False))
@@ -37,7 +37,7 @@ def postgres_template(postgres: str) -> str:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file, for others to be copied from."""
     from store import migrate
-    from store.session import connect
+    from store.database import connect
 
     path = tmp_path_factory.mktemp("template") / "migrated.db"
     database = connect(f"sqlite+pysqlite:///{path}")
@@ -77,7 +77,7 @@ def settings(make_settings: Callable[..., Any]) -> Any:
 @pytest.fixture
 def database(settings: Any) -> Iterator[Any]:
     """The migrated SQLite database of `settings`."""
-    from store.session import open_database
+    from store.database import open_database
 
     database = open_database(settings)
     yield database
@@ -106,7 +106,7 @@ def each_settings(request: pytest.FixtureRequest, make_settings: Callable[..., A
 @pytest.fixture
 def each_database(each_settings: Any) -> Iterator[Any]:
     """The migrated database of `each_settings`."""
-    from store.session import open_database
+    from store.database import open_database
 
     database = open_database(each_settings)
     yield database

@@ -15,8 +15,8 @@ from celery import Celery, signals
 from celery.concurrency import get_implementation
 from celery.platforms import SecurityWarning
 
-from store.bell import make_app
 from store.settings import Settings, get_settings
+from store.task_queue import make_app
 from worker.service import open_service
 from worker.sweeper import Sweeper
 
@@ -24,7 +24,7 @@ CHILD_START_SECONDS = 120.0  # a busy machine may take long to start an interpre
 
 
 def make_worker_app(settings: Settings) -> Celery:
-    """The app of `store.bell`, with what a worker needs to run."""
+    """The app of `store.task_queue`, with what a worker needs to run."""
     app = make_app(settings)
     app.conf.update(
         include=["worker.logging_setup", "worker.tasks"],

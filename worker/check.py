@@ -7,9 +7,9 @@ import structlog
 from core.imaging.sandbox import Darkroom
 from core.ingest.dataset import Dataset, open_dataset, thumbnails
 from core.runtime.progress import Progress
-from store import bell, datasets, feed
+from store import datasets, job_events, task_queue
 from store.jobs import Claim
-from store.keys import dataset_prefix
+from store.object_keys import dataset_prefix
 from worker.heart import Heart, Lost
 from worker.service import Service
 from worker.traces import forget_deleted_dataset
@@ -43,8 +43,8 @@ def check(service: Service, claim: Claim, heart: Heart, folder: Path) -> None:
     forget_deleted_dataset(service, claim)
     log.info("dataset.ready", dataset=claim.dataset_id, images=len(dataset.pictures), skipped=len(dataset.skipped))
     for job in waiting:
-        bell.ring(service.settings, job_id=job.id, kind=job.kind)
-        feed.publish(service.settings, job.id)
+        task_queue.ring(service.settings, job_id=job.id, kind=job.kind)
+        job_events.publish(service.settings, job.id)
 
 
 def findings(dataset: Dataset, thumbs: list[dict[str, str]]) -> datasets.Findings:

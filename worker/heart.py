@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.runtime.progress import Cancelled, Step
-from store import feed, jobs
+from store import job_events, jobs
 from store.jobs import Claim, Standing
 from worker.service import Service
 
@@ -166,7 +166,7 @@ class Heart:
                 eta_seconds=step.eta_seconds,
                 lease_seconds=self._service.settings.lease_seconds,
             )
-        feed.publish(self._service.settings, self._claim.job_id)
+        job_events.publish(self._service.settings, self._claim.job_id)
         return standing
 
     def _try_to_end_process(self) -> None:
@@ -190,5 +190,5 @@ class Heart:
             canceled = canceled and ours  # a job that was lost in this very moment is left to whoever has it
         log.warning("job.stuck", attempt=self._claim.attempt, verdict=self._verdict and self._verdict.__name__)
         forget(self._service, self._claim, keep_work=not canceled)
-        feed.publish(self._service.settings, self._claim.job_id)
+        job_events.publish(self._service.settings, self._claim.job_id)
         os._exit(STUCK)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from store import jobs
 from store import models as m
 from store.clock import now
-from store.keys import dataset_prefix, job_prefix
+from store.object_keys import dataset_prefix, job_prefix
 from worker.service import Service
 
 GRACE = timedelta(days=1)  # an upload, and a generator, is stored before its row is there

@@ -12,7 +12,7 @@ from core.specs.protect import ProtectSpec
 from store import jobs
 from store import models as m
 from store.jobs import Claim, Result
-from store.keys import work_prefix
+from store.object_keys import work_prefix
 from worker.heart import Heart, Lost
 from worker.service import Service, computer
 from worker.traces import result_prefix, tidy_away, unfinished_work

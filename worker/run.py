@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.limits import BadInput
 from core.runtime.progress import Cancelled
 from core.specs.protect import SpecError
-from store import datasets, feed, jobs
+from store import datasets, job_events, jobs
 from store import models as m
 from store.jobs import Claim, Standing
 from worker.heart import Heart, Lost, Stopped, is_stopping
@@ -39,7 +39,7 @@ def execute(service: Service, job_id: str) -> None:
     named = {"job": job_id, "attempt": claim.attempt, "kind": claim.kind, "request_id": claim.request_id}
     with structlog.contextvars.bound_contextvars(**named):
         log.info("job.claimed", worker=claim.worker)
-        feed.publish(service.settings, job_id)
+        job_events.publish(service.settings, job_id)
         try:
             with Heart(service, claim) as heart, scratch(service, claim) as folder:
                 work(service, claim, heart, folder)
@@ -59,7 +59,7 @@ def execute(service: Service, job_id: str) -> None:
             if reason.is_ours:
                 raise
         finally:
-            feed.publish(service.settings, job_id)
+            job_events.publish(service.settings, job_id)
 
 
 def take(service: Service, job_id: str) -> Claim | None:

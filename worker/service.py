@@ -5,8 +5,8 @@ from functools import cache
 from typing import Any
 
 from core.limits import BadInput
-from store.files import Files, open_files
-from store.session import Database, open_database
+from store.database import Database, open_database
+from store.object_store import Files, open_files
 from store.settings import Settings, get_settings
 
 

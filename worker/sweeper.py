@@ -5,9 +5,9 @@ import threading
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from store import bell, feed
-from store.keys import job_prefix
-from store.sweep import Swept, sweep, waiting
+from store import job_events, task_queue
+from store.job_recovery import Swept, sweep, waiting
+from store.object_keys import job_prefix
 from worker.orphans import tidy_orphans
 from worker.service import Service
 from worker.traces import tidy_away, tidy_datasets, tidy_scratch
@@ -51,17 +51,17 @@ def sweep_once(service: Service) -> Swept:
     settings = service.settings
     with service.database.write.begin() as session:
         swept = sweep(session, max_attempts=settings.max_attempts, ring_seconds=settings.ring_seconds)
-        wanted = dict.fromkeys(bell.EVERY_QUEUE, 0)
-        for kind, queue in bell.QUEUES.items():
+        wanted = dict.fromkeys(task_queue.EVERY_QUEUE, 0)
+        for kind, queue in task_queue.QUEUES.items():
             wanted[queue] += waiting(session, kind)
     for outcome in ("requeued", "failed", "canceled"):
         for job_id in getattr(swept, outcome):
             log.warning(f"sweep.{outcome}", job=job_id)
-            feed.publish(settings, job_id)
+            job_events.publish(settings, job_id)
             if outcome != "requeued":
                 tidy_away(service, job_prefix(job_id))
-    for queue in bell.EVERY_QUEUE:
-        ring([job for job in swept.ring if bell.QUEUES[job[1]] == queue], service, wanted=wanted[queue])
+    for queue in task_queue.EVERY_QUEUE:
+        ring([job for job in swept.ring if task_queue.QUEUES[job[1]] == queue], service, wanted=wanted[queue])
     return swept
 
 
@@ -69,12 +69,12 @@ def ring(jobs: list[tuple[str, str]], service: Service, *, wanted: int) -> None:
     """Ring for these (id, kind) of one queue, unless it holds a message for every job that waits: workers are busy."""
     if not jobs:
         return
-    lying = bell.depth(service.settings, jobs[0][1])
+    lying = task_queue.depth(service.settings, jobs[0][1])
     if lying is None:
         log.warning("sweep.no_broker", waiting=wanted)
         return
     for job_id, kind in jobs[: max(0, wanted - lying)]:
-        bell.ring(service.settings, job_id=job_id, kind=kind)
+        task_queue.ring(service.settings, job_id=job_id, kind=kind)
 
 
 def tidy(service: Service) -> None:

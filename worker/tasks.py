@@ -7,7 +7,7 @@ from typing import Any
 from billiard import pool
 from celery import shared_task
 
-from store.bell import TASK
+from store.task_queue import TASK
 from worker.heart import is_running, is_stopping, stop_process
 from worker.run import execute
 from worker.service import this_service

@@ -15,7 +15,7 @@ from core.specs.presets import fingerprint
 from store import datasets, jobs
 from store import models as m
 from store.jobs import Claim, Standing
-from store.keys import dataset_prefix, job_prefix, work_key
+from store.object_keys import dataset_prefix, job_prefix, work_key
 from worker.heart import Lost
 from worker.service import Service
 

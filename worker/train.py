@@ -9,7 +9,7 @@ from core.recipes.train import train_generator
 from core.specs.train import TrainSpec
 from store import generators, jobs
 from store.jobs import Claim
-from store.keys import work_prefix
+from store.object_keys import work_prefix
 from worker.heart import Heart, Lost
 from worker.service import Service, computer
 from worker.traces import tidy_away, unfinished_work

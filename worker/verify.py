@@ -12,7 +12,7 @@ from core.specs.verify import VerifySpec
 from store import jobs
 from store import models as m
 from store.jobs import Claim, Result
-from store.keys import work_prefix
+from store.object_keys import work_prefix
 from worker.heart import Heart, Lost
 from worker.service import Service, computer
 from worker.traces import FilesShelf, result_prefix, tidy_away, unfinished_work

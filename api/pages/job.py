@@ -22,10 +22,10 @@ from core.specs.learner_catalog import ARCHITECTURES
 from core.specs.presets import QUICK, has_network
 from core.specs.protect import EVIDENCE, INSTANT, ProtectSpec, SpecError
 from core.specs.verify import VerifySpec
-from store import feed, jobs
+from store import job_events, jobs
 from store import models as m
-from store.files import StoreError
-from store.keys import work_key
+from store.object_keys import work_key
+from store.object_store import StoreError
 
 router = APIRouter()
 
@@ -123,7 +123,7 @@ def cancel(user: CurrentUser, job: OwnJob, db: Db, house: Here) -> Response:
     """Ask the worker to stop; nothing happens where the job is over already."""
     jobs.request_cancel(db, job.id)
     house_settings, job_id = house.settings, job.id
-    after_commit(db, lambda: feed.publish(house_settings, job_id))
+    after_commit(db, lambda: job_events.publish(house_settings, job_id))
     return RedirectResponse(f"/jobs/{job.id}", status_code=303)
 
 

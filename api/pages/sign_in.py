@@ -9,7 +9,7 @@ from api import auth
 from api.house import Here
 from api.pages.render import page
 from api.problems import Problem
-from store import people
+from store import users
 from store.models import User
 
 router = APIRouter()
@@ -24,7 +24,7 @@ def show(house: Here, key: str | None = None) -> Response:
     if key is None:
         return page("sign_in.html", user=None, wrong=None)
     with house.db.write.begin() as session:
-        user = people.use_sign_in_key(session, key)
+        user = users.use_sign_in_key(session, key)
     if user is None:
         return page("sign_in.html", user=None, status=403, wrong=USED)
     return _welcome(house, user)
@@ -36,7 +36,7 @@ def by_token(request: Request, house: Here, token: Annotated[str, Form(max_lengt
     if not auth.same_origin(request):
         raise Problem(403, "This form was not sent from the service's own page.", kind="cross-origin")
     with house.db.read() as session:
-        row = people.token_of(session, token.strip())
+        row = users.token_of(session, token.strip())
         user = None if row is None else session.get(User, row.user_id)
     if row is None or user is None:
         return page("sign_in.html", user=None, status=403, wrong=UNKNOWN)

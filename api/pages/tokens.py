@@ -12,7 +12,7 @@ from api.house import Db
 from api.pages.render import page
 from api.routes import tokens as rest
 from core.filenames import LONGEST_NAME, is_name
-from store import people
+from store import users
 from store.models import Token, User
 
 router = APIRouter()
@@ -31,7 +31,7 @@ def make(user: CurrentUser, db: Db, name: Annotated[str, Form()] = "") -> Respon
     if not is_name(name):
         wrong = f"Give it a name of 1 to {LONGEST_NAME} characters, none of them a control character."
         return _page(db, user, status=422, wrong=wrong, typed=name)
-    _, plain = people.new_token(db, user_id=user.id, name=name)
+    _, plain = users.new_token(db, user_id=user.id, name=name)
     return _page(db, user, fresh=plain)
 
 

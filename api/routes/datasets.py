@@ -19,7 +19,7 @@ from api.schemas import DatasetOut, Page
 from core.filenames import LONGEST_NAME
 from store import datasets
 from store import models as m
-from store.keys import dataset_prefix
+from store.object_keys import dataset_prefix
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 log = structlog.get_logger(__name__)

@@ -10,8 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.house import Here, House
 from api.problems import Problem
 from core.specs.protect import FieldError
-from store import bell
 from store import models as m
+from store import task_queue
 
 router = APIRouter(tags=["health"])
 log = structlog.get_logger(__name__)
@@ -52,7 +52,7 @@ def _database(house: House) -> str | None:
 
 
 def _broker(house: House) -> str | None:
-    return None if bell.reachable(house.settings) else "does not answer"
+    return None if task_queue.reachable(house.settings) else "does not answer"
 
 
 def _store(house: House) -> str | None:

@@ -15,9 +15,9 @@ from api.paging import Part
 from api.problems import Problem, field_problem, spec_errors
 from api.schemas import JobIn, JobOut, Page
 from core.specs.protect import SpecError
-from store import feed, jobs
+from store import job_events, jobs
 from store import models as m
-from store.keys import job_prefix
+from store.object_keys import job_prefix
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 log = structlog.get_logger(__name__)
@@ -94,7 +94,7 @@ def cancel(job: OwnJob, db: Db, house: Here) -> JobOut:
         raise Problem(409, f"This job is over: it {_ended(job.state)}.", kind="job-over")
     db.refresh(job)
     job_id = job.id
-    after_commit(db, lambda: feed.publish(house.settings, job_id))
+    after_commit(db, lambda: job_events.publish(house.settings, job_id))
     log.info("job.cancel_asked", job=job_id)
     return JobOut.of(job)
 

@@ -10,7 +10,7 @@ from api.house import Db, Here, House
 from api.problems import Problem, not_found
 from api.schemas import LinkIn, LinkOut
 from store import models as m
-from store.keys import work_key
+from store.object_keys import work_key
 
 router = APIRouter(tags=["results"])
 

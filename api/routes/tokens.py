@@ -9,7 +9,7 @@ from api.paging import Part
 from api.problems import not_found
 from api.schemas import NewTokenOut, Page, TokenIn, TokenOut
 from store import models as m
-from store import people
+from store import users
 
 router = APIRouter(prefix="/v1/tokens", tags=["tokens"])
 
@@ -24,7 +24,7 @@ def index(user: CurrentUser, db: Db, part: Part) -> Page[TokenOut]:
 @router.post("", status_code=201)
 def create(wanted: TokenIn, user: CurrentUser, db: Db) -> NewTokenOut:
     """A new token; its secret is in this answer and nowhere else."""
-    row, plain = people.new_token(db, user_id=user.id, name=wanted.name)
+    row, plain = users.new_token(db, user_id=user.id, name=wanted.name)
     return NewTokenOut(**TokenOut.model_validate(row).model_dump(), token=plain)
 
 

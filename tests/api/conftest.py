@@ -16,10 +16,10 @@ from api.app import create_app
 from api.house import House
 from api.server import make_server
 from ops.broker import start_broker
-from store import datasets, jobs, people
+from store import datasets, jobs, users
 from store import models as m
-from store.files import Files, open_files
-from store.session import Database, open_database
+from store.database import Database, open_database
+from store.object_store import Files, open_files
 from store.settings import Settings
 from tests.api.archives import zipped
 from tests.waiting import wait_until
@@ -56,13 +56,13 @@ class Service:
     def token(self, name: str) -> str:
         """A new token of the user of this name, who is made where there is none; `admin` is the local admin."""
         with self.db.write.begin() as session:
-            return people.new_token(session, user_id=self.user(session, name).id, name="test")[1]
+            return users.new_token(session, user_id=self.user(session, name).id, name="test")[1]
 
     @staticmethod
     def user(session: Any, name: str) -> m.User:
         """The row of the user of this name."""
-        if name == people.LOCAL_ADMIN:
-            return people.local_admin(session)
+        if name == users.LOCAL_ADMIN:
+            return users.local_admin(session)
         user = session.query(m.User).filter_by(name=name).one_or_none()
         if user is None:
             user = m.User(id=m.new_id(), name=name)

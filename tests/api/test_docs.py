@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from store import people
-from store.session import open_database
+from store import users
+from store.database import open_database
 from tests.api.conftest import free_port
 from tests.pictures import pictures_zip
 from tests.waiting import wait_until
@@ -40,7 +40,7 @@ def test_every_block_works_as_written(
     wait_until(lambda: is_ready(url), seconds=60, what="the service to be ready")
     database = open_database(settings)
     with database.write.begin() as session:
-        token = people.new_token(session, user_id=people.local_admin(session).id, name="docs")[1]
+        token = users.new_token(session, user_id=users.local_admin(session).id, name="docs")[1]
     database.dispose()
     blocks = BLOCK.findall(DOCS.read_text())
     assert len(blocks) > 9

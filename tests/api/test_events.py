@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from store import feed, jobs
+from store import job_events, jobs
 from store import models as m
 from store.settings import Settings
 from tests.api.archives import zipped
@@ -41,13 +41,13 @@ def progress(service: Service, claim: jobs.Claim, stage: str, done: int) -> None
         jobs.note_progress(
             session, claim, stage=stage, done=done, total=10, eta_seconds=float(10 - done), lease_seconds=60
         )
-    feed.publish(service.settings, claim.job_id)
+    job_events.publish(service.settings, claim.job_id)
 
 
 def fail(service: Service, claim: jobs.Claim) -> None:
     with service.db.write.begin() as session:
         assert jobs.fail(session, claim, "it went wrong")
-    feed.publish(service.settings, claim.job_id)
+    job_events.publish(service.settings, claim.job_id)
 
 
 def test_a_job_from_beginning_to_end(api: httpx.Client, service: Service, job: dict[str, Any]) -> None:
@@ -55,7 +55,7 @@ def test_a_job_from_beginning_to_end(api: httpx.Client, service: Service, job: d
     kind, first, data = next(heard)
     assert (kind, data) == ("state", job)
     claim = service.claim(job["id"])
-    feed.publish(service.settings, job["id"])
+    job_events.publish(service.settings, job["id"])
     kind, second, data = next(heard)
     assert (kind, data["state"], data["attempt"]) == ("state", "running", 1)
     progress(service, claim, "training", 4)

@@ -13,7 +13,7 @@ from sqlalchemy import update
 from api import idempotency
 from api.problems import Problem
 from store import models as m
-from store import people
+from store import users
 from store.clock import utc_now
 from tests.api.archives import png, tarred, zipped
 from tests.api.conftest import Service, problem
@@ -126,7 +126,7 @@ def test_keys_that_are_none(api: httpx.Client, wrong: str) -> None:
 
 def test_a_key_whose_holder_died_is_free_after_a_while(each_database: Any) -> None:
     with each_database.write.begin() as session:
-        owner = people.local_admin(session).id
+        owner = users.local_admin(session).id
         assert idempotency.take(session, owner_id=owner, key="k") is None
     with each_database.write.begin() as session, pytest.raises(Problem) as caught:
         idempotency.take(session, owner_id=owner, key="k")
@@ -142,7 +142,7 @@ def test_a_key_whose_holder_died_is_free_after_a_while(each_database: Any) -> No
 
 def test_old_answers_are_forgotten(each_database: Any) -> None:
     with each_database.write.begin() as session:
-        owner = people.local_admin(session).id
+        owner = users.local_admin(session).id
         session.add(m.IdempotencyKey(owner_id=owner, key="old", request="", created_at=utc_now() - timedelta(days=2)))
         session.add(m.IdempotencyKey(owner_id=owner, key="new", request=png().hex()[:64]))
     with each_database.write.begin() as session:

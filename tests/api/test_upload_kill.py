@@ -10,8 +10,8 @@ from pathlib import Path
 
 import httpx
 
-from store.files import open_files
-from store.session import open_database
+from store.database import open_database
+from store.object_store import open_files
 from store.settings import Settings
 from tests.api.archives import png, zipped
 from tests.api.conftest import Service, free_port

@@ -14,7 +14,7 @@ from core.results.verification import Measured, Side, VerifyReport, VerifyRow
 from core.specs.verify import VerifySpec
 from store import jobs
 from store import models as m
-from store.keys import work_key
+from store.object_keys import work_key
 from tests.api.archives import zipped
 from tests.api.conftest import Service, asked, problem, sent
 from tests.core.report_samples import report

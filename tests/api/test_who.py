@@ -8,7 +8,7 @@ import pytest
 
 from api.auth import COOKIE
 from store import models as m
-from store import people
+from store import users
 from store.clock import utc_now
 from tests.api.archives import zipped
 from tests.api.conftest import Service, asked, problem, sent
@@ -140,8 +140,8 @@ def test_a_token_needs_a_name(api: httpx.Client, body: object) -> None:
 def signed_in(service: Service) -> httpx.Client:
     """A browser that used the one-time link."""
     with service.db.write.begin() as session:
-        admin = people.local_admin(session)
-        key = people.new_sign_in_key(session, user_id=admin.id, seconds=60)
+        admin = users.local_admin(session)
+        key = users.new_sign_in_key(session, user_id=admin.id, seconds=60)
     browser = service.client()
     assert browser.get("/sign-in", params={"key": key}).status_code == 303
     again = service.client().get("/sign-in", params={"key": key})

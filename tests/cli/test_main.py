@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from ops.broker import start_broker
-from store import people
-from store.session import Database
+from store import users
+from store.database import Database
 from store.settings import Settings
 from tests.processes import environment
 
@@ -29,7 +29,7 @@ def test_token_prints_a_token_and_nothing_else(settings: Settings, database: Dat
     assert (done.returncode, done.stderr) == (0, "")
     assert re.fullmatch(r"unt_[\w-]{43}\n", done.stdout)
     with database.read() as session:
-        user = people.user_of_token(session, done.stdout.strip())
+        user = users.user_of_token(session, done.stdout.strip())
         assert user is not None
         assert user.role == "admin"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from store import people
-from store.session import Database, open_database
+from store import users
+from store.database import Database, open_database
 from store.settings import Settings
 from tests.e2e.visitor import Visitor
 from tests.pictures import pictures_zip
@@ -79,7 +79,7 @@ def rows(house: Settings) -> Iterator[Database]:
 def sign_in_link(settings: Settings, database: Database) -> str:
     """A fresh one-time link of the local admin."""
     with database.write.begin() as session:
-        key = people.new_sign_in_key(session, user_id=people.local_admin(session).id, seconds=600)
+        key = users.new_sign_in_key(session, user_id=users.local_admin(session).id, seconds=600)
     return f"{settings.address}/sign-in?key={key}"
 
 

@@ -9,10 +9,10 @@ import pytest
 from playwright.sync_api import expect
 
 from core.generators.measurements import NOTE, OWN
-from store import generators, people
+from store import generators, users
 from store import models as m
-from store.files import open_files
-from store.session import Database
+from store.database import Database
+from store.object_store import open_files
 from store.settings import Settings
 from tests.e2e.conftest import Visit, sign_in_link
 from tests.e2e.test_pages import UNNAMED
@@ -28,7 +28,7 @@ def trained(rows: Database, house: Settings, tmp_path: Path) -> Iterator[dict[st
     """A dataset, and a train job of it in every state, by rows that no worker touches; the last made a generator."""
     files = open_files(house)
     with rows.write.begin() as session:
-        owner = people.local_admin(session).id
+        owner = users.local_admin(session).id
         dataset = m.Dataset(id=m.new_id(), owner_id=owner, name="pets", state=m.READY, images=300)
         session.add(dataset)
         session.flush()

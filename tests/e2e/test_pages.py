@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from store import models as m
-from store import people
+from store import users
 from store.clock import utc_now
-from store.session import Database
+from store.database import Database
 from store.settings import Settings
 from tests.e2e.conftest import Visit, sign_in_link
 from tests.e2e.visitor import Visitor
@@ -30,7 +30,7 @@ def places(rows: Database) -> dict[str, str]:
     """A page for every state of datasets and jobs, by rows that no worker touches."""
     found = {"home": "/", "tokens": "/tokens", "generators": "/generators"}
     with rows.write.begin() as session:
-        owner = people.local_admin(session).id
+        owner = users.local_admin(session).id
         for state in (m.UPLOADING, m.CHECKING, m.READY, m.REJECTED):
             dataset = m.Dataset(
                 id=m.new_id(),
@@ -199,7 +199,7 @@ def test_signing_in_by_link_once_by_token_and_out(visit: Visit, house: Settings,
     page.goto(link)
     expect(page.get_by_role("alert")).to_contain_text("was used already")
     with rows.write.begin() as session:
-        _, token = people.new_token(session, user_id=people.local_admin(session).id, name="to sign in")
+        _, token = users.new_token(session, user_id=users.local_admin(session).id, name="to sign in")
     page.get_by_label("Token").fill(token)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()

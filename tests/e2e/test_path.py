@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from store.session import Database
+from store.database import Database
 from store.settings import Settings
 from tests.e2e.conftest import Visit, sign_in_link
 from tests.e2e.visitor import Visitor

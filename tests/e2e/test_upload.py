@@ -10,7 +10,7 @@ from playwright.sync_api import Request, Route, expect
 from sqlalchemy import delete, select
 
 from store import models as m
-from store.session import Database, open_database
+from store.database import Database, open_database
 from store.settings import Settings
 from tests.e2e.conftest import START_SECONDS, Visit, free_port, sign_in_link
 from tests.e2e.visitor import Visitor

@@ -11,10 +11,10 @@ from playwright.sync_api import expect
 from core.reports.verification_html import render_verification
 from core.specs.verify import VerifySpec
 from store import models as m
-from store import people
-from store.files import open_files
-from store.keys import work_key
-from store.session import Database
+from store import users
+from store.database import Database
+from store.object_keys import work_key
+from store.object_store import open_files
 from store.settings import Settings
 from tests.api.test_verify_calls import so_far
 from tests.core.report_samples import report
@@ -35,7 +35,7 @@ def jobs(rows: Database, house: Settings) -> Iterator[tuple[str, str]]:
     """A protection that succeeded, and a verification of it that has two rows; no worker touches either."""
     files = open_files(house)
     with rows.write.begin() as session:
-        owner = people.local_admin(session).id
+        owner = users.local_admin(session).id
         dataset = m.Dataset(id=m.new_id(), owner_id=owner, name="pets", state=m.READY, images=300)
         dataset.classes = [{"name": name, "images": 150} for name in ("cat", "dog")]
         session.add(dataset)

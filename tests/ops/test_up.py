@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from ops.places import is_ready
-from store.session import Database
+from store.database import Database
 from store.settings import Settings
 from tests.processes import Command, command_line, family_of, is_alive
 from tests.waiting import wait_until

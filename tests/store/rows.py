@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlalchemy import update
 
-from store import datasets, jobs, people
+from store import datasets, jobs, users
 from store import models as m
 from store.clock import now
+from store.database import Database
 from store.jobs import Claim
-from store.session import Database
 from store.settings import Settings
 
 DEFAULT = Settings(_env_file=None)
@@ -18,7 +18,7 @@ DEFAULT = Settings(_env_file=None)
 def new_dataset(database: Database, *, state: str = m.READY, **values: Any) -> str:
     """A dataset of the local admin in this state; its id. It has no check job."""
     with database.write.begin() as session:
-        owner = people.local_admin(session)
+        owner = users.local_admin(session)
         dataset = m.Dataset(id=m.new_id(), owner_id=owner.id, name="pictures", state=state, **values)
         session.add(dataset)
     return dataset.id
@@ -28,7 +28,7 @@ def new_job(database: Database, *, dataset_id: str | None = None, kind: str = m.
     """A queued job of the local admin; its id."""
     dataset_id = dataset_id or new_dataset(database)
     with database.write.begin() as session:
-        owner = people.local_admin(session)
+        owner = users.local_admin(session)
         return jobs.create(session, owner_id=owner.id, kind=kind, dataset_id=dataset_id, spec=spec).id
 
 
@@ -37,7 +37,7 @@ def new_check(
 ) -> tuple[str, str]:
     """A dataset that is being checked, and its check job; their ids."""
     with database.write.begin() as session:
-        owner = people.local_admin(session)
+        owner = users.local_admin(session)
         dataset, job = datasets.arrived(
             session,
             dataset_id=m.new_id(),

@@ -9,9 +9,9 @@ from sqlalchemy import text
 
 from store import jobs
 from store import models as m
-from store.session import Database
+from store.database import Database
+from store.job_recovery import Swept, sweep
 from store.settings import Settings
-from store.sweep import Swept, sweep
 from tests.store.rows import claim, expire, job_of, must_claim, new_job
 from tests.waiting import wait_until
 

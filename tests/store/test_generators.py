@@ -9,8 +9,8 @@ from core.limits import BadInput
 from core.specs.protect import ProtectSpec, SpecError
 from store import generators
 from store import models as m
-from store.files import Files, open_files
-from store.session import Database
+from store.database import Database
+from store.object_store import Files, open_files
 from store.settings import Settings
 from tests.store.generators import a_card, card_file
 from tests.store.rows import dataset_of, new_dataset, new_job

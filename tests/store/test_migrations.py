@@ -8,8 +8,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect
 
 from store import migrate
+from store.database import Database, connect
 from store.models import Base
-from store.session import Database, connect
 
 
 def test_models_and_migrations_agree(each_database: Database) -> None:

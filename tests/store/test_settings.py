@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from store.secrets import secret_keys
 from store.settings import SOCKET_PATH_BYTES, Settings
+from store.signing_keys import secret_keys
 
 KEY = "0123456789abcdef"
 

@@ -7,7 +7,7 @@ import pytest
 
 from store import datasets, generators
 from store import models as m
-from store.session import Database
+from store.database import Database
 from store.settings import Settings
 from tests.pictures import pictures_zip
 from tests.store.generators import a_card

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from store import bell
 from store import models as m
+from store import task_queue
 from tests.processes import Command, pool_child
 from tests.store.rows import job_of
 from tests.waiting import wait_until
@@ -13,7 +13,7 @@ Start = Callable[..., Command]
 
 
 def ring(service: Service, job_id: str, kind: str = m.CHECK) -> None:
-    assert bell.ring(service.settings, job_id=job_id, kind=kind)
+    assert task_queue.ring(service.settings, job_id=job_id, kind=kind)
 
 
 def worker(commands: Start, service: Service, queue: str = "check") -> Command:

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from ops.broker import start_broker
-from store import bell, jobs
+from store import jobs, task_queue
 from store import models as m
 from tests.processes import Command, family_of, is_alive, pool_child
 from tests.store.rows import dataset_of, job_of
@@ -99,7 +99,7 @@ def test_the_broker_is_killed_and_comes_back_empty(
             path.unlink()
     again = start_broker(service.settings)
     try:
-        assert bell.depth(service.settings, m.CHECK) == 0
+        assert task_queue.depth(service.settings, m.CHECK) == 0
         until(service, running, m.SUCCEEDED)
         until(service, waiting, m.SUCCEEDED)
         assert claims_in(listening) == 2

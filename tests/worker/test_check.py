@@ -14,8 +14,8 @@ import pytest
 
 from store import datasets
 from store import models as m
-from store.files import StoreError
 from store.jobs import Standing
+from store.object_store import StoreError
 from tests.processes import environment
 from tests.store.rows import claim, dataset_of, job_of, new_job
 from tests.worker.conftest import Upload

@@ -14,10 +14,10 @@ from sqlalchemy import text
 from core.runtime.progress import Cancelled, Step
 from store import jobs
 from store import models as m
+from store.job_recovery import sweep
 from store.jobs import Claim, Result
-from store.keys import work_key
+from store.object_keys import work_key
 from store.settings import Settings
-from store.sweep import sweep
 from tests.processes import environment
 from tests.store.rows import expire, job_of, must_claim, new_job
 from tests.waiting import wait_until

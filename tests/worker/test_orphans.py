@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from store import datasets, generators, jobs, people
+from store import datasets, generators, jobs, users
 from store import models as m
 from store.clock import utc_now
 from store.jobs import Result
-from store.keys import work_key
+from store.object_keys import work_key
 from store.settings import Settings
 from tests.store.generators import card_file
 from tests.store.rows import must_claim, new_dataset, new_job
@@ -31,7 +31,7 @@ def service(each_settings: Settings) -> Iterator[Service]:
     """A service whose database is ten days old."""
     service = open_service(each_settings)
     with service.database.write.begin() as session:
-        people.local_admin(session)
+        users.local_admin(session)
         session.execute(update(m.User).values(created_at=utc_now() - timedelta(days=10)))
     yield service
     service.database.dispose()

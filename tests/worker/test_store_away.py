@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import update
 
 from core.specs.presets import PRESETS, QUICK, Length
-from store import bell, datasets, jobs
+from store import datasets, jobs, task_queue
 from store import models as m
 from store.clock import utc_now
-from store.keys import work_key
+from store.object_keys import work_key
 from tests.store.rows import expire, job_of, must_claim, new_dataset, new_job
 from tests.store_away import Away
 from tests.worker.conftest import Upload
@@ -51,7 +51,7 @@ def test_the_sweep_goes_on_and_rings(service: Service, broker: "subprocess.Popen
     with away(f"jobs/{canceled}"):
         swept = sweep_once(service)
     assert (swept.canceled, swept.ring) == ((canceled,), ((waiting, m.PROTECT),))
-    assert bell.depth(service.settings, m.PROTECT) == 1
+    assert task_queue.depth(service.settings, m.PROTECT) == 1
 
 
 def test_every_dataset_whose_time_is_over_goes(service: Service, away: Away) -> None:

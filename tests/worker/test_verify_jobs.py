@@ -12,8 +12,8 @@ from core.results.verification import VerifyReport
 from core.specs.presets import PRESETS, QUICK, Length, fingerprint
 from store import jobs
 from store import models as m
-from store.keys import work_key, work_prefix
-from store.sweep import sweep
+from store.job_recovery import sweep
+from store.object_keys import work_key, work_prefix
 from tests.store.rows import expire, job_of, new_job
 from tests.worker.conftest import Upload
 from worker import verify as room

@@ -7,8 +7,8 @@ from sqlalchemy import update
 from store import jobs
 from store import models as m
 from store.clock import now
-from store.session import Database
-from store.sweep import Swept, sweep, waiting
+from store.database import Database
+from store.job_recovery import Swept, sweep, waiting
 from tests.store.rows import claim, dataset_of, expire, job_of, must_claim, new_check, new_dataset, new_job
 
 

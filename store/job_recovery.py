@@ -7,7 +7,7 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from store import bell, jobs
+from store import jobs, task_queue
 from store import models as m
 from store.clock import now
 
@@ -103,8 +103,8 @@ def _forgotten(session: Session, ring_seconds: float) -> list[tuple[str, str]]:
     oldest = select(m.Job.id, m.Job.kind).order_by(m.Job.created_at).limit(RINGS)
     rows = [
         row
-        for queue in bell.EVERY_QUEUE  # each by itself: many that wait for one must not hide those of another
-        for row in session.execute(oldest.where(quiet, m.Job.kind.in_(bell.kinds_of(queue))))
+        for queue in task_queue.EVERY_QUEUE  # each by itself: many that wait for one must not hide those of another
+        for row in session.execute(oldest.where(quiet, m.Job.kind.in_(task_queue.kinds_of(queue))))
     ]
     return [
         (id_, kind) for id_, kind in rows if _change(session, and_(m.Job.id == id_, quiet), {"rung_at": now(session)})

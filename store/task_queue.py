@@ -8,7 +8,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from store.feed import connect_broker
+from store.job_events import connect_broker
 from store.models import CHECK, PROTECT, TRAIN, VERIFY
 from store.settings import Settings
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import OperationalError
 
-from store.session import PATIENCE, connect
+from store.database import PATIENCE, connect
 
 
 def test_a_server_that_takes_the_call_and_says_nothing_is_given_up() -> None:

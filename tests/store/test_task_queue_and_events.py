@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ops.broker import start_broker
-from store import bell, feed
+from store import job_events, task_queue
 from store.models import CHECK, PROTECT
 from store.settings import Settings
 
@@ -17,34 +17,34 @@ HINTS = 50
 
 
 def test_a_ring_lies_in_the_queue_of_its_kind(settings: Settings, broker: "Server[bytes]") -> None:
-    assert bell.ring(settings, job_id="a", kind=PROTECT)
-    assert bell.ring(settings, job_id="b", kind=PROTECT)
-    assert bell.ring(settings, job_id="c", kind=CHECK)
-    assert (bell.depth(settings, PROTECT), bell.depth(settings, CHECK)) == (2, 1)
-    assert bell.reachable(settings)
+    assert task_queue.ring(settings, job_id="a", kind=PROTECT)
+    assert task_queue.ring(settings, job_id="b", kind=PROTECT)
+    assert task_queue.ring(settings, job_id="c", kind=CHECK)
+    assert (task_queue.depth(settings, PROTECT), task_queue.depth(settings, CHECK)) == (2, 1)
+    assert task_queue.reachable(settings)
 
 
 def test_without_a_broker_ringing_fails_soon_and_softly(settings: Settings) -> None:
     began = time.monotonic()
     with capture_logs() as logs:
-        assert not bell.ring(settings, job_id="a", kind=PROTECT)
+        assert not task_queue.ring(settings, job_id="a", kind=PROTECT)
     assert time.monotonic() - began < 5
     assert [(e["event"], e["job"]) for e in logs] == [("bell.failed", "a")]
-    assert bell.depth(settings, PROTECT) is None
-    assert not bell.reachable(settings)
-    feed.publish(settings, "a")
+    assert task_queue.depth(settings, PROTECT) is None
+    assert not task_queue.reachable(settings)
+    job_events.publish(settings, "a")
 
 
 def test_ringing_goes_on_when_the_broker_is_back(settings: Settings, broker: "Server[bytes]") -> None:
-    assert bell.ring(settings, job_id="a", kind=PROTECT)
-    feed.publish(settings, "a")
+    assert task_queue.ring(settings, job_id="a", kind=PROTECT)
+    job_events.publish(settings, "a")
     broker.kill()
     broker.wait()
-    assert not bell.ring(settings, job_id="b", kind=PROTECT)
+    assert not task_queue.ring(settings, job_id="b", kind=PROTECT)
     again = start_broker(settings)
     try:
-        assert bell.ring(settings, job_id="c", kind=PROTECT)
-        feed.publish(settings, "c")
+        assert task_queue.ring(settings, job_id="c", kind=PROTECT)
+        job_events.publish(settings, "c")
     finally:
         again.terminate()
         again.wait(10)
@@ -52,10 +52,10 @@ def test_ringing_goes_on_when_the_broker_is_back(settings: Settings, broker: "Se
 
 def test_a_watcher_hears_of_its_job_alone(settings: Settings, broker: "Server[bytes]") -> None:
     async def watch() -> None:
-        async with feed.subscribe(settings, "mine") as news:
-            feed.publish(settings, "other")
+        async with job_events.subscribe(settings, "mine") as news:
+            job_events.publish(settings, "other")
             assert not await news.news(0.3)
-            feed.publish(settings, "mine")
+            job_events.publish(settings, "mine")
             assert await news.news(5)
             assert not await news.news(0.3)
 
@@ -64,9 +64,9 @@ def test_a_watcher_hears_of_its_job_alone(settings: Settings, broker: "Server[by
 
 def test_hints_that_come_together_are_told_once(settings: Settings, broker: "Server[bytes]") -> None:
     async def watch() -> int:
-        async with feed.subscribe(settings, "mine") as news:
+        async with job_events.subscribe(settings, "mine") as news:
             for _ in range(HINTS):
-                feed.publish(settings, "mine")
+                job_events.publish(settings, "mine")
             told = 0
             while await news.news(1):
                 told += 1
@@ -82,7 +82,7 @@ def test_without_a_broker_a_watcher_looks_by_the_clock(settings: Settings, broke
         if dies == "before":
             broker.kill()
             broker.wait()
-        async with feed.subscribe(settings, "mine") as news:
+        async with job_events.subscribe(settings, "mine") as news:
             if dies == "meanwhile":
                 assert not await news.news(0.1)
                 broker.kill()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from store.clock import utc_now
-from store.files import BLOCK, Files, StoreError, open_files
+from store.object_store import BLOCK, Files, StoreError, open_files
 from store.settings import Settings
 
 

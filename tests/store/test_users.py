@@ -4,46 +4,46 @@ import threading
 
 from sqlalchemy import update
 
-from store import people
+from store import users
 from store.clock import now
+from store.database import Database
 from store.models import SignInLink, Token
-from store.session import Database
 
 
 def test_there_is_one_local_admin(each_database: Database) -> None:
     with each_database.write.begin() as session:
-        first = people.local_admin(session).id
+        first = users.local_admin(session).id
     with each_database.write.begin() as session:
-        admin = people.local_admin(session)
+        admin = users.local_admin(session)
     assert (admin.id, admin.role) == (first, "admin")
 
 
 def test_a_token_is_known_by_its_hash(each_database: Database) -> None:
     with each_database.write.begin() as session:
-        admin = people.local_admin(session)
-        token, plain = people.new_token(session, user_id=admin.id, name="laptop")
+        admin = users.local_admin(session)
+        token, plain = users.new_token(session, user_id=admin.id, name="laptop")
     assert plain.startswith(token.prefix)
     with each_database.read() as session:
         kept = session.get_one(Token, token.id)
         assert plain not in (kept.hash, kept.name, kept.prefix)
-        found = people.user_of_token(session, plain)
+        found = users.user_of_token(session, plain)
         assert found is not None
         assert found.id == admin.id
-        assert people.user_of_token(session, plain + "x") is None
-        assert people.user_of_token(session, kept.hash) is None
+        assert users.user_of_token(session, plain + "x") is None
+        assert users.user_of_token(session, kept.hash) is None
 
 
 def test_a_sign_in_link_works_once(each_database: Database) -> None:
     with each_database.write.begin() as session:
-        admin = people.local_admin(session)
-        key = people.new_sign_in_key(session, user_id=admin.id, seconds=60)
+        admin = users.local_admin(session)
+        key = users.new_sign_in_key(session, user_id=admin.id, seconds=60)
     signed_in: list[str] = []
     start = threading.Barrier(5)
 
     def use() -> None:
         start.wait()
         with each_database.write.begin() as session:
-            if user := people.use_sign_in_key(session, key):
+            if user := users.use_sign_in_key(session, key):
                 signed_in.append(user.id)
 
     threads = [threading.Thread(target=use) for _ in range(5)]
@@ -56,8 +56,8 @@ def test_a_sign_in_link_works_once(each_database: Database) -> None:
 
 def test_a_sign_in_link_grows_old(each_database: Database) -> None:
     with each_database.write.begin() as session:
-        key = people.new_sign_in_key(session, user_id=people.local_admin(session).id, seconds=60)
+        key = users.new_sign_in_key(session, user_id=users.local_admin(session).id, seconds=60)
         session.execute(update(SignInLink).values(expires_at=now(session)))
     with each_database.write.begin() as session:
-        assert people.use_sign_in_key(session, key) is None
-        assert people.use_sign_in_key(session, "never made") is None
+        assert users.use_sign_in_key(session, key) is None
+        assert users.use_sign_in_key(session, "never made") is None
