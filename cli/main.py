@@ -77,7 +77,7 @@ def worker(
 
     if queue not in EVERY_QUEUE:
         raise typer.BadParameter(f"must be one of {', '.join(EVERY_QUEUE)}", param_hint="--queue")
-    from worker.app import run_worker
+    from worker.celery_app import run_worker
 
     raise typer.Exit(run_worker(queue))
 

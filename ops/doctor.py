@@ -85,7 +85,7 @@ def _science(settings: Settings) -> str:
     import torch
 
     from core.runtime.device import Device
-    from worker.service import computer
+    from worker.context import computer
 
     ours = computer(settings)
     return f"torch {torch.__version__} on {Device(ours['device'], cores=ours['cores']).label}"

@@ -8,9 +8,9 @@ from billiard import pool
 from celery import shared_task
 
 from store.task_queue import TASK
-from worker.heart import is_running, is_stopping, stop_process
-from worker.run import execute
-from worker.service import this_service
+from worker.context import this_service
+from worker.executor import execute
+from worker.lease import is_running, is_stopping, stop_process
 
 # Times 0.1 s for which a child that ends waits until the pool has read how its jobs ended. One that the pool sent just
 # before it stopped it forgets, and never reads of; the pool's own 300 times would hold up the worker's end. What a job

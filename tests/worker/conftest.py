@@ -12,7 +12,7 @@ from store.settings import Settings
 from tests.pictures import pictures_zip
 from tests.store.generators import a_card
 from tests.store.rows import new_check
-from worker.service import Service, open_service
+from worker.context import Service, open_service
 
 Upload = Callable[..., tuple[str, str]]
 

@@ -7,7 +7,7 @@ from store import task_queue
 from tests.processes import Command, pool_child
 from tests.store.rows import job_of
 from tests.waiting import wait_until
-from worker.service import Service
+from worker.context import Service
 
 Start = Callable[..., Command]
 

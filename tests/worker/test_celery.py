@@ -15,7 +15,7 @@ from tests.store.rows import dataset_of, job_of
 from tests.waiting import wait_until
 from tests.worker.conftest import Upload
 from tests.worker.listening import Start, claims_in, in_the_middle, ring, until, worker
-from worker.service import Service
+from worker.context import Service
 
 pytestmark = pytest.mark.timeout(600)
 Server = subprocess.Popen

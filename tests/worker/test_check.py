@@ -19,9 +19,9 @@ from store.object_store import StoreError
 from tests.processes import environment
 from tests.store.rows import claim, dataset_of, job_of, new_job
 from tests.worker.conftest import Upload
-from worker.heart import Heart
-from worker.run import execute, reason_of
-from worker.service import Service
+from worker.context import Service
+from worker.executor import execute, reason_of
+from worker.lease import Heart
 
 
 def test_a_good_upload_is_ready(service: Service, upload: Upload) -> None:

@@ -18,8 +18,8 @@ from tests.store.rows import job_of, new_job
 from tests.waiting import wait_until
 from tests.worker.conftest import Upload
 from tests.worker.listening import Start, claims_in, in_the_middle, ring, until, worker
-from worker.run import execute
-from worker.service import BadSetting, Service
+from worker.context import BadSetting, Service
+from worker.executor import execute
 
 pytestmark = pytest.mark.timeout(600)
 Server = subprocess.Popen

@@ -19,8 +19,8 @@ from tests.commits import broken_commit
 from tests.core.short_training import STEPS, short_training
 from tests.store.rows import job_of, new_job
 from tests.worker.conftest import Upload
-from worker.run import execute
-from worker.service import Service
+from worker.context import Service
+from worker.executor import execute
 
 SPEC = {"evidence": "none", "method": "em", "radius_u": 6, "radius_a": 3, "generator_id": "drawn-32px"}
 

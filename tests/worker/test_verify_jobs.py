@@ -16,11 +16,11 @@ from store.job_recovery import sweep
 from store.object_keys import work_key, work_prefix
 from tests.store.rows import expire, job_of, new_job
 from tests.worker.conftest import Upload
-from worker import verify as room
-from worker.heart import Heart
-from worker.run import execute, take
-from worker.service import Service
-from worker.traces import FilesShelf, scratch
+from worker.context import Service
+from worker.executor import execute, take
+from worker.handlers import verify as room
+from worker.job_files import FilesShelf, scratch
+from worker.lease import Heart
 
 SOME = Length(epochs=0, least=4, most=4, batch=32)
 BEFORE, AFTER = (f"learner-small-Linf-0-None-{side}-0" for side in ("before", "after-100"))

@@ -17,8 +17,8 @@ from celery.platforms import SecurityWarning
 
 from store.settings import Settings, get_settings
 from store.task_queue import make_app
-from worker.service import open_service
-from worker.sweeper import Sweeper
+from worker.context import open_service
+from worker.maintenance import Sweeper
 
 CHILD_START_SECONDS = 120.0  # a busy machine may take long to start an interpreter
 

@@ -10,10 +10,10 @@ from core.specs.train import TrainSpec
 from store import generators, jobs
 from store.jobs import Claim
 from store.object_keys import work_prefix
-from worker.heart import Heart, Lost
-from worker.service import Service, computer
-from worker.traces import tidy_away, unfinished_work
-from worker.upload import fetch_upload, limits_of
+from worker.context import Service, computer
+from worker.fetch_upload import fetch_upload, limits_of
+from worker.job_files import tidy_away, unfinished_work
+from worker.lease import Heart, Lost
 
 log = structlog.get_logger()
 

@@ -16,7 +16,7 @@ from store import jobs
 from store import models as m
 from store.clock import now
 from store.object_keys import dataset_prefix, job_prefix
-from worker.service import Service
+from worker.context import Service
 
 GRACE = timedelta(days=1)  # an upload, and a generator, is stored before its row is there
 OWNER = "owner"  # the key of whose files these are: a service that got the wrong store must not tidy it

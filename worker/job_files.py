@@ -16,8 +16,8 @@ from store import datasets, jobs
 from store import models as m
 from store.jobs import Claim, Standing
 from store.object_keys import dataset_prefix, job_prefix, work_key
-from worker.heart import Lost
-from worker.service import Service
+from worker.context import Service
+from worker.lease import Lost
 
 SCRATCH_NAME = re.compile(r"(?P<job>[\w-]{22})\.(?P<attempt>\d+)")
 

@@ -21,10 +21,10 @@ from store.settings import Settings
 from tests.processes import environment
 from tests.store.rows import expire, job_of, must_claim, new_job
 from tests.waiting import wait_until
-from worker.heart import STUCK, Heart, Lost, Stopped, is_running, stop_process
-from worker.run import execute
-from worker.service import Service, open_service
-from worker.traces import forget, result_prefix, scratch_folder
+from worker.context import Service, open_service
+from worker.executor import execute
+from worker.job_files import forget, result_prefix, scratch_folder
+from worker.lease import STUCK, Heart, Lost, Stopped, is_running, stop_process
 
 STEP = Step(stage="noise", done=3, total=12, seconds=6.0)
 
@@ -88,7 +88,7 @@ def test_a_lost_job_stops_its_work(service: Service) -> None:
 def test_a_stopping_worker_stops_its_work_and_begins_no_other(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.heart._stopping", False)  # and back, after the test
+    monkeypatch.setattr("worker.lease._stopping", False)  # and back, after the test
     claim = claimed(service)
     timer = threading.Timer(0.2, stop_process)
     timer.start()

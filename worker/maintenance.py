@@ -8,9 +8,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from store import job_events, task_queue
 from store.job_recovery import Swept, sweep, waiting
 from store.object_keys import job_prefix
-from worker.orphans import tidy_orphans
-from worker.service import Service
-from worker.traces import tidy_away, tidy_datasets, tidy_scratch
+from worker.context import Service
+from worker.garbage_collector import tidy_orphans
+from worker.job_files import tidy_away, tidy_datasets, tidy_scratch
 
 TIDY_EVERY = 60  # sweeps between two rounds of tidying up files
 

@@ -18,9 +18,9 @@ from store.settings import Settings
 from tests.store.generators import card_file
 from tests.store.rows import must_claim, new_dataset, new_job
 from tests.store_away import Away
-from worker.orphans import OWNER, tidy_orphans
-from worker.service import Service, open_service
-from worker.sweeper import tidy
+from worker.context import Service, open_service
+from worker.garbage_collector import OWNER, tidy_orphans
+from worker.maintenance import tidy
 
 DAY = 86400
 OLD = 1.5 * DAY

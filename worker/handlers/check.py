@@ -10,10 +10,10 @@ from core.runtime.progress import Progress
 from store import datasets, job_events, task_queue
 from store.jobs import Claim
 from store.object_keys import dataset_prefix
-from worker.heart import Heart, Lost
-from worker.service import Service
-from worker.traces import forget_deleted_dataset
-from worker.upload import fetch_upload, limits_of
+from worker.context import Service
+from worker.fetch_upload import fetch_upload, limits_of
+from worker.job_files import forget_deleted_dataset
+from worker.lease import Heart, Lost
 
 THUMBNAILS = 12
 

@@ -7,7 +7,7 @@ from core.limits import BadInput, Limits
 from store import models as m
 from store.jobs import Claim
 from store.settings import Settings
-from worker.service import Service
+from worker.context import Service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

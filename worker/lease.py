@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.runtime.progress import Cancelled, Step
 from store import job_events, jobs
 from store.jobs import Claim, Standing
-from worker.service import Service
+from worker.context import Service
 
 TICK = 0.25  # seconds between two looks of the thread
 STUCK = 70  # exit status of a process that was ended because its work did not stop
@@ -180,7 +180,7 @@ class Heart:
 
     def _end_process(self) -> None:
         """The work did not stop by itself: set the row right, remove what is half done, and end this process."""
-        from worker.traces import forget  # not at the top: traces needs Lost from here
+        from worker.job_files import forget  # not at the top: traces needs Lost from here
 
         canceled = self._verdict is Cancelled
         if self._verdict is not Lost:

@@ -15,9 +15,9 @@ from core.specs.protect import SpecError
 from store import datasets, job_events, jobs
 from store import models as m
 from store.jobs import Claim, Standing
-from worker.heart import Heart, Lost, Stopped, is_stopping
-from worker.service import BadSetting, Service
-from worker.traces import forget, scratch
+from worker.context import BadSetting, Service
+from worker.job_files import forget, scratch
+from worker.lease import Heart, Lost, Stopped, is_stopping
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -72,19 +72,19 @@ def take(service: Service, job_id: str) -> Claim | None:
 def work(service: Service, claim: Claim, heart: Heart, folder: Path) -> None:
     """What this kind of job does; the science is imported only now, in the process that needs it."""
     if claim.kind == m.CHECK:
-        from worker.check import check
+        from worker.handlers.check import check
 
         check(service, claim, heart, folder)
     elif claim.kind == m.TRAIN:
-        from worker.train import train
+        from worker.handlers.train import train
 
         train(service, claim, heart, folder)
     elif claim.kind == m.VERIFY:
-        from worker.verify import verify
+        from worker.handlers.verify import verify
 
         verify(service, claim, heart, folder)
     else:
-        from worker.protect import protect
+        from worker.handlers.protect import protect
 
         protect(service, claim, heart, folder)
 

@@ -13,10 +13,10 @@ from store import jobs
 from store import models as m
 from store.jobs import Claim, Result
 from store.object_keys import work_prefix
-from worker.heart import Heart, Lost
-from worker.service import Service, computer
-from worker.traces import result_prefix, tidy_away, unfinished_work
-from worker.upload import fetch_upload, limits_of
+from worker.context import Service, computer
+from worker.fetch_upload import fetch_upload, limits_of
+from worker.job_files import result_prefix, tidy_away, unfinished_work
+from worker.lease import Heart, Lost
 
 log = structlog.get_logger()
 

@@ -16,10 +16,10 @@ from store.object_keys import work_key
 from tests.store.rows import expire, job_of, must_claim, new_dataset, new_job
 from tests.store_away import Away
 from tests.worker.conftest import Upload
-from worker.run import execute
-from worker.service import Service
-from worker.sweeper import sweep_once
-from worker.traces import tidy_datasets
+from worker.context import Service
+from worker.executor import execute
+from worker.job_files import tidy_datasets
+from worker.maintenance import sweep_once
 
 
 @pytest.mark.parametrize("kind", [m.PROTECT, m.TRAIN])
