@@ -12,15 +12,16 @@ from fastapi import FastAPI
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from api import idempotency, pages, problems, uploads
-from api.house import House
+from api import idempotency, pages, problems
+from api.body_size_limit import SmallBodies
+from api.context import House
+from api.job_event_broker import Newsroom
 from api.metrics import JobCounts, Metrics
 from api.middleware import Edge
-from api.newsroom import Newsroom
-from api.routes import choices, datasets, events, health, jobs, results, tokens
+from api.routes import datasets, events, health, jobs, options, results, tokens
 from api.routes import uploads as upload_routes
 from api.schemas import ProblemOut
-from api.small_bodies import SmallBodies
+from api.uploads import resumable
 from store import models as m
 from store.database import Database, open_database
 from store.object_store import open_files
@@ -67,7 +68,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(SmallBodies)
     app.add_middleware(Edge, metrics=app.state.metrics, https=settings.secure_cookies)
     problems.install(app)
-    for room in (datasets, upload_routes, jobs, events, results, choices, tokens, health):
+    for room in (datasets, upload_routes, jobs, events, results, options, tokens, health):
         app.include_router(room.router)
     pages.install(app)
     return app
@@ -99,7 +100,7 @@ async def _keep_house(house: House) -> None:
 def _tidy(house: House) -> int:
     with house.db.write.begin() as session:
         idempotency.purge(session)
-    return uploads.remove_expired(house)
+    return resumable.remove_expired(house)
 
 
 def _count_jobs(db: Database) -> JobCounts:

@@ -8,7 +8,7 @@ from fastapi import Depends, Request, Response
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.house import Db, Here, House
+from api.context import Db, Here, House
 from api.problems import Problem, not_found
 from store import models as m
 from store import users

@@ -20,7 +20,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from api.house import House
+from api.context import House
 from api.problems import Problem
 from store import models as m
 from store.clock import now

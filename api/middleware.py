@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import tus
 from api.metrics import Metrics
 from api.problems import Problem, respond
+from api.uploads import tus
 
 log = structlog.get_logger(__name__)
 

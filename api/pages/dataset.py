@@ -6,10 +6,12 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
-from api import asking
+from api import job_requests
 from api.auth import CurrentUser, OwnDataset
-from api.house import Db, Here
-from api.pages import form, rows, train_form
+from api.context import Db, Here
+from api.pages import listing
+from api.pages.forms import protect as form
+from api.pages.forms import train as train_form
 from api.pages.render import page
 from api.routes import datasets as rest
 from core.specs.protect import SpecError
@@ -37,7 +39,7 @@ Shown = tuple[dict[str, Any], dict[str, str]]  # a form's values, and what is wr
 def protect(user: CurrentUser, dataset: OwnDataset, db: Db, house: Here, request: Request, sent: Sent) -> Response:
     """Start a job and go to its page; or show the form again, with each error at its field."""
     try:
-        job = asking.protect(db, house, request, dataset, form.asked(sent))
+        job = job_requests.protect(db, house, request, dataset, form.asked(sent))
     except SpecError as error:
         shown = form.values(sent)
         return _page(db, user, dataset, protect=(shown, form.errors_of(error, shown)))
@@ -47,9 +49,9 @@ def protect(user: CurrentUser, dataset: OwnDataset, db: Db, house: Here, request
 @router.post("/datasets/{dataset_id}/train")
 def train(user: CurrentUser, dataset: OwnDataset, db: Db, house: Here, request: Request, sent: Sent) -> Response:
     """Start the training of a generator and go to its page; or show the form again, with each error at its field."""
-    asking.check_kind(m.TRAIN, user)
+    job_requests.check_kind(m.TRAIN, user)
     try:
-        job = asking.train(db, house, request, dataset, train_form.asked(sent))
+        job = job_requests.train(db, house, request, dataset, train_form.asked(sent))
     except SpecError as error:
         return _page(db, user, dataset, train=(train_form.values(sent), form.errors(error)))
     return RedirectResponse(f"/jobs/{job.id}", status_code=303)
@@ -72,11 +74,11 @@ def _page(
         "dataset.html",
         user=user,
         status=422 if protect or train else 200,
-        d=rows.values(dataset),
-        thumbs=rows.thumbs(dataset),
+        d=listing.values(dataset),
+        thumbs=listing.thumbs(dataset),
         most=max((c["images"] for c in dataset.classes), default=1),
-        check=rows.check_of(db, dataset),
-        jobs=rows.job_cards(db, rows.jobs_of(db, dataset)),
+        check=listing.check_of(db, dataset),
+        jobs=listing.job_cards(db, listing.jobs_of(db, dataset)),
         protect=form.fields_of(shown, errors, generators=generators.choosable(db, dataset)),
         advanced_open=form.is_advanced(shown, errors),
         train=train_form.fields_of(dataset.name, *(train or (train_form.defaults(), {}))) if trainable else None,

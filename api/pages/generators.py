@@ -9,9 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.auth import CurrentUser
-from api.house import Db
-from api.pages import measured, rows
-from api.pages.form import WORDS
+from api.context import Db
+from api.pages import generator_measurements, listing
+from api.pages.forms.protect import WORDS
 from api.pages.render import page
 from core.generators.card import Card
 from core.generators.compatibility import FIXED
@@ -33,7 +33,7 @@ def _values(session: Session, user: m.User, row: m.Generator) -> dict[str, Any]:
     card = Card.from_dict(row.card)
     job = session.get(m.Job, row.job_id) if row.job_id else None
     trained_here = row.job_id is not None or card.command == _job_command(row.id)
-    return rows.values(
+    return listing.values(
         row,
         about=card,
         trained_at=_moment(card.created_at),
@@ -42,7 +42,7 @@ def _values(session: Session, user: m.User, row: m.Generator) -> dict[str, Any]:
         trained_here=trained_here,
         own_job=job.id if job is not None and job.owner_id == user.id else None,
         command=_equal_command(card) if trained_here else card.command,
-        measured=measured.read(card.measured),
+        measured=generator_measurements.read(card.measured),
     )
 
 

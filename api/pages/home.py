@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Response
 
 from api.auth import CurrentUser
-from api.house import Db, Here
-from api.pages import rows
+from api.context import Db, Here
+from api.pages import listing
 from api.pages.render import page
 from store import models as m
 
@@ -16,14 +16,14 @@ MOST = 50
 @router.get("/")
 def show(user: CurrentUser, db: Db, house: Here) -> Response:
     """The newest datasets and jobs; refreshed by the page for as long as something is under way."""
-    datasets, jobs = rows.newest(db, user, most=MOST)
+    datasets, jobs = listing.newest(db, user, most=MOST)
     busy = any(d.state in (m.UPLOADING, m.CHECKING) for d in datasets) or any(j.state not in m.FINAL for j in jobs)
     return page(
         "home.html",
         user=user,
         here="home",
-        datasets=[rows.values(d, thumbs=rows.thumbs(d)) for d in datasets],
-        jobs=rows.job_cards(db, jobs),
+        datasets=[listing.values(d, thumbs=listing.thumbs(d)) for d in datasets],
+        jobs=listing.job_cards(db, jobs),
         more_datasets=len(datasets) == MOST,
         busy=busy,
         limit_bytes=house.settings.max_upload_bytes,

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
-from api import asking
+from api import job_requests
 from api.auth import CurrentUser, OwnJob
-from api.house import Db, Here, House, after_commit
-from api.pages import evidence, rows, verify_form
-from api.pages.form import errors as errors_of
+from api.context import Db, Here, House, after_commit
+from api.pages import evidence, listing
+from api.pages.forms import verify as verify_form
+from api.pages.forms.protect import errors as errors_of
+from api.pages.labels import stage_words
 from api.pages.render import page
-from api.pages.words import stage_words
 from api.problems import not_found
 from core.reports.heatmap import column_name
 from core.results.protection import Report
@@ -56,9 +57,9 @@ Ticked = Annotated[dict[str, list[str]], Depends(_ticked)]
 @router.post("/jobs/{job_id}/verify")
 def verify(user: CurrentUser, job: OwnJob, db: Db, house: Here, request: Request, sent: Ticked) -> Response:
     """Start a verification of this job and go to its page; or show the form again, with what is wrong."""
-    asking.check_kind(m.VERIFY, user)
+    job_requests.check_kind(m.VERIFY, user)
     try:
-        started = asking.verify_job(db, house, request, user, job.id, verify_form.asked(sent))
+        started = job_requests.verify_job(db, house, request, user, job.id, verify_form.asked(sent))
     except SpecError as error:
         return _page(db, house, user, job, sent=sent, errors=errors_of(error))
     return RedirectResponse(f"/jobs/{started.id}", status_code=303)
@@ -80,18 +81,18 @@ def _page(
         "job.html",
         user=user,
         status=422 if errors else 200,
-        j=rows.values(job),
+        j=listing.values(job),
         name=name,
-        title=rows.title(job, name),
-        heading=rows.heading(job, name),
+        title=listing.title(job, name),
+        heading=listing.heading(job, name),
         strip=_strip(job),
         doing=_doing(db, job),
         asked=_asked(job),
         origin=_origin(job),
-        rows_asked=rows.row_count(job.spec) if job.kind == m.VERIFY else None,
+        rows_asked=listing.row_count(job.spec) if job.kind == m.VERIFY else None,
         has_rows=job.kind == m.VERIFY and (job.report_key or house.files.exists(work_key(job.id, "report.html"))),
         verify=_verify_form(db, job, sent, errors or {}) if verifiable else None,
-        verifications=rows.job_cards(db, jobs.verifications(db, job)),
+        verifications=listing.job_cards(db, jobs.verifications(db, job)),
         **(evidence.context(report) if report else {"report": None}),
     )
 
@@ -133,7 +134,7 @@ def report(user: CurrentUser, job: OwnJob, db: Db) -> Response:
     if job.state != m.SUCCEEDED or job.kind == m.TRAIN:
         raise not_found("report" if job.kind == m.TRAIN else "report yet")
     name = _name(db, job)
-    return page("report.html", user=user, j=rows.values(job), name=name, deed=rows.deed(job, name))
+    return page("report.html", user=user, j=listing.values(job), name=name, deed=listing.deed(job, name))
 
 
 @router.get("/jobs/{job_id}/report.json")
@@ -178,7 +179,7 @@ def _doing(session: Session, job: m.Job) -> str:
     if job.state == m.RUNNING:
         if job.cancel_requested:
             return "Stopping"
-        return rows.stage_doing(job)
+        return listing.stage_doing(job)
     dataset = session.get(m.Dataset, job.dataset_id) if job.dataset_id else None
     if dataset is not None and dataset.state == m.CHECKING:
         return "Waiting until the upload is checked"

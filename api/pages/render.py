@@ -8,7 +8,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from api.pages import words
+from api.pages import labels
 from api.problems import Problem, title_of
 from store.models import User
 
@@ -33,19 +33,19 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "number": words.number,
-        "count": words.count,
-        "bytes": words.size,
-        "duration": words.duration,
-        "moment": words.moment,
+        "number": labels.number,
+        "count": labels.count,
+        "bytes": labels.size,
+        "duration": labels.duration,
+        "moment": labels.moment,
     }
     environment.globals |= {
         "version": version("unteachable"),
-        "dataset_states": words.DATASET_STATES,
-        "job_states": words.JOB_STATES,
-        "job_lines": words.JOB_LINES,
-        "does": words.DOES,
-        "does_not": words.DOES_NOT,
+        "dataset_states": labels.DATASET_STATES,
+        "job_states": labels.JOB_STATES,
+        "job_lines": labels.JOB_LINES,
+        "does": labels.DOES,
+        "does_not": labels.DOES_NOT,
     }
     return environment
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api import auth
-from api.house import Here
+from api.context import Here
 from api.pages.render import page
 from api.problems import Problem
 from store import users

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.auth import CurrentUser
-from api.house import Db
+from api.context import Db
 from api.pages.render import page
 from api.routes import tokens as rest
 from core.filenames import LONGEST_NAME, is_name

@@ -8,14 +8,15 @@ from fastapi import Path as PathParameter
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api import arrivals, form, idempotency
-from api.arrivals import Arrival
+from api import idempotency
 from api.auth import CurrentUser, OwnDataset
-from api.house import Db, Here, House, delete_after_commit
+from api.context import Db, Here, House, delete_after_commit
 from api.idempotency import Answer
-from api.paging import Part
+from api.pagination import Part
 from api.problems import Problem, not_found
 from api.schemas import DatasetOut, Page
+from api.uploads import ingest, multipart
+from api.uploads.ingest import Arrival
 from core.filenames import LONGEST_NAME
 from store import datasets
 from store import models as m
@@ -63,7 +64,7 @@ async def create(request: Request, user: CurrentUser, house: Here, key: idempote
 async def _receive(
     request: Request, house: House, user: m.User, path: Any, *, dataset_id: str, key: str | None, known: Answer | None
 ) -> Response:
-    parcel = await form.receive(
+    parcel = await multipart.receive(
         request.stream(),
         request.headers.get("content-type", ""),
         path,
@@ -85,19 +86,19 @@ async def _receive(
         dataset_id=dataset_id,
         owner_id=user.id,
         path=path,
-        name=arrivals.checked_name(parcel.name, parcel.filename),
-        filename=arrivals.checked_filename(parcel.filename),
+        name=ingest.checked_name(parcel.name, parcel.filename),
+        filename=ingest.checked_filename(parcel.filename),
         request_id=request.state.request_id,
     )
-    await arrivals.take_in(house, arrival, with_it=settle)
+    await ingest.take_in(house, arrival, with_it=settle)
     return answers[0].response()
 
 
 def _refuse_overlong(request: Request, house: House) -> None:
     """Before anything is read, where the request says how long it is. Raises Problem 413."""
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > house.settings.max_upload_bytes + form.OVERHEAD:
-        raise form.too_large(house.settings.max_upload_bytes)
+    if announced.isdigit() and int(announced) > house.settings.max_upload_bytes + multipart.OVERHEAD:
+        raise multipart.too_large(house.settings.max_upload_bytes)
 
 
 @router.get("")

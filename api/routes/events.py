@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.auth import OwnJob
-from api.house import Here
+from api.context import Here
 from api.problems import Problem
 from store import models as m
 

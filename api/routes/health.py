@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.house import Here, House
+from api.context import Here, House
 from api.problems import Problem
 from core.specs.protect import FieldError
 from store import models as m

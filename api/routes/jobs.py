@@ -7,11 +7,11 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api import asking, idempotency
+from api import idempotency, job_requests
 from api.auth import CurrentUser, OwnJob, own_dataset
-from api.house import Db, Here, House, after_commit, delete_after_commit
+from api.context import Db, Here, House, after_commit, delete_after_commit
 from api.idempotency import Answer
-from api.paging import Part
+from api.pagination import Part
 from api.problems import Problem, field_problem, spec_errors
 from api.schemas import JobIn, JobOut, Page
 from core.specs.protect import SpecError
@@ -33,7 +33,7 @@ def create(
 
     A dataset that is still being checked is fine: the job waits for it.
     """
-    asking.check_kind(wanted.kind, user)
+    job_requests.check_kind(wanted.kind, user)
     try:
         sent = idempotency.fingerprint("POST /v1/jobs", wanted.model_dump(mode="json"))
     except ValueError:
@@ -54,8 +54,10 @@ def _asked(wanted: JobIn, request: Request, user: m.User, db: Session, house: Ho
     target = _target_of(wanted)
     try:
         if target is not None:
-            return asking.verify_job(db, house, request, user, target, wanted.spec)
-        ask = {m.PROTECT: asking.protect, m.TRAIN: asking.train, m.VERIFY: asking.verify_dataset}[wanted.kind]
+            return job_requests.verify_job(db, house, request, user, target, wanted.spec)
+        ask = {m.PROTECT: job_requests.protect, m.TRAIN: job_requests.train, m.VERIFY: job_requests.verify_dataset}[
+            wanted.kind
+        ]
         return ask(db, house, request, own_dataset(wanted.dataset_id or "", user, db), wanted.spec)
     except SpecError as error:
         raise spec_errors(error, "spec") from None

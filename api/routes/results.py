@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request, Response
 
-from api import downloads, links
+from api import downloads, signed_links
 from api.auth import OwnJob
-from api.house import Db, Here, House
+from api.context import Db, Here, House
 from api.problems import Problem, not_found
 from api.schemas import LinkIn, LinkOut
 from store import models as m
@@ -76,7 +76,7 @@ def archive(job: OwnJob, request: Request, db: Db, house: Here) -> Response:
 def link(job: OwnJob, request: Request, house: Here, wanted: Annotated[LinkIn | None, Body()] = None) -> LinkOut:
     """An address of the archive that needs no token, for a while."""
     _key(job, job.archive_key)
-    made = links.make(house, job.id, seconds=wanted.seconds if wanted else None)
+    made = signed_links.make(house, job.id, seconds=wanted.seconds if wanted else None)
     base = house.settings.public_url.rstrip("/") or str(request.base_url).rstrip("/")
     return LinkOut(url=f"{base}/v1/links/{made.signed}", expires_at=made.expires_at)
 
@@ -85,7 +85,7 @@ def link(job: OwnJob, request: Request, house: Here, wanted: Annotated[LinkIn | 
 @router.head("/v1/links/{signed}", response_class=Response, include_in_schema=False)
 def by_link(signed: str, request: Request, db: Db, house: Here) -> Response:
     """The protected archive, by a link; takes what the archive's own address takes."""
-    job = db.get(m.Job, links.read(house, signed))
+    job = db.get(m.Job, signed_links.read(house, signed))
     if job is None:
         raise not_found("link")
     return _archive(house, request, job, _filename(db.get(m.Dataset, job.dataset_id) if job.dataset_id else None))

@@ -4,8 +4,8 @@ from fastapi import APIRouter, Response
 from sqlalchemy import select
 
 from api.auth import CurrentUser, looks_like_id
-from api.house import Db
-from api.paging import Part
+from api.context import Db
+from api.pagination import Part
 from api.problems import not_found
 from api.schemas import NewTokenOut, Page, TokenIn, TokenOut
 from store import models as m

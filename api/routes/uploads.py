@@ -6,10 +6,10 @@ from typing import Annotated, Any
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Header, Request, Response
 
-from api import tus, uploads
 from api.auth import CurrentUser, looks_like_id
-from api.house import Here, House
+from api.context import Here, House
 from api.problems import Problem, not_found
+from api.uploads import resumable, tus
 from store import models as m
 
 router = APIRouter(tags=["uploads"])
@@ -82,7 +82,7 @@ async def create(
     _refuse_overlong(request, length if first else 0)
 
     def begin() -> m.Upload:
-        return uploads.begin(house, owner_id=user.id, length=length, metadata=metadata)
+        return resumable.begin(house, owner_id=user.id, length=length, metadata=metadata)
 
     upload = await anyio.to_thread.run_sync(begin)
     headers = {"Location": f"/v1/uploads/{upload.id}", "Upload-Offset": "0", "Upload-Expires": _expires(upload)}
@@ -95,7 +95,7 @@ async def create(
 def where(upload: OwnUpload, house: Here) -> Response:
     """How much has arrived."""
     headers = {
-        "Upload-Offset": str(uploads.offset_of(house, upload)),
+        "Upload-Offset": str(resumable.offset_of(house, upload)),
         "Upload-Length": str(upload.length),
         "Upload-Expires": _expires(upload),
         "Cache-Control": "no-store",
@@ -124,7 +124,7 @@ async def send(
         raise Problem(415, f"Send the piece as {tus.BODY_TYPE}.", kind="unsupported-media-type")
     offset = tus.parse_number(upload_offset, "Upload-Offset")
     checksum = tus.Checksum(upload_checksum) if upload_checksum else None
-    here = await anyio.to_thread.run_sync(uploads.offset_of, house, upload)
+    here = await anyio.to_thread.run_sync(resumable.offset_of, house, upload)
     if upload.dataset_id is not None:
         if offset != here:
             raise Problem(
@@ -141,14 +141,14 @@ async def send(
 @router.delete("/v1/uploads/{upload_id}", status_code=204, dependencies=[Spoken])
 def give_up(upload: OwnUpload, house: Here) -> Response:
     """Forget an upload and what arrived of it; a dataset that it became stays."""
-    uploads.remove(house, upload.id)
+    resumable.remove(house, upload.id)
     return Response(status_code=204)
 
 
 async def _append(
     house: House, upload: m.Upload, request: Request, *, offset: int, checksum: tus.Checksum | None
 ) -> dict[str, str]:
-    now_at, dataset_id = await uploads.append(
+    now_at, dataset_id = await resumable.append(
         house, upload, request.stream(), offset=offset, checksum=checksum, request_id=request.state.request_id
     )
     headers = {"Upload-Offset": str(now_at)}

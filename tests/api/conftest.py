@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from api.app import create_app
-from api.house import House
+from api.context import House
 from api.server import make_server
 from ops.broker import start_broker
 from store import datasets, jobs, users

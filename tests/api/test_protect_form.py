@@ -2,17 +2,17 @@
 
 import pytest
 
-from api.pages import form
+from api.pages.forms import protect
 from core.specs.protect import METHODS, ProtectSpec, SpecError
 
 
 def spec_of(sent: dict[str, str]) -> ProtectSpec:
     """What a sent form asks for."""
-    return ProtectSpec.parse(form.asked(sent))
+    return ProtectSpec.parse(protect.asked(sent))
 
 
 def test_every_method_can_be_chosen_and_has_words() -> None:
-    offered = form.options()["method"]
+    offered = protect.options()["method"]
     assert {option.value for option in offered} == {"", *METHODS}
     for option in offered:
         assert option.label
@@ -25,8 +25,8 @@ def test_eot_is_on_unless_it_is_turned_off(sent: dict[str, str], eot: bool) -> N
 
 
 def test_what_is_shown_at_first_is_among_the_options_and_asks_for_the_defaults() -> None:
-    shown = form.defaults()
-    for name, options in form.options().items():
+    shown = protect.defaults()
+    for name, options in protect.options().items():
         assert shown[name] in {option.value for option in options}
     assert spec_of({name: value for name, value in shown.items() if name != "keep_exif"}) == spec_of({})
 
@@ -34,5 +34,5 @@ def test_what_is_shown_at_first_is_among_the_options_and_asks_for_the_defaults()
 def test_a_switch_that_is_neither_is_named() -> None:
     with pytest.raises(SpecError) as refused:
         spec_of({"eot": "perhaps"})
-    assert set(form.errors(refused.value)) == {"eot"}
-    assert form.values({"eot": "false"})["eot"] == "false"
+    assert set(protect.errors(refused.value)) == {"eot"}
+    assert protect.values({"eot": "false"})["eot"] == "false"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api import downloads, links
+from api import downloads, signed_links
 from api.app import create_app
 from store import models as m
 from tests.api.archives import zipped
@@ -145,18 +145,18 @@ def test_links_end_and_keys_rotate(service: Service, done: dict[str, Any]) -> No
     def house(keys: str) -> Any:
         return create_app(service.settings.model_copy(update={"secret_keys": keys})).state.house
 
-    made = links.make(house(old), done["id"], seconds=60)
-    assert links.read(house(f"{new},{old}"), made.signed) == done["id"]
-    newer = links.make(house(f"{new},{old}"), done["id"], seconds=60)
-    assert links.read(house(new), newer.signed) == done["id"]
+    made = signed_links.make(house(old), done["id"], seconds=60)
+    assert signed_links.read(house(f"{new},{old}"), made.signed) == done["id"]
+    newer = signed_links.make(house(f"{new},{old}"), done["id"], seconds=60)
+    assert signed_links.read(house(new), newer.signed) == done["id"]
     for keys, link in ((new, made), (old, newer)):
-        with pytest.raises(links.Problem) as caught:
-            links.read(house(keys), link.signed)
+        with pytest.raises(signed_links.Problem) as caught:
+            signed_links.read(house(keys), link.signed)
         assert caught.value.status == 404
-    over = links.make(house(old), done["id"], seconds=-1)
+    over = signed_links.make(house(old), done["id"], seconds=-1)
     assert over.expires_at.timestamp() <= time.time()
-    with pytest.raises(links.Problem) as caught:
-        links.read(house(old), over.signed)
+    with pytest.raises(signed_links.Problem) as caught:
+        signed_links.read(house(old), over.signed)
     assert caught.value.status == 410
 
 

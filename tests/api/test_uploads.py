@@ -6,7 +6,7 @@ import hashlib
 import httpx
 import pytest
 
-from api import tus
+from api.uploads import tus
 from tests.api.archives import zipped
 from tests.api.conftest import Service, problem
 from tests.api.tus_client import PIECE, TUS, begin, finish, metadata, offset, patch, raw_patch

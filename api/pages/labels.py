@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup
 
-from api.routes.choices import LIMITS
+from api.routes.options import LIMITS
 from core.runtime.progress import STAGES
 from store import models as m
 

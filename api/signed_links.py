@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
-from api.house import House
+from api.context import House
 from api.problems import Problem
 from store.clock import utc_now
 

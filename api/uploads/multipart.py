@@ -1,6 +1,6 @@
 """A multipart upload, written to disk as it arrives: one archive as it is, or many files packed into a zip.
 
-Nothing is kept in memory but a few names, and the pieces that are on their way to the disk (`api.intake`).
+Nothing is kept in memory but a few names, and the pieces that are on their way to the disk (`api.uploads.streaming`).
 """
 
 import asyncio
@@ -16,8 +16,8 @@ from typing import IO, Protocol
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from api.intake import disk_errors, pour
 from api.problems import Problem, field_problem
+from api.uploads.streaming import disk_errors, pour
 
 MOST_TEXT = 1000  # bytes of a field that is no file
 OVERHEAD = 64 * 2**20  # bytes that the boundaries and headers of 200,000 parts may take on top of the files

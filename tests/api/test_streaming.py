@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.intake import MOST_PENDING, pour
 from api.problems import Problem
+from api.uploads.streaming import MOST_PENDING, pour
 
 
 async def stream(*chunks: bytes) -> AsyncIterator[bytes]:

@@ -10,13 +10,13 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 from starlette.requests import ClientDisconnect
 
-from api import arrivals, tus
-from api.arrivals import Arrival
-from api.form import too_large
-from api.house import House
-from api.intake import disk_errors, pour
+from api.context import House
 from api.problems import Problem, not_found
 from api.schemas import DatasetOut
+from api.uploads import ingest, tus
+from api.uploads.ingest import Arrival
+from api.uploads.multipart import too_large
+from api.uploads.streaming import disk_errors, pour
 from store import models as m
 from store.clock import now, utc_now
 
@@ -34,8 +34,8 @@ def begin(house: House, *, owner_id: str, length: int, metadata: dict[str, str])
     """A new upload, with nothing of it here yet. Raises Problem 413 or 422."""
     if length > house.settings.max_upload_bytes:
         raise too_large(house.settings.max_upload_bytes)
-    filename = arrivals.checked_filename(metadata.get("filename", ""))
-    name = arrivals.checked_name(metadata.get("name"), filename)
+    filename = ingest.checked_filename(metadata.get("filename", ""))
+    name = ingest.checked_name(metadata.get("name"), filename)
     with house.db.write.begin() as session:
         upload = m.Upload(
             id=m.new_id(),
@@ -115,7 +115,7 @@ async def _finish(house: House, upload: m.Upload, path: Path, request_id: str | 
         request_id=request_id,
     )
     try:
-        dataset = await arrivals.take_in(house, arrival, with_it=link)
+        dataset = await ingest.take_in(house, arrival, with_it=link)
     except Problem as problem:
         if problem.status < 500:
             await anyio.to_thread.run_sync(remove, house, upload.id)

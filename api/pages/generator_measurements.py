@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from api.pages.words import count
+from api.pages.labels import count
 from core.generators.measurements import FIGURES, GENERATOR, NOTE, ORIGINALS, TRAINED
 from core.reports.wording import sentence
 

@@ -8,7 +8,7 @@ from fastapi import Request
 from sqlalchemy.orm import Session
 
 from api.auth import own_dataset, own_job
-from api.house import House, ring_after_commit
+from api.context import House, ring_after_commit
 from api.problems import Problem, field_problem
 from core.specs.protect import FieldError, ProtectSpec, SpecError
 from core.specs.protected_class import check_archive, check_known

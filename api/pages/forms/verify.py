@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from api.pages.form import Option
-from api.routes.choices import PRESET_WORDS
+from api.pages.forms.protect import Option
+from api.routes.options import PRESET_WORDS
 from core.reports.heatmap import UNTOUCHED, column_name
 from core.specs.countermeasure_catalog import DESCRIBED
 from core.specs.learner_catalog import ARCHITECTURES

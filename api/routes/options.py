@@ -4,8 +4,8 @@ from fastapi import APIRouter
 from sqlalchemy import select
 
 from api.auth import CurrentUser, looks_like_id
-from api.house import Db
-from api.paging import Part
+from api.context import Db
+from api.pagination import Part
 from api.problems import not_found
 from api.schemas import GeneratorOut, Page, PresetOut, SpecOut
 from core.specs import train, verify

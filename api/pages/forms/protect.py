@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from api.routes.choices import PRESET_WORDS
+from api.routes.options import PRESET_WORDS
 from core.specs.protect import EVIDENCE, FORMATS, METHODS, PRESETS, ProtectSpec, SpecError
 from store import models as m
 

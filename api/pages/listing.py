@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.pages.words import JOB_STATES, count, stage_words
+from api.pages.labels import JOB_STATES, count, stage_words
 from store import models as m
 
 

@@ -10,7 +10,7 @@ import structlog
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
-from api.newsroom import Newsroom
+from api.job_event_broker import Newsroom
 from core.limits import Limits
 from store import jobs, task_queue
 from store import models as m

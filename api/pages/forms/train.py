@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from api.pages import form
+from api.pages.forms import protect
 from core.filenames import LONGEST_NAME
 from core.specs.protect import INSTANT, WITHOUT_SURROGATE
 from core.specs.train import TrainSpec
@@ -21,14 +21,14 @@ HINTS = {
 }
 
 
-def fields_of(dataset_name: str, shown: Mapping[str, Any], errors: Mapping[str, str]) -> form.Fields:
+def fields_of(dataset_name: str, shown: Mapping[str, Any], errors: Mapping[str, str]) -> protect.Fields:
     """The form with these values and errors; a generator without a name is called like the dataset."""
-    offered = form.options()
+    offered = protect.options()
     options = {name: [o for o in offered[name] if o.value not in (INSTANT, *WITHOUT_SURROGATE)] for name in CHOICES}
-    return form.Fields(
+    return protect.Fields(
         prefix="train-",
         options=options,
-        limits=form.limits(),
+        limits=protect.limits(),
         hints=HINTS,
         values={**shown, "dataset_name": dataset_name, "longest_name": LONGEST_NAME},
         errors=errors,
@@ -48,5 +48,5 @@ def values(sent: Mapping[str, Any]) -> dict[str, Any]:
 def asked(sent: Mapping[str, Any]) -> dict[str, Any]:
     """What a sent form asks for, as a spec is parsed from; what was left open is not in it."""
     name = str(sent.get("name", "")).strip()
-    found = form.picked(sent, CHOICES, NUMBERS) | ({"name": name} if name else {})
+    found = protect.picked(sent, CHOICES, NUMBERS) | ({"name": name} if name else {})
     return found | ({"grey": True} if sent.get("grey") else {})

@@ -10,10 +10,10 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from api.house import House, ring_after_commit, run_after_commit
-from api.intake import disk_errors
+from api.context import House, ring_after_commit, run_after_commit
 from api.problems import Problem, field_problem
 from api.schemas import DatasetOut
+from api.uploads.streaming import disk_errors
 from core.filenames import LONGEST_NAME, is_name, name_from
 from core.ingest.inspection import survey
 from core.limits import BadInput, NoArchive, TooMuch

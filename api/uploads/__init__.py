@@ -1,0 +1,1 @@
+"""Receiving uploads: multipart, tus, and the dataset that each becomes."""
