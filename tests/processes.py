@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from ops.children import die_with_parent
+from ops.process import die_with_parent
 from store.settings import Settings
 
 

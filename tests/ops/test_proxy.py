@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from ops.demo import client
-from ops.places import is_ready
+from ops.instance_lock import is_ready
 from store.settings import Settings
 
 

@@ -11,8 +11,8 @@ import structlog
 
 from ops.admin import fresh_link
 from ops.broker import answers, broker_command
-from ops.children import Child, child_command
-from ops.places import DataFolder, InUse, check_port, is_ready
+from ops.instance_lock import DataFolder, InUse, check_port, is_ready
+from ops.process import Child, child_command
 from store import generators, migrate
 from store.database import open_database
 from store.logs import configure_logs

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from ops.places import DataFolder
+from ops.instance_lock import DataFolder
 
 LOG_BYTES = 10 * 2**20  # a log longer than this is put aside at the next start
 SLOWEST = 10.0  # longest pause before a child that keeps dying is started again, in seconds

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ops.places import is_ready
+from ops.instance_lock import is_ready
 from store.database import Database
 from store.settings import Settings
 from tests.processes import Command, command_line, family_of, is_alive
