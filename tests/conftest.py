@@ -12,7 +12,7 @@ import pytest
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The URL of an empty database on a real PostgreSQL server."""
-    from tests.postgres import postgres_server
+    from tests.support.postgres import postgres_server
 
     with postgres_server() as url:
         yield url
@@ -127,7 +127,7 @@ def broker(settings: Any) -> Iterator["subprocess.Popen[bytes]"]:
 @pytest.fixture
 def away(monkeypatch: pytest.MonkeyPatch) -> Any:
     """`with away(PART) as refused:` the store lists and deletes nothing whose name has this part."""
-    from tests.store_away import away_with
+    from tests.support.store_failure import away_with
 
     return away_with(monkeypatch)
 
@@ -135,7 +135,7 @@ def away(monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.fixture
 def commands(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Starts `unteachable WORDS` with settings; whatever was started is ended with the test, and its log shown."""
-    from tests.processes import Command
+    from tests.support.processes import Command
 
     started: list[Command] = []
 

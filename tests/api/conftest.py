@@ -21,8 +21,8 @@ from store import models as m
 from store.database import Database, open_database
 from store.object_store import Files, open_files
 from store.settings import Settings
-from tests.api.archives import zipped
-from tests.waiting import wait_until
+from tests.support.archives import zipped
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,9 +10,9 @@ from api.auth import COOKIE
 from store import models as m
 from store import users
 from store.clock import utc_now
-from tests.api.archives import zipped
 from tests.api.conftest import Service, asked, problem, sent
-from tests.api.tus_client import PIECE, TUS, begin
+from tests.support.archives import zipped
+from tests.support.tus_client import PIECE, TUS, begin
 
 PROTECTED = [
     ("GET", "/v1/datasets"),

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from tests.api.archives import BAD, png, zipped
 from tests.api.conftest import Service, free_port, problem, running, sent
-from tests.api.tus_client import TUS, begin, patch
+from tests.support.archives import BAD, png, zipped
+from tests.support.tus_client import TUS, begin, patch
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import select
 
 from store import models as m
-from tests.api.archives import pictures, png, tarred, zipped
 from tests.api.conftest import Service, asked, problem, sent
-from tests.commits import broken_commit
-from tests.store_away import Away
+from tests.support.archives import pictures, png, tarred, zipped
+from tests.support.commits import broken_commit
+from tests.support.store_failure import Away
 
 
 @pytest.mark.parametrize(

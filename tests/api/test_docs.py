@@ -14,8 +14,8 @@ import pytest
 from store import users
 from store.database import open_database
 from tests.api.conftest import free_port
-from tests.pictures import pictures_zip
-from tests.waiting import wait_until
+from tests.support.images import pictures_zip
+from tests.support.waiting import wait_until
 
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -12,8 +12,8 @@ import pytest
 from store import job_events, jobs
 from store import models as m
 from store.settings import Settings
-from tests.api.archives import zipped
 from tests.api.conftest import Service, asked, free_port, running, sent
+from tests.support.archives import zipped
 
 Event = tuple[str, int, dict[str, Any]]
 

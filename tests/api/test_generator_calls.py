@@ -11,7 +11,7 @@ from core.generators.shipped import shipped
 from store import generators
 from store import models as m
 from tests.api.conftest import Service, asked, problem, sent
-from tests.store.generators import a_card, card_file
+from tests.support.generator_rows import a_card, card_file
 
 THREE = [{"name": name, "images": 2} for name in ("ant", "bee", "cow")]
 

@@ -12,7 +12,7 @@ import pytest
 from store import generators, jobs
 from store import models as m
 from tests.api.conftest import Service
-from tests.store.generators import card_file
+from tests.support.generator_rows import card_file
 
 MEASURED = {
     "strange things": {

@@ -15,9 +15,9 @@ from api.problems import Problem
 from store import models as m
 from store import users
 from store.clock import utc_now
-from tests.api.archives import png, tarred, zipped
 from tests.api.conftest import Service, problem
-from tests.waiting import wait_until
+from tests.support.archives import png, tarred, zipped
+from tests.support.waiting import wait_until
 
 
 def key() -> dict[str, str]:

@@ -8,8 +8,8 @@ import pytest
 
 from core.specs.protect import ProtectSpec
 from store import models as m
-from tests.api.archives import zipped
 from tests.api.conftest import Service, asked, problem, sent
+from tests.support.archives import zipped
 
 
 def test_a_job_waits_with_every_default_filled_in(api: httpx.Client, dataset: dict[str, Any]) -> None:

@@ -4,9 +4,9 @@ import httpx
 import pytest
 
 from core.filenames import LONGEST_NAME, is_name
-from tests.api.archives import zipped
 from tests.api.conftest import Service, problem
-from tests.api.tus_client import TUS, begin, metadata
+from tests.support.archives import zipped
+from tests.support.tus_client import TUS, begin, metadata
 
 GOOD = ["猫\u3000写真", "می\u200cخواهم", "a\xa0b", "👩\u200d💻 laptop", "é" * LONGEST_NAME, "שלום"]
 BAD = ["a\nb", "a\0b", "\x7f", "a\x85b", "a\u2028b", "evil\u202egnp.exe", "\u2066x\u2069"]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from api import downloads, signed_links
 from api.app import create_app
 from store import models as m
-from tests.api.archives import zipped
 from tests.api.conftest import Service, asked, problem, sent
+from tests.support.archives import zipped
 
 ARCHIVE = zipped() * 50
 REPORT = b'{"job_id": "x"}'

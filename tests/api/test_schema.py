@@ -8,8 +8,8 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis.specs.openapi import checks
 
-from tests.api.archives import zipped
 from tests.api.conftest import Service, asked, sent
+from tests.support.archives import zipped
 
 CHECKS = [
     schemathesis.checks.not_a_server_error,

@@ -14,10 +14,10 @@ from sqlalchemy import delete, update
 from api.uploads import resumable
 from store import models as m
 from store.clock import utc_now
-from tests.api.archives import zipped
 from tests.api.conftest import Service, problem
-from tests.api.tus_client import PIECE, TUS, begin, finish, offset, patch, raw_patch
-from tests.waiting import wait_until
+from tests.support.archives import zipped
+from tests.support.tus_client import PIECE, TUS, begin, finish, offset, patch, raw_patch
+from tests.support.waiting import wait_until
 
 DATA = zipped()
 

@@ -13,10 +13,10 @@ import httpx
 from store.database import open_database
 from store.object_store import open_files
 from store.settings import Settings
-from tests.api.archives import png, zipped
 from tests.api.conftest import Service, free_port
-from tests.api.tus_client import begin, offset, patch, raw_patch
-from tests.waiting import wait_until
+from tests.support.archives import png, zipped
+from tests.support.tus_client import begin, offset, patch, raw_patch
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 

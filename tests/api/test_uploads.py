@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from api.uploads import tus
-from tests.api.archives import zipped
 from tests.api.conftest import Service, problem
-from tests.api.tus_client import PIECE, TUS, begin, finish, metadata, offset, patch, raw_patch
+from tests.support.archives import zipped
+from tests.support.tus_client import PIECE, TUS, begin, finish, metadata, offset, patch, raw_patch
 
 DATA = zipped()
 

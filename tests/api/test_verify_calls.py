@@ -15,9 +15,9 @@ from core.specs.verify import VerifySpec
 from store import jobs
 from store import models as m
 from store.object_keys import work_key
-from tests.api.archives import zipped
 from tests.api.conftest import Service, asked, problem, sent
-from tests.core.report_samples import report
+from tests.support.archives import zipped
+from tests.support.report_samples import report
 
 MADE = report().to_json().encode()
 CLASSES = (ClassCount("a", 150), ClassCount("b", 150))

@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from core.specs.protected_class import MOST_NAMED
-from tests.api.archives import zipped
 from tests.api.conftest import Service, asked, problem
 from tests.api.test_verify_calls import MADE, verify
+from tests.support.archives import zipped
 
 FORM = {"architectures": "small", "trainings": "Linf-0", "countermeasures": "none", "scale": "quick", "seeds": "1"}
 

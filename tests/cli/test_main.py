@@ -10,7 +10,7 @@ from ops.broker import start_broker
 from store import users
 from store.database import Database
 from store.settings import Settings
-from tests.processes import environment
+from tests.support.processes import environment
 
 
 def run(settings: Settings, *words: str) -> "subprocess.CompletedProcess[str]":

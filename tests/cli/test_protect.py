@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.specs.protect import ProtectSpec
-from tests.core.uploads import picture, two_classes, zip_of
+from tests.support.uploads import picture, two_classes, zip_of
 
 PROGRAM = [sys.executable, "-m", "cli.main", "protect"]
 

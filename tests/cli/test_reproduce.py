@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from experiments.catalogue import EXPERIMENTS
-from tests.core.experiments.tiny import drawn_folder
-from tests.waiting import wait_until
+from tests.support.tiny_experiments import drawn_folder
+from tests.support.waiting import wait_until
 
 
 def reproduce(*words: object) -> subprocess.CompletedProcess[str]:

@@ -10,9 +10,9 @@ from typer.testing import CliRunner, Result
 from cli.main import app
 from core.recipes import protect
 from core.specs.protect import ProtectSpec
-from tests.core.short_training import short_training
-from tests.core.uploads import two_classes, zip_of
-from tests.pictures import pictures_zip
+from tests.support.images import pictures_zip
+from tests.support.short_training import short_training
+from tests.support.uploads import two_classes, zip_of
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -31,11 +31,11 @@ from core.training.learner import Labelled, LearnerTraining, Threat, adversarial
 from core.training.sgd import Updater
 from experiments.cache import Laboratory
 from experiments.paper.table1 import TABLE
-from tests.core.experiments.tiny import TINY, drawn_images
 from tests.core.noise.test_make import SHORT, Smooth, an_objective, some_images
-from tests.core.shelves import Memory
-from tests.core.short_training import short_training
 from tests.core.training.test_learner import stripes
+from tests.support.checkpoints import Memory
+from tests.support.short_training import short_training
+from tests.support.tiny_experiments import TINY, drawn_images
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU that PyTorch can use")
 SOME = Length(epochs=0, least=4, most=4, batch=32)
@@ -211,7 +211,7 @@ def test_the_whole_path_of_a_dataset(preset: str, tmp_path: Path) -> None:
     from core.recipes import protect
     from core.recipes.verify import verify
     from core.specs.verify import VerifySpec
-    from tests.core.short_training import drawn
+    from tests.support.short_training import drawn
 
     source, out = drawn(tmp_path / "pets.zip", "ant bee cow", each=90), tmp_path / "out.zip"
     asked = VerifySpec.parse({"trainings": [{"radius": 0}, {"radius": 4}], "countermeasures": ["greyscale", "none"]})

@@ -10,10 +10,10 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from store import users
 from store.database import Database, open_database
 from store.settings import Settings
-from tests.e2e.visitor import Visitor
-from tests.pictures import pictures_zip
-from tests.processes import Command
-from tests.waiting import wait_until
+from tests.support.browser import Visitor
+from tests.support.images import pictures_zip
+from tests.support.processes import Command
+from tests.support.waiting import wait_until
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (

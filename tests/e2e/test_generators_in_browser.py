@@ -16,8 +16,8 @@ from store.object_store import open_files
 from store.settings import Settings
 from tests.e2e.conftest import Visit, sign_in_link
 from tests.e2e.test_pages import UNNAMED
-from tests.e2e.visitor import Visitor
-from tests.store.generators import card_file
+from tests.support.browser import Visitor
+from tests.support.generator_rows import card_file
 
 LONG = "a-name-without-a-single-space-" * 4
 STATES = (m.QUEUED, m.RUNNING, m.FAILED, m.CANCELED, m.SUCCEEDED)

@@ -13,7 +13,7 @@ from store.clock import utc_now
 from store.database import Database
 from store.settings import Settings
 from tests.e2e.conftest import Visit, sign_in_link
-from tests.e2e.visitor import Visitor
+from tests.support.browser import Visitor
 
 LONG = "a-name-without-a-single-space-" * 4
 

@@ -12,8 +12,8 @@ from playwright.sync_api import expect
 from store.database import Database
 from store.settings import Settings
 from tests.e2e.conftest import Visit, sign_in_link
-from tests.e2e.visitor import Visitor
-from tests.pictures import pictures_zip
+from tests.support.browser import Visitor
+from tests.support.images import pictures_zip
 
 MINUTE = 60_000  # milliseconds
 

@@ -13,9 +13,9 @@ from store import models as m
 from store.database import Database, open_database
 from store.settings import Settings
 from tests.e2e.conftest import START_SECONDS, Visit, free_port, sign_in_link
-from tests.e2e.visitor import Visitor
-from tests.processes import Command
-from tests.waiting import wait_until
+from tests.support.browser import Visitor
+from tests.support.processes import Command
+from tests.support.waiting import wait_until
 
 SLOW = 3_000_000  # bytes a second
 LOST = "ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_SOCKET_NOT_CONNECTED|ERR_FAILED|ERR_ABORTED"

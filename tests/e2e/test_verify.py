@@ -17,9 +17,9 @@ from store.object_keys import work_key
 from store.object_store import open_files
 from store.settings import Settings
 from tests.api.test_verify_calls import so_far
-from tests.core.report_samples import report
 from tests.e2e.conftest import Visit, sign_in_link
-from tests.e2e.visitor import Visitor
+from tests.support.browser import Visitor
+from tests.support.report_samples import report
 
 SPEC = VerifySpec.parse(
     {

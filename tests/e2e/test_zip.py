@@ -5,7 +5,7 @@ import struct
 import zipfile
 from pathlib import Path
 
-from tests.e2e.visitor import Visitor
+from tests.support.browser import Visitor
 
 MAKE = """async (files) => {
     const { zipFolder } = await import("/static/zip.js");

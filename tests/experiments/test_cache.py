@@ -10,7 +10,7 @@ from core.runtime.atomic_files import write_json
 from core.runtime.progress import Cancelled, Step
 from experiments.cache import Laboratory
 from experiments.cells import Cell, Noise
-from tests.core.experiments.tiny import drawn_images, laboratory
+from tests.support.tiny_experiments import drawn_images, laboratory
 
 EM = Noise(method="em", radius_u=16)
 REM = Noise(method="rem", radius_u=8, radius_a=4)

@@ -9,8 +9,8 @@ import pytest
 from core.limits import BadInput
 from core.runtime.progress import Progress
 from experiments.datasets import fingerprint, first_of_each_class, guess_dataset, load_images
-from tests.core.experiments.tiny import TINY, drawn_folder, drawn_images
 from tests.experiments.test_cifar_binary import cifar10
+from tests.support.tiny_experiments import TINY, drawn_folder, drawn_images
 
 
 def test_a_folder_becomes_arrays_that_are_read_again_without_it(tmp_path: Path) -> None:

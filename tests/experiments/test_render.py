@@ -16,7 +16,7 @@ from experiments.render.curves import round_above
 from experiments.render.pages import caption
 from experiments.render.svg import Line, Panel, draw
 from experiments.render.tables import mean_and_spread, write_table
-from tests.core.experiments.tiny import laboratory
+from tests.support.tiny_experiments import laboratory
 
 EM = Noise(method="em", radius_u=8)
 TABLE = Table(

@@ -13,7 +13,7 @@ from PIL import Image
 from core.limits import BadInput
 from experiments.catalogue import EXPERIMENTS
 from experiments.paper.grid import Table
-from tests.core.experiments.tiny import drawn_folder, run_tiny
+from tests.support.tiny_experiments import drawn_folder, run_tiny
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_nothing_is_measured_twice(table1: tuple[Path, list[str]], source: Path)
 
 def test_a_killed_run_goes_on_where_it_was(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    program = [sys.executable, "-m", "tests.core.experiments.tiny", "figure2", str(source), str(out)]
+    program = [sys.executable, "-m", "tests.support.tiny_experiments", "figure2", str(source), str(out)]
     with subprocess.Popen(program, stderr=subprocess.PIPE, text=True) as process:
         said = [process.stderr.readline() for _ in range(5)]
         process.send_signal(signal.SIGKILL)

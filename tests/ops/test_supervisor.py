@@ -14,8 +14,8 @@ import pytest
 from ops.instance_lock import is_ready
 from store.database import Database
 from store.settings import Settings
-from tests.processes import Command, command_line, family_of, is_alive
-from tests.waiting import wait_until
+from tests.support.processes import Command, command_line, family_of, is_alive
+from tests.support.waiting import wait_until
 
 START_SECONDS = 90  # on a busy machine
 Start = Callable[..., Command]

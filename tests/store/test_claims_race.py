@@ -12,8 +12,8 @@ from store import models as m
 from store.database import Database
 from store.job_recovery import Swept, sweep
 from store.settings import Settings
-from tests.store.rows import claim, expire, job_of, must_claim, new_job
-from tests.waiting import wait_until
+from tests.support.rows import claim, expire, job_of, must_claim, new_job
+from tests.support.waiting import wait_until
 
 RACE = """
 import sys

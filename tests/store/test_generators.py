@@ -12,8 +12,8 @@ from store import models as m
 from store.database import Database
 from store.object_store import Files, open_files
 from store.settings import Settings
-from tests.store.generators import a_card, card_file
-from tests.store.rows import dataset_of, new_dataset, new_job
+from tests.support.generator_rows import a_card, card_file
+from tests.support.rows import dataset_of, new_dataset, new_job
 
 
 @pytest.fixture

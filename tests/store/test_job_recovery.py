@@ -9,7 +9,7 @@ from store import models as m
 from store.clock import now
 from store.database import Database
 from store.job_recovery import Swept, sweep, waiting
-from tests.store.rows import claim, dataset_of, expire, job_of, must_claim, new_check, new_dataset, new_job
+from tests.support.rows import claim, dataset_of, expire, job_of, must_claim, new_check, new_dataset, new_job
 
 
 def run_sweep(database: Database, *, ring_seconds: float = 60) -> Swept:

@@ -6,7 +6,7 @@ from store import datasets, jobs
 from store import models as m
 from store.database import Database
 from store.jobs import Claim, Result, Standing
-from tests.store.rows import claim, dataset_of, expire, job_of, must_claim, new_check, new_dataset, new_job
+from tests.support.rows import claim, dataset_of, expire, job_of, must_claim, new_check, new_dataset, new_job
 
 RESULT = Result(archive_key="jobs/a/1/archive.zip", archive_bytes=10, report_key="r.json", page_key="r.html")
 

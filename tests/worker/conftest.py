@@ -9,9 +9,9 @@ from store import datasets, generators
 from store import models as m
 from store.database import Database
 from store.settings import Settings
-from tests.pictures import pictures_zip
-from tests.store.generators import a_card
-from tests.store.rows import new_check
+from tests.support.generator_rows import a_card
+from tests.support.images import pictures_zip
+from tests.support.rows import new_check
 from worker.context import Service, open_service
 
 Upload = Callable[..., tuple[str, str]]

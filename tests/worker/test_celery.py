@@ -10,11 +10,11 @@ import pytest
 from ops.broker import start_broker
 from store import jobs, task_queue
 from store import models as m
-from tests.processes import Command, family_of, is_alive, pool_child
-from tests.store.rows import dataset_of, job_of
-from tests.waiting import wait_until
+from tests.support.job_events import Start, claims_in, in_the_middle, ring, until, worker
+from tests.support.processes import Command, family_of, is_alive, pool_child
+from tests.support.rows import dataset_of, job_of
+from tests.support.waiting import wait_until
 from tests.worker.conftest import Upload
-from tests.worker.listening import Start, claims_in, in_the_middle, ring, until, worker
 from worker.context import Service
 
 pytestmark = pytest.mark.timeout(600)

@@ -16,8 +16,8 @@ from store import datasets
 from store import models as m
 from store.jobs import Standing
 from store.object_store import StoreError
-from tests.processes import environment
-from tests.store.rows import claim, dataset_of, job_of, new_job
+from tests.support.processes import environment
+from tests.support.rows import claim, dataset_of, job_of, new_job
 from tests.worker.conftest import Upload
 from worker.context import Service
 from worker.executor import execute, reason_of

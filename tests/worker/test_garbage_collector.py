@@ -15,9 +15,9 @@ from store.clock import utc_now
 from store.jobs import Result
 from store.object_keys import work_key
 from store.settings import Settings
-from tests.store.generators import card_file
-from tests.store.rows import must_claim, new_dataset, new_job
-from tests.store_away import Away
+from tests.support.generator_rows import card_file
+from tests.support.rows import must_claim, new_dataset, new_job
+from tests.support.store_failure import Away
 from worker.context import Service, open_service
 from worker.garbage_collector import OWNER, tidy_orphans
 from worker.maintenance import tidy

@@ -18,9 +18,9 @@ from store.job_recovery import sweep
 from store.jobs import Claim, Result
 from store.object_keys import work_key
 from store.settings import Settings
-from tests.processes import environment
-from tests.store.rows import expire, job_of, must_claim, new_job
-from tests.waiting import wait_until
+from tests.support.processes import environment
+from tests.support.rows import expire, job_of, must_claim, new_job
+from tests.support.waiting import wait_until
 from worker.context import Service, open_service
 from worker.executor import execute
 from worker.job_files import forget, result_prefix, scratch_folder

@@ -13,11 +13,11 @@ import pytest
 
 from store import jobs
 from store import models as m
-from tests.processes import Command, is_alive, pool_child
-from tests.store.rows import job_of, new_job
-from tests.waiting import wait_until
+from tests.support.job_events import Start, claims_in, in_the_middle, ring, until, worker
+from tests.support.processes import Command, is_alive, pool_child
+from tests.support.rows import job_of, new_job
+from tests.support.waiting import wait_until
 from tests.worker.conftest import Upload
-from tests.worker.listening import Start, claims_in, in_the_middle, ring, until, worker
 from worker.context import BadSetting, Service
 from worker.executor import execute
 

@@ -15,9 +15,9 @@ from core.generators.measurements import OWN
 from core.specs.presets import PRESETS, QUICK, Length
 from store import jobs
 from store import models as m
-from tests.commits import broken_commit
-from tests.core.short_training import STEPS, short_training
-from tests.store.rows import job_of, new_job
+from tests.support.commits import broken_commit
+from tests.support.rows import job_of, new_job
+from tests.support.short_training import STEPS, short_training
 from tests.worker.conftest import Upload
 from worker.context import Service
 from worker.executor import execute

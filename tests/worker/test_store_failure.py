@@ -13,8 +13,8 @@ from store import datasets, jobs, task_queue
 from store import models as m
 from store.clock import utc_now
 from store.object_keys import work_key
-from tests.store.rows import expire, job_of, must_claim, new_dataset, new_job
-from tests.store_away import Away
+from tests.support.rows import expire, job_of, must_claim, new_dataset, new_job
+from tests.support.store_failure import Away
 from tests.worker.conftest import Upload
 from worker.context import Service
 from worker.executor import execute

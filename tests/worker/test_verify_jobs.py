@@ -14,7 +14,7 @@ from store import jobs
 from store import models as m
 from store.job_recovery import sweep
 from store.object_keys import work_key, work_prefix
-from tests.store.rows import expire, job_of, new_job
+from tests.support.rows import expire, job_of, new_job
 from tests.worker.conftest import Upload
 from worker.context import Service
 from worker.executor import execute, take

@@ -8,7 +8,7 @@ import pytest
 
 from core.archive.manifest import read_manifest
 from core.limits import BadInput
-from tests.core.generator_files import a_card
+from tests.support.generator_files import a_card
 
 GOOD = {
     "spec": {},

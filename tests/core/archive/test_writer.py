@@ -16,7 +16,7 @@ from PIL import Image
 from core.archive.writer import Archive, write_archive
 from core.imaging.operations import add_noise, enlarged
 from core.ingest.dataset import Dataset, load_pixels, open_dataset
-from tests.core.uploads import encoded, picture, pixels, zip_of
+from tests.support.uploads import encoded, picture, pixels, zip_of
 
 SIZE = 24
 SIZES = ((24, 24), (40, 30), (7, 90), (1, 1), (200, 3))

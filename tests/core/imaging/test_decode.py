@@ -13,7 +13,7 @@ from core.imaging import operations
 from core.imaging.refusal import Refused
 from core.imaging.sandbox import Answer, Darkroom, Task
 from core.limits import Limits
-from tests.core.uploads import encoded, picture, pixels, png
+from tests.support.uploads import encoded, picture, pixels, png
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 
 from core.imaging.sandbox import BATCH_ITEMS, Darkroom, Task
 from core.limits import Limits
-from tests.core.uploads import picture, png_header
+from tests.support.uploads import picture, png_header
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from PIL import Image
 from core.ingest.dataset import load_pixels, open_dataset, thumbnails
 from core.limits import BadInput, Limits
 from core.runtime.progress import Progress, Step
-from tests.core.uploads import encoded, folder_of, picture, pixels, png_header, tar_of, two_classes, zip_of
+from tests.support.uploads import encoded, folder_of, picture, pixels, png_header, tar_of, two_classes, zip_of
 
 MIXED = two_classes(readme_dot_txt=b"hello") | {
     "cat/text.jpg": b"not a picture",

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from core.ingest.inspection import survey
 from core.ingest.unpack import unpack
 from core.limits import BadInput, Limits
-from tests.core.uploads import GOOD, folder_of, picture, refused, tar_of, zip_of
+from tests.support.uploads import GOOD, folder_of, picture, refused, tar_of, zip_of
 
 
 @pytest.mark.parametrize("kind", ["zip", "stored", "tar", "tar.gz", "tar.xz", "folder"])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.ingest.inspection import survey
-from tests.core.uploads import GOOD, folder_of, refused, tar_of, zip_of
+from tests.support.uploads import GOOD, folder_of, refused, tar_of, zip_of
 
 
 @pytest.mark.parametrize("name", ["/etc/cat/1.png", "C:\\cats\\1.png", "c:1.png", "\\\\host\\x.png", "\\x.png"])

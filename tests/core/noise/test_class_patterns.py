@@ -19,8 +19,8 @@ from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.presets import QUICK, Length
 from core.specs.protect import ProtectSpec
-from tests.core.generator_files import a_card, a_model
-from tests.core.shelves import Memory
+from tests.support.checkpoints import Memory
+from tests.support.generator_files import a_card, a_model
 
 COUNT = 40
 AIM = METHODS["sem"].applied_to(

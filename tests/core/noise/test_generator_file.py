@@ -14,7 +14,7 @@ import torch
 from core.generators.card import CARD, MOST_BYTES, read_card
 from core.limits import BadInput
 from core.noise.generator_file import check_weight, load, save
-from tests.core.generator_files import a_card, a_model, a_network
+from tests.support.generator_files import a_card, a_model, a_network
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 
 from core.generators.card import read_card
 from core.limits import BadInput
-from tests.core.generator_runs import changes, grey_pictures, png_files, protect, train
-from tests.core.short_training import STEPS, drawn, short_training
+from tests.support.generator_runs import changes, grey_pictures, png_files, protect, train
+from tests.support.short_training import STEPS, drawn, short_training
 
 
 @pytest.fixture(autouse=True, scope="module")

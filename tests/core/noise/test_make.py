@@ -18,7 +18,7 @@ from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.presets import QUICK, Length
 from core.specs.protect import ProtectSpec
-from tests.core.shelves import Memory
+from tests.support.checkpoints import Memory
 
 COUNT = 75  # no multiple of any batch
 STEPS = 6

@@ -24,9 +24,9 @@ from core.runtime.progress import Progress
 from core.specs.lr_schedule import LearningRate
 from core.specs.presets import PRESETS
 from core.specs.protect import ProtectSpec
-from tests.core.generator_files import a_model
-from tests.core.shelves import Memory
-from tests.core.short_training import short_training
+from tests.support.checkpoints import Memory
+from tests.support.generator_files import a_model
+from tests.support.short_training import short_training
 
 COUNT, RADIUS = 96, 8
 AIM = METHODS["sem"].applied_to(

@@ -14,7 +14,7 @@ from core.runtime.checkpoints import NoShelf, Shelf
 from core.runtime.device import Device
 from core.runtime.progress import Cancelled, Progress
 from core.specs.presets import KernelRecipe
-from tests.core.shelves import Memory
+from tests.support.checkpoints import Memory
 
 RECIPE = KernelRecipe(block=8, validation=6, steps=4, step=1.1 / 4)
 

@@ -12,8 +12,8 @@ from core.noise.train import GREY, NETWORK, SURROGATE
 from core.recipes.train import train_generator
 from core.runtime.progress import Cancelled, Step
 from core.specs.protect import ProtectSpec
-from tests.core.shelves import Memory
-from tests.core.short_training import STEPS, drawn, short_training
+from tests.support.checkpoints import Memory
+from tests.support.short_training import STEPS, drawn, short_training
 
 
 @pytest.fixture(autouse=True, scope="module")

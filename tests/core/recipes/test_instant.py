@@ -13,8 +13,8 @@ from core.limits import BadInput
 from core.noise.generator_file import save
 from core.specs.presets import PRESETS
 from core.specs.protect import INSTANT, OF_TRAINING, ProtectSpec, SpecError
-from tests.core.generator_files import a_card, a_model
-from tests.core.short_training import drawn
+from tests.support.generator_files import a_card, a_model
+from tests.support.short_training import drawn
 
 
 @pytest.fixture(scope="module")

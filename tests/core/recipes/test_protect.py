@@ -19,8 +19,8 @@ from core.results.protection import Report
 from core.runtime.progress import Cancelled, Step
 from core.specs.presets import PRESETS, QUICK, Length
 from core.specs.protect import ProtectSpec
-from tests.core.uploads import encoded, folder_of, picture, zip_of
-from tests.core.uploads import pixels as drawn
+from tests.support.uploads import encoded, folder_of, picture, zip_of
+from tests.support.uploads import pixels as drawn
 
 SOME = Length(epochs=0, least=6, most=6, batch=32)
 MEASURED = 130  # pictures a class, so that a fifth of both makes 52 to test on

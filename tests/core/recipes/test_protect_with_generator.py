@@ -14,7 +14,7 @@ from core.generators.compatibility import may_have_learned, misfits, settle
 from core.noise.class_map import class_map
 from core.noise.generator_file import describe_use, load, save, surrogate_for
 from core.specs.protect import SpecError
-from tests.core.generator_files import a_card, a_model
+from tests.support.generator_files import a_card, a_model
 
 
 @pytest.fixture

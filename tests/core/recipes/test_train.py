@@ -19,9 +19,9 @@ from core.limits import BadInput
 from core.noise.generator_file import load
 from core.recipes.train import train_generator
 from core.specs.protect import ProtectSpec, SpecError
-from tests.core.generator_runs import changes, grey_pictures, png_files, protect, train
-from tests.core.short_training import STEPS, drawn, short_training
-from tests.core.uploads import picture, zip_of
+from tests.support.generator_runs import changes, grey_pictures, png_files, protect, train
+from tests.support.short_training import STEPS, drawn, short_training
+from tests.support.uploads import picture, zip_of
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -21,9 +21,9 @@ from core.recipes.train import Trained, train_generator
 from core.results.evidence import Curve, Evidence, EvidenceRow
 from core.runtime.progress import Cancelled, Step
 from core.specs.protect import ProtectSpec
-from tests.core.shelves import Memory
-from tests.core.short_training import drawn, short_training
-from tests.core.uploads import picture, zip_of
+from tests.support.checkpoints import Memory
+from tests.support.short_training import drawn, short_training
+from tests.support.uploads import picture, zip_of
 
 CLASSES = ("ant", "bee")
 EACH = 5 * LEAST_TEST_IMAGES // len(CLASSES)  # so that a fifth of all is just enough to test on

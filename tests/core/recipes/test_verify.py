@@ -23,9 +23,9 @@ from core.results.verification import VerifyReport
 from core.runtime.progress import Cancelled, Step
 from core.specs.protect import ProtectSpec
 from core.specs.verify import VerifySpec
-from tests.core.generator_files import a_card
-from tests.core.shelves import Memory
-from tests.core.uploads import picture, zip_of
+from tests.support.checkpoints import Memory
+from tests.support.generator_files import a_card
+from tests.support.uploads import picture, zip_of
 
 EACH = 130  # a fifth of both classes makes 52 to test on
 Heard = list[tuple[Lesson, Pictures, Pictures]]

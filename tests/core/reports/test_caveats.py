@@ -6,8 +6,8 @@ from core.generators.card import Card
 from core.reports.caveats import limits
 from core.results.evidence import Evidence
 from core.specs.protect import ProtectSpec
-from tests.core.generator_files import a_card
-from tests.core.report_samples import adversarial, evidence, row
+from tests.support.generator_files import a_card
+from tests.support.report_samples import adversarial, evidence, row
 
 GOOD = evidence(row(before=0.662, after=0.247), adversarial(4, before=0.558, after=0.384))
 

@@ -12,7 +12,7 @@ from PIL import Image
 from core.reports.charts import bar_chart, curve_charts
 from core.reports.html import EDGE, MOST_SAMPLES, Sample, render_html
 from core.reports.templating import duration
-from tests.core.report_samples import adversarial, curve, evidence, report, row, sample, without_curves
+from tests.support.report_samples import adversarial, curve, evidence, report, row, sample, without_curves
 
 
 class Tags(HTMLParser):

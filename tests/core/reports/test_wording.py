@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from core.reports.wording import outcome, text_table, verdict
-from tests.core.report_samples import CHANCE, adversarial, evidence, row
+from tests.support.report_samples import CHANCE, adversarial, evidence, row
 
 
 def plain(text: str) -> str:

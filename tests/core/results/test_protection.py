@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from core.results.protection import Report
-from tests.core.report_samples import report
+from tests.support.report_samples import report
 
 TOP = "job_id created_at seed versions device seconds stages dataset spec generator invisibility evidence limits"
 ROW = (

@@ -14,9 +14,9 @@ from torch import Tensor
 from core.generators.measurements import FIGURES, OWN
 from core.noise.generator_file import load
 from core.runtime.device import Device
-from tests.core.experiments.tiny import drawn_folder, run_tiny
-from tests.core.ranks import EXPERIMENTS, everything, launched, run
-from tests.core.short_training import drawn
+from tests.support.ranks import EXPERIMENTS, everything, launched, run
+from tests.support.short_training import drawn
+from tests.support.tiny_experiments import drawn_folder, run_tiny
 
 ROUNDING = 1e-4  # after two updates at rates up to 0.05: a sign that turns makes more of a difference of 1e-7
 
@@ -35,7 +35,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
     folder = tmp_path_factory.mktemp("two")
     source, archive = drawn_folder(folder / "data", train=35), drawn(folder / "learn.zip", each=85)
     (folder / "out").mkdir()
-    ended = run(2, "tests.core.ranks", "all", source, archive, folder / "out")
+    ended = run(2, "tests.support.ranks", "all", source, archive, folder / "out")
     assert ended.returncode == 0, ended.stderr
     return Done(source=source, out=folder / "out", ended=ended)
 
@@ -160,7 +160,7 @@ def ranks_of(launcher: int) -> dict[int, int]:
 
 def test_a_process_that_is_killed_ends_all_of_them_and_nothing_is_written(tmp_path: Path) -> None:
     source, out = drawn(tmp_path / "learn.zip", each=30), tmp_path / "g.safetensors"
-    command = launched(2, "tests.core.ranks", "train for long", source, out)
+    command = launched(2, "tests.support.ranks", "train for long", source, out)
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as launcher:
         assert launcher.stderr is not None
         said = ""

@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 from cli.main import app
 from core.noise.generator_file import load
 from core.runtime.folder_checkpoints import FolderShelf
-from tests.core.short_training import STEPS, drawn, short_training
-from tests.pictures import pictures_zip
+from tests.support.images import pictures_zip
+from tests.support.short_training import STEPS, drawn, short_training
 
 
 class KilledError(BaseException):

@@ -21,8 +21,8 @@ from core.results.evidence import Curve
 from core.results.verification import VerifyReport
 from core.specs.protect import ProtectSpec, SpecError
 from core.specs.verify import VerifySpec
-from tests.core.shelves import Memory
-from tests.core.uploads import picture, zip_of
+from tests.support.checkpoints import Memory
+from tests.support.uploads import picture, zip_of
 
 COUNTS = {"cat": 250, "dog": 20, "owl": 255}  # a fifth of each is tested: 50, 4 and 51
 CAT, OWL = 0, 2

@@ -27,7 +27,7 @@ from core.specs.protect import ProtectSpec
 from core.specs.verify import RowAsked, Training, VerifySpec
 from core.training import learner
 from core.training.learner import LEARNER, Labelled, LearnerTraining, Threat, accuracy_of, train
-from tests.core.shelves import Memory
+from tests.support.checkpoints import Memory
 
 UPDATES = 10
 SHORT = Length(epochs=0, least=4, most=4, batch=32)

@@ -27,9 +27,9 @@ from core.runtime.progress import Progress, Step
 from core.specs.lr_schedule import LearningRate
 from core.specs.protect import ProtectSpec
 from core.training.learner import Labelled, LearnerTraining, Threat
-from tests.core.experiments.tiny import run_tiny
-from tests.core.shelves import Memory
-from tests.core.short_training import short_training
+from tests.support.checkpoints import Memory
+from tests.support.short_training import short_training
+from tests.support.tiny_experiments import run_tiny
 
 REM = Objective(
     radius_u=8,

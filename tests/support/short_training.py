@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.specs.presets import PRESETS, QUICK, Length
-from tests.core.uploads import picture, zip_of
+from tests.support.uploads import picture, zip_of
 
 STEPS = 6
 SOME = Length(epochs=0, least=STEPS, most=STEPS, batch=16)

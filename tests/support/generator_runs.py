@@ -11,7 +11,7 @@ from core.recipes import protect as pipeline
 from core.recipes.train import train_generator
 from core.results.protection import Report
 from core.specs.protect import ProtectSpec
-from tests.core.uploads import encoded, pixels, zip_of
+from tests.support.uploads import encoded, pixels, zip_of
 
 Stages = list[str]
 

@@ -7,14 +7,14 @@ import torch
 from core.generators.card import Card
 from core.models.registry import build, last_layer
 from core.noise.noise_network import NoiseNetwork, network_of
-from tests.store import generators
+from tests.support import generator_rows
 
 CLASSES = ("cat", "dog", "newt")
 
 
 def a_card(**other: Any) -> Card:
     """The card of a generator called “drawn”."""
-    return generators.a_card(**({"name": "drawn", "class_names": CLASSES, "seed": 5} | other))
+    return generator_rows.a_card(**({"name": "drawn", "class_names": CLASSES, "seed": 5} | other))
 
 
 def a_network(model: torch.nn.Module, *, size: int = 32, seed: int = 2) -> NoiseNetwork:

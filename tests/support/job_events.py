@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from store import models as m
 from store import task_queue
-from tests.processes import Command, pool_child
-from tests.store.rows import job_of
-from tests.waiting import wait_until
+from tests.support.processes import Command, pool_child
+from tests.support.rows import job_of
+from tests.support.waiting import wait_until
 from worker.context import Service
 
 Start = Callable[..., Command]
