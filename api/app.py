@@ -13,11 +13,11 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from api import idempotency, pages, problems
-from api.body_size_limit import SmallBodies
-from api.context import House
-from api.job_event_broker import Newsroom
+from api.body_size_limit import BodySizeLimit
+from api.context import AppContext
+from api.job_event_broker import JobEventBroker
 from api.metrics import JobCounts, Metrics
-from api.middleware import Edge
+from api.middleware import RequestMiddleware
 from api.routes import datasets, events, health, jobs, options, results, tokens
 from api.routes import uploads as upload_routes
 from api.schemas import ProblemOut
@@ -44,12 +44,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """The app of these settings, or of the environment's. Its tables must be there (`unteachable migrate`)."""
     settings = settings or get_settings()
     db = open_database(settings)
-    house = House(
+    context = AppContext(
         settings=settings,
         db=db,
         files=open_files(settings),
         keys=secret_keys(settings),
-        newsroom=Newsroom(settings, db),
+        job_event_broker=JobEventBroker(settings, db),
         surveys=anyio.CapacityLimiter(SURVEYS),
     )
     app = FastAPI(
@@ -63,10 +63,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         responses=_ERRORS,
         redirect_slashes=False,
     )
-    app.state.house = house
+    app.state.context = context
     app.state.metrics = Metrics(lambda: _count_jobs(db))
-    app.add_middleware(SmallBodies)
-    app.add_middleware(Edge, metrics=app.state.metrics, https=settings.secure_cookies)
+    app.add_middleware(BodySizeLimit)
+    app.add_middleware(RequestMiddleware, metrics=app.state.metrics, https=settings.secure_cookies)
     problems.install(app)
     for room in (datasets, upload_routes, jobs, events, results, options, tokens, health):
         app.include_router(room.router)
@@ -76,31 +76,31 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    house: House = app.state.house
-    keeper = asyncio.create_task(_keep_house(house))
+    context: AppContext = app.state.context
+    keeper = asyncio.create_task(_keep_house(context))
     yield
     keeper.cancel()
-    house.newsroom.close()
+    context.job_event_broker.close()
     with suppress(asyncio.CancelledError):
         await keeper
-    house.db.dispose()
+    context.db.dispose()
 
 
-async def _keep_house(house: House) -> None:
+async def _keep_house(context: AppContext) -> None:
     """Throws away, every now and then, what nobody will ask for again."""
     while True:
         try:
-            gone = await asyncio.to_thread(_tidy, house)
+            gone = await asyncio.to_thread(_tidy, context)
             log.debug("house.tidied", uploads=gone)
         except (SQLAlchemyError, OSError) as error:
             log.warning("house.untidied", error=str(error))
         await asyncio.sleep(HOUSEKEEPING)
 
 
-def _tidy(house: House) -> int:
-    with house.db.write.begin() as session:
+def _tidy(context: AppContext) -> int:
+    with context.db.write.begin() as session:
         idempotency.purge(session)
-    return resumable.remove_expired(house)
+    return resumable.remove_expired(context)
 
 
 def _count_jobs(db: Database) -> JobCounts:

@@ -8,7 +8,7 @@ from fastapi import Depends, Request, Response
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.context import Db, Here, House
+from api.context import AppContext, Context, Db
 from api.problems import Problem, not_found
 from store import models as m
 from store import users
@@ -20,16 +20,16 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
-def current_user(request: Request, house: Here) -> m.User:
+def current_user(request: Request, context: Context) -> m.User:
     """Who sends this request. Raises Problem 401, or 403 for a cookie sent from another site's page.
 
     Uses a transaction of its own, over before the body is read: an upload holds no connection while it arrives.
     """
     header = request.headers.get("authorization")
     if header is not None:
-        user = _by_token(house, header)
+        user = _by_token(context, header)
     else:
-        user = _by_cookie(house, request.cookies.get(COOKIE, ""))
+        user = _by_cookie(context, request.cookies.get(COOKIE, ""))
         if user is not None and request.method not in _SAFE and not same_origin(request):
             raise Problem(403, "This request does not come from the service's own pages.", kind="cross-origin")
     if user is None:
@@ -40,36 +40,36 @@ def current_user(request: Request, house: Here) -> m.User:
     return user
 
 
-def _by_token(house: House, header: str) -> m.User | None:
+def _by_token(context: AppContext, header: str) -> m.User | None:
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         return None
     plain = token.strip()
-    with house.db.read() as session:
+    with context.db.read() as session:
         user = users.user_of_token(session, plain)
         due = users.use_is_due(session, plain)
     if due:
-        _note_use(house, plain)
+        _note_use(context, plain)
     return user
 
 
-def _note_use(house: House, plain: str) -> None:
+def _note_use(context: AppContext, plain: str) -> None:
     """Keep when a token was last used; what is asked for does not fail where that cannot be written."""
     try:
-        with house.db.write.begin() as session:
+        with context.db.write.begin() as session:
             users.note_use(session, plain)
     except SQLAlchemyError as error:
         log.warning("token.use_not_noted", error=str(error).splitlines()[0])
 
 
-def _by_cookie(house: House, cookie: str) -> m.User | None:
+def _by_cookie(context: AppContext, cookie: str) -> m.User | None:
     if not cookie:
         return None
     try:
-        signed: str | dict[str, str] = _signer(house).loads(cookie, max_age=house.settings.session_days * 86400)
+        signed: str | dict[str, str] = _signer(context).loads(cookie, max_age=context.settings.session_days * 86400)
     except BadSignature:
         return None
-    with house.db.read() as session:
+    with context.db.read() as session:
         if isinstance(signed, str):
             return session.get(m.User, signed)
         return users.user_of_token_id(session, signed["token"])
@@ -84,25 +84,25 @@ def same_origin(request: Request) -> bool:
     return bool(separator) and host == request.headers.get("host")
 
 
-def sign_in(response: Response, house: House, user: m.User, *, token_id: str | None = None) -> None:
+def sign_in(response: Response, context: AppContext, user: m.User, *, token_id: str | None = None) -> None:
     """Give this browser a session; one that a token began is over when that token is revoked."""
     response.set_cookie(
         COOKIE,
-        _signer(house).dumps(user.id if token_id is None else {"token": token_id}),
-        max_age=house.settings.session_days * 86400,
+        _signer(context).dumps(user.id if token_id is None else {"token": token_id}),
+        max_age=context.settings.session_days * 86400,
         httponly=True,
         samesite="lax",
-        secure=house.settings.secure_cookies,
+        secure=context.settings.secure_cookies,
     )
 
 
-def sign_out(response: Response, house: House) -> None:
+def sign_out(response: Response, context: AppContext) -> None:
     """Take this browser's session away."""
-    response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=house.settings.secure_cookies)
+    response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=context.settings.secure_cookies)
 
 
-def _signer(house: House) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(list(reversed(house.keys)), salt="session")  # the library signs with the last key
+def _signer(context: AppContext) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(list(reversed(context.keys)), salt="session")  # the library signs with the last key
 
 
 CurrentUser = Annotated[m.User, Depends(current_user)]

@@ -11,7 +11,7 @@ MOST = 2**20  # bytes
 UPLOADS = ("/v1/datasets", "/v1/uploads")  # these have limits of their own, and read nothing before they know who sends
 
 
-class SmallBodies:
+class BodySizeLimit:
     """Answers 413 to a body of more than `MOST` bytes outside of `UPLOADS`."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -10,12 +10,12 @@ import structlog
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
-from api.job_event_broker import Newsroom
+from api.job_event_broker import JobEventBroker
 from core.limits import Limits
 from store import jobs, task_queue
 from store import models as m
 from store.database import Database
-from store.object_store import Files
+from store.object_store import ObjectStore
 from store.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -24,14 +24,14 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class House:
+class AppContext:
     """One service's rooms. `keys` are newest first; `surveys` keeps lookers at archives from taking every thread."""
 
     settings: Settings
     db: Database
-    files: Files
+    files: ObjectStore
     keys: tuple[str, ...]
-    newsroom: Newsroom
+    job_event_broker: JobEventBroker
     surveys: anyio.CapacityLimiter
 
     @property
@@ -46,21 +46,21 @@ class House:
         return Limits(bytes=s.max_unpacked_bytes, files=s.max_files, file_bytes=s.max_file_bytes, pixels=s.max_pixels)
 
 
-def house_of(request: Request) -> House:
+def context_of(request: Request) -> AppContext:
     """The app's house."""
-    house: House = request.app.state.house
-    return house
+    context: AppContext = request.app.state.context
+    return context
 
 
-Here = Annotated[House, Depends(house_of)]
+Context = Annotated[AppContext, Depends(context_of)]
 
 
-def _transaction(request: Request, house: Here) -> Iterator[Session]:
+def _transaction(request: Request, context: Context) -> Iterator[Session]:
     if request.method in _SAFE:
-        with house.db.read() as session:
+        with context.db.read() as session:
             yield session
         return
-    with house.db.write.begin() as session:
+    with context.db.write.begin() as session:
         yield session
     run_after_commit(session)
 
@@ -80,20 +80,20 @@ def run_after_commit(session: Session) -> None:
         do()
 
 
-def delete_after_commit(session: Session, house: House, prefix: str) -> None:
+def delete_after_commit(session: Session, context: AppContext, prefix: str) -> None:
     """Remove the files under a prefix once no row names them. Tidying finds those that the store keeps just now."""
 
     def delete() -> None:
         try:
-            house.files.delete_prefix(prefix)
+            context.files.delete_prefix(prefix)
         except OSError as error:
             log.warning("files.left", prefix=prefix, error=str(error))
 
     after_commit(session, delete)
 
 
-def ring_after_commit(session: Session, house: House, job: m.Job) -> None:
+def ring_after_commit(session: Session, context: AppContext, job: m.Job) -> None:
     """Wake a worker for this job once its row is there for it to see."""
-    jobs.mark_rung(session, job.id)
+    jobs.mark_enqueued(session, job.id)
     job_id, kind = job.id, job.kind
-    after_commit(session, lambda: task_queue.ring(house.settings, job_id=job_id, kind=kind))
+    after_commit(session, lambda: task_queue.ring(context.settings, job_id=job_id, kind=kind))

@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from starlette.datastructures import Headers
 
 from api.problems import Problem
-from store.object_store import Files
+from store.object_store import ObjectStore
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
@@ -50,7 +50,7 @@ def disposition(filename: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
 
-def serve(files: Files, request: Request, *, key: str, size: int, modified: datetime, filename: str) -> Response:
+def serve(files: ObjectStore, request: Request, *, key: str, size: int, modified: datetime, filename: str) -> Response:
     """The file under `key`, as far as this request wants it. Raises Problem 416, or 410 where it is gone."""
     if not files.exists(key):
         raise Problem(410, "This file is not here any more.", kind="gone")

@@ -20,7 +20,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from api.context import House
+from api.context import AppContext
 from api.problems import Problem
 from store import models as m
 from store.clock import now
@@ -43,7 +43,7 @@ Key = Annotated[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class StoredResponse:
     """What was answered the first time, and to which request."""
 
     request: str
@@ -62,7 +62,7 @@ def fingerprint(request: str, body: Any) -> str:
     return hashlib.sha256(json.dumps([request, body], sort_keys=True).encode()).hexdigest()
 
 
-def take(session: Session, *, owner_id: str, key: str) -> Answer | None:
+def take(session: Session, *, owner_id: str, key: str) -> StoredResponse | None:
     """Take a key for the work that follows; or the answer it has already. Raises Problem 409 while somebody else works.
 
     Commit at once: others must see it.
@@ -77,20 +77,20 @@ def take(session: Session, *, owner_id: str, key: str) -> Answer | None:
             raise _busy() from None
         return None
     if row.status is not None:
-        return Answer(request=row.request, status=row.status, location=row.location, body=row.body or {})
+        return StoredResponse(request=row.request, status=row.status, location=row.location, body=row.body or {})
     stale = update(m.IdempotencyKey).where(m.IdempotencyKey.id == row.id, m.IdempotencyKey.created_at < moment - STALE)
     if session.execute(stale.values(created_at=moment).returning(m.IdempotencyKey.id)).scalar() is None:
         raise _busy()
     return None
 
 
-def settle(session: Session, *, owner_id: str, key: str, answer: Answer) -> None:
+def settle(session: Session, *, owner_id: str, key: str, answer: StoredResponse) -> None:
     """Give a key its answer, in the transaction of the work."""
     values = {"request": answer.request, "status": answer.status, "location": answer.location, "body": answer.body}
     session.execute(update(m.IdempotencyKey).where(*_is(owner_id, key)).values(values))
 
 
-def same(answer: Answer, request: str) -> Answer:
+def same(answer: StoredResponse, request: str) -> StoredResponse:
     """The answer, where the request is the one it was for. Raises Problem 422 for another."""
     if answer.request != request:
         detail = "This Idempotency-Key was used for a different request. Use a new key for each new request."
@@ -99,22 +99,22 @@ def same(answer: Answer, request: str) -> Answer:
 
 
 @asynccontextmanager
-async def held(house: House, *, owner_id: str, key: str | None) -> AsyncIterator[Answer | None]:
+async def held(context: AppContext, *, owner_id: str, key: str | None) -> AsyncIterator[StoredResponse | None]:
     """Holds a key over long work, with signs of life; it is free again where the work raises or is not settled."""
     if key is None:
         yield None
         return
-    answer = await anyio.to_thread.run_sync(_take_now, house.db, owner_id, key)
+    answer = await anyio.to_thread.run_sync(_take_now, context.db, owner_id, key)
     if answer is not None:
         yield answer
         return
-    alive = asyncio.create_task(_keep_alive(house.db, owner_id, key))
+    alive = asyncio.create_task(_keep_alive(context.db, owner_id, key))
     try:
         yield None
     finally:
         alive.cancel()
         with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(_let_go, house.db, owner_id, key)
+            await anyio.to_thread.run_sync(_let_go, context.db, owner_id, key)
 
 
 def purge(session: Session) -> None:
@@ -122,7 +122,7 @@ def purge(session: Session) -> None:
     session.execute(delete(m.IdempotencyKey).where(m.IdempotencyKey.created_at < now(session) - KEPT))
 
 
-def _take_now(db: Database, owner_id: str, key: str) -> Answer | None:
+def _take_now(db: Database, owner_id: str, key: str) -> StoredResponse | None:
     with db.write.begin() as session:
         return take(session, owner_id=owner_id, key=key)
 

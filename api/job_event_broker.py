@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class JobEvent:
     """A job's row as it was at `seq`; `over` after the last change there will be."""
 
     seq: int
@@ -41,7 +41,7 @@ class News:
 class _Desk:
     """What is known of one job, and who waits to hear more. `gone` when its row is."""
 
-    latest: News | None = None
+    latest: JobEvent | None = None
     gone: bool = False
     listeners: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -53,7 +53,7 @@ class _Desk:
         self.changed = asyncio.Event()
 
 
-class Newsroom:
+class JobEventBroker:
     """Lets any number of listeners follow jobs. Use it on one event loop only."""
 
     def __init__(self, settings: Settings, db: Database) -> None:
@@ -61,7 +61,7 @@ class Newsroom:
         self._db = db
         self._desks: dict[str, _Desk] = {}
 
-    async def follow(self, job_id: str, *, after: int = 0) -> AsyncIterator[News]:
+    async def follow(self, job_id: str, *, after: int = 0) -> AsyncIterator[JobEvent]:
         """Every change with a `seq` above `after`, only the newest where several came at once; ends with the final."""
         desk = self._desks.setdefault(job_id, _Desk())
         desk.listeners += 1
@@ -106,7 +106,7 @@ class Newsroom:
                         return
                 await watch.news(LOOK_SECONDS)
 
-    def _post(self, desk: _Desk, news: News | None) -> None:
+    def _post(self, desk: _Desk, news: JobEvent | None) -> None:
         if news is None:
             desk.gone = True
         elif desk.latest is not None and news.seq <= desk.latest.seq:
@@ -114,7 +114,7 @@ class Newsroom:
         desk.latest = news or desk.latest
         desk.tell()
 
-    def _read(self, job_id: str) -> News | None:
+    def _read(self, job_id: str) -> JobEvent | None:
         with self._db.read() as session:
             job = session.get(m.Job, job_id)
-            return None if job is None else News(job.seq, JobOut.of(job))
+            return None if job is None else JobEvent(job.seq, JobOut.of(job))

@@ -8,7 +8,7 @@ from fastapi import Request
 from sqlalchemy.orm import Session
 
 from api.auth import own_dataset, own_job
-from api.context import House, ring_after_commit
+from api.context import AppContext, ring_after_commit
 from api.problems import Problem, field_problem
 from core.specs.protect import FieldError, ProtectSpec, SpecError
 from core.specs.protected_class import check_archive, check_known
@@ -26,31 +26,35 @@ def check_kind(kind: str, user: m.User) -> None:
         raise Problem(403, f"Only admins may ask for {kind} jobs.", kind="admins-only")
 
 
-def protect(session: Session, house: House, request: Request, dataset: m.Dataset, asked: Mapping[str, Any]) -> m.Job:
+def protect(
+    session: Session, context: AppContext, request: Request, dataset: m.Dataset, asked: Mapping[str, Any]
+) -> m.Job:
     """A protection of a dataset. Raises SpecError; Problem 409 for a dataset that was rejected."""
     spec = generators.parse_spec(session, asked)
     generators.check_fit(session, spec, dataset)
-    return _queued(session, house, request, m.PROTECT, dataset, spec.to_dict())
+    return _queued(session, context, request, m.PROTECT, dataset, spec.to_dict())
 
 
-def train(session: Session, house: House, request: Request, dataset: m.Dataset, asked: Mapping[str, Any]) -> m.Job:
+def train(
+    session: Session, context: AppContext, request: Request, dataset: m.Dataset, asked: Mapping[str, Any]
+) -> m.Job:
     """The training of a generator on a dataset. Raises as `protect`."""
-    return _queued(session, house, request, m.TRAIN, dataset, TrainSpec.parse(asked).to_dict())
+    return _queued(session, context, request, m.TRAIN, dataset, TrainSpec.parse(asked).to_dict())
 
 
 def verify_dataset(
-    session: Session, house: House, request: Request, dataset: m.Dataset, asked: Mapping[str, Any]
+    session: Session, context: AppContext, request: Request, dataset: m.Dataset, asked: Mapping[str, Any]
 ) -> m.Job:
     """What models learn from a dataset as it is. Raises as `protect`."""
     spec = VerifySpec.parse(asked)
     check_archive(spec, None)
     if spec.percentages != (100,):
         raise SpecError([FieldError("percentages", "must be left out: nothing in a dataset alone is protected")])
-    return _queued(session, house, request, m.VERIFY, dataset, spec.to_dict())
+    return _queued(session, context, request, m.VERIFY, dataset, spec.to_dict())
 
 
 def verify_job(
-    session: Session, house: House, request: Request, user: m.User, target_id: str, asked: Mapping[str, Any]
+    session: Session, context: AppContext, request: Request, user: m.User, target_id: str, asked: Mapping[str, Any]
 ) -> m.Job:
     """What models learn from a protection. Raises SpecError; Problem 404, 409 or 422 for a target that has none."""
     target = own_job(target_id, user, session)
@@ -70,12 +74,12 @@ def verify_job(
     dataset = own_dataset(target.dataset_id, user, session)
     if dataset.classes:
         check_known(spec, [one["name"] for one in dataset.classes])
-    return _queued(session, house, request, m.VERIFY, dataset, spec.to_dict(), target_job_id=target.id)
+    return _queued(session, context, request, m.VERIFY, dataset, spec.to_dict(), target_job_id=target.id)
 
 
 def _queued(
     session: Session,
-    house: House,
+    context: AppContext,
     request: Request,
     kind: str,
     dataset: m.Dataset,
@@ -95,6 +99,6 @@ def _queued(
         request_id=request.state.request_id,
     )
     if dataset.state == m.READY:
-        ring_after_commit(session, house, job)
+        ring_after_commit(session, context, job)
     log.info("job.asked", job=job.id, kind=kind, dataset=dataset.id)
     return job

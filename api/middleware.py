@@ -39,7 +39,7 @@ _PAGES = {
 }
 
 
-class Edge:
+class RequestMiddleware:
     """The outermost layer of the app."""
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics, https: bool) -> None:

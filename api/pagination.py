@@ -17,7 +17,7 @@ from store import models as m
 Row = TypeVar("Row", m.Dataset, m.Generator, m.Job, m.Token)
 
 
-class Window:
+class PageParams:
     """Which part of a list was asked for. Raises Problem 422 for a cursor that is none of ours."""
 
     def __init__(
@@ -40,7 +40,7 @@ class Window:
         return rows, _write(rows[-1].created_at, rows[-1].id) if more else None
 
 
-Part = Annotated[Window, Depends()]
+Part = Annotated[PageParams, Depends()]
 
 
 def _write(at: datetime, id_: str) -> str:

@@ -38,4 +38,4 @@ def make_server(settings: Settings) -> uvicorn.Server:
         timeout_graceful_shutdown=GRACE,
         timeout_keep_alive=30,
     )
-    return _Server(config, app.state.house.newsroom.close)
+    return _Server(config, app.state.context.job_event_broker.close)

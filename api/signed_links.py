@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
-from api.context import House
+from api.context import AppContext
 from api.problems import Problem
 from store.clock import utc_now
 
@@ -18,16 +18,16 @@ class Link:
     expires_at: datetime
 
 
-def make(house: House, job_id: str, *, seconds: int | None) -> Link:
+def make(context: AppContext, job_id: str, *, seconds: int | None) -> Link:
     """A link to a job's archive."""
-    expires = (utc_now() + timedelta(seconds=seconds or house.settings.link_seconds)).replace(microsecond=0)
-    return Link(_signer(house).dumps([job_id, int(expires.timestamp())]), expires)
+    expires = (utc_now() + timedelta(seconds=seconds or context.settings.link_seconds)).replace(microsecond=0)
+    return Link(_signer(context).dumps([job_id, int(expires.timestamp())]), expires)
 
 
-def read(house: House, signed: str) -> str:
+def read(context: AppContext, signed: str) -> str:
     """The job that a link leads to. Raises Problem 404 for one that is not ours, 410 for one whose time is over."""
     try:
-        job_id, expires = _signer(house).loads(signed)
+        job_id, expires = _signer(context).loads(signed)
     except BadSignature:
         raise Problem(404, "There is no such link.", kind="not-found") from None
     if datetime.fromtimestamp(expires, UTC) < utc_now():
@@ -35,5 +35,5 @@ def read(house: House, signed: str) -> str:
     return str(job_id)
 
 
-def _signer(house: House) -> URLSafeSerializer:
-    return URLSafeSerializer(list(reversed(house.keys)), salt="archive")  # the library signs with the last key
+def _signer(context: AppContext) -> URLSafeSerializer:
+    return URLSafeSerializer(list(reversed(context.keys)), salt="archive")  # the library signs with the last key

@@ -20,7 +20,7 @@ from core.countermeasures.registry import COUNTERMEASURES
 from core.generators.measurements import GENERATOR, ORIGINALS, TRAINED, outcome
 from core.noise import make as noises
 from core.noise.generator_file import save
-from core.runtime.checkpoints import NoShelf
+from core.runtime.checkpoints import NullCheckpointStore
 from core.runtime.progress import Progress
 
 ROWS = (ORIGINALS, TRAINED, GENERATOR)
@@ -49,7 +49,9 @@ def _measured(row: str, countermeasure: str | None, setting: Setting) -> dict[st
     shared = {"preset": setting.preset, "device": setting.device, "progress": progress}
     if row == TRAINED:
         spec = spec_of(setting.generator.card, seed=setting.seed)
-        network = noises.train_surrogate(images.pixels, images.labels, images.classes, spec, shelf=NoShelf(), **shared)
+        network = noises.train_surrogate(
+            images.pixels, images.labels, images.classes, spec, checkpoints=NullCheckpointStore(), **shared
+        )
         pixels = protected(network, images.labels, images, spec, **shared)
     elif row == GENERATOR:
         pixels = by_generator(setting.generator, images, seed=setting.seed, **shared)

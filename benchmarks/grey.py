@@ -18,7 +18,7 @@ from benchmarks.setting import Setting, opened, parser
 from core.noise import make as noises
 from core.noise.generator_file import as_saved
 from core.noise.train import GREY
-from core.runtime.folder_checkpoints import FolderShelf
+from core.runtime.folder_checkpoints import FolderCheckpointStore
 from core.runtime.progress import Progress
 
 COLUMNS = (("as they are", 0), ("greyscale", 0), ("as they are", 4))  # what is done to the pictures, and the radius
@@ -55,7 +55,7 @@ def _measured(share: float, others: Images, setting: Setting) -> list[float]:
         replace(setting.preset, noise={card.method: recipe}),
         device=setting.device,
         progress=Progress(),
-        shelf=_shelf(setting.out, share),
+        checkpoints=_shelf(setting.out, share),
         grey=share > 0,
     )
     assert network is not None
@@ -70,13 +70,13 @@ def _measured(share: float, others: Images, setting: Setting) -> list[float]:
     return found
 
 
-def _shelf(out: Path, share: float) -> FolderShelf:
+def _shelf(out: Path, share: float) -> FolderCheckpointStore:
     """A folder for each share; the grey surrogate, which is the same for all, is copied from one that has it."""
-    shelf = FolderShelf(out / f"parts-{share:g}")
+    checkpoints = FolderCheckpointStore(out / f"parts-{share:g}")
     for made in out.glob(f"parts-*/{GREY}"):
-        if shelf.load(GREY) is None:
-            shelf.save(GREY, made.read_bytes())
-    return shelf
+        if checkpoints.load(GREY) is None:
+            checkpoints.save(GREY, made.read_bytes())
+    return checkpoints
 
 
 if __name__ == "__main__":

@@ -11,17 +11,17 @@ from torch import Tensor, nn
 
 from core.countermeasures.registry import COUNTERMEASURES
 from core.generators.card import Card
-from core.ingest.dataset import Dataset, Picture, load_pixels
+from core.ingest.dataset import ImageDataset, ImageRecord, load_pixels
 from core.models.registry import build
 from core.noise import make as noises
 from core.noise.class_map import class_map
-from core.noise.generator_file import Generator
-from core.runtime.checkpoints import NoShelf
+from core.noise.generator_file import TrainedGenerator
+from core.runtime.checkpoints import NullCheckpointStore
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.presets import Preset
 from core.specs.protect import ProtectSpec
-from core.training.learner import Labelled, Threat, train
+from core.training.learner import LabelledImages, ThreatModel, train
 
 Weights = Mapping[str, Tensor]
 RADII = (0, 2, 4)  # of adversarial training, of 255; 0 is standard training
@@ -41,7 +41,7 @@ def read(folder: Path, *, per_class: int, size: int = 32, first: int = 0, classe
     names = sorted(path.name for path in folder.iterdir())[first:][:classes]
     files = [(label, f) for label, name in enumerate(names) for f in sorted((folder / name).iterdir())[:per_class]]
     pictures = tuple(
-        Picture(
+        ImageRecord(
             path=file.name,
             file=file,
             label=label,
@@ -54,7 +54,7 @@ def read(folder: Path, *, per_class: int, size: int = 32, first: int = 0, classe
         )
         for label, file in files
     )
-    dataset = Dataset(name="", root=folder, classes=tuple(names), pictures=pictures, others=(), skipped=())
+    dataset = ImageDataset(name="", root=folder, classes=tuple(names), pictures=pictures, others=(), skipped=())
     labels = np.array([label for label, _ in files], dtype=np.int64)
     return Images(pixels=load_pixels(dataset, size), labels=labels, classes=len(names))
 
@@ -123,7 +123,7 @@ def taught(
         model,
         _on(device, pixels, clean.labels),
         _on(device, test.pixels, test.labels),
-        threat=Threat(radius=radius, steps=course.attack_steps, step=course.attack_step),
+        threat=ThreatModel(radius=radius, steps=course.attack_steps, step=course.attack_step),
         updates=10 * len(pixels) // course.length.batch,
         batch=course.length.batch,
         learning_rate=course.learning_rate,
@@ -152,26 +152,38 @@ def protected(
 ) -> NDArray[np.uint8]:
     """`images` with the noise that draws each to its own of the network's `outputs`, int64 (n,)."""
     everything, run = np.ones(len(outputs), bool), {"device": device, "progress": progress or Progress()}
-    noise = noises.make_noise(network, images.pixels, outputs, everything, spec, preset, shelf=NoShelf(), **run)
+    noise = noises.search_noise(
+        network, images.pixels, outputs, everything, spec, preset, checkpoints=NullCheckpointStore(), **run
+    )
     return (images.pixels + noise).astype(np.uint8)
 
 
 def by_generator(
-    generator: Generator, images: Images, *, seed: int, preset: Preset, device: Device, progress: Progress | None = None
+    generator: TrainedGenerator,
+    images: Images,
+    *,
+    seed: int,
+    preset: Preset,
+    device: Device,
+    progress: Progress | None = None,
 ) -> NDArray[np.uint8]:
     """`images` as the generator protects them without any training: at once, or else by the preset's search."""
     outputs, spec = outputs_of(generator, images), spec_of(generator.card, seed=seed)
     if generator.network is None:
         return protected(generator.model, outputs, images, spec, preset=preset, device=device, progress=progress)
     everything, run = np.ones(len(outputs), bool), {"device": device, "progress": progress or Progress()}
-    noise = noises.noise_at_once(generator.network, images.pixels, outputs, everything, spec, shelf=NoShelf(), **run)
+    noise = noises.predict_noise(
+        generator.network, images.pixels, outputs, everything, spec, checkpoints=NullCheckpointStore(), **run
+    )
     return (images.pixels + noise).astype(np.uint8)
 
 
-def outputs_of(generator: Generator, images: Images) -> NDArray[np.int64]:
+def outputs_of(generator: TrainedGenerator, images: Images) -> NDArray[np.int64]:
     """The generator's output for each image's class, int64 (n,)."""
     return class_map(images.classes, outputs=generator.card.classes)[images.labels]
 
 
-def _on(device: Device, pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> Labelled:
-    return Labelled(pixels=torch.from_numpy(pixels).to(device.name), labels=torch.from_numpy(labels).to(device.name))
+def _on(device: Device, pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> LabelledImages:
+    return LabelledImages(
+        pixels=torch.from_numpy(pixels).to(device.name), labels=torch.from_numpy(labels).to(device.name)
+    )

@@ -33,13 +33,13 @@ from benchmarks.measuring import (
 )
 from benchmarks.setting import Setting, opened, parser
 from core.generators.measurements import ORIGINALS
-from core.specs.presets import Search
+from core.specs.presets import PGDSearch
 
 TIMED, ROUNDS = 2_048, 2  # pictures, and how often each search is timed
 PROJECTED, SUBTRACTED = "projected", "subtracted"
 
 
-Way = Search | None
+Way = PGDSearch | None
 """A search, or None for the noise network."""
 AT_ONCE = "the noise network"
 
@@ -59,10 +59,10 @@ def main() -> None:
     _print_table(found, ways, speeds, setting)
 
 
-def _searches(longest: Search) -> dict[str, Search]:
+def _searches(longest: PGDSearch) -> dict[str, PGDSearch]:
     """The preset's own first, then cheaper and cheaper ones."""
 
-    def cheaper(steps: int, step: float, samples: int, pattern: int = 0) -> Search:
+    def cheaper(steps: int, step: float, samples: int, pattern: int = 0) -> PGDSearch:
         return replace(longest, outer_steps=steps, outer_step=step, samples=samples, pattern_steps=pattern)
 
     tried = (
@@ -78,7 +78,7 @@ def _searches(longest: Search) -> dict[str, Search]:
     return {_name(search): search for search in tried}
 
 
-def _name(search: Search) -> str:
+def _name(search: PGDSearch) -> str:
     start = f"pattern {search.pattern_steps}" if search.pattern_steps else "random"
     return f"{start}, {search.outer_steps} x {search.samples} of {search.outer_step}"
 

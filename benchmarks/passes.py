@@ -15,11 +15,11 @@ from core.runtime.device import Device  # before torch: it says how torch's thre
 import torch  # isort: skip
 from torch import Tensor  # isort: skip
 
-from core.models.folded import Frozen
+from core.models.folded import FoldedModel
 from core.models.registry import ARCHITECTURES, build
 from core.noise.objective import cross_entropy_sum
 from core.runtime.cuda_graphs import SELDOM
-from core.training.sgd import Updater, classification_loss
+from core.training.sgd import DataParallelSGD, classification_loss
 
 BATCH = 128
 
@@ -79,7 +79,7 @@ def _passes_on_cpu(device: Device, network: str) -> dict[str, Callable[[], objec
     def in_chunks(network: torch.nn.Module) -> Callable[[], object]:
         return lambda: device.in_chunks(lambda x, y, generator: _by_pixels(network, x, y), x, y, generator=generator)
 
-    folded, fast = Frozen(model, dtype=torch.float32), Frozen(model, dtype=device.dtype)
+    folded, fast = FoldedModel(model, dtype=torch.float32), FoldedModel(model, dtype=device.dtype)
     return {
         "plain": on_all_cores(model),
         "folded": on_all_cores(folded),
@@ -90,7 +90,7 @@ def _passes_on_cpu(device: Device, network: str) -> dict[str, Callable[[], objec
 
 def _passes(device: Device, network: str) -> dict[str, Callable[[], object]]:
     model, (x, y) = _model(device, network).eval().requires_grad_(False), _batch(device)
-    folded, fast = Frozen(model, dtype=torch.float32), Frozen(model, dtype=device.dtype)
+    folded, fast = FoldedModel(model, dtype=torch.float32), FoldedModel(model, dtype=device.dtype)
 
     return {
         "plain": lambda: _by_pixels(model, x, y),
@@ -102,8 +102,10 @@ def _passes(device: Device, network: str) -> dict[str, Callable[[], object]]:
 
 def _updates(device: Device, network: str) -> dict[str, Callable[[], object]]:
     x, y = _batch(device)
-    recorded = Updater(_model(device, network), device)
-    plain = Updater(_model(device, network), device, loss=lambda *batch: classification_loss(*batch))  # no other's loss
+    recorded = DataParallelSGD(_model(device, network), device)
+    plain = DataParallelSGD(
+        _model(device, network), device, loss=lambda *batch: classification_loss(*batch)
+    )  # no other's loss
     return {
         "plain": lambda: plain.step(x, y, learning_rate=1e-4),
         "recorded": lambda: recorded.step(x, y, learning_rate=1e-4),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks.measuring import RADII, Images, accuracies, read
 from core.noise import make as noises
-from core.runtime.checkpoints import NoShelf
+from core.runtime.checkpoints import NullCheckpointStore
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.presets import PRESETS, Preset
@@ -66,9 +66,9 @@ def _measure(file: Path, method: str, seed: int, images: Images, test: Images, p
 def _protected(images: Images, method: str, seed: int, preset: Preset, device: Device) -> NDArray[np.uint8]:
     spec = ProtectSpec(method=method, seed=seed)
     pixels, labels = images.pixels, images.labels
-    run = {"device": device, "progress": Progress(), "shelf": NoShelf()}
+    run = {"device": device, "progress": Progress(), "checkpoints": NullCheckpointStore()}
     everything = np.ones(len(labels), bool)
-    noise = noises.noise_for(
+    noise = noises.generate_noise(
         pixels, labels, images.classes, chosen=everything, kept=everything, spec=spec, preset=preset, **run
     )
     return (pixels.astype(np.int16) + noise).astype(np.uint8)

@@ -16,10 +16,10 @@ import numpy as np
 
 from core.noise import make as noises
 from core.noise.methods import objective_of
-from core.runtime.checkpoints import NoShelf
+from core.runtime.checkpoints import NullCheckpointStore
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.specs.presets import QUICK, Length, Preset
+from core.specs.presets import QUICK, Preset, TrainingLength
 from core.specs.protect import ProtectSpec
 
 IMAGES, CLASSES = 1_024, 10
@@ -29,7 +29,7 @@ METHODS = ("rem", "sem")
 def main() -> None:
     args = _arguments()
     device = Device(cores=args.cores)
-    recipe = replace(QUICK.noise["rem"], length=Length(epochs=0, least=args.updates, most=args.updates))
+    recipe = replace(QUICK.noise["rem"], length=TrainingLength(epochs=0, least=args.updates, most=args.updates))
     preset = replace(QUICK, noise=dict.fromkeys(METHODS, recipe))
     seconds: dict[str, list[tuple[float, float]]] = {method: [] for method in METHODS}
     for _ in range(args.rounds):
@@ -61,11 +61,14 @@ def _seconds(method: str, preset: Preset, device: Device) -> tuple[float, float]
     draw = np.random.default_rng(0)
     pixels = draw.integers(0, 256, (IMAGES, 3, 32, 32), dtype=np.uint8)
     labels = draw.integers(0, CLASSES, IMAGES)
-    spec, run = ProtectSpec(method=method), {"device": device, "progress": Progress(), "shelf": NoShelf()}
+    spec, run = (
+        ProtectSpec(method=method),
+        {"device": device, "progress": Progress(), "checkpoints": NullCheckpointStore()},
+    )
     began = time.monotonic()
     surrogate = noises.train_surrogate(pixels, labels, CLASSES, spec, preset, **run)
     trained = time.monotonic()
-    noises.make_noise(surrogate, pixels, labels, np.ones(IMAGES, bool), spec, preset, **run)
+    noises.search_noise(surrogate, pixels, labels, np.ones(IMAGES, bool), spec, preset, **run)
     return trained - began, time.monotonic() - trained
 
 

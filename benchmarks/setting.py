@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring import Images, read
-from core.noise.generator_file import Generator, load
+from core.noise.generator_file import TrainedGenerator, load
 from core.runtime.device import Device
 from core.specs.presets import PRESETS, Preset
 
@@ -16,7 +16,7 @@ class Setting:
     """A generator, the preset it was trained by, training and test pictures, and where results are kept."""
 
     file: Path
-    generator: Generator
+    generator: TrainedGenerator
     preset: Preset
     device: Device
     seed: int

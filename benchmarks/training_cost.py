@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from benchmarks.measuring import RADII, accuracies, by_generator, protected, spec_of, threat_name
 from benchmarks.setting import Setting, opened, parser
 from core.noise import make as noises
-from core.runtime.checkpoints import NoShelf
+from core.runtime.checkpoints import NullCheckpointStore
 from core.runtime.progress import Progress
-from core.specs.presets import Length
+from core.specs.presets import TrainingLength
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ def _protected(row: Row, setting: Setting, progress: Progress) -> NDArray[np.uin
     method = generator.card.method
     short = replace(
         setting.preset.noise[method],
-        length=Length(epochs=0, least=row.updates, most=row.updates),
+        length=TrainingLength(epochs=0, least=row.updates, most=row.updates),
         learning_rate=replace(setting.preset.noise[method].learning_rate, peak=row.peak),
     )
     preset, spec = replace(setting.preset, noise={method: short}), spec_of(generator.card, seed=setting.seed)
@@ -102,7 +102,7 @@ def _protected(row: Row, setting: Setting, progress: Progress) -> NDArray[np.uin
         preset,
         device=setting.device,
         progress=progress,
-        shelf=NoShelf(),
+        checkpoints=NullCheckpointStore(),
         start=None if row.start == "scratch" else generator,
     )
     return protected(surrogate, images.labels, images, spec, preset=preset, device=setting.device, progress=progress)

@@ -102,9 +102,9 @@ def migrate() -> None:
 @app.command()
 def doctor() -> None:
     """Check everything the service needs, and say what is wrong."""
-    from ops.doctor import examine
+    from ops.doctor import run_checks
 
-    findings = examine()
+    findings = run_checks()
     for finding in findings:
         print(f"{'ok  ' if finding.is_well else 'FAIL'}  {finding.name}: {finding.text}")
     raise typer.Exit(0 if all(f.is_well for f in findings) else 1)

@@ -20,38 +20,43 @@ from core.runtime.progress import Callback, Step
 from core.specs.protect import OF_TRAINING, ProtectSpec, SpecError
 from core.specs.train import GREY_HELP, TrainSpec
 
-Source = Annotated[
+SourceArgument = Annotated[
     Path, typer.Argument(metavar="FOLDER_OR_ARCHIVE", help="class folders of pictures, or a zip or tar of them")
 ]
-Out = Annotated[Path, typer.Argument(metavar="OUT.zip", help="the protected archive to write")]
-OutGenerator = Annotated[Path, typer.Argument(metavar="OUT.safetensors", help="the trained generator to write")]
-Generator = Annotated[
+OutArgument = Annotated[Path, typer.Argument(metavar="OUT.zip", help="the protected archive to write")]
+OutGeneratorArgument = Annotated[Path, typer.Argument(metavar="OUT.safetensors", help="the trained generator to write")]
+GeneratorOption = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
         help="make the noise with this trained generator instead of training; it brings its own method and radii",
     ),
 ]
-Name = Annotated[str | None, typer.Option(help="what the generator is called; default: the file's name")]
-Size = Annotated[
+NameOption = Annotated[str | None, typer.Option(help="what the generator is called; default: the file's name")]
+SizeOption = Annotated[
     int | None,
     typer.Option(help="side in pixels that the generator works at; default: the pictures' own", metavar="PX"),
 ]
-Grey = Annotated[bool, typer.Option("--grey", help=GREY_HELP)]
-Work = Annotated[
+GreyOption = Annotated[bool, typer.Option("--grey", help=GREY_HELP)]
+WorkOption = Annotated[
     Path | None,
     typer.Option(
         metavar="FOLDER",
         help="keep unfinished work in this folder: killed, the same command goes on from there; removed at the end",
     ),
 ]
-Device = Annotated[
+DeviceOption = Annotated[
     str | None, typer.Option(help="where to compute, such as cpu or cuda:1; default: a GPU if there is one")
 ]
 
 
 def protect_command(
-    source: Source, out: Out, generator: Generator = None, work: Work = None, device: Device = None, **asked: Any
+    source: SourceArgument,
+    out: OutArgument,
+    generator: GeneratorOption = None,
+    work: WorkOption = None,
+    device: DeviceOption = None,
+    **asked: Any,
 ) -> None:
     """Protect the pictures of a folder or archive, and measure before and after."""
     with refusals(source):
@@ -62,13 +67,13 @@ def protect_command(
 
 
 def train_command(
-    source: Source,
-    out: OutGenerator,
-    name: Name = None,
-    size: Size = None,
-    grey: Grey = False,
-    work: Work = None,
-    device: Device = None,
+    source: SourceArgument,
+    out: OutGeneratorArgument,
+    name: NameOption = None,
+    size: SizeOption = None,
+    grey: GreyOption = False,
+    work: WorkOption = None,
+    device: DeviceOption = None,
     **asked: Any,
 ) -> None:
     """Train a noise generator on the pictures of a folder or archive, to protect other pictures with."""
@@ -127,7 +132,7 @@ def _train(
         joined(device) as own,
         unfinished(
             work, sources=[source], asked={"train": spec.noise.to_dict(), "grey": spec.grey, "size": size}
-        ) as shelf,
+        ) as checkpoints,
         tempfile.TemporaryDirectory(prefix="unteachable-") as scratch,
         progress_bar() if rank() == 0 else nullcontext() as show,
     ):
@@ -138,7 +143,7 @@ def _train(
             spec.noise,
             scratch=Path(scratch),
             on_progress=show,
-            shelf=shelf,
+            checkpoints=checkpoints,
             device=own,
             title=name,
             size=size,
@@ -165,11 +170,16 @@ def _protect(
 
     sources = [source] if generator is None else [source, generator]
     with (
-        unfinished(work, sources=sources, asked={"protect": spec.to_dict()}) as shelf,
+        unfinished(work, sources=sources, asked={"protect": spec.to_dict()}) as checkpoints,
         tempfile.TemporaryDirectory(prefix="unteachable-") as scratch,
         progress_bar() as show,
     ):
-        run: dict[str, Any] = {"scratch": Path(scratch), "on_progress": show, "shelf": shelf, "device": device}
+        run: dict[str, Any] = {
+            "scratch": Path(scratch),
+            "on_progress": show,
+            "checkpoints": checkpoints,
+            "device": device,
+        }
         done = protect(source, out, spec, generator=generator, **run)
     print(text_table(done.report.evidence))
     print(f"{done.report.dataset.images} pictures protected in {done.report.seconds:.0f} s: {out}")

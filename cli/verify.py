@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.protect import Device, Source, Work, check_paths, given, progress_bar, refusals
+from cli.protect import DeviceOption, SourceArgument, WorkOption, check_paths, given, progress_bar, refusals
 from core.archive.manifest import read_manifest
 from core.limits import BadInput
 from core.reports.wording import outcome
@@ -19,18 +19,20 @@ from core.specs.protect import DEFAULT_RADIUS_A
 from core.specs.protected_class import tested_on
 from core.specs.verify import HELP, VerifySpec
 
-Protected = Annotated[
+ProtectionResult = Annotated[
     Path | None,
     typer.Argument(metavar="[PROTECTED.zip]", help="the archive that was made of it; without, it is tried alone"),
 ]
-Out = Annotated[Path, typer.Option(metavar="FILE.json", help="the report to write; its page goes beside it, as .html")]
+OutArgument = Annotated[
+    Path, typer.Option(metavar="FILE.json", help="the report to write; its page goes beside it, as .html")
+]
 Words = list[str] | None
 
 
 def verify_command(
-    source: Source,
-    protected: Protected = None,
-    out: Out = Path("verification.json"),
+    source: SourceArgument,
+    protected: ProtectionResult = None,
+    out: OutArgument = Path("verification.json"),
     architectures: Annotated[
         Words, typer.Option("--architectures", help=f"{HELP['architectures']}: {', '.join(ARCHITECTURES)}")
     ] = None,
@@ -47,8 +49,8 @@ def verify_command(
     ] = None,
     scale: Annotated[str | None, typer.Option(help=HELP["scale"], show_default="quick")] = None,
     seeds: Annotated[int | None, typer.Option(help=HELP["seeds"], show_default="1")] = None,
-    work: Work = None,
-    device: Device = None,
+    work: WorkOption = None,
+    device: DeviceOption = None,
 ) -> None:
     """Train models on the originals and on their protected copies, and compare. Lists are options given repeatedly."""
     with refusals(source):
@@ -98,11 +100,16 @@ def _verify(
 
     sources = [source] if protected is None else [source, protected]
     with (
-        unfinished(work, sources=sources, asked={"verify": spec.to_dict()}) as shelf,
+        unfinished(work, sources=sources, asked={"verify": spec.to_dict()}) as checkpoints,
         tempfile.TemporaryDirectory(prefix="unteachable-") as scratch,
         progress_bar() as show,
     ):
-        run: dict[str, Any] = {"scratch": Path(scratch), "on_progress": show, "shelf": shelf, "device": device}
+        run: dict[str, Any] = {
+            "scratch": Path(scratch),
+            "on_progress": show,
+            "checkpoints": checkpoints,
+            "device": device,
+        }
         report = verify(source, protected, spec, on_row=keep, **run)
     print(text_table(report))
     print(f"{len(report.evidence.rows)} rows measured in {report.seconds:.0f} s: {out}, {page}")

@@ -24,11 +24,11 @@ class BadInput(ValueError):
         self.path = path
 
 
-class TooMuch(BadInput):
+class UploadTooLarge(BadInput):
     """An upload that is over a limit."""
 
 
-class NoArchive(BadInput):
+class NotAnArchive(BadInput):
     """An upload that is none of the kinds of archive that are read here."""
 
 

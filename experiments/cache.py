@@ -9,38 +9,40 @@ from numpy.typing import NDArray
 from core.countermeasures.registry import COUNTERMEASURES
 from core.evaluation.partial_protection import clean_rest, mixed, scraped
 from core.models.registry import build
-from core.noise.make import noise_for
+from core.noise.make import generate_noise
 from core.runtime.atomic_files import read_json, write_bytes, write_json
 from core.runtime.checkpoints import pack
 from core.runtime.device import Device
-from core.runtime.distributed import ShelfOfRank0, on_rank_0
-from core.runtime.folder_checkpoints import FolderShelf
+from core.runtime.distributed import Rank0CheckpointStore, on_rank_0
+from core.runtime.folder_checkpoints import FolderCheckpointStore
 from core.runtime.progress import Progress
-from core.specs.presets import Course
+from core.specs.presets import LearnerSchedule
 from core.specs.protect import ProtectSpec
-from core.training.learner import LEARNER, TESTS, Labelled, LearnerTraining, Threat
+from core.training.learner import LEARNER, TESTS, LabelledImages, LearnerTraining, ThreatModel
 from core.version import versions
 from experiments.cells import Cell, Noise
-from experiments.datasets import Images
+from experiments.datasets import ExperimentImages
 from experiments.measurement import Measurement
 from experiments.scale import Scale
 
 WATCHED = 2_000  # training images, about, whose accuracy is taken along the way
 
 
-class Laboratory:
+class ExperimentCache:
     """One folder of results for one set of images at one scale.
 
     A run that is killed goes on, noises and learners from their last piece. Several processes (`core.runtime.distributed`) make
     each together, where process 0 finds it missing; all of them see the folder.
     """
 
-    def __init__(self, folder: Path, images: Images, scale: Scale, *, device: Device, progress: Progress) -> None:
+    def __init__(
+        self, folder: Path, images: ExperimentImages, scale: Scale, *, device: Device, progress: Progress
+    ) -> None:
         self.folder, self.images, self.scale, self.device = folder, images, scale, device
         self.preset = scale.preset(images.size)
         self._progress = progress
 
-    def course(self, architecture: str) -> Course:
+    def course(self, architecture: str) -> LearnerSchedule:
         """How the learner that stands for `architecture` is trained."""
         return self.scale.course_for(self.images.size, architecture)
 
@@ -73,12 +75,12 @@ class Laboratory:
         known = on_rank_0(lambda: self.known(cell, seed))
         if known is not None:
             return known
-        shelf = FolderShelf(self._cell_file(cell, seed, ".parts"))
-        found = self._learn(cell, seed, shelf)
+        checkpoints = FolderCheckpointStore(self._cell_file(cell, seed, ".parts"))
+        found = self._learn(cell, seed, checkpoints)
 
         def keep() -> None:
             write_json(self._cell_file(cell, seed, ".json"), found.to_json(cell, seed))
-            shelf.remove()
+            checkpoints.remove()
 
         on_rank_0(keep)
         return found
@@ -95,9 +97,9 @@ class Laboratory:
         return self.folder / "noise" / f"{noise.name}.seed-{seed}{suffix}"
 
     def _make(self, noise: Noise, seed: int) -> None:
-        shelf = FolderShelf(self._noise_file(noise, seed, ".parts"))
+        checkpoints = FolderCheckpointStore(self._noise_file(noise, seed, ".parts"))
         everything = np.ones(len(self.images.train_labels), dtype=bool)
-        made = noise_for(
+        made = generate_noise(
             self.images.train,
             self.images.train_labels,
             self.images.classes,
@@ -109,29 +111,29 @@ class Laboratory:
             preset=self.preset,
             device=self.device,
             progress=self._progress,
-            shelf=ShelfOfRank0(shelf),
+            checkpoints=Rank0CheckpointStore(checkpoints),
         )
 
         def keep() -> None:
-            about = {"seconds": shelf.seconds, "device": self.device.label, "versions": versions()}
+            about = {"seconds": checkpoints.seconds, "device": self.device.label, "versions": versions()}
             write_json(self._noise_file(noise, seed, ".json"), about)
             write_bytes(self._noise_file(noise, seed, ".npy"), pack(made))  # last: it says that all is there
-            shelf.remove()
+            checkpoints.remove()
 
         on_rank_0(keep)
 
-    def _learn(self, cell: Cell, seed: int, shelf: FolderShelf) -> Measurement:
+    def _learn(self, cell: Cell, seed: int, checkpoints: FolderCheckpointStore) -> Measurement:
         network, course = self.scale.network(cell.architecture), self.course(cell.architecture)
         updates = self.updates(cell.architecture)
         countermeasure = COUNTERMEASURES[cell.countermeasure] if cell.countermeasure else None
         data = self._labelled(*self._scraped(cell, seed))
         if countermeasure:
             generator = self.device.generator(seed, 201)
-            data = Labelled(
+            data = LabelledImages(
                 pixels=countermeasure.treat(data.pixels, data.labels, generator=generator), labels=data.labels
             )
         spread = torch.arange(0, len(data.labels), max(1, len(data.labels) // WATCHED), device=self.device.name)
-        watched = Labelled(pixels=data.pixels[spread], labels=data.labels[spread])
+        watched = LabelledImages(pixels=data.pixels[spread], labels=data.labels[spread])
         _, channels, size, _ = self.images.train.shape
         self._progress.start("evidence", updates)
         training = LearnerTraining(
@@ -145,7 +147,7 @@ class Laboratory:
             ),
             data,
             self._labelled(self.images.test, self.images.test_labels),
-            threat=Threat(norm=cell.norm, radius=cell.radius, steps=course.attack_steps, step=course.attack_step),
+            threat=ThreatModel(norm=cell.norm, radius=cell.radius, steps=course.attack_steps, step=course.attack_step),
             updates=updates,
             batch=course.length.batch,
             learning_rate=course.learning_rate,
@@ -154,7 +156,7 @@ class Laboratory:
             augment=countermeasure.augment if countermeasure else None,
             watched=watched,
         )
-        training.go_on(self._progress, shelf=ShelfOfRank0(shelf), name=LEARNER)
+        training.resume(self._progress, checkpoints=Rank0CheckpointStore(checkpoints), name=LEARNER)
         curve, points = training.curve, len(training.curve.accuracy)
         return Measurement(
             network=network,
@@ -162,7 +164,7 @@ class Laboratory:
             test_accuracy=curve.accuracy,
             train_accuracy=training.watched_accuracy,
             loss=curve.loss,
-            seconds=shelf.seconds,
+            seconds=checkpoints.seconds,
             device=self.device.label,
             versions=versions(),
         )
@@ -178,7 +180,7 @@ class Laboratory:
         delivered = clean + self.noise(cell.noise, seed).view(np.uint8)  # exact modulo 256, as no sum leaves 0..255
         return scraped(mixed(labels, cell.percentage, seed=seed), clean, delivered, labels)
 
-    def _labelled(self, pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> Labelled:
-        return Labelled(
+    def _labelled(self, pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> LabelledImages:
+        return LabelledImages(
             pixels=torch.tensor(pixels, device=self.device.name), labels=torch.tensor(labels, device=self.device.name)
         )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.evaluation.evidence import too_few
-from core.ingest.dataset import Dataset, load_pixels, open_dataset
+from core.ingest.dataset import ImageDataset, load_pixels, open_dataset
 from core.ingest.split import held_out
 from core.limits import BadInput
 from core.runtime.atomic_files import read_json, write_json
@@ -25,7 +25,7 @@ ARRAYS = ("train", "train_labels", "test", "test_labels")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Images:
+class ExperimentImages:
     """Training and test images, uint8 (n, c, s, s), with labels int64 (n,) below `classes`."""
 
     name: str
@@ -46,7 +46,7 @@ class Images:
         return float(np.bincount(self.test_labels).max() / len(self.test_labels))
 
 
-def guess_dataset(images: Images) -> str | None:
+def guess_dataset(images: ExperimentImages) -> str | None:
     """Which of the paper's datasets these are likely to be, told by classes and size; None for none of them."""
     if images.size == 32:
         return {10: "cifar10", 100: "cifar100"}.get(images.classes)
@@ -62,17 +62,17 @@ def fingerprint(source: Path) -> str:
     return digest.hexdigest()
 
 
-def load_images(source: Path, out: Path, scale: Scale, *, progress: Progress) -> Images:
+def load_images(source: Path, out: Path, scale: Scale, *, progress: Progress) -> ExperimentImages:
     """The part of `source` that the scale takes; read from `out`, where it was put before.
 
     Raises BadInput for a source that cannot be used.
     """
     about = on_rank_0(lambda: read_json(out / "about.json") or _keep(_read(source, scale, progress), out))
     arrays = {name: np.load(out / f"{name}.npy", mmap_mode="c", allow_pickle=False) for name in ARRAYS}
-    return Images(**about, **arrays)
+    return ExperimentImages(**about, **arrays)
 
 
-def _keep(images: Images, out: Path) -> dict[str, Any]:
+def _keep(images: ExperimentImages, out: Path) -> dict[str, Any]:
     """Put them into `out`; returns what is said there of them."""
     out.mkdir(parents=True, exist_ok=True)
     for name in ARRAYS:
@@ -82,7 +82,7 @@ def _keep(images: Images, out: Path) -> dict[str, Any]:
     return about
 
 
-def _read(source: Path, scale: Scale, progress: Progress) -> Images:
+def _read(source: Path, scale: Scale, progress: Progress) -> ExperimentImages:
     found = find_form(source)
     if found is None:
         return _from_pictures(source, scale, progress)
@@ -91,7 +91,7 @@ def _read(source: Path, scale: Scale, progress: Progress) -> Images:
         _first(part, count, form.classes)
         for part, count in zip(read_binary(form, place), (scale.train, scale.test), strict=True)
     )
-    return Images(
+    return ExperimentImages(
         name=f"CIFAR-{form.classes}",
         classes=form.classes,
         train=train,
@@ -106,7 +106,7 @@ def _first(part: Part, count: int | None, classes: int) -> Part:
     return part[0][chosen], part[1][chosen]
 
 
-def _from_pictures(source: Path, scale: Scale, progress: Progress) -> Images:
+def _from_pictures(source: Path, scale: Scale, progress: Progress) -> ExperimentImages:
     with tempfile.TemporaryDirectory(prefix="unteachable-") as scratch:
         dataset = open_dataset(source, Path(scratch), progress=progress)
         labels = np.array([picture.label for picture in dataset.pictures], dtype=np.int64)
@@ -122,7 +122,7 @@ def _from_pictures(source: Path, scale: Scale, progress: Progress) -> Images:
             raise BadInput(why_not)
         size = work_size([(p.width, p.height) for p in dataset.pictures], largest=scale.largest)
         pixels = load_pixels(_only(dataset, both), size, progress=progress)
-        return Images(
+        return ExperimentImages(
             name=dataset.name,
             classes=classes,
             train=pixels[: len(train)],
@@ -132,7 +132,7 @@ def _from_pictures(source: Path, scale: Scale, progress: Progress) -> Images:
         )
 
 
-def _only(dataset: Dataset, places: NDArray[np.int64]) -> Dataset:
+def _only(dataset: ImageDataset, places: NDArray[np.int64]) -> ImageDataset:
     return replace(dataset, pictures=tuple(dataset.pictures[place] for place in places))
 
 

@@ -7,7 +7,7 @@ from core.limits import BadInput
 from core.runtime.device import Device
 from core.runtime.distributed import on_rank_0, rank
 from core.runtime.progress import Callback, Progress
-from experiments.cache import Laboratory
+from experiments.cache import ExperimentCache
 from experiments.catalogue import Experiment
 from experiments.cells import Cell, Noise
 from experiments.datasets import fingerprint, guess_dataset, load_images
@@ -57,7 +57,7 @@ def reproduce(
         shown = f"{experiment.name} shows {DATASETS[str(experiment.dataset)]}"
         raise BadInput(f"{shown}; name it with --dataset if {source} stands for it")
     seeds = 1 if isinstance(experiment, Pictures) else seeds
-    lab = Laboratory(out, images, scale, device=device, progress=progress)
+    lab = ExperimentCache(out, images, scale, device=device, progress=progress)
 
     def write() -> list[Path]:
         return on_rank_0(lambda: write_pages_of(experiment, lab, out, seeds=seeds, dataset=dataset))
@@ -91,7 +91,7 @@ def pieces(experiment: Experiment) -> list[Noise | Cell]:
     return found
 
 
-def do(lab: Laboratory, piece: Noise | Cell, seed: int) -> str | None:
+def do(lab: ExperimentCache, piece: Noise | Cell, seed: int) -> str | None:
     """Make a noise or measure a cell; what came of it in words, or None where it was there."""
     if isinstance(piece, Noise):
         if on_rank_0(lambda: lab.has_noise(piece, seed)):
@@ -105,7 +105,7 @@ def do(lab: Laboratory, piece: Noise | Cell, seed: int) -> str | None:
 
 
 def write_pages_of(
-    experiment: Experiment, lab: Laboratory, out: Path, *, seeds: int, dataset: str | None
+    experiment: Experiment, lab: ExperimentCache, out: Path, *, seeds: int, dataset: str | None
 ) -> list[Path]:
     """The pages of an experiment, as far as it is measured."""
     match experiment:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from core.specs.lr_schedule import LearningRate
-from core.specs.presets import Course, Length, Preset, preset_for
+from core.specs.presets import LearnerSchedule, Preset, TrainingLength, preset_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +28,9 @@ class Scale:
     train: int | None = None
     test: int | None = None
     stand_ins: Mapping[str, str] = field(default_factory=dict)
-    courses: Mapping[str, Course] = field(default_factory=dict)
+    courses: Mapping[str, LearnerSchedule] = field(default_factory=dict)
 
-    def course_for(self, size: int, architecture: str) -> Course:
+    def course_for(self, size: int, architecture: str) -> LearnerSchedule:
         """How learners of images of `size` px are trained where the paper has `architecture`."""
         return self.courses.get(architecture) or self.preset(size).courses[self.course]
 
@@ -57,8 +57,8 @@ _NARROW = {
     "densenet121": "densenet121-narrow",
     "wrn34-10": "wrn34-1",
 }
-_SHORT = Course(
-    length=Length(epochs=0, least=300, most=300),
+_SHORT = LearnerSchedule(
+    length=TrainingLength(epochs=0, least=300, most=300),
     learning_rate=LearningRate(peak=0.1),
     attack_steps=2,
     attack_step=0.6,

@@ -25,7 +25,7 @@ class Finding:
     text: str
 
 
-def examine() -> list[Finding]:
+def run_checks() -> list[Finding]:
     """Look at everything; whatever a look raises is its finding."""
     settings = get_settings()
     looks: dict[str, Callable[[Settings], str]] = {

@@ -18,7 +18,7 @@ class InUse(Exception):
     """Someone else has it; the message says what to do."""
 
 
-class DataFolder:
+class DataDirLock:
     """The data folder, locked for as long as this object or any child that was given `fd` lives.
 
     The children share the lock, so a service whose supervisor was killed keeps its folder until its last child is gone.

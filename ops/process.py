@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from ops.instance_lock import DataFolder
+from ops.instance_lock import DataDirLock
 
 LOG_BYTES = 10 * 2**20  # a log longer than this is put aside at the next start
 SLOWEST = 10.0  # longest pause before a child that keeps dying is started again, in seconds
@@ -33,10 +33,10 @@ def die_with_parent() -> None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-class Child:
+class ManagedProcess:
     """One process in a session of its own, so that Ctrl-C reaches the supervisor alone and it decides the order."""
 
-    def __init__(self, name: str, command: list[str], *, folder: DataFolder) -> None:
+    def __init__(self, name: str, command: list[str], *, folder: DataDirLock) -> None:
         self.name = name
         self.log: Path = folder.path / "logs" / f"{name}.log"
         self.deaths = 0

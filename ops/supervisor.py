@@ -11,8 +11,8 @@ import structlog
 
 from ops.admin import fresh_link
 from ops.broker import answers, broker_command
-from ops.instance_lock import DataFolder, InUse, check_port, is_ready
-from ops.process import Child, child_command
+from ops.instance_lock import DataDirLock, InUse, check_port, is_ready
+from ops.process import ManagedProcess, child_command
 from store import generators, migrate
 from store.database import open_database
 from store.logs import configure_logs
@@ -37,7 +37,7 @@ def run_up() -> int:
     settings = get_settings()
     configure_logs(settings)
     try:
-        with DataFolder(settings.home) as folder:
+        with DataDirLock(settings.home) as folder:
             check_port(settings.host, settings.port)
             return Supervisor(settings, folder).run()
     except (InUse, NotStarted) as error:
@@ -48,11 +48,11 @@ def run_up() -> int:
 class Supervisor:
     """Starts the children, restarts those that die, and stops them all at the end."""
 
-    def __init__(self, settings: Settings, folder: DataFolder) -> None:
+    def __init__(self, settings: Settings, folder: DataDirLock) -> None:
         self._settings = settings
         self._folder = folder
         self._stopping = threading.Event()
-        self._children: list[Child] = []
+        self._children: list[ManagedProcess] = []
 
     def run(self) -> int:
         """From migration to the last child's end."""
@@ -90,7 +90,7 @@ class Supervisor:
         self._begin("api", child_command("api"))
 
     def _begin(self, name: str, command: list[str]) -> None:
-        child = Child(name, command, folder=self._folder)
+        child = ManagedProcess(name, command, folder=self._folder)
         self._children.append(child)
         child.start()
 

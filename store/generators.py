@@ -12,13 +12,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core.generators.card import Card, read_card
-from core.generators.compatibility import misfits, settle
+from core.generators.compatibility import apply_generator_constraints, incompatibilities
 from core.generators.shipped import FOLDER, best_fit, settled
 from core.limits import BadInput
 from core.specs.protect import INSTANT, FieldError, ProtectSpec, SpecError
 from store import models as m
 from store.database import Database
-from store.object_store import Files
+from store.object_store import ObjectStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class Stored:
     card: Card
 
 
-def store_file(files: Files, generator_id: str, path: Path) -> Stored:
+def store_file(files: ObjectStore, generator_id: str, path: Path) -> Stored:
     """Put a generator's file into the store, under a key that no other content has. Raises BadInput for other files."""
     card, content = read_card(path), path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
@@ -55,7 +55,7 @@ def put(session: Session, generator_id: str, stored: Stored, *, job_id: str | No
     return row
 
 
-def offer_shipped(database: Database, files: Files, folder: Path = FOLDER) -> list[str]:
+def offer_shipped(database: Database, files: ObjectStore, folder: Path = FOLDER) -> list[str]:
     """Rows and stored files for the generators that ship with this release; ids of those that were new or changed.
 
     Idempotent. A file's stem is its row's id, so that scripts may rely on it; one that ships no more stays. Raises
@@ -91,7 +91,7 @@ def parse_spec(session: Session, asked: Mapping[str, Any]) -> ProtectSpec:
     row = session.get(m.Generator, wanted)
     if row is None:
         raise SpecError([FieldError("generator_id", "there is no such generator")])
-    return ProtectSpec.parse(settle(asked, Card.from_dict(row.card)))
+    return ProtectSpec.parse(apply_generator_constraints(asked, Card.from_dict(row.card)))
 
 
 def check_fit(session: Session, spec: ProtectSpec, dataset: m.Dataset) -> None:
@@ -100,7 +100,7 @@ def check_fit(session: Session, spec: ProtectSpec, dataset: m.Dataset) -> None:
         return
     if spec.generator_id:
         row = session.get(m.Generator, spec.generator_id)
-        if row is not None and (wrong := misfits(Card.from_dict(row.card), classes=len(dataset.classes))):
+        if row is not None and (wrong := incompatibilities(Card.from_dict(row.card), classes=len(dataset.classes))):
             raise SpecError([FieldError("generator_id", wrong)])
     elif spec.preset == INSTANT:
         try:

@@ -51,7 +51,7 @@ def publish(settings: Settings, job_id: str) -> None:
         log.debug("feed.failed", job=job_id, error=str(error))
 
 
-class Watch:
+class JobSubscription:
     """Waits for news of one job; without a broker it is a clock that ticks at every timeout."""
 
     def __init__(self, pubsub: PubSub | None) -> None:
@@ -74,7 +74,7 @@ class Watch:
 
 
 @asynccontextmanager
-async def subscribe(settings: Settings, job_id: str) -> AsyncIterator[Watch]:
+async def subscribe(settings: Settings, job_id: str) -> AsyncIterator[JobSubscription]:
     """Watch a job. Subscribe first and read the row then, so that no change falls between the two."""
     client = redis.asyncio.Redis.from_url(broker_address(settings), socket_connect_timeout=PATIENCE)
     pubsub = client.pubsub()
@@ -82,10 +82,10 @@ async def subscribe(settings: Settings, job_id: str) -> AsyncIterator[Watch]:
         try:
             await pubsub.subscribe(_channel(job_id))
             await pubsub.get_message(timeout=PATIENCE)  # the broker's word that it holds from here on
-            watch = Watch(pubsub)
+            watch = JobSubscription(pubsub)
         except (RedisError, OSError) as error:
             log.warning("feed.unreachable", job=job_id, error=str(error))
-            watch = Watch(None)
+            watch = JobSubscription(None)
         yield watch
     finally:
         with suppress(RedisError, OSError):

@@ -15,7 +15,7 @@ RINGS = 100  # most bells of one queue that one sweep rings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Swept:
+class RecoveryReport:
     """What a sweep found: ids that wait again, ids that are over now, and (id, kind) of jobs whose bell should ring."""
 
     requeued: tuple[str, ...]
@@ -24,12 +24,12 @@ class Swept:
     ring: tuple[tuple[str, str], ...]
 
 
-def sweep(session: Session, *, max_attempts: int, ring_seconds: float) -> Swept:
+def sweep(session: Session, *, max_attempts: int, ring_seconds: float) -> RecoveryReport:
     """Expired leases queue again, or fail after `max_attempts`; what cannot or must not run ends; the rest is rung."""
     requeued, failed, canceled = _expired(session, max_attempts)
     canceled += _unwanted(session)
     failed += _hopeless(session)
-    return Swept(
+    return RecoveryReport(
         requeued=tuple(requeued),
         failed=tuple(failed),
         canceled=tuple(canceled),

@@ -20,7 +20,7 @@ from store.clock import now
 OPEN = (m.QUEUED, m.RUNNING)
 
 
-class Standing(Enum):
+class LeaseStatus(Enum):
     """How a worker stands to the job it works on."""
 
     HELD = "held"
@@ -44,7 +44,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class JobResult:
     """Where in the store a finished job's files are, and how big its archive is, in bytes; some jobs make none."""
 
     archive_key: str | None = None
@@ -119,13 +119,13 @@ def claim(session: Session, job_id: str, *, worker: str, lease_seconds: float) -
     return Claim(job_id=job_id, worker=worker, **row._mapping)
 
 
-def standing(session: Session, claim: Claim) -> Standing:
+def standing(session: Session, claim: Claim) -> LeaseStatus:
     """How this claim stands; changes nothing."""
     asked = session.execute(select(m.Job.cancel_requested).where(_fence(claim))).scalar_one_or_none()
     return _standing(asked)
 
 
-def renew(session: Session, claim: Claim, *, lease_seconds: float) -> Standing:
+def renew(session: Session, claim: Claim, *, lease_seconds: float) -> LeaseStatus:
     """A sign of life: the lease runs anew."""
     return _beat(session, claim, lease_seconds, {})
 
@@ -139,7 +139,7 @@ def note_progress(
     total: int,
     eta_seconds: float | None,
     lease_seconds: float,
-) -> Standing:
+) -> LeaseStatus:
     """Where the work is; a sign of life as well."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SET LOCAL synchronous_commit = off"))  # may be lost in a crash, like the work it tells of
@@ -147,7 +147,7 @@ def note_progress(
     return _beat(session, claim, lease_seconds, values)
 
 
-def succeed(session: Session, claim: Claim, result: Result | None = None) -> bool:
+def succeed(session: Session, claim: Claim, result: JobResult | None = None) -> bool:
     """The work is done and its files are stored. False where the claim is lost: then nothing was written."""
     files: dict[str, Any] = {}
     if result is not None:
@@ -170,7 +170,7 @@ def cancel(session: Session, claim: Claim) -> bool:
     return _end(session, claim, m.CANCELED, {"eta_seconds": None})
 
 
-def hand_back(session: Session, claim: Claim) -> bool:
+def release(session: Session, claim: Claim) -> bool:
     """The worker is being stopped: the job waits again, and this attempt does not count against it.
 
     One that was cancelled in the same moment is ended by the next sweep.
@@ -211,7 +211,7 @@ def delete(session: Session, job: m.Job) -> None:
     session.delete(job)
 
 
-def mark_rung(session: Session, job_id: str) -> None:
+def mark_enqueued(session: Session, job_id: str) -> None:
     """The bell was rung for this job: the sweep leaves it alone for a while."""
     session.execute(update(m.Job).where(m.Job.id == job_id).values(rung_at=now(session)))
 
@@ -230,7 +230,7 @@ def _fence(claim: Claim) -> ColumnElement[bool]:
     )
 
 
-def _beat(session: Session, claim: Claim, lease_seconds: float, values: dict[str, Any]) -> Standing:
+def _beat(session: Session, claim: Claim, lease_seconds: float, values: dict[str, Any]) -> LeaseStatus:
     lease = now(session) + timedelta(seconds=lease_seconds)
     statement = update(m.Job).where(_fence(claim)).values(lease_until=lease, **values)
     asked = session.execute(
@@ -239,10 +239,10 @@ def _beat(session: Session, claim: Claim, lease_seconds: float, values: dict[str
     return _standing(asked)
 
 
-def _standing(cancel_requested: bool | None) -> Standing:
+def _standing(cancel_requested: bool | None) -> LeaseStatus:
     if cancel_requested is None:
-        return Standing.LOST
-    return Standing.CANCEL if cancel_requested else Standing.HELD
+        return LeaseStatus.LOST
+    return LeaseStatus.CANCEL if cancel_requested else LeaseStatus.HELD
 
 
 def _end(session: Session, claim: Claim, state: str, values: dict[str, Any]) -> bool:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import LocalStore, ObjectStore, from_url
+from obstore.store import LocalStore, from_url
+from obstore.store import ObjectStore as ObstoreStore
 
 from store.settings import Settings
 
@@ -24,10 +25,10 @@ class StoreError(OSError):
     """The store cannot be read or written; `errno` is the system's where it gave one."""
 
 
-class Files:
+class ObjectStore:
     """A flat space of keys over one object store. Raises FileNotFoundError for unknown keys, else StoreError."""
 
-    def __init__(self, store: ObjectStore, *, folder: Path | None = None) -> None:
+    def __init__(self, store: ObstoreStore, *, folder: Path | None = None) -> None:
         self._store = store
         self._folder = folder
 
@@ -145,16 +146,16 @@ class Files:
         self.delete(key)
 
 
-def open_files(settings: Settings) -> Files:
+def open_files(settings: Settings) -> ObjectStore:
     """The files of these settings."""
     if "://" in settings.store:
-        return Files(from_url(settings.store))
+        return ObjectStore(from_url(settings.store))
     folder = Path(settings.store)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(error.errno, f"{folder}: {error.strerror}") from error
-    return Files(LocalStore(folder, automatic_cleanup=True), folder=folder)
+    return ObjectStore(LocalStore(folder, automatic_cleanup=True), folder=folder)
 
 
 @contextmanager

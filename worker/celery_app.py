@@ -18,7 +18,7 @@ from celery.platforms import SecurityWarning
 from store.settings import Settings, get_settings
 from store.task_queue import make_app
 from worker.context import open_service
-from worker.maintenance import Sweeper
+from worker.maintenance import MaintenanceThread
 
 CHILD_START_SECONDS = 120.0  # a busy machine may take long to start an interpreter
 
@@ -50,7 +50,7 @@ def run_worker(queue: str) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # for the child: idle threads must not burn shared cores
     warnings.filterwarnings("ignore", category=SecurityWarning)  # root is fine: no pickles are accepted
     service = open_service(settings)
-    sweeper = Sweeper(service)
+    sweeper = MaintenanceThread(service)
 
     def ready(**_: Any) -> None:
         structlog.get_logger().info("worker.ready", queue=queue)

@@ -6,22 +6,22 @@ from typing import Any
 
 from core.limits import BadInput
 from store.database import Database, open_database
-from store.object_store import Files, open_files
+from store.object_store import ObjectStore, open_files
 from store.settings import Settings, get_settings
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class WorkerContext:
     """The outside world, as a worker sees it."""
 
     settings: Settings
     database: Database
-    files: Files
+    files: ObjectStore
 
 
-def open_service(settings: Settings) -> Service:
+def open_service(settings: Settings) -> WorkerContext:
     """Connect to the database and the store. Raises StoreError where the store cannot be made."""
-    return Service(settings=settings, database=open_database(settings), files=open_files(settings))
+    return WorkerContext(settings=settings, database=open_database(settings), files=open_files(settings))
 
 
 class BadSetting(Exception):
@@ -41,6 +41,6 @@ def computer(settings: Settings) -> dict[str, Any]:
 
 
 @cache
-def this_service() -> Service:
+def this_service() -> WorkerContext:
     """The service of this process; a child opens its own, for connections do not cross a fork."""
     return open_service(get_settings())

@@ -14,17 +14,17 @@ from core.runtime.progress import Cancelled
 from core.specs.protect import SpecError
 from store import datasets, job_events, jobs
 from store import models as m
-from store.jobs import Claim, Standing
-from worker.context import BadSetting, Service
+from store.jobs import Claim, LeaseStatus
+from worker.context import BadSetting, WorkerContext
 from worker.job_files import forget, scratch
-from worker.lease import Heart, Lost, Stopped, is_stopping
+from worker.lease import LeaseKeeper, LeaseLost, WorkerStopping, is_stopping
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 log = structlog.get_logger()
 
 
-def execute(service: Service, job_id: str) -> None:
+def execute(service: WorkerContext, job_id: str) -> None:
     """Claim a job, do its work, and record how it ended. Does nothing where it is not there to be taken, or this stops.
 
     Raises what it cannot name, after the job was marked failed.
@@ -41,8 +41,8 @@ def execute(service: Service, job_id: str) -> None:
         log.info("job.claimed", worker=claim.worker)
         job_events.publish(service.settings, job_id)
         try:
-            with Heart(service, claim) as heart, scratch(service, claim) as folder:
-                work(service, claim, heart, folder)
+            with LeaseKeeper(service, claim) as lease, scratch(service, claim) as folder:
+                work(service, claim, lease, folder)
         except Cancelled as verdict:
             end_early(service, claim, verdict)
         except SQLAlchemyError:
@@ -62,42 +62,42 @@ def execute(service: Service, job_id: str) -> None:
             job_events.publish(service.settings, job_id)
 
 
-def take(service: Service, job_id: str) -> Claim | None:
+def take(service: WorkerContext, job_id: str) -> Claim | None:
     """Claim the job for this process."""
     worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"[:200]
     with service.database.write.begin() as session:
         return jobs.claim(session, job_id, worker=worker, lease_seconds=service.settings.lease_seconds)
 
 
-def work(service: Service, claim: Claim, heart: Heart, folder: Path) -> None:
+def work(service: WorkerContext, claim: Claim, lease: LeaseKeeper, folder: Path) -> None:
     """What this kind of job does; the science is imported only now, in the process that needs it."""
     if claim.kind == m.CHECK:
         from worker.handlers.check import check
 
-        check(service, claim, heart, folder)
+        check(service, claim, lease, folder)
     elif claim.kind == m.TRAIN:
         from worker.handlers.train import train
 
-        train(service, claim, heart, folder)
+        train(service, claim, lease, folder)
     elif claim.kind == m.VERIFY:
         from worker.handlers.verify import verify
 
-        verify(service, claim, heart, folder)
+        verify(service, claim, lease, folder)
     else:
         from worker.handlers.protect import protect
 
-        protect(service, claim, heart, folder)
+        protect(service, claim, lease, folder)
 
 
-def end_early(service: Service, claim: Claim, verdict: Cancelled) -> None:
+def end_early(service: WorkerContext, claim: Claim, verdict: Cancelled) -> None:
     """The work stopped because it was told to: canceled, handed back, or lost to someone else."""
-    if isinstance(verdict, Lost):
+    if isinstance(verdict, LeaseLost):
         log.warning("job.lost")
         forget(service, claim, keep_work=True)
-    elif isinstance(verdict, Stopped):
+    elif isinstance(verdict, WorkerStopping):
         forget(service, claim, keep_work=True)
         with service.database.write.begin() as session:
-            jobs.hand_back(session, claim)
+            jobs.release(session, claim)
         log.info("job.handed_back")
     else:
         with service.database.write.begin() as session:
@@ -106,14 +106,14 @@ def end_early(service: Service, claim: Claim, verdict: Cancelled) -> None:
         log.info("job.canceled")
 
 
-def hidden_verdict(service: Service, claim: Claim) -> Cancelled | None:
+def hidden_verdict(service: WorkerContext, claim: Claim) -> Cancelled | None:
     """What really ended the work, where that is not the error it met: a lost job finds its files gone, for one."""
     with service.database.read() as session:
         standing = jobs.standing(session, claim)
-    return {Standing.LOST: Lost(), Standing.CANCEL: Cancelled(), Standing.HELD: None}[standing]
+    return {LeaseStatus.LOST: LeaseLost(), LeaseStatus.CANCEL: Cancelled(), LeaseStatus.HELD: None}[standing]
 
 
-def give_up(service: Service, claim: Claim, reason: str) -> None:
+def give_up(service: WorkerContext, claim: Claim, reason: str) -> None:
     """Mark the job failed, and its dataset rejected where the job was its check; remove what was half done."""
     with service.database.write.begin() as session:
         end = datasets.reject if claim.kind == m.CHECK else jobs.fail

@@ -7,7 +7,7 @@ from core.limits import BadInput, Limits
 from store import models as m
 from store.jobs import Claim
 from store.settings import Settings
-from worker.context import Service
+from worker.context import WorkerContext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +18,7 @@ class LocalUpload:
     name: str
 
 
-def fetch_upload(service: Service, claim: Claim, folder: Path) -> LocalUpload:
+def fetch_upload(service: WorkerContext, claim: Claim, folder: Path) -> LocalUpload:
     """Copy the upload of the claim's dataset into a folder. Raises BadInput where the dataset is gone."""
     with service.database.read() as session:
         dataset = session.get(m.Dataset, claim.dataset_id) if claim.dataset_id else None

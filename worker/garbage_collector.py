@@ -16,7 +16,7 @@ from store import jobs
 from store import models as m
 from store.clock import now
 from store.object_keys import dataset_prefix, job_prefix
-from worker.context import Service
+from worker.context import WorkerContext
 
 GRACE = timedelta(days=1)  # an upload, and a generator, is stored before its row is there
 OWNER = "owner"  # the key of whose files these are: a service that got the wrong store must not tidy it
@@ -27,7 +27,7 @@ Kept = dict[str, tuple[str, ...]]  # id -> where its files begin that stay; an i
 log = structlog.get_logger()
 
 
-def tidy_orphans(service: Service) -> list[str]:
+def collect_garbage(service: WorkerContext) -> list[str]:
     """Remove the files that no row names; returns their keys. What the store refuses to remove is left for next time.
 
     Files older than the database are not touched: that one is new, and knows nothing of what was stored before it. Nor
@@ -51,7 +51,7 @@ def tidy_orphans(service: Service) -> list[str]:
     return removed
 
 
-def _owns(service: Service, first: str) -> bool:
+def _owns(service: WorkerContext, first: str) -> bool:
     """Whether this database, known by its first user, owns the files; it does where none did before."""
     try:
         owner = service.files.load(OWNER).decode()
@@ -72,7 +72,7 @@ def _by_id(ages: dict[str, datetime]) -> dict[str, dict[str, datetime]]:
 
 
 def _kept(
-    service: Service, ids: Sequence[str], ask: Callable[[Session, Sequence[str]], Kept]
+    service: WorkerContext, ids: Sequence[str], ask: Callable[[Session, Sequence[str]], Kept]
 ) -> dict[str, tuple[str, ...] | None]:
     """What stays of each id; None where it has no row."""
     kept: dict[str, tuple[str, ...] | None] = dict.fromkeys(ids)
@@ -106,7 +106,7 @@ def _of_generators(session: Session, ids: Sequence[str]) -> Kept:
     return kept
 
 
-def _remove(service: Service, keys: Sequence[str]) -> list[str]:
+def _remove(service: WorkerContext, keys: Sequence[str]) -> list[str]:
     removed = []
     for key in keys:
         try:

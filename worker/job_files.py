@@ -10,14 +10,14 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.runtime.checkpoints import Compartment, Shelf
+from core.runtime.checkpoints import CheckpointStore, PrefixedCheckpointStore
 from core.specs.presets import fingerprint
 from store import datasets, jobs
 from store import models as m
-from store.jobs import Claim, Standing
+from store.jobs import Claim, LeaseStatus
 from store.object_keys import dataset_prefix, job_prefix, work_key
-from worker.context import Service
-from worker.lease import Lost
+from worker.context import WorkerContext
+from worker.lease import LeaseLost
 
 SCRATCH_NAME = re.compile(r"(?P<job>[\w-]{22})\.(?P<attempt>\d+)")
 
@@ -29,13 +29,13 @@ def result_prefix(claim: Claim) -> str:
     return f"jobs/{claim.job_id}/results/{claim.attempt}"
 
 
-def scratch_folder(service: Service, claim: Claim) -> Path:
+def scratch_folder(service: WorkerContext, claim: Claim) -> Path:
     """Where on this machine the attempt keeps what only it needs."""
     return service.settings.scratch / f"{claim.job_id}.{claim.attempt}"
 
 
 @contextmanager
-def scratch(service: Service, claim: Claim) -> Iterator[Path]:
+def scratch(service: WorkerContext, claim: Claim) -> Iterator[Path]:
     """An empty folder for this attempt, gone at the end whatever happens inside."""
     folder = scratch_folder(service, claim)
     shutil.rmtree(folder, ignore_errors=True)
@@ -46,10 +46,10 @@ def scratch(service: Service, claim: Claim) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class FilesShelf:
+class JobCheckpointStore:
     """A shelf (core.runtime.checkpoints.Shelf) in the file store: what one attempt saves, the next one finds."""
 
-    def __init__(self, service: Service, claim: Claim) -> None:
+    def __init__(self, service: WorkerContext, claim: Claim) -> None:
         self._service = service
         self._claim = claim
 
@@ -72,31 +72,31 @@ class FilesShelf:
 
     def _check(self) -> None:
         with self._service.database.read() as session:
-            if jobs.standing(session, self._claim) is Standing.LOST:
-                raise Lost
+            if jobs.standing(session, self._claim) is LeaseStatus.LOST:
+                raise LeaseLost
 
 
-def unfinished_work(service: Service, claim: Claim) -> Shelf:
+def unfinished_work(service: WorkerContext, claim: Claim) -> CheckpointStore:
     """The shelf of the job's science. What was begun by other recipes, before an upgrade, is not gone on with.
 
     Half of one surrogate and half of another would be no surrogate, and a learner before and one after of different
     lengths no comparison; so such a job begins anew.
     """
-    return Compartment(FilesShelf(service, claim), fingerprint())
+    return PrefixedCheckpointStore(JobCheckpointStore(service, claim), fingerprint())
 
 
-def forget(service: Service, claim: Claim, *, keep_work: bool) -> None:
+def forget(service: WorkerContext, claim: Claim, *, keep_work: bool) -> None:
     """Remove what this attempt left; with `keep_work` the shelf stays, for the next attempt."""
     shutil.rmtree(scratch_folder(service, claim), ignore_errors=True)
     if not keep_work:
-        tidy_away(service, job_prefix(claim.job_id))
+        purge(service, job_prefix(claim.job_id))
     elif not _may_have_succeeded(service, claim):
-        tidy_away(service, result_prefix(claim))
+        purge(service, result_prefix(claim))
     if claim.kind == m.CHECK:
-        forget_deleted_dataset(service, claim)
+        purge_deleted_dataset(service, claim)
 
 
-def tidy_away(service: Service, prefix: str) -> None:
+def purge(service: WorkerContext, prefix: str) -> None:
     """Remove files that are needed no more. A store that is away just now changes nothing of how the job ended."""
     try:
         service.files.delete_prefix(prefix)
@@ -104,7 +104,7 @@ def tidy_away(service: Service, prefix: str) -> None:
         log.warning("job.leftovers", prefix=prefix, error=str(error))
 
 
-def forget_deleted_dataset(service: Service, claim: Claim) -> None:
+def purge_deleted_dataset(service: WorkerContext, claim: Claim) -> None:
     """Remove what a check wrote for a dataset after that was deleted with its files."""
     if claim.dataset_id is None:
         return
@@ -114,10 +114,10 @@ def forget_deleted_dataset(service: Service, claim: Claim) -> None:
                 return
     except SQLAlchemyError:
         return  # it cannot be asked: what no row names is found later
-    tidy_away(service, dataset_prefix(claim.dataset_id))
+    purge(service, dataset_prefix(claim.dataset_id))
 
 
-def _may_have_succeeded(service: Service, claim: Claim) -> bool:
+def _may_have_succeeded(service: WorkerContext, claim: Claim) -> bool:
     """Whether what this attempt stored is the job's result, as where only the answer to its commit was lost."""
     here = (m.Job.id == claim.job_id, m.Job.attempt == claim.attempt, m.Job.state == m.SUCCEEDED)
     try:
@@ -127,7 +127,7 @@ def _may_have_succeeded(service: Service, claim: Claim) -> bool:
         return True
 
 
-def tidy_scratch(service: Service) -> list[str]:
+def tidy_scratch(service: WorkerContext) -> list[str]:
     """Remove the scratch folders of attempts that are over, such as of killed workers; returns their names."""
     removed = []
     for folder in service.settings.scratch.glob("*.*"):
@@ -142,7 +142,7 @@ def tidy_scratch(service: Service) -> list[str]:
     return removed
 
 
-def tidy_datasets(service: Service) -> list[str]:
+def tidy_datasets(service: WorkerContext) -> list[str]:
     """Remove the datasets whose time is over; returns their ids."""
     removed = []
     with service.database.read() as session:
@@ -151,6 +151,6 @@ def tidy_datasets(service: Service) -> list[str]:
         with service.database.write.begin() as session:
             gone = datasets.remove(session, id_)
         if gone:
-            tidy_away(service, dataset_prefix(id_))
+            purge(service, dataset_prefix(id_))
             removed.append(id_)
     return removed

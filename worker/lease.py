@@ -1,6 +1,6 @@
 """The heartbeat of a running job: a thread that renews the lease, writes the progress and hears when to stop.
 
-The work calls `Heart.progress` a few times a second; it only leaves the step for the thread to write, so a slow
+The work calls `LeaseKeeper.progress` a few times a second; it only leaves the step for the thread to write, so a slow
 database never slows the science, and raises once the work must stop. Work that does not stop by itself within
 `cancel_seconds` is ended with its process; the pool makes a new one.
 """
@@ -16,8 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.runtime.progress import Cancelled, Step
 from store import job_events, jobs
-from store.jobs import Claim, Standing
-from worker.context import Service
+from store.jobs import Claim, LeaseStatus
+from worker.context import WorkerContext
 
 TICK = 0.25  # seconds between two looks of the thread
 STUCK = 70  # exit status of a process that was ended because its work did not stop
@@ -25,24 +25,24 @@ STUCK = 70  # exit status of a process that was ended because its work did not s
 log = structlog.get_logger()
 
 
-class Lost(Cancelled):
+class LeaseLost(Cancelled):
     """The lease is gone and someone else may have the job: stop, and write nothing."""
 
 
-class Stopped(Cancelled):
+class WorkerStopping(Cancelled):
     """This worker is being stopped: hand the job back."""
 
 
-_running: "Heart | None" = None
+_running: "LeaseKeeper | None" = None
 _stopping = False
 
 
-def stop_process() -> None:
+def request_process_stop() -> None:
     """This process is to end: the job that runs in it stops and is handed back, and no other is begun."""
     global _stopping
     _stopping = True
     if _running is not None:
-        _running.stop(Stopped)
+        _running.stop(WorkerStopping)
 
 
 def is_stopping() -> bool:
@@ -55,10 +55,10 @@ def is_running() -> bool:
     return _running is not None
 
 
-class Heart:
-    """`with Heart(service, claim) as heart:` keeps the claim alive while the block runs."""
+class LeaseKeeper:
+    """`with LeaseKeeper(service, claim) as lease:` keeps the claim alive while the block runs."""
 
-    def __init__(self, service: Service, claim: Claim) -> None:
+    def __init__(self, service: WorkerContext, claim: Claim) -> None:
         self._service = service
         self._claim = claim
         self._step: Step | None = None
@@ -73,7 +73,7 @@ class Heart:
         global _running
         _running = self
         if _stopping:  # since the job was claimed
-            self.stop(Stopped)
+            self.stop(WorkerStopping)
         self._thread.start()
         return self
 
@@ -101,7 +101,7 @@ class Heart:
         if self._is_late():
             time.sleep(2 * TICK)  # where all of the process was held up, the thread has yet to look
             if self._is_late():
-                self.stop(Lost)  # it waits for a database that says nothing
+                self.stop(LeaseLost)  # it waits for a database that says nothing
         self._obey()
 
     def _obey(self) -> None:
@@ -128,16 +128,16 @@ class Heart:
                 standing = self._look()
             except SQLAlchemyError as error:
                 log.warning("heart.database", error=str(error).splitlines()[0])
-                standing = Standing.LOST if self._is_late() else Standing.HELD
-            if standing is Standing.CANCEL:
+                standing = LeaseStatus.LOST if self._is_late() else LeaseStatus.HELD
+            if standing is LeaseStatus.CANCEL:
                 self.stop(Cancelled)
-            elif standing is Standing.LOST:
-                self.stop(Lost)
+            elif standing is LeaseStatus.LOST:
+                self.stop(LeaseLost)
             stuck = self._verdict and time.monotonic() - self._judged > self._service.settings.cancel_seconds
             if stuck and not self._over.is_set():
                 self._try_to_end_process()
 
-    def _look(self) -> Standing:
+    def _look(self) -> LeaseStatus:
         """Write what is due, and hear how the claim stands."""
         lease, moment = self._service.settings.lease_seconds, time.monotonic()
         step, self._step = self._step, None
@@ -151,11 +151,11 @@ class Heart:
                 self._looked = moment
                 return jobs.standing(session, self._claim)
         else:
-            return Standing.HELD
+            return LeaseStatus.HELD
         self._looked = self._renewed = moment
         return standing
 
-    def _write(self, step: Step) -> Standing:
+    def _write(self, step: Step) -> LeaseStatus:
         with self._service.database.write.begin() as session:
             standing = jobs.note_progress(
                 session,
@@ -183,8 +183,8 @@ class Heart:
         from worker.job_files import forget  # not at the top: traces needs Lost from here
 
         canceled = self._verdict is Cancelled
-        if self._verdict is not Lost:
-            end = jobs.cancel if canceled else jobs.hand_back
+        if self._verdict is not LeaseLost:
+            end = jobs.cancel if canceled else jobs.release
             with self._service.database.write.begin() as session:
                 ours = end(session, self._claim)
             canceled = canceled and ours  # a job that was lost in this very moment is left to whoever has it

@@ -6,21 +6,21 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from store import job_events, task_queue
-from store.job_recovery import Swept, sweep, waiting
+from store.job_recovery import RecoveryReport, sweep, waiting
 from store.object_keys import job_prefix
-from worker.context import Service
-from worker.garbage_collector import tidy_orphans
-from worker.job_files import tidy_away, tidy_datasets, tidy_scratch
+from worker.context import WorkerContext
+from worker.garbage_collector import collect_garbage
+from worker.job_files import purge, tidy_datasets, tidy_scratch
 
 TIDY_EVERY = 60  # sweeps between two rounds of tidying up files
 
 log = structlog.get_logger()
 
 
-class Sweeper:
+class MaintenanceThread:
     """Sweeps every `sweep_seconds` until stopped."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: WorkerContext) -> None:
         self._service = service
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
@@ -46,7 +46,7 @@ class Sweeper:
             self._over.wait(self._service.settings.sweep_seconds)
 
 
-def sweep_once(service: Service) -> Swept:
+def sweep_once(service: WorkerContext) -> RecoveryReport:
     """One sweep, with everything that follows from it."""
     settings = service.settings
     with service.database.write.begin() as session:
@@ -59,13 +59,13 @@ def sweep_once(service: Service) -> Swept:
             log.warning(f"sweep.{outcome}", job=job_id)
             job_events.publish(settings, job_id)
             if outcome != "requeued":
-                tidy_away(service, job_prefix(job_id))
+                purge(service, job_prefix(job_id))
     for queue in task_queue.EVERY_QUEUE:
         ring([job for job in swept.ring if task_queue.QUEUES[job[1]] == queue], service, wanted=wanted[queue])
     return swept
 
 
-def ring(jobs: list[tuple[str, str]], service: Service, *, wanted: int) -> None:
+def ring(jobs: list[tuple[str, str]], service: WorkerContext, *, wanted: int) -> None:
     """Ring for these (id, kind) of one queue, unless it holds a message for every job that waits: workers are busy."""
     if not jobs:
         return
@@ -77,11 +77,11 @@ def ring(jobs: list[tuple[str, str]], service: Service, *, wanted: int) -> None:
         task_queue.ring(service.settings, job_id=job_id, kind=kind)
 
 
-def tidy(service: Service) -> None:
+def tidy(service: WorkerContext) -> None:
     """Remove files that nobody needs any more."""
     for name in tidy_scratch(service):
         log.info("scratch.removed", folder=name)
     for dataset_id in tidy_datasets(service):
         log.info("dataset.expired", dataset=dataset_id)
-    for key in tidy_orphans(service):
+    for key in collect_garbage(service):
         log.info("orphan.removed", key=key)

@@ -10,7 +10,7 @@ from celery import shared_task
 from store.task_queue import TASK
 from worker.context import this_service
 from worker.executor import execute
-from worker.lease import is_running, is_stopping, stop_process
+from worker.lease import is_running, is_stopping, request_process_stop
 
 # Times 0.1 s for which a child that ends waits until the pool has read how its jobs ended. One that the pool sent just
 # before it stopped it forgets, and never reads of; the pool's own 300 times would hold up the worker's end. What a job
@@ -34,4 +34,4 @@ def _stop(*_: Any) -> None:
     if is_stopping() and not is_running():
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
-    stop_process()
+    request_process_stop()

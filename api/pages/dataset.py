@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from api import job_requests
 from api.auth import CurrentUser, OwnDataset
-from api.context import Db, Here
+from api.context import Context, Db
 from api.pages import listing
 from api.pages.forms import protect as form
 from api.pages.forms import train as train_form
@@ -36,10 +36,10 @@ Shown = tuple[dict[str, Any], dict[str, str]]  # a form's values, and what is wr
 
 
 @router.post("/datasets/{dataset_id}/protect")
-def protect(user: CurrentUser, dataset: OwnDataset, db: Db, house: Here, request: Request, sent: Sent) -> Response:
+def protect(user: CurrentUser, dataset: OwnDataset, db: Db, context: Context, request: Request, sent: Sent) -> Response:
     """Start a job and go to its page; or show the form again, with each error at its field."""
     try:
-        job = job_requests.protect(db, house, request, dataset, form.asked(sent))
+        job = job_requests.protect(db, context, request, dataset, form.asked(sent))
     except SpecError as error:
         shown = form.values(sent)
         return _page(db, user, dataset, protect=(shown, form.errors_of(error, shown)))
@@ -47,20 +47,20 @@ def protect(user: CurrentUser, dataset: OwnDataset, db: Db, house: Here, request
 
 
 @router.post("/datasets/{dataset_id}/train")
-def train(user: CurrentUser, dataset: OwnDataset, db: Db, house: Here, request: Request, sent: Sent) -> Response:
+def train(user: CurrentUser, dataset: OwnDataset, db: Db, context: Context, request: Request, sent: Sent) -> Response:
     """Start the training of a generator and go to its page; or show the form again, with each error at its field."""
     job_requests.check_kind(m.TRAIN, user)
     try:
-        job = job_requests.train(db, house, request, dataset, train_form.asked(sent))
+        job = job_requests.train(db, context, request, dataset, train_form.asked(sent))
     except SpecError as error:
         return _page(db, user, dataset, train=(train_form.values(sent), form.errors(error)))
     return RedirectResponse(f"/jobs/{job.id}", status_code=303)
 
 
 @router.post("/datasets/{dataset_id}/delete")
-def delete(dataset: OwnDataset, db: Db, house: Here) -> Response:
+def delete(dataset: OwnDataset, db: Db, context: Context) -> Response:
     """Delete the dataset, as by REST, and go home. Raises Problem 409 while a job of it waits or runs."""
-    rest.delete(dataset, db, house)
+    rest.delete(dataset, db, context)
     return RedirectResponse("/", status_code=303)
 
 

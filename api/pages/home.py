@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from api.auth import CurrentUser
-from api.context import Db, Here
+from api.context import Context, Db
 from api.pages import listing
 from api.pages.render import page
 from store import models as m
@@ -14,7 +14,7 @@ MOST = 50
 
 
 @router.get("/")
-def show(user: CurrentUser, db: Db, house: Here) -> Response:
+def show(user: CurrentUser, db: Db, context: Context) -> Response:
     """The newest datasets and jobs; refreshed by the page for as long as something is under way."""
     datasets, jobs = listing.newest(db, user, most=MOST)
     busy = any(d.state in (m.UPLOADING, m.CHECKING) for d in datasets) or any(j.state not in m.FINAL for j in jobs)
@@ -26,5 +26,5 @@ def show(user: CurrentUser, db: Db, house: Here) -> Response:
         jobs=listing.job_cards(db, jobs),
         more_datasets=len(datasets) == MOST,
         busy=busy,
-        limit_bytes=house.settings.max_upload_bytes,
+        limit_bytes=context.settings.max_upload_bytes,
     )

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from api import job_requests
 from api.auth import CurrentUser, OwnJob
-from api.context import Db, Here, House, after_commit
+from api.context import AppContext, Context, Db, after_commit
 from api.pages import evidence, listing
 from api.pages.forms import verify as verify_form
 from api.pages.forms.protect import errors as errors_of
@@ -41,9 +41,9 @@ class Frame:
 
 
 @router.get("/jobs/{job_id}")
-def show(user: CurrentUser, job: OwnJob, db: Db, house: Here) -> Response:
+def show(user: CurrentUser, job: OwnJob, db: Db, context: Context) -> Response:
     """The job as it is now."""
-    return _page(db, house, user, job)
+    return _page(db, context, user, job)
 
 
 async def _ticked(request: Request) -> dict[str, list[str]]:
@@ -55,19 +55,19 @@ Ticked = Annotated[dict[str, list[str]], Depends(_ticked)]
 
 
 @router.post("/jobs/{job_id}/verify")
-def verify(user: CurrentUser, job: OwnJob, db: Db, house: Here, request: Request, sent: Ticked) -> Response:
+def verify(user: CurrentUser, job: OwnJob, db: Db, context: Context, request: Request, sent: Ticked) -> Response:
     """Start a verification of this job and go to its page; or show the form again, with what is wrong."""
     job_requests.check_kind(m.VERIFY, user)
     try:
-        started = job_requests.verify_job(db, house, request, user, job.id, verify_form.asked(sent))
+        started = job_requests.verify_job(db, context, request, user, job.id, verify_form.asked(sent))
     except SpecError as error:
-        return _page(db, house, user, job, sent=sent, errors=errors_of(error))
+        return _page(db, context, user, job, sent=sent, errors=errors_of(error))
     return RedirectResponse(f"/jobs/{started.id}", status_code=303)
 
 
 def _page(
     db: Session,
-    house: House,
+    context: AppContext,
     user: m.User,
     job: m.Job,
     *,
@@ -75,7 +75,7 @@ def _page(
     errors: Mapping[str, str] | None = None,
 ) -> Response:
     name = _name(db, job)
-    report = _report(house, job)
+    report = _report(context, job)
     verifiable = user.role == "admin" and job.kind == m.PROTECT and job.state == m.SUCCEEDED and job.dataset_id
     return page(
         "job.html",
@@ -90,7 +90,7 @@ def _page(
         asked=_asked(job),
         origin=_origin(job),
         rows_asked=listing.row_count(job.spec) if job.kind == m.VERIFY else None,
-        has_rows=job.kind == m.VERIFY and (job.report_key or house.files.exists(work_key(job.id, "report.html"))),
+        has_rows=job.kind == m.VERIFY and (job.report_key or context.files.exists(work_key(job.id, "report.html"))),
         verify=_verify_form(db, job, sent, errors or {}) if verifiable else None,
         verifications=listing.job_cards(db, jobs.verifications(db, job)),
         **(evidence.context(report) if report else {"report": None}),
@@ -120,10 +120,10 @@ def _verify_form(
 
 
 @router.post("/jobs/{job_id}/cancel")
-def cancel(user: CurrentUser, job: OwnJob, db: Db, house: Here) -> Response:
+def cancel(user: CurrentUser, job: OwnJob, db: Db, context: Context) -> Response:
     """Ask the worker to stop; nothing happens where the job is over already."""
     jobs.request_cancel(db, job.id)
-    house_settings, job_id = house.settings, job.id
+    house_settings, job_id = context.settings, job.id
     after_commit(db, lambda: job_events.publish(house_settings, job_id))
     return RedirectResponse(f"/jobs/{job.id}", status_code=303)
 
@@ -138,19 +138,19 @@ def report(user: CurrentUser, job: OwnJob, db: Db) -> Response:
 
 
 @router.get("/jobs/{job_id}/report.json")
-def data(job: OwnJob, house: Here) -> Response:
+def data(job: OwnJob, context: Context) -> Response:
     """The report's numbers, to keep."""
     if job.report_key is None:
         raise not_found("report")
     headers = {"Content-Disposition": "attachment; filename=report.json", "Cache-Control": "no-store"}
-    return Response(house.files.load(job.report_key), media_type="application/json", headers=headers)
+    return Response(context.files.load(job.report_key), media_type="application/json", headers=headers)
 
 
-def _report(house: House, job: m.Job) -> Report | None:
+def _report(context: AppContext, job: m.Job) -> Report | None:
     if job.state != m.SUCCEEDED or job.report_key is None or job.kind == m.VERIFY:
         return None
     try:
-        return Report.from_json(house.files.load(job.report_key))
+        return Report.from_json(context.files.load(job.report_key))
     except (StoreError, FileNotFoundError):
         return None
 

@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 
 from api import idempotency
 from api.auth import CurrentUser, OwnDataset
-from api.context import Db, Here, House, delete_after_commit
-from api.idempotency import Answer
+from api.context import AppContext, Context, Db, delete_after_commit
+from api.idempotency import StoredResponse
 from api.pagination import Part
 from api.problems import Problem, not_found
 from api.schemas import DatasetOut, Page
 from api.uploads import ingest, multipart
-from api.uploads.ingest import Arrival
+from api.uploads.ingest import ReceivedUpload
 from core.filenames import LONGEST_NAME
 from store import datasets
 from store import models as m
@@ -45,44 +45,53 @@ _BODY: dict[str, Any] = {
 
 
 @router.post("", status_code=201, response_model=DatasetOut, openapi_extra=_BODY)
-async def create(request: Request, user: CurrentUser, house: Here, key: idempotency.Key = None) -> Response:
+async def create(request: Request, user: CurrentUser, context: Context, key: idempotency.Key = None) -> Response:
     """Send a dataset: one archive as `file`, or pictures with relative names as `files`; optionally a `name`.
 
     It is looked over at once (4xx where it is no good as a whole), and then checked picture by picture by a worker.
     """
-    _refuse_overlong(request, house)
-    async with idempotency.held(house, owner_id=user.id, key=key) as known:
+    _refuse_overlong(request, context)
+    async with idempotency.held(context, owner_id=user.id, key=key) as known:
         dataset_id = m.new_id()
-        path = house.arriving / f"form-{dataset_id}"
-        house.arriving.mkdir(parents=True, exist_ok=True)
+        path = context.arriving / f"form-{dataset_id}"
+        context.arriving.mkdir(parents=True, exist_ok=True)
         try:
-            return await _receive(request, house, user, path, dataset_id=dataset_id, key=key, known=known)
+            return await _receive(request, context, user, path, dataset_id=dataset_id, key=key, known=known)
         finally:
             path.unlink(missing_ok=True)
 
 
 async def _receive(
-    request: Request, house: House, user: m.User, path: Any, *, dataset_id: str, key: str | None, known: Answer | None
+    request: Request,
+    context: AppContext,
+    user: m.User,
+    path: Any,
+    *,
+    dataset_id: str,
+    key: str | None,
+    known: StoredResponse | None,
 ) -> Response:
     parcel = await multipart.receive(
         request.stream(),
         request.headers.get("content-type", ""),
         path,
-        most_bytes=house.settings.max_upload_bytes,
-        most_files=house.settings.max_files,
+        most_bytes=context.settings.max_upload_bytes,
+        most_files=context.settings.max_files,
     )
     sent = idempotency.fingerprint("POST /v1/datasets", parcel.digest)
     if known is not None:
         return idempotency.same(known, sent).response(replayed="true")
-    answers: list[Answer] = []
+    answers: list[StoredResponse] = []
 
     def settle(session: Session, dataset: DatasetOut) -> None:
         location = f"/v1/datasets/{dataset.id}"
-        answers.append(Answer(request=sent, status=201, location=location, body=dataset.model_dump(mode="json")))
+        answers.append(
+            StoredResponse(request=sent, status=201, location=location, body=dataset.model_dump(mode="json"))
+        )
         if key is not None:
             idempotency.settle(session, owner_id=user.id, key=key, answer=answers[0])
 
-    arrival = Arrival(
+    upload = ReceivedUpload(
         dataset_id=dataset_id,
         owner_id=user.id,
         path=path,
@@ -90,15 +99,15 @@ async def _receive(
         filename=ingest.checked_filename(parcel.filename),
         request_id=request.state.request_id,
     )
-    await ingest.take_in(house, arrival, with_it=settle)
+    await ingest.ingest_upload(context, upload, with_it=settle)
     return answers[0].response()
 
 
-def _refuse_overlong(request: Request, house: House) -> None:
+def _refuse_overlong(request: Request, context: AppContext) -> None:
     """Before anything is read, where the request says how long it is. Raises Problem 413."""
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > house.settings.max_upload_bytes + multipart.OVERHEAD:
-        raise multipart.too_large(house.settings.max_upload_bytes)
+    if announced.isdigit() and int(announced) > context.settings.max_upload_bytes + multipart.OVERHEAD:
+        raise multipart.too_large(context.settings.max_upload_bytes)
 
 
 @router.get("")
@@ -115,12 +124,12 @@ def show(dataset: OwnDataset) -> DatasetOut:
 
 
 @router.delete("/{dataset_id}", status_code=204)
-def delete(dataset: OwnDataset, db: Db, house: Here) -> Response:
+def delete(dataset: OwnDataset, db: Db, context: Context) -> Response:
     """Delete a dataset and its files, for good; its finished jobs stay. 409 while a job of it waits or runs."""
     dataset_id = dataset.id
     if not datasets.remove(db, dataset_id):
         raise Problem(409, "A job of this dataset waits or runs; cancel it first.", kind="in-use")
-    delete_after_commit(db, house, dataset_prefix(dataset_id))
+    delete_after_commit(db, context, dataset_prefix(dataset_id))
     log.info("dataset.deleted", dataset=dataset_id)
     return Response(status_code=204)
 
@@ -130,12 +139,14 @@ def delete(dataset: OwnDataset, db: Db, house: Here) -> Response:
     response_class=Response,
     responses={200: {"content": {"image/png": {}, "image/jpeg": {}}}},
 )
-def thumbnail(dataset: OwnDataset, number: Annotated[int, PathParameter(ge=0, le=10_000)], house: Here) -> Response:
+def thumbnail(
+    dataset: OwnDataset, number: Annotated[int, PathParameter(ge=0, le=10_000)], context: Context
+) -> Response:
     """A small picture of one of the images."""
     if number >= len(dataset.thumbs):
         raise not_found("thumbnail")
     try:
-        data = house.files.load(dataset.thumbs[number]["key"])
+        data = context.files.load(dataset.thumbs[number]["key"])
     except FileNotFoundError:
         raise not_found("thumbnail") from None
     kind = "image/png" if data.startswith(b"\x89PNG") else "image/jpeg"

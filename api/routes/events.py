@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.auth import OwnJob
-from api.context import Here
+from api.context import Context
 from api.problems import Problem
 from store import models as m
 
@@ -34,10 +34,12 @@ def _heard(job: OwnJob, last_event_id: LastEventId = None) -> int:
     response_class=EventSourceResponse,
     responses={204: {"description": "The job is over, and Last-Event-ID was its last event"}},
 )
-async def events(job: OwnJob, house: Here, heard: Annotated[int, Depends(_heard)]) -> AsyncIterator[ServerSentEvent]:
+async def events(
+    job: OwnJob, context: Context, heard: Annotated[int, Depends(_heard)]
+) -> AsyncIterator[ServerSentEvent]:
     """`state` when the state changes, `progress` in between; each carries the job. Ends after the final state."""
     state: str | None = None
-    async for news in house.newsroom.follow(job.id, after=heard):
+    async for news in context.job_event_broker.follow(job.id, after=heard):
         kind = "progress" if news.job.state == state else "state"
         state = news.job.state
         data: dict[str, Any] = news.job.model_dump(mode="json")

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.context import Here, House
+from api.context import AppContext, Context
 from api.problems import Problem
 from core.specs.protect import FieldError
 from store import models as m
@@ -24,10 +24,10 @@ def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz")
-def readyz(house: Here) -> dict[str, str]:
+def readyz(context: Context) -> dict[str, str]:
     """Database, broker and store can be reached; 503 names those that cannot."""
-    checks: dict[str, Callable[[House], str | None]] = {"database": _database, "broker": _broker, "store": _store}
-    wrong = [FieldError(name, said) for name, check in checks.items() if (said := check(house)) is not None]
+    checks: dict[str, Callable[[AppContext], str | None]] = {"database": _database, "broker": _broker, "store": _store}
+    wrong = [FieldError(name, said) for name, check in checks.items() if (said := check(context)) is not None]
     if wrong:
         log.warning("service.not_ready", missing=[e.field for e in wrong])
         detail = "; ".join(f"the {e.field} {e.message}" for e in wrong)
@@ -41,9 +41,9 @@ def metrics(request: Request) -> Response:
     return Response(request.app.state.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _database(house: House) -> str | None:
+def _database(context: AppContext) -> str | None:
     try:
-        with house.db.read() as session:
+        with context.db.read() as session:
             session.execute(select(m.User.id).limit(1))
     except SQLAlchemyError as error:
         log.warning("database.unreachable", error=str(error))
@@ -51,13 +51,13 @@ def _database(house: House) -> str | None:
     return None
 
 
-def _broker(house: House) -> str | None:
-    return None if task_queue.reachable(house.settings) else "does not answer"
+def _broker(context: AppContext) -> str | None:
+    return None if task_queue.reachable(context.settings) else "does not answer"
 
 
-def _store(house: House) -> str | None:
+def _store(context: AppContext) -> str | None:
     try:
-        house.files.check()
+        context.files.check()
     except OSError as error:
         log.warning("store.unreachable", error=str(error))
         return "cannot be written or read"

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from api import idempotency, job_requests
 from api.auth import CurrentUser, OwnJob, own_dataset
-from api.context import Db, Here, House, after_commit, delete_after_commit
-from api.idempotency import Answer
+from api.context import AppContext, Context, Db, after_commit, delete_after_commit
+from api.idempotency import StoredResponse
 from api.pagination import Part
 from api.problems import Problem, field_problem, spec_errors
 from api.schemas import JobIn, JobOut, Page
@@ -27,7 +27,7 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {202: {"headers": {"Location": {"sc
 
 @router.post("", status_code=202, response_model=JobOut, responses=_ACCEPTED)
 def create(
-    wanted: JobIn, request: Request, user: CurrentUser, db: Db, house: Here, key: idempotency.Key = None
+    wanted: JobIn, request: Request, user: CurrentUser, db: Db, context: Context, key: idempotency.Key = None
 ) -> Response:
     """Ask for a protection, or as an admin for the training of a generator, or for a verification.
 
@@ -41,24 +41,24 @@ def create(
     known = None if key is None else idempotency.take(db, owner_id=user.id, key=key)
     if known is not None:
         return idempotency.same(known, sent).response(replayed="true")
-    job = _asked(wanted, request, user, db, house)
+    job = _asked(wanted, request, user, db, context)
     body = JobOut.of(job).model_dump(mode="json")
-    answer = Answer(request=sent, status=202, location=f"/v1/jobs/{job.id}", body=body)
+    answer = StoredResponse(request=sent, status=202, location=f"/v1/jobs/{job.id}", body=body)
     if key is not None:
         idempotency.settle(db, owner_id=user.id, key=key, answer=answer)
     return answer.response()
 
 
-def _asked(wanted: JobIn, request: Request, user: m.User, db: Session, house: House) -> m.Job:
+def _asked(wanted: JobIn, request: Request, user: m.User, db: Session, context: AppContext) -> m.Job:
     """The job, where it can be done at all. Raises Problem."""
     target = _target_of(wanted)
     try:
         if target is not None:
-            return job_requests.verify_job(db, house, request, user, target, wanted.spec)
+            return job_requests.verify_job(db, context, request, user, target, wanted.spec)
         ask = {m.PROTECT: job_requests.protect, m.TRAIN: job_requests.train, m.VERIFY: job_requests.verify_dataset}[
             wanted.kind
         ]
-        return ask(db, house, request, own_dataset(wanted.dataset_id or "", user, db), wanted.spec)
+        return ask(db, context, request, own_dataset(wanted.dataset_id or "", user, db), wanted.spec)
     except SpecError as error:
         raise spec_errors(error, "spec") from None
 
@@ -90,13 +90,13 @@ def show(job: OwnJob) -> JobOut:
 
 
 @router.post("/{job_id}/cancel", status_code=202)
-def cancel(job: OwnJob, db: Db, house: Here) -> JobOut:
+def cancel(job: OwnJob, db: Db, context: Context) -> JobOut:
     """Stop a job: at once where it waits, within seconds where it runs. 409 where it is over already."""
     if not jobs.request_cancel(db, job.id):
         raise Problem(409, f"This job is over: it {_ended(job.state)}.", kind="job-over")
     db.refresh(job)
     job_id = job.id
-    after_commit(db, lambda: job_events.publish(house.settings, job_id))
+    after_commit(db, lambda: job_events.publish(context.settings, job_id))
     log.info("job.cancel_asked", job=job_id)
     return JobOut.of(job)
 
@@ -106,7 +106,7 @@ def _ended(state: str) -> str:
 
 
 @router.delete("/{job_id}", status_code=204)
-def delete(job: OwnJob, db: Db, house: Here) -> Response:
+def delete(job: OwnJob, db: Db, context: Context) -> Response:
     """Delete a job that is over, with its archive and report, for good. 409 while it waits or runs, or is verified."""
     db.refresh(job, with_for_update=True)
     if job.state in jobs.OPEN:
@@ -115,6 +115,6 @@ def delete(job: OwnJob, db: Db, house: Here) -> Response:
         raise Problem(409, "A verification of this job waits or runs; cancel that first.", kind="in-use")
     job_id = job.id
     jobs.delete(db, job)
-    delete_after_commit(db, house, job_prefix(job_id))
+    delete_after_commit(db, context, job_prefix(job_id))
     log.info("job.deleted", job=job_id)
     return Response(status_code=204)

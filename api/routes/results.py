@@ -6,7 +6,7 @@ from fastapi import APIRouter, Body, Request, Response
 
 from api import downloads, signed_links
 from api.auth import OwnJob
-from api.context import Db, Here, House
+from api.context import AppContext, Context, Db
 from api.problems import Problem, not_found
 from api.schemas import LinkIn, LinkOut
 from store import models as m
@@ -32,12 +32,12 @@ _ARCHIVE: dict[int | str, dict[str, Any]] = {
     response_class=Response,
     responses=_REPORT,
 )
-def report(job: OwnJob, request: Request, house: Here) -> Response:
+def report(job: OwnJob, request: Request, context: Context) -> Response:
     """The report: as a page where `Accept` prefers text/html, else as JSON."""
     as_page = prefers_page(request.headers.get("accept", ""))
     key = _key(job, job.page_key if as_page else job.report_key)
     try:
-        return report_answer(house.files.load(key), as_page=as_page)
+        return report_answer(context.files.load(key), as_page=as_page)
     except FileNotFoundError:
         raise Problem(410, "This report is not here any more.", kind="gone") from None
 
@@ -52,14 +52,14 @@ def report_answer(data: bytes, *, as_page: bool) -> Response:
 
 
 @router.get("/v1/jobs/{job_id}/rows", response_class=Response, responses=_REPORT)
-def rows(job: OwnJob, request: Request, house: Here) -> Response:
+def rows(job: OwnJob, request: Request, context: Context) -> Response:
     """A verify job's report as far as it is: every row that is measured. 404 before the first."""
     if job.kind != m.VERIFY:
         raise not_found("verify job")
     as_page = prefers_page(request.headers.get("accept", ""))
     done = job.page_key if as_page else job.report_key
     try:
-        data = house.files.load(done or work_key(job.id, "report.html" if as_page else "report.json"))
+        data = context.files.load(done or work_key(job.id, "report.html" if as_page else "report.json"))
     except FileNotFoundError:
         raise Problem(404, "No row of this job has been measured yet.", kind="no-rows") from None
     return report_answer(data, as_page=as_page)
@@ -67,35 +67,35 @@ def rows(job: OwnJob, request: Request, house: Here) -> Response:
 
 @router.get("/v1/jobs/{job_id}/archive", response_class=Response, responses=_ARCHIVE)
 @router.head("/v1/jobs/{job_id}/archive", response_class=Response, include_in_schema=False)
-def archive(job: OwnJob, request: Request, db: Db, house: Here) -> Response:
+def archive(job: OwnJob, request: Request, db: Db, context: Context) -> Response:
     """The protected archive; takes Range, If-Range and If-None-Match."""
-    return _archive(house, request, job, _filename(db.get(m.Dataset, job.dataset_id) if job.dataset_id else None))
+    return _archive(context, request, job, _filename(db.get(m.Dataset, job.dataset_id) if job.dataset_id else None))
 
 
 @router.post("/v1/jobs/{job_id}/links", status_code=201)
-def link(job: OwnJob, request: Request, house: Here, wanted: Annotated[LinkIn | None, Body()] = None) -> LinkOut:
+def link(job: OwnJob, request: Request, context: Context, wanted: Annotated[LinkIn | None, Body()] = None) -> LinkOut:
     """An address of the archive that needs no token, for a while."""
     _key(job, job.archive_key)
-    made = signed_links.make(house, job.id, seconds=wanted.seconds if wanted else None)
-    base = house.settings.public_url.rstrip("/") or str(request.base_url).rstrip("/")
+    made = signed_links.make(context, job.id, seconds=wanted.seconds if wanted else None)
+    base = context.settings.public_url.rstrip("/") or str(request.base_url).rstrip("/")
     return LinkOut(url=f"{base}/v1/links/{made.signed}", expires_at=made.expires_at)
 
 
 @router.get("/v1/links/{signed}", response_class=Response, responses=_ARCHIVE)
 @router.head("/v1/links/{signed}", response_class=Response, include_in_schema=False)
-def by_link(signed: str, request: Request, db: Db, house: Here) -> Response:
+def by_link(signed: str, request: Request, db: Db, context: Context) -> Response:
     """The protected archive, by a link; takes what the archive's own address takes."""
-    job = db.get(m.Job, signed_links.read(house, signed))
+    job = db.get(m.Job, signed_links.read(context, signed))
     if job is None:
         raise not_found("link")
-    return _archive(house, request, job, _filename(db.get(m.Dataset, job.dataset_id) if job.dataset_id else None))
+    return _archive(context, request, job, _filename(db.get(m.Dataset, job.dataset_id) if job.dataset_id else None))
 
 
-def _archive(house: House, request: Request, job: m.Job, filename: str) -> Response:
+def _archive(context: AppContext, request: Request, job: m.Job, filename: str) -> Response:
     key = _key(job, job.archive_key)
     modified = job.finished_at or job.created_at
     return downloads.serve(
-        house.files, request, key=key, size=job.archive_bytes or 0, modified=modified, filename=filename
+        context.files, request, key=key, size=job.archive_bytes or 0, modified=modified, filename=filename
     )
 
 

@@ -7,7 +7,7 @@ import anyio.to_thread
 from fastapi import APIRouter, Depends, Header, Request, Response
 
 from api.auth import CurrentUser, looks_like_id
-from api.context import Here, House
+from api.context import AppContext, Context
 from api.problems import Problem, not_found
 from api.uploads import resumable, tus
 from store import models as m
@@ -30,9 +30,9 @@ def tus_version(
         raise Problem(412, detail, kind="tus-version", headers={"Tus-Version": tus.VERSION})
 
 
-def own_upload(upload_id: str, user: CurrentUser, house: Here) -> m.Upload:
+def own_upload(upload_id: str, user: CurrentUser, context: Context) -> m.Upload:
     """The upload of this id. Raises Problem 404 where it does not exist or belongs to somebody else."""
-    with house.db.read() as session:
+    with context.db.read() as session:
         upload = session.get(m.Upload, upload_id) if looks_like_id(upload_id) else None
     if upload is None or upload.owner_id != user.id:
         raise not_found("upload")
@@ -44,7 +44,7 @@ Spoken = Depends(tus_version)
 
 
 @router.options("/v1/uploads", status_code=204)
-def capabilities(house: Here) -> Response:
+def capabilities(context: Context) -> Response:
     """What this server can do; needs no sign-in."""
     return Response(
         status_code=204,
@@ -52,7 +52,7 @@ def capabilities(house: Here) -> Response:
             "Tus-Version": tus.VERSION,
             "Tus-Extension": tus.EXTENSIONS,
             "Tus-Checksum-Algorithm": ",".join(tus.ALGORITHMS),
-            "Tus-Max-Size": str(house.settings.max_upload_bytes),
+            "Tus-Max-Size": str(context.settings.max_upload_bytes),
         },
     )
 
@@ -67,7 +67,7 @@ def capabilities(house: Here) -> Response:
 async def create(
     request: Request,
     user: CurrentUser,
-    house: Here,
+    context: Context,
     upload_length: Annotated[str | None, Header(alias="Upload-Length", description="bytes in all")] = None,
     upload_metadata: Annotated[
         str | None, Header(alias="Upload-Metadata", description="filename and name, in base64")
@@ -82,20 +82,20 @@ async def create(
     _refuse_overlong(request, length if first else 0)
 
     def begin() -> m.Upload:
-        return resumable.begin(house, owner_id=user.id, length=length, metadata=metadata)
+        return resumable.begin(context, owner_id=user.id, length=length, metadata=metadata)
 
     upload = await anyio.to_thread.run_sync(begin)
     headers = {"Location": f"/v1/uploads/{upload.id}", "Upload-Offset": "0", "Upload-Expires": _expires(upload)}
     if first:
-        headers |= await _append(house, upload, request, offset=0, checksum=checksum)
+        headers |= await _append(context, upload, request, offset=0, checksum=checksum)
     return Response(status_code=201, headers=headers)
 
 
 @router.head("/v1/uploads/{upload_id}", dependencies=[Spoken], responses={200: {"headers": _OFFSET | _DATASET}})
-def where(upload: OwnUpload, house: Here) -> Response:
+def where(upload: OwnUpload, context: Context) -> Response:
     """How much has arrived."""
     headers = {
-        "Upload-Offset": str(resumable.offset_of(house, upload)),
+        "Upload-Offset": str(resumable.offset_of(context, upload)),
         "Upload-Length": str(upload.length),
         "Upload-Expires": _expires(upload),
         "Cache-Control": "no-store",
@@ -115,7 +115,7 @@ def where(upload: OwnUpload, house: Here) -> Response:
 async def send(
     request: Request,
     upload: OwnUpload,
-    house: Here,
+    context: Context,
     upload_offset: Annotated[str | None, Header(alias="Upload-Offset", description="where this piece begins")] = None,
     upload_checksum: Annotated[str | None, Header(alias="Upload-Checksum", description="ALGORITHM BASE64")] = None,
 ) -> Response:
@@ -124,7 +124,7 @@ async def send(
         raise Problem(415, f"Send the piece as {tus.BODY_TYPE}.", kind="unsupported-media-type")
     offset = tus.parse_number(upload_offset, "Upload-Offset")
     checksum = tus.Checksum(upload_checksum) if upload_checksum else None
-    here = await anyio.to_thread.run_sync(resumable.offset_of, house, upload)
+    here = await anyio.to_thread.run_sync(resumable.offset_of, context, upload)
     if upload.dataset_id is not None:
         if offset != here:
             raise Problem(
@@ -134,22 +134,22 @@ async def send(
         return Response(status_code=204, headers=headers)
     if offset == here:  # another place is a 409, whatever comes with it
         _refuse_overlong(request, upload.length - offset)
-    headers = await _append(house, upload, request, offset=offset, checksum=checksum)
+    headers = await _append(context, upload, request, offset=offset, checksum=checksum)
     return Response(status_code=204, headers=headers | {"Upload-Expires": _expires(upload)})
 
 
 @router.delete("/v1/uploads/{upload_id}", status_code=204, dependencies=[Spoken])
-def give_up(upload: OwnUpload, house: Here) -> Response:
+def give_up(upload: OwnUpload, context: Context) -> Response:
     """Forget an upload and what arrived of it; a dataset that it became stays."""
-    resumable.remove(house, upload.id)
+    resumable.remove(context, upload.id)
     return Response(status_code=204)
 
 
 async def _append(
-    house: House, upload: m.Upload, request: Request, *, offset: int, checksum: tus.Checksum | None
+    context: AppContext, upload: m.Upload, request: Request, *, offset: int, checksum: tus.Checksum | None
 ) -> dict[str, str]:
     now_at, dataset_id = await resumable.append(
-        house, upload, request.stream(), offset=offset, checksum=checksum, request_id=request.state.request_id
+        context, upload, request.stream(), offset=offset, checksum=checksum, request_id=request.state.request_id
     )
     headers = {"Upload-Offset": str(now_at)}
     return headers if dataset_id is None else headers | {"Upload-Dataset": f"/v1/datasets/{dataset_id}"}

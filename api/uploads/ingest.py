@@ -10,13 +10,13 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from api.context import House, ring_after_commit, run_after_commit
+from api.context import AppContext, ring_after_commit, run_after_commit
 from api.problems import Problem, field_problem
 from api.schemas import DatasetOut
 from api.uploads.streaming import disk_errors
 from core.filenames import LONGEST_NAME, is_name, name_from
 from core.ingest.inspection import survey
-from core.limits import BadInput, NoArchive, TooMuch
+from core.limits import BadInput, NotAnArchive, UploadTooLarge
 from store import datasets
 from store import models as m
 from store.object_keys import dataset_prefix
@@ -27,7 +27,7 @@ _ENDINGS = (".tar.gz", ".tar.xz", ".tgz", ".txz", ".tar", ".zip")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
+class ReceivedUpload:
     """An upload that is all there, at `path`."""
 
     dataset_id: str
@@ -38,8 +38,8 @@ class Arrival:
     request_id: str | None
 
 
-async def take_in(
-    house: House, arrival: Arrival, *, with_it: Callable[[Session, DatasetOut], Any] | None = None
+async def ingest_upload(
+    context: AppContext, upload: ReceivedUpload, *, with_it: Callable[[Session, DatasetOut], Any] | None = None
 ) -> DatasetOut:
     """Make a dataset of an upload, whose file is the caller's to remove. `with_it` writes rows in the same transaction.
 
@@ -47,58 +47,60 @@ async def take_in(
     possible. Raises Problem 413, 415 or 422 where the upload is no good as a whole.
     """
     try:
-        await anyio.to_thread.run_sync(survey, arrival.path, house.limits, limiter=house.surveys)
+        await anyio.to_thread.run_sync(survey, upload.path, context.limits, limiter=context.surveys)
     except BadInput as bad:
-        log.info("upload.refused", owner=arrival.owner_id, reason=bad.reason, path=bad.path)
+        log.info("upload.refused", owner=upload.owner_id, reason=bad.reason, path=bad.path)
         raise refusal(bad) from None
-    return await anyio.to_thread.run_sync(_keep, house, arrival, with_it)
+    return await anyio.to_thread.run_sync(_keep, context, upload, with_it)
 
 
-def _keep(house: House, arrival: Arrival, with_it: Callable[[Session, DatasetOut], Any] | None) -> DatasetOut:
-    key = datasets.upload_key(arrival.dataset_id)
-    size = arrival.path.stat().st_size
+def _keep(
+    context: AppContext, upload: ReceivedUpload, with_it: Callable[[Session, DatasetOut], Any] | None
+) -> DatasetOut:
+    key = datasets.upload_key(upload.dataset_id)
+    size = upload.path.stat().st_size
     with disk_errors():
-        house.files.share(key, arrival.path)
+        context.files.share(key, upload.path)
     try:
-        with house.db.write.begin() as session:
+        with context.db.write.begin() as session:
             dataset, check = datasets.arrived(
                 session,
-                dataset_id=arrival.dataset_id,
-                owner_id=arrival.owner_id,
-                name=arrival.name,
-                filename=arrival.filename,
+                dataset_id=upload.dataset_id,
+                owner_id=upload.owner_id,
+                name=upload.name,
+                filename=upload.filename,
                 size=size,
-                settings=house.settings,
-                request_id=arrival.request_id,
+                settings=context.settings,
+                request_id=upload.request_id,
             )
-            ring_after_commit(session, house, check)
+            ring_after_commit(session, context, check)
             out = DatasetOut.of(dataset)
             if with_it is not None:
                 with_it(session, out)
     except BaseException:
-        _forget(house, arrival.dataset_id)
+        _forget(context, upload.dataset_id)
         raise
     run_after_commit(session)
-    log.info("dataset.arrived", dataset=arrival.dataset_id, owner=arrival.owner_id, bytes=size)
+    log.info("dataset.arrived", dataset=upload.dataset_id, owner=upload.owner_id, bytes=size)
     return out
 
 
-def _forget(house: House, dataset_id: str) -> None:
+def _forget(context: AppContext, dataset_id: str) -> None:
     """Remove the file of a dataset that did not come to be; a commit whose answer was lost may have taken effect."""
     try:
-        with house.db.read() as session:
+        with context.db.read() as session:
             if session.get(m.Dataset, dataset_id) is not None:
                 return
     except SQLAlchemyError:
         return  # it cannot be asked now: a worker's tidying removes what has no row
-    house.files.delete_prefix(dataset_prefix(dataset_id))
+    context.files.delete_prefix(dataset_prefix(dataset_id))
 
 
 def refusal(bad: BadInput) -> Problem:
     """Why an upload cannot be used, as a problem."""
-    if isinstance(bad, TooMuch):
+    if isinstance(bad, UploadTooLarge):
         return Problem(413, bad.reason, kind="too-large")
-    return Problem(415 if isinstance(bad, NoArchive) else 422, bad.reason, kind="bad-upload")
+    return Problem(415 if isinstance(bad, NotAnArchive) else 422, bad.reason, kind="bad-upload")
 
 
 def checked_name(name: str | None, filename: str) -> str:

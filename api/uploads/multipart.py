@@ -17,7 +17,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from api.problems import Problem, field_problem
-from api.uploads.streaming import disk_errors, pour
+from api.uploads.streaming import disk_errors, stream_to_disk
 
 MOST_TEXT = 1000  # bytes of a field that is no file
 OVERHEAD = 64 * 2**20  # bytes that the boundaries and headers of 200,000 parts may take on top of the files
@@ -25,7 +25,7 @@ FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
+class MultipartUpload:
     """What a form brought: the file it is in now, the name it came with, and a digest of everything that was sent."""
 
     path: Path
@@ -81,7 +81,7 @@ class _Nothing:
         return
 
 
-class Form:
+class MultipartReader:
     """Takes the body of a multipart request piece by piece; `parcel` gives what came of it. Raises Problem."""
 
     def __init__(self, boundary: str, path: Path, *, most_bytes: int, most_files: int) -> None:
@@ -121,7 +121,7 @@ class Form:
         except FormParserError as error:
             raise Problem(400, f"The body is not valid multipart/form-data: {error}.", kind="bad-form") from None
 
-    def parcel(self) -> Parcel:
+    def parcel(self) -> MultipartUpload:
         """What was sent; call it once, at the end of the body."""
         if not self._ended:
             raise Problem(400, "The body ends in the middle of the form.", kind="bad-form")
@@ -129,7 +129,9 @@ class Form:
         if self._file is None and self._zip is None:
             detail = "Send one archive as the field `file`, or several pictures with relative names as `files`."
             raise Problem(422, f"There is no file in this request. {detail}", kind="no-file")
-        return Parcel(path=self._path, filename=self._file or "", name=self._name, digest=self._sum.hexdigest())
+        return MultipartUpload(
+            path=self._path, filename=self._file or "", name=self._name, digest=self._sum.hexdigest()
+        )
 
     def close(self) -> None:
         """Let go of every open file; an entry goes before the zip that it is in."""
@@ -205,7 +207,7 @@ class Form:
 
 async def receive(
     stream: AsyncIterator[bytes], content_type: str, path: Path, *, most_bytes: int, most_files: int
-) -> Parcel:
+) -> MultipartUpload:
     """Write what a multipart body brings to `path`. Raises Problem; the file may then be there in part."""
     kind, options = parse_options_header(content_type)
     boundary = options.get(b"boundary", b"").decode("latin-1")
@@ -214,13 +216,13 @@ async def receive(
             415, "Send the dataset as multipart/form-data, or use /v1/uploads.", kind="unsupported-media-type"
         )
     try:
-        form = Form(boundary, path, most_bytes=most_bytes, most_files=most_files)
+        form = MultipartReader(boundary, path, most_bytes=most_bytes, most_files=most_files)
     except FormParserError as error:
         raise Problem(400, f"{error}.", kind="bad-form") from None
     if not boundary:
         raise Problem(400, "The Content-Type names no boundary.", kind="bad-form")
     try:
-        await pour(stream, form.feed)
+        await stream_to_disk(stream, form.feed)
         with disk_errors():
             return await asyncio.to_thread(form.parcel)
     finally:

@@ -11,7 +11,7 @@ MOST_PENDING = 4 * 2**20  # bytes held in memory for one sender while the disk i
 PATIENCE = 60.0  # seconds without a byte after which a sender counts as gone
 
 
-async def pour(stream: AsyncIterator[bytes], write: Callable[[bytes], None]) -> int:
+async def stream_to_disk(stream: AsyncIterator[bytes], write: Callable[[bytes], None]) -> int:
     """Write all of `stream`, in order, and return the number of bytes.
 
     Whatever has arrived is written as soon as the write before it is done, also while the sender pauses or when it

@@ -69,7 +69,7 @@ class Checksum:
             raise Problem(460, "The checksum does not fit the bytes that arrived; send them again.", kind="checksum")
 
 
-class Growing:
+class LockedUploadFile:
     """The file of an upload, locked, from `offset` on: nobody else can append to it. Use it as a context manager.
 
     Raises Problem 423 where somebody holds it, 409 for an offset that is not its size, 404 where it is gone.

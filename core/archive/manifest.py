@@ -41,7 +41,7 @@ class Manifest:
         return card is None or may_have_learned(card, name=name, classes=classes)  # None: it cannot be ruled out
 
     @property
-    def judged_in_grey(self) -> bool:
+    def uses_greyscale_surrogate(self) -> bool:
         """Whether the noise is by a generator that was trained against being turned grey, too."""
         return self._card is not None and self._card.grey_updates > 0
 

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from core.archive.member_names import OURS, delivered_names, free_name
 from core.filenames import fold
-from core.imaging.sandbox import Answer, Darkroom, Task
-from core.ingest.dataset import Dataset, Picture, blank, darkroom_for, read_pixels
+from core.imaging.sandbox import DecoderSandbox, SandboxResult, SandboxTask
+from core.ingest.dataset import ImageDataset, ImageRecord, blank, read_pixels, sandbox_for
 from core.limits import BadInput, Skipped
 from core.runtime.atomic_files import renamed
 from core.runtime.progress import Progress
@@ -71,7 +71,7 @@ class Archive:
 
 @contextmanager
 def write_archive(
-    dataset: Dataset,
+    dataset: ImageDataset,
     noise: NDArray[np.int8],
     out: Path,
     *,
@@ -81,7 +81,7 @@ def write_archive(
     format: str = "png",
     keep_exif: bool = False,
     progress: Progress | None = None,
-    darkroom: Darkroom | None = None,
+    sandbox: DecoderSandbox | None = None,
 ) -> Iterator[Archive]:
     """Write the pictures of a dataset with noise, int8 (n, c, work_size, work_size), and what passes through.
 
@@ -95,8 +95,8 @@ def write_archive(
     with renamed(out) as part, zipfile.ZipFile(part, "w", strict_timestamps=True) as archive:
         files: list[dict[str, Any]] = []
         settings = {"size": work_size, "radius": radius, "format": format, "keep_exif": keep_exif}
-        with darkroom_for(darkroom, dataset.limits) as room:
-            delivered, failed = _pictures(dataset, noise, shares, archive, files, settings, room, progress)
+        with sandbox_for(sandbox, dataset.limits) as sandbox:
+            delivered, failed = _pictures(dataset, noise, shares, archive, files, settings, sandbox, progress)
         _pass_others(dataset, archive, files, progress)
         skipped = sorted([*dataset.skipped, *failed], key=lambda one: one.path)
         whole = Archive(delivered=delivered, skipped=skipped, _zip=archive, _files=files)
@@ -105,7 +105,7 @@ def write_archive(
         _write(archive, "MANIFEST.json", text.encode(), zipfile.ZIP_DEFLATED)
 
 
-def _check(dataset: Dataset, noise: NDArray[np.int8], shares: NDArray[np.bool_], size: int) -> None:
+def _check(dataset: ImageDataset, noise: NDArray[np.int8], shares: NDArray[np.bool_], size: int) -> None:
     count = len(dataset.pictures)
     if noise.dtype != np.int8 or noise.shape != (count, dataset.channels, size, size):
         raise ValueError(f"noise must be int8 {(count, dataset.channels, size, size)}, not {noise.dtype} {noise.shape}")
@@ -114,22 +114,22 @@ def _check(dataset: Dataset, noise: NDArray[np.int8], shares: NDArray[np.bool_],
 
 
 def _pictures(
-    dataset: Dataset,
+    dataset: ImageDataset,
     noise: NDArray[np.int8],
     shares: NDArray[np.bool_],
     archive: zipfile.ZipFile,
     files: list[dict[str, Any]],
     settings: dict[str, Any],
-    room: Darkroom,
+    sandbox: DecoderSandbox,
     progress: Progress,
 ) -> tuple[Delivered, list[Skipped]]:
-    """Every picture through the darkroom and into the archive, in order; those that fail there are skipped."""
+    """Every picture through the sandbox and into the archive, in order; those that fail there are skipped."""
     args = settings | {"channels": dataset.channels}
     described = [(p.path, p.format, p.mode) for p in dataset.pictures]
     names = delivered_names(described, [other.path for other in dataset.others], settings["format"])
     still = bytes(noise[:1].nbytes)
     tasks = (
-        Task(
+        SandboxTask(
             op="protect",
             file=p.file,
             args=args,
@@ -143,7 +143,7 @@ def _pictures(
     paths: list[str | None] = []
     failed: list[Skipped] = []
     progress.start("writing", len(names))
-    for i, (_, answer) in enumerate(room.develop(tasks, tick=progress.tick)):
+    for i, (_, answer) in enumerate(sandbox.map(tasks, tick=progress.tick)):
         picture = dataset.pictures[i]
         reason = _unusable(answer, picture, pixels[i].nbytes)
         if reason is None:
@@ -153,7 +153,7 @@ def _pictures(
             figures[:, i] = [answer.values[key] for key in ("linf", "mae", "mse")]
         else:
             failed.append(Skipped(picture.path, reason))
-            pixels[i] = _unchanged(picture, pixels[i].shape, room)
+            pixels[i] = _unchanged(picture, pixels[i].shape, sandbox)
         paths.append(names[i] if reason is None else None)
         progress.advance()
     if len(failed) == len(paths):
@@ -162,8 +162,8 @@ def _pictures(
     return Delivered(pixels=pixels, linf=linf, mae=mae, mse=mse, paths=tuple(paths)), failed
 
 
-def _unusable(answer: Answer, picture: Picture, size: int) -> str | None:
-    """Why an answer of the darkroom, which is not believed blindly, cannot be delivered; None where it can."""
+def _unusable(answer: SandboxResult, picture: ImageRecord, size: int) -> str | None:
+    """Why an answer of the sandbox, which is not believed blindly, cannot be delivered; None where it can."""
     if answer.refused is not None:
         return answer.refused
     if answer.sha256 != picture.sha256:
@@ -173,13 +173,15 @@ def _unusable(answer: Answer, picture: Picture, size: int) -> str | None:
     return None if sound and len(answer.blobs) == 2 and len(answer.blobs[1]) == size else "it crashed the encoder"
 
 
-def _unchanged(picture: Picture, shape: tuple[int, ...], room: Darkroom) -> NDArray[np.uint8]:
-    task = Task(op="pixels", file=picture.file, args={"size": shape[-1], "channels": shape[0]})
-    [(_, answer)] = room.develop([task])
+def _unchanged(picture: ImageRecord, shape: tuple[int, ...], sandbox: DecoderSandbox) -> NDArray[np.uint8]:
+    task = SandboxTask(op="pixels", file=picture.file, args={"size": shape[-1], "channels": shape[0]})
+    [(_, answer)] = sandbox.map([task])
     return read_pixels(answer, 0, shape, picture.path) if answer.refused is None else np.zeros(shape, np.uint8)
 
 
-def _pass_others(dataset: Dataset, archive: zipfile.ZipFile, files: list[dict[str, Any]], progress: Progress) -> None:
+def _pass_others(
+    dataset: ImageDataset, archive: zipfile.ZipFile, files: list[dict[str, Any]], progress: Progress
+) -> None:
     """Copy the files that are no pictures; one that is called as one of ours gets another name, which is recorded."""
     taken = {fold(name) for name in (*OURS, *(file["path"] for file in files), *(o.path for o in dataset.others))}
     ours = {fold(name) for name in OURS}

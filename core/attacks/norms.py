@@ -13,7 +13,7 @@ from torch import Tensor
 SPARSITY = 0.99  # of the entries a step in L1 leaves alone: q of SLIDE, as its authors' code in CleverHans sets it
 
 
-class Ball(Protocol):
+class NormBall(Protocol):
     """All perturbations of an image whose norm is at most `radius`. Any verb may write into the tensor it is given."""
 
     @property

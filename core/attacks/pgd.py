@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from core.attacks.norms import Ball
+from core.attacks.norms import NormBall
 
 Loss = Callable[[Tensor], Tensor]
 MAXIMIZE, MINIMIZE = 1, -1
@@ -19,7 +19,7 @@ def pgd(
     loss: Loss,
     x: Tensor,
     *,
-    ball: Ball,
+    ball: NormBall,
     steps: int,
     step_size: float,
     sign: int,

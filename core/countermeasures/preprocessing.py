@@ -9,13 +9,13 @@ from torch import Tensor
 VALUES = 2**22  # pixel values at once, so that intermediate results of any picture size fit into memory
 
 
-class Treatment(Protocol):
+class Preprocessing(Protocol):
     """Images uint8 (n, c, h, w) and their labels int64 (n,), on any device, to images uint8 (n, c, h, w)."""
 
     def __call__(self, pixels: Tensor, labels: Tensor, *, generator: torch.Generator) -> Tensor: ...
 
 
-def image_by_image(operation: Callable[[Tensor], Tensor]) -> Treatment:
+def image_by_image(operation: Callable[[Tensor], Tensor]) -> Preprocessing:
     """The treatment that needs neither labels nor chance: `operation` maps a batch of uint8 images to as many."""
 
     def treat(pixels: Tensor, labels: Tensor, *, generator: torch.Generator) -> Tensor:

@@ -9,10 +9,10 @@ from torch import Tensor
 from core.countermeasures.compression import fewer_bits, greyscale, jpeg, resize_down_and_up
 from core.countermeasures.filters import gaussian_3x3, gaussian_blur, mean_3x3, median_3x3
 from core.countermeasures.mixing import cutmix, cutout, mixup
-from core.countermeasures.preprocessing import Treatment, image_by_image
+from core.countermeasures.preprocessing import Preprocessing, image_by_image
 from core.countermeasures.projection import orthogonal_projection
 from core.countermeasures.ueraser import hardest_of
-from core.specs.countermeasure_catalog import DESCRIBED, Described
+from core.specs.countermeasure_catalog import DESCRIBED, CountermeasureInfo
 from core.training.augmentation import Augmentation
 
 
@@ -25,12 +25,12 @@ def untouched(pixels: Tensor, labels: Tensor, *, generator: torch.Generator) -> 
 class Countermeasure:
     """What is done, in words (`about`), and how: to the pictures once (`treat`), or to each batch (`augment`)."""
 
-    about: Described
-    treat: Treatment = untouched
+    about: CountermeasureInfo
+    treat: Preprocessing = untouched
     augment: Augmentation | None = None
 
 
-_TREATMENTS: dict[str, Treatment] = {
+_TREATMENTS: dict[str, Preprocessing] = {
     "mean-3x3": image_by_image(mean_3x3),
     "median-3x3": image_by_image(median_3x3),
     "gaussian-3x3": image_by_image(gaussian_3x3),

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.evaluation.learner_run import Lesson, Pictures, Units, learn, pack_curve, unpack_curve
+from core.evaluation.learner_run import LearnerConfig, LearnerData, Units, learn, pack_curve, unpack_curve
 from core.results.evidence import Curve, Evidence, EvidenceRow, wilson
-from core.runtime.checkpoints import Shelf
+from core.runtime.checkpoints import CheckpointStore
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.learner_catalog import ARCHITECTURES
-from core.specs.presets import Course, Preset
+from core.specs.presets import LearnerSchedule, Preset
 from core.specs.protect import ProtectSpec
 
 Pixels = NDArray[np.uint8]
@@ -24,7 +24,7 @@ EASY = ("jpeg-75", "greyscale")  # countermeasures that cost nothing, the second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class EvidenceCase:
     """One row to be measured."""
 
     radius: int  # of the adversarial training, of 255; 0 is standard training
@@ -32,7 +32,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exhibit:
+class EvaluationData:
     """What is compared: clean and delivered pixels uint8 (n, c, s, s), labels (n,), bool (n,) of the held out."""
 
     clean: Pixels
@@ -43,11 +43,11 @@ class Exhibit:
     note: str | None  # why nothing can be measured
 
 
-def questions(amount: str, radius_a: int) -> list[Question]:
+def questions(amount: str, radius_a: int) -> list[EvidenceCase]:
     """What an amount of evidence asks: standard training, then adversarial; `full` adds half of radius_a and EASY."""
     asked = {"none": [], "quick": [0, radius_a], "full": [0, radius_a // 2, radius_a]}[amount]
-    rows = [Question(radius=radius) for radius in dict.fromkeys(asked)]
-    return [*rows, *(Question(radius=0, countermeasure=name) for name in EASY)] if amount == "full" else rows
+    rows = [EvidenceCase(radius=radius) for radius in dict.fromkeys(asked)]
+    return [*rows, *(EvidenceCase(radius=0, countermeasure=name) for name in EASY)] if amount == "full" else rows
 
 
 def unmeasurable(amount: str, labels: NDArray[np.int64], held_out: NDArray[np.bool_], classes: int) -> str | None:
@@ -70,8 +70,14 @@ def too_few(labels: NDArray[np.int64], held_out: NDArray[np.bool_], classes: int
     return None
 
 
-def take_evidence(
-    exhibit: Exhibit, spec: ProtectSpec, preset: Preset, *, device: Device, progress: Progress, shelf: Shelf
+def measure_evidence(
+    exhibit: EvaluationData,
+    spec: ProtectSpec,
+    preset: Preset,
+    *,
+    device: Device,
+    progress: Progress,
+    checkpoints: CheckpointStore,
 ) -> Evidence:
     """Every row that the spec asks for, kept on the shelf as it comes; a note where numbers would mean nothing."""
     held_out, labels = exhibit.held_out, exhibit.labels
@@ -82,7 +88,9 @@ def take_evidence(
         asked, course = questions(spec.evidence, spec.adversarial_radius), preset.courses[spec.evidence]
         updates = course.length.updates(int((~held_out).sum()))
         progress.start("evidence", 2 * updates * sum(_cost(question, course) for question in asked))
-        rows = tuple(_rows(asked, exhibit, spec, preset, course, device=device, progress=progress, shelf=shelf))
+        rows = tuple(
+            _rows(asked, exhibit, spec, preset, course, device=device, progress=progress, checkpoints=checkpoints)
+        )
     return Evidence(
         learner=ARCHITECTURES[preset.architecture],
         image_size=exhibit.clean.shape[-1],
@@ -95,28 +103,28 @@ def take_evidence(
     )
 
 
-def _cost(question: Question, course: Course) -> int:
+def _cost(question: EvidenceCase, course: LearnerSchedule) -> int:
     """Passes an update takes, so that progress runs evenly over rows of unequal cost."""
     return 1 + (course.attack_steps if question.radius else 0)
 
 
 def _rows(
-    asked: list[Question],
-    exhibit: Exhibit,
+    asked: list[EvidenceCase],
+    exhibit: EvaluationData,
     spec: ProtectSpec,
     preset: Preset,
-    course: Course,
+    course: LearnerSchedule,
     *,
     device: Device,
     progress: Progress,
-    shelf: Shelf,
+    checkpoints: CheckpointStore,
 ) -> Iterator[EvidenceRow]:
     kept = ~exhibit.held_out
     updates = course.length.updates(int(kept.sum()))
-    test = Pictures(pixels=exhibit.clean[exhibit.held_out], labels=exhibit.labels[exhibit.held_out])
+    test = LearnerData(pixels=exhibit.clean[exhibit.held_out], labels=exhibit.labels[exhibit.held_out])
     for question in asked:
         units = _cost(question, course)
-        lesson = Lesson(
+        lesson = LearnerConfig(
             architecture=preset.architecture,
             radius=question.radius,
             countermeasure=question.countermeasure,
@@ -125,17 +133,17 @@ def _rows(
             course=course,
         )
 
-        def taught(side: str, pixels: Pixels, lesson: Lesson = lesson, units: int = units) -> Curve:
+        def taught(side: str, pixels: Pixels, lesson: LearnerConfig = lesson, units: int = units) -> Curve:
             name = f"curve-{lesson.radius}-{lesson.countermeasure}-{side}"
-            known, unfinished = shelf.load(f"{name}.json"), f"{name}.safetensors"
+            known, unfinished = checkpoints.load(f"{name}.json"), f"{name}.safetensors"
             if known is not None:
                 progress.advance(units * updates)
                 return unpack_curve(known)
-            data = Pictures(pixels=pixels[kept], labels=exhibit.labels[kept])
-            run: dict[str, Any] = {"device": device, "progress": Units(progress, units), "shelf": shelf}
+            data = LearnerData(pixels=pixels[kept], labels=exhibit.labels[kept])
+            run: dict[str, Any] = {"device": device, "progress": Units(progress, units), "checkpoints": checkpoints}
             curve = learn(lesson, data, test, classes=exhibit.classes, name=unfinished, **run)
-            shelf.save(f"{name}.json", pack_curve(curve))
-            shelf.drop(unfinished)
+            checkpoints.save(f"{name}.json", pack_curve(curve))
+            checkpoints.drop(unfinished)
             return curve
 
         before = taught("before", exhibit.clean)
@@ -144,7 +152,7 @@ def _rows(
 
 
 def _row(
-    question: Question, before: Curve, after: Curve, tested: int, spec: ProtectSpec, preset: Preset
+    question: EvidenceCase, before: Curve, after: Curve, tested: int, spec: ProtectSpec, preset: Preset
 ) -> EvidenceRow:
     def interval(curve: Curve) -> tuple[float, float]:
         return wilson(round(curve.accuracy[-1] * tested), tested)

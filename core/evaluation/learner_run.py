@@ -11,30 +11,30 @@ from core.countermeasures.registry import COUNTERMEASURES
 from core.models.registry import build
 from core.results.evidence import Curve
 from core.results.protection import curve_from
-from core.runtime.checkpoints import Shelf
+from core.runtime.checkpoints import CheckpointStore
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.specs.presets import Course
-from core.training.learner import LEARNER, Labelled, Threat, train
+from core.specs.presets import LearnerSchedule
+from core.training.learner import LEARNER, LabelledImages, ThreatModel, train
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pictures:
+class LearnerData:
     """Pixels uint8 (n, c, s, s) and their labels int64 (n,)."""
 
     pixels: NDArray[np.uint8]
     labels: NDArray[np.int64]
 
-    def on(self, device: Device) -> Labelled:
+    def on(self, device: Device) -> LabelledImages:
         """The same, where the device computes."""
-        return Labelled(
+        return LabelledImages(
             pixels=torch.from_numpy(np.ascontiguousarray(self.pixels)).to(device.name),
             labels=torch.from_numpy(self.labels).to(device.name),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lesson:
+class LearnerConfig:
     """How one learner is trained; its adversary's `radius` is of 255, and 0 is standard training."""
 
     architecture: str
@@ -43,23 +43,23 @@ class Lesson:
     countermeasure: str | None
     seed: int
     updates: int
-    course: Course
+    course: LearnerSchedule
 
 
 def learn(
-    lesson: Lesson,
-    data: Pictures,
-    test: Pictures,
+    lesson: LearnerConfig,
+    data: LearnerData,
+    test: LearnerData,
     *,
     classes: int,
     device: Device,
     progress: Progress,
-    shelf: Shelf | None = None,
+    checkpoints: CheckpointStore | None = None,
     name: str = LEARNER,
 ) -> Curve:
     """Train one learner on `data`, countered first, and test it as it goes; the same lesson draws the same numbers.
 
-    Unfinished training is kept on `shelf` as `name` and gone on with from there.
+    Unfinished training is kept on `checkpoints` as `name` and gone on with from there.
     """
     countermeasure = COUNTERMEASURES[lesson.countermeasure] if lesson.countermeasure else None
     learned, augment = data.on(device), None
@@ -75,7 +75,7 @@ def learn(
         model,
         learned,
         test.on(device),
-        threat=Threat(norm=lesson.norm, radius=lesson.radius, steps=course.attack_steps, step=course.attack_step),
+        threat=ThreatModel(norm=lesson.norm, radius=lesson.radius, steps=course.attack_steps, step=course.attack_step),
         updates=lesson.updates,
         batch=course.length.batch,
         learning_rate=course.learning_rate,
@@ -83,7 +83,7 @@ def learn(
         generator=device.generator(lesson.seed, 2),
         progress=progress,
         augment=augment,
-        shelf=shelf,
+        checkpoints=checkpoints,
         name=name,
     )
 

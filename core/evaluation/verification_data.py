@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from core.archive.manifest import Manifest
 from core.evaluation.evidence import LEAST_TEST_IMAGES, LEAST_TRAIN_IMAGES_A_CLASS, too_few
-from core.evaluation.learner_run import Pictures
+from core.evaluation.learner_run import LearnerData
 from core.evaluation.partial_protection import Share, clean_rest, mixed, one_class, scraped
-from core.imaging.sandbox import Darkroom
-from core.ingest.dataset import Dataset, Picture, load_pixels
+from core.imaging.sandbox import DecoderSandbox
+from core.ingest.dataset import ImageDataset, ImageRecord, load_pixels
 from core.ingest.split import held_out
 from core.limits import BadInput, Limits
 from core.runtime.progress import Progress
@@ -21,7 +21,7 @@ from core.specs.work_size import work_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sides:
+class VerificationData:
     """The training pictures as uploaded and as delivered, uint8 (n, c, s, s), with labels (n,); and the test pictures.
 
     `delivered` is None for a dataset alone. `missing`: pictures of the upload that the archive does not have.
@@ -32,7 +32,7 @@ class Sides:
     clean: NDArray[np.uint8]
     delivered: NDArray[np.uint8] | None
     labels: NDArray[np.int64]
-    test: Pictures
+    test: LearnerData
     classes: int
     missing: int
     only: int | None
@@ -49,17 +49,17 @@ class Sides:
         counts = np.bincount(self.test.labels, minlength=self.classes)
         return float(counts.max() / counts.sum())
 
-    def shown(self, side: str, percentage: int, *, seed: int) -> Pictures | None:
+    def shown(self, side: str, percentage: int, *, seed: int) -> LearnerData | None:
         """What the learners of a side get. None where there is no such side, or too few clean pictures are left."""
         if side == "before":
-            return Pictures(pixels=self.clean, labels=self.labels)
+            return LearnerData(pixels=self.clean, labels=self.labels)
         if self.delivered is None or (side == "rest" and percentage == 100):
             return None
         chosen = self._share(side, percentage, seed=seed)
         if chosen is None or chosen.learned.sum() < LEAST_TRAIN_IMAGES_A_CLASS * self.classes:
             return None
         pixels, labels = scraped(chosen, self.clean, self.delivered, self.labels)
-        return Pictures(pixels=pixels, labels=labels)
+        return LearnerData(pixels=pixels, labels=labels)
 
     def _share(self, side: str, percentage: int, *, seed: int) -> Share | None:
         if self.only is not None:
@@ -71,7 +71,7 @@ class Sides:
             return None
 
 
-def copies_of(dataset: Dataset, delivered: Dataset, manifest: Manifest) -> list[Picture | None]:
+def copies_of(dataset: ImageDataset, delivered: ImageDataset, manifest: Manifest) -> list[ImageRecord | None]:
     """The delivered picture of each of the dataset's. Raises BadInput where none has one."""
     there = {picture.path: picture for picture in delivered.pictures}
     found = [there.get(manifest.delivered.get(picture.path, "")) for picture in dataset.pictures]
@@ -81,16 +81,16 @@ def copies_of(dataset: Dataset, delivered: Dataset, manifest: Manifest) -> list[
 
 
 def sides_of(
-    dataset: Dataset,
-    copies: list[Picture | None] | None,
+    dataset: ImageDataset,
+    copies: list[ImageRecord | None] | None,
     spec: VerifySpec,
     *,
     clean: Collection[str] = (),
     seed: int,
     limits: Limits,
     progress: Progress,
-    darkroom: Darkroom,
-) -> Sides:
+    sandbox: DecoderSandbox,
+) -> VerificationData:
     """Decode both sides at one size, and hold out what the protection held out; of that, test one class if asked.
 
     `clean`: paths of pictures that were delivered without noise. Raises BadInput for too few pictures, ValueError for a
@@ -108,17 +108,17 @@ def sides_of(
     if only is not None and (why_not := _too_few_of_class(int(tested.sum()), int((learned & (labels == only)).sum()))):
         raise BadInput(f"There is nothing to verify with: too few pictures of “{dataset.classes[only]}”: {why_not}.")
     progress.start("decoding", 0)
-    pixels = load_pixels(dataset, size, progress=progress, darkroom=darkroom)
+    pixels = load_pixels(dataset, size, progress=progress, sandbox=sandbox)
     delivered = None
     if copies is not None:
         wanted = [copy for copy, own in zip(copies, learned, strict=True) if copy is not None and own]
         read = replace(dataset, pictures=tuple(wanted))
-        pixels, delivered = _alike(pixels, load_pixels(read, size, progress=progress, darkroom=darkroom))
-    return Sides(
+        pixels, delivered = _alike(pixels, load_pixels(read, size, progress=progress, sandbox=sandbox))
+    return VerificationData(
         clean=pixels[learned],
         delivered=delivered,
         labels=labels[learned],
-        test=Pictures(pixels=pixels[tested], labels=labels[tested]),
+        test=LearnerData(pixels=pixels[tested], labels=labels[tested]),
         classes=len(dataset.classes),
         missing=int((~there).sum()),
         only=only,

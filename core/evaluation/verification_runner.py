@@ -5,34 +5,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.evaluation.learner_run import Lesson, Pictures, Units, learn, pack_curve, unpack_curve
+from core.evaluation.learner_run import LearnerConfig, LearnerData, Units, learn, pack_curve, unpack_curve
 from core.results.evidence import Curve, wilson
 from core.results.verification import Side, VerifyRow
-from core.runtime.checkpoints import Shelf
+from core.runtime.checkpoints import CheckpointStore
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.learner_catalog import ARCHITECTURES
-from core.specs.presets import Course
-from core.specs.verify import RowAsked, VerifySpec
+from core.specs.presets import LearnerSchedule
+from core.specs.verify import RowSpec, VerifySpec
 
-Shown = Callable[[str, int], Pictures | None]
+Shown = Callable[[str, int], LearnerData | None]
 """What the learners of a side get in the run of a seed; None where there is no such side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examination:
+class LearnerSetup:
     """What every learner is tested on, how many classes there are, and how many training pictures the originals.
 
     `only` is the label of the one class that is protected and tested, None where all are.
     """
 
-    test: Pictures
+    test: LearnerData
     classes: int
     train_images: int
     only: int | None = None
 
 
-class School:
+class VerificationRunner:
     """Trains the learners of one verification. One that is on the shelf, or was trained for another row, is not again.
 
     One that was broken off goes on from what the shelf has of it. The originals are the same whatever the share of
@@ -41,19 +41,19 @@ class School:
 
     def __init__(
         self,
-        examination: Examination,
+        examination: LearnerSetup,
         spec: VerifySpec,
-        course: Course,
+        course: LearnerSchedule,
         *,
         device: Device,
         progress: Progress,
-        shelf: Shelf,
+        checkpoints: CheckpointStore,
     ) -> None:
         self._examination, self._spec, self._course = examination, spec, course
-        self._device, self._progress, self._shelf = device, progress, shelf
+        self._device, self._progress, self._shelf = device, progress, checkpoints
         self._known: dict[str, Curve] = {}
 
-    def row(self, asked: RowAsked, shown: Shown) -> VerifyRow:
+    def row(self, asked: RowSpec, shown: Shown) -> VerifyRow:
         """One row: every run of every side there is."""
         sides: dict[str, Side | None] = {}
         for name in ("before", "after", "rest"):
@@ -72,7 +72,7 @@ class School:
             rest=sides["rest"],
         )
 
-    def _curve(self, asked: RowAsked, side: str, seed: int, shown: Shown) -> Curve | None:
+    def _curve(self, asked: RowSpec, side: str, seed: int, shown: Shown) -> Curve | None:
         name = _name(asked, side, seed, only=self._examination.only)
         if name in self._known:
             return self._known[name]
@@ -91,7 +91,7 @@ class School:
                 classes=self._examination.classes,
                 device=self._device,
                 progress=Units(self._progress, 0),
-                shelf=self._shelf,
+                checkpoints=self._shelf,
                 name=unfinished,
             )
             self._shelf.save(f"{name}.json", pack_curve(curve))
@@ -99,9 +99,9 @@ class School:
         self._known[name] = curve
         return curve
 
-    def _lesson(self, asked: RowAsked, seed: int) -> Lesson:
+    def _lesson(self, asked: RowSpec, seed: int) -> LearnerConfig:
         """As many updates on every side, also where it has fewer pictures."""
-        return Lesson(
+        return LearnerConfig(
             architecture=asked.architecture,
             norm=asked.training.norm,
             radius=asked.training.radius,
@@ -112,7 +112,7 @@ class School:
         )
 
 
-def _name(asked: RowAsked, side: str, seed: int, *, only: int | None) -> str:
+def _name(asked: RowSpec, side: str, seed: int, *, only: int | None) -> str:
     """Of a learner on the shelf: all that it depends on, which is also what it was tested on."""
     way = f"{asked.architecture}-{asked.training.norm}-{asked.training.radius}-{asked.countermeasure}"
     tested = "" if only is None else f"class-{only}-"

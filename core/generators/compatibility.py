@@ -12,7 +12,7 @@ from core.specs.protect import FieldError, SpecError
 FIXED = ("method", "radius_u", "radius_a")  # keys of a spec that a generator was trained for
 
 
-def settle(asked: Mapping[str, Any], card: Card) -> dict[str, Any]:
+def apply_generator_constraints(asked: Mapping[str, Any], card: Card) -> dict[str, Any]:
     """`asked` with the generator's own method and radii, for a spec to be parsed from.
 
     Raises SpecError, which names every one of them that was asked for and differs: noise is searched with the surrogate
@@ -29,7 +29,9 @@ def settle(asked: Mapping[str, Any], card: Card) -> dict[str, Any]:
     return {**asked, **{key: own for key, own in fixed.items() if asked.get(key) is None}}
 
 
-def misfits(card: Card, *, channels: int | None = None, size: int | None = None, classes: int | None = None) -> str:
+def incompatibilities(
+    card: Card, *, channels: int | None = None, size: int | None = None, classes: int | None = None
+) -> str:
     """What of a dataset does not fit the generator, in plain words; empty where all does. None: not known yet.
 
     channels: 1 where all pictures are grey, else 3; a generator for colour takes grey pictures too. size: the dataset's

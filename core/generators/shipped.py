@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.generators.card import Card, read_card
-from core.generators.compatibility import misfits, settle
+from core.generators.compatibility import apply_generator_constraints, incompatibilities
 from core.limits import BadInput
 from core.specs.protect import INSTANT
 
@@ -36,7 +36,7 @@ def settled(asked: Mapping[str, Any], card: Card | None) -> dict[str, Any]:
     """
     if card is None and asked.get("preset") == INSTANT:
         card = shipped()[0].card
-    return dict(asked) if card is None else settle(asked, card)
+    return dict(asked) if card is None else apply_generator_constraints(asked, card)
 
 
 def best_fit(
@@ -51,8 +51,8 @@ def best_fit(
     """
     offered = shipped(folder)
     known = {"channels": channels, "size": size, "classes": classes}
-    fitting = [one for one in offered if not misfits(one.card, **known)]
+    fitting = [one for one in offered if not incompatibilities(one.card, **known)]
     if not fitting:
-        reasons = " ".join(misfits(one.card, **known) for one in offered)
+        reasons = " ".join(incompatibilities(one.card, **known) for one in offered)
         raise BadInput(f"No generator that ships fits these pictures. {reasons} Choose the preset quick instead.")
     return min(fitting, key=lambda one: (-one.card.size, one.card.classes, one.card.grey_updates))

@@ -1,4 +1,4 @@
-"""Bytes to pixels: any picture as 8-bit grey or RGB, with or without alpha, upright. Runs in the darkroom only.
+"""Bytes to pixels: any picture as 8-bit grey or RGB, with or without alpha, upright. Runs in the sandbox only.
 
 What cannot be shown in that form is refused with a reason; what is changed on the way (depth, palette, CMYK) gets a
 note. Nothing here is allowed to fall back in silence.
@@ -24,7 +24,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from core.imaging.refusal import Refused
+from core.imaging.refusal import ImageRefused
 from core.imaging.to_8bit import to_eight_bits
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
@@ -90,15 +90,15 @@ def open_picture(data: bytes) -> Image.Image:
         try:
             image = Image.open(io.BytesIO(data), formats=FORMATS)
         except UnidentifiedImageError:
-            raise Refused(_what_else(data)) from None
+            raise ImageRefused(_what_else(data)) from None
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as bomb:
-            raise Refused(_too_large(str(bomb))) from None
+            raise ImageRefused(_too_large(str(bomb))) from None
     width, height = image.size
     if Image.MAX_IMAGE_PIXELS is not None and width * height > Image.MAX_IMAGE_PIXELS:
-        raise Refused(_too_large(f"{width} x {height}"))
+        raise ImageRefused(_too_large(f"{width} x {height}"))
     if image.format != "MPO" and getattr(image, "is_animated", False):
         pages = image.format == "TIFF"
-        raise Refused(
+        raise ImageRefused(
             "it has several pages; save each as a file" if pages else "animated; save each frame as a picture"
         )
     return image
@@ -119,7 +119,7 @@ def decode(data: bytes, *, least: int | None = None) -> Decoded:
     try:
         image.load()
     except (OSError, SyntaxError) as error:
-        raise Refused(f"damaged or truncated: {error}") from None
+        raise ImageRefused(f"damaged or truncated: {error}") from None
     exif, turn = _exif(image)
     icc = image.info.get("icc_profile")
     xmp = image.info.get("xmp")

@@ -1,4 +1,4 @@
-"""What can be asked of the darkroom, each on the bytes of one picture: probe, pixels, protect, thumbnail, view.
+"""What can be asked of the sandbox, each on the bytes of one picture: probe, pixels, protect, thumbnail, view.
 
 Every operation returns plain values and byte strings. Pixels are uint8, channels first.
 """
@@ -14,7 +14,7 @@ from PIL import Image, ImageChops
 from core.archive.member_names import delivered_format
 from core.imaging.decode import decode
 from core.imaging.encode import LOSSY, encode
-from core.imaging.refusal import Refused
+from core.imaging.refusal import ImageRefused
 
 Result = tuple[dict[str, Any], list[bytes]]
 Bytes = NDArray[np.uint8]
@@ -51,10 +51,10 @@ def protect(
     if delivered.mode != image.mode and delivered.mode != picture.image.mode:
         delivered = delivered.convert(image.mode)  # an AVIF of a grey picture reads back as RGB
     if delivered.size != picture.image.size:
-        raise Refused("the encoder changed its size")
+        raise ImageRefused("the encoder changed its size")
     figures = difference(picture.image, delivered)
     if kind not in LOSSY and figures["linf"] > radius:
-        raise Refused("the encoder changed its colours")
+        raise ImageRefused("the encoder changed its colours")
     learned = squashed(delivered, size, channels)
     return {"format": kind, **figures}, [encoded, learned.tobytes()]
 

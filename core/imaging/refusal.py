@@ -1,5 +1,5 @@
-"""What the darkroom says of a picture that it does not take."""
+"""What the sandbox says of a picture that it does not take."""
 
 
-class Refused(Exception):
+class ImageRefused(Exception):
     """This picture cannot be used; the message says why, for whoever sent it."""

@@ -1,4 +1,4 @@
-"""The darkroom: restricted processes in which untrusted bytes become pixels.
+"""The sandbox: restricted processes in which untrusted bytes become pixels.
 
 Decoders of pictures have holes. So no picture is ever decoded here, but in small child processes without network,
 files, environment or privileges, and with little memory and time (`core.imaging.sandbox_worker` says how). A picture that
@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from core.imaging.sandbox_protocol import Broken, Line, pack
+from core.imaging.sandbox_protocol import FramedPipe, SandboxError, pack
 from core.limits import Limits
 
 BATCH_BYTES = 256 << 10
@@ -30,10 +30,10 @@ READS = {"gone": "it crashed the decoder", "silent": "decoding it took too long"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """One thing to do in the darkroom: an operation of core.imaging.operations on the bytes of a file.
+class SandboxTask:
+    """One thing to do in the sandbox: an operation of core.imaging.operations on the bytes of a file.
 
-    extra: seconds that it may take beyond the darkroom's patience, where it is known to be large.
+    extra: seconds that it may take beyond the sandbox's patience, where it is known to be large.
     """
 
     op: str
@@ -44,7 +44,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class SandboxResult:
     """What became of a task. `refused` is the reason where there is no result; `sha256` is that of the file."""
 
     values: dict[str, Any]
@@ -53,7 +53,7 @@ class Answer:
     refused: str | None = None
 
 
-class Darkroom:
+class DecoderSandbox:
     """A few child processes and the queue before them; a context manager that leaves no process behind.
 
     patience: seconds that one picture may take. memory: bytes of address space a child may use.
@@ -70,7 +70,7 @@ class Darkroom:
         self._alive: set[_Child] = set()
         self._lock = threading.Lock()
         self._closed = False
-        self._threads = ThreadPoolExecutor(children, thread_name_prefix="darkroom")
+        self._threads = ThreadPoolExecutor(children, thread_name_prefix="sandbox")
 
     def __enter__(self) -> Self:
         return self
@@ -89,15 +89,15 @@ class Darkroom:
         for child in alive:
             child.close()
 
-    def develop(
-        self, tasks: Iterable[Task], *, tick: Callable[[], None] | None = None
-    ) -> Iterator[tuple[Task, Answer]]:
+    def map(
+        self, tasks: Iterable[SandboxTask], *, tick: Callable[[], None] | None = None
+    ) -> Iterator[tuple[SandboxTask, SandboxResult]]:
         """Do the tasks, in order; at most a few messages are under way, however many tasks there are.
 
         `tick` is called several times a second while waiting and may raise to stop.
         """
         batches = _in_batches(tasks)
-        waiting: deque[tuple[list[Task], Future[list[Answer]]]] = deque()
+        waiting: deque[tuple[list[SandboxTask], Future[list[SandboxResult]]]] = deque()
         try:
             while True:
                 while len(waiting) < 3 * self._children and (batch := next(batches, None)):
@@ -110,11 +110,11 @@ class Darkroom:
             for _, future in waiting:
                 future.cancel()
 
-    def _do(self, batch: list[Task]) -> list[Answer]:
+    def _do(self, batch: list[SandboxTask]) -> list[SandboxResult]:
         """One batch in this thread's child; what kills the child gets a reason, the rest goes on in a new one."""
         contents = [task.file.read_bytes() for task in batch]
         digests = [hashlib.sha256(content).hexdigest() for content in contents]
-        answers: list[Answer] = []
+        answers: list[SandboxResult] = []
         while len(answers) < len(batch):
             child = self._child()
             try:
@@ -122,13 +122,15 @@ class Darkroom:
                 child.ask([pack(self._message(batch[i]), [contents[i], *batch[i].blobs]) for i in todo])
                 for i in todo:
                     values, blobs = child.line.receive(patience=self._patience + batch[i].extra)
-                    answers.append(Answer(values=values, blobs=blobs, sha256=digests[i], refused=values.get("refused")))
-            except Broken as broken:
+                    answers.append(
+                        SandboxResult(values=values, blobs=blobs, sha256=digests[i], refused=values.get("refused"))
+                    )
+            except SandboxError as broken:
                 reason = self._lose(child, str(broken))
-                answers.append(Answer(values={}, blobs=[], sha256=digests[len(answers)], refused=reason))
+                answers.append(SandboxResult(values={}, blobs=[], sha256=digests[len(answers)], refused=reason))
         return answers
 
-    def _message(self, task: Task) -> dict[str, Any]:
+    def _message(self, task: SandboxTask) -> dict[str, Any]:
         return {"op": task.op, "seconds": int(self._patience + task.extra) + 1, **task.args}
 
     def _child(self) -> "_Child":
@@ -136,13 +138,13 @@ class Darkroom:
         if child is None:
             with self._lock:
                 if self._closed:
-                    raise RuntimeError("the darkroom is closed")
+                    raise RuntimeError("the sandbox is closed")
                 child = _Child(self._limits, memory=self._memory)
                 self._alive.add(child)
             self._here.child = child
             try:
                 child.line.receive(patience=120.0)  # it says when it is restricted, and ready
-            except Broken as broken:
+            except SandboxError as broken:
                 self._lose(child, str(broken))
                 raise RuntimeError("the restricted process that decodes pictures does not start") from broken
         return child
@@ -176,7 +178,7 @@ class _Child:
         )
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.line = Line(self.process.stdin.fileno(), self.process.stdout.fileno())
+        self.line = FramedPipe(self.process.stdin.fileno(), self.process.stdout.fileno())
 
     def ask(self, frames: list[list[bytes]]) -> None:
         """Send a batch: how many, then each; the child reads all of it before it answers."""
@@ -200,8 +202,8 @@ class _Child:
         self.process.wait()
 
 
-def _in_batches(tasks: Iterable[Task]) -> Iterator[list[Task]]:
-    batch: list[Task] = []
+def _in_batches(tasks: Iterable[SandboxTask]) -> Iterator[list[SandboxTask]]:
+    batch: list[SandboxTask] = []
     size = 0
     for task in tasks:
         batch.append(task)
@@ -213,7 +215,7 @@ def _in_batches(tasks: Iterable[Task]) -> Iterator[list[Task]]:
         yield batch
 
 
-def _patiently(future: "Future[list[Answer]]", tick: Callable[[], None] | None) -> list[Answer]:
+def _patiently(future: "Future[list[SandboxResult]]", tick: Callable[[], None] | None) -> list[SandboxResult]:
     while True:
         try:
             return future.result(timeout=0.25)

@@ -20,7 +20,7 @@ MOST_BLOB = 1 << 31
 Frame = tuple[dict[str, Any], list[bytes]]
 
 
-class Broken(Exception):
+class SandboxError(Exception):
     """The other side is gone, silent for too long, or talks nonsense."""
 
 
@@ -42,7 +42,7 @@ def read_frame(file: BinaryIO) -> Frame | None:
     return message, [file.read(length) for length in lengths]
 
 
-class Line:
+class FramedPipe:
     """Our end of two pipes to a process that is not trusted: nothing it does, or omits, blocks us for long.
 
     Both directions raise Broken past the deadline (seconds of silence), at the end of the stream, and on nonsense.
@@ -65,23 +65,23 @@ class Line:
                 except BlockingIOError:
                     self._wait(self._out, select.POLLOUT, deadline)
                 except OSError as error:
-                    raise Broken("gone") from error
+                    raise SandboxError("gone") from error
 
     def receive(self, *, patience: float) -> Frame:
         """The next frame, waiting at most `patience` seconds for all of it."""
         deadline = time.monotonic() + patience
         size, count = HEAD.unpack(self._take(HEAD.size, deadline))
         if size > MOST_JSON or count > MOST_BLOBS:
-            raise Broken("nonsense")
+            raise SandboxError("nonsense")
         lengths = struct.unpack(f">{count}Q", self._take(8 * count, deadline))
         if any(length > MOST_BLOB for length in lengths):
-            raise Broken("nonsense")
+            raise SandboxError("nonsense")
         try:
             message = json.loads(self._take(size, deadline))
         except ValueError as error:
-            raise Broken("nonsense") from error
+            raise SandboxError("nonsense") from error
         if not isinstance(message, dict):
-            raise Broken("nonsense")
+            raise SandboxError("nonsense")
         return message, [self._take(length, deadline) for length in lengths]
 
     def _take(self, size: int, deadline: float) -> bytes:
@@ -92,9 +92,9 @@ class Line:
                 self._wait(self._in, select.POLLIN, deadline)
                 continue
             except OSError as error:
-                raise Broken("gone") from error
+                raise SandboxError("gone") from error
             if not piece:
-                raise Broken("gone")
+                raise SandboxError("gone")
             self._buffer += piece
         taken = bytes(memoryview(self._buffer)[:size])
         del self._buffer[:size]
@@ -105,4 +105,4 @@ class Line:
         poll = select.poll()
         poll.register(fd, event)
         if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-            raise Broken("silent")
+            raise SandboxError("silent")

@@ -1,4 +1,4 @@
-"""The inside of the darkroom: give up every right that decoding does not need, then turn bytes into pixels on request.
+"""The inside of the sandbox: give up every right that decoding does not need, then turn bytes into pixels on request.
 
 Only core.imaging.sandbox starts this, as a process of its own. Frames come on standard input, answers go to standard output.
 """
@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, NoReturn
 
 from core.imaging.decode import prepare
 from core.imaging.operations import OPERATIONS
-from core.imaging.refusal import Refused
+from core.imaging.refusal import ImageRefused
 from core.imaging.sandbox_protocol import pack, read_frame
 
 NOBODY = 65534
@@ -38,7 +38,7 @@ def answer(message: dict[str, Any], blobs: list[bytes]) -> tuple[dict[str, Any],
     operation = message.pop("op")
     try:
         return OPERATIONS[operation](*blobs, **message)
-    except Refused as refused:
+    except ImageRefused as refused:
         return {"refused": str(refused)}, []
     except MemoryError:
         return {"refused": "it takes too much memory to decode"}, []

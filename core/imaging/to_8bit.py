@@ -1,4 +1,4 @@
-"""Pixels of any kind as 8-bit grey or RGB, with or without alpha. Runs in the darkroom only."""
+"""Pixels of any kind as 8-bit grey or RGB, with or without alpha. Runs in the sandbox only."""
 
 import io
 from contextlib import suppress
@@ -6,7 +6,7 @@ from contextlib import suppress
 import numpy as np
 from PIL import Image, ImageCms
 
-from core.imaging.refusal import Refused
+from core.imaging.refusal import ImageRefused
 from core.imaging.sandbox_protocol import MODES
 
 
@@ -32,7 +32,9 @@ def to_eight_bits(image: Image.Image, icc: bytes | None, *, bits: int = 8) -> tu
     if mode.startswith("I"):
         values = np.asarray(image)
         if values.min() < 0 or values.max() > 0xFFFF:
-            raise Refused("its pixels are 32-bit numbers without a known range; save it with 8 or 16 bits a channel")
+            raise ImageRefused(
+                "its pixels are 32-bit numbers without a known range; save it with 8 or 16 bits a channel"
+            )
         eight = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
         return _keyed(Image.fromarray(eight), image, clear), "16 bits a channel reduced to 8"
     if mode == "CMYK":
@@ -41,7 +43,7 @@ def to_eight_bits(image: Image.Image, icc: bytes | None, *, bits: int = 8) -> tu
         return image.convert("RGB"), None
     if mode in ("RGBa", "La"):
         return image.convert(mode.upper()), None
-    raise Refused(f"its pixels are of a kind that is not read ({mode}); save it as 8-bit RGB or grey")
+    raise ImageRefused(f"its pixels are of a kind that is not read ({mode}); save it as 8-bit RGB or grey")
 
 
 def _keyed(grey: Image.Image, stored: Image.Image, clear: object) -> Image.Image:

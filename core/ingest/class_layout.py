@@ -23,7 +23,7 @@ SPLITS: dict[str, Split] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ImagePlacement:
     """Where a picture belongs; `label` is None for one that lies in no class folder."""
 
     label: str | None
@@ -37,14 +37,14 @@ class Layout:
     wrapper: int
     splits: frozenset[str]
 
-    def place(self, path: str) -> Place:
+    def place(self, path: str) -> ImagePlacement:
         """The class and split of one picture, by its name alone."""
         parts = path.split("/")[self.wrapper :]
         if self.splits:
             if len(parts) < 3 or parts[0] not in self.splits:
-                return Place(None, None)
-            return Place(parts[1], SPLITS[parts[0].lower()])
-        return Place(parts[0], None) if len(parts) > 1 else Place(None, None)
+                return ImagePlacement(None, None)
+            return ImagePlacement(parts[1], SPLITS[parts[0].lower()])
+        return ImagePlacement(parts[0], None) if len(parts) > 1 else ImagePlacement(None, None)
 
 
 def find_layout(pictures: Iterable[str]) -> Layout:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.filenames import is_picture
-from core.imaging.sandbox import Answer, Darkroom, Task
+from core.imaging.sandbox import DecoderSandbox, SandboxResult, SandboxTask
 from core.imaging.sandbox_protocol import MODES
 from core.ingest.class_layout import Layout, Split, find_layout
 from core.ingest.inspection import DEFAULT, ONE_CLASS, check_content
@@ -22,7 +22,7 @@ IN_MEMORY = 1 << 30  # bytes of pixels; more lie in a file that is mapped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class ImageRecord:
     """One picture that decodes: `file` is where its bytes lie; width and height are upright; sha256 is of the file."""
 
     path: str
@@ -38,7 +38,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Other:
+class PassthroughFile:
     """A file that is no picture and passes through as it is."""
 
     path: str
@@ -46,14 +46,14 @@ class Other:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dataset:
+class ImageDataset:
     """What an upload holds that can be used, in the order of names; `root` is the folder the files lie below."""
 
     name: str
     root: Path
     classes: tuple[str, ...]
-    pictures: tuple[Picture, ...]
-    others: tuple[Other, ...]
+    pictures: tuple[ImageRecord, ...]
+    others: tuple[PassthroughFile, ...]
     skipped: tuple[Skipped, ...]
     limits: Limits = DEFAULT
 
@@ -70,26 +70,26 @@ def open_dataset(
     name: str | None = None,
     limits: Limits = DEFAULT,
     progress: Progress | None = None,
-    darkroom: Darkroom | None = None,
-) -> Dataset:
+    sandbox: DecoderSandbox | None = None,
+) -> ImageDataset:
     """Unpack a source below `scratch` (a folder is read where it is), decode every picture once, find the classes.
 
     Raises BadInput where it is wrong as a whole, or where fewer than two classes have a picture that decodes.
     """
     progress = progress or Progress()
-    with darkroom_for(darkroom, limits) as room:
+    with sandbox_for(sandbox, limits) as sandbox:
         files, left_out = _unpacked(source, scratch, limits, progress)
         named = [file for file in files if is_picture(file.path)]
         check_content(len(files) + len(left_out), [file.path for file in named])
         layout = find_layout(file.path for file in named)
-        pictures, skipped = _developed(named, layout, room, progress)
+        pictures, skipped = _developed(named, layout, sandbox, progress)
     classes = tuple(sorted({label for label, _, _ in pictures}))
     _check_classes(classes, pictures, skipped)
     labels = {label: number for number, label in enumerate(classes)}
     splits = [layout.place(file.path).split for _, file, _ in pictures]
     if len(set(splits)) < 2:  # all training or all test is no split
         splits = [None] * len(splits)
-    return Dataset(
+    return ImageDataset(
         name=name or _title(source),
         root=source if source.is_dir() else scratch,
         classes=classes,
@@ -97,14 +97,14 @@ def open_dataset(
             _picture(file, labels[label], split, answer)
             for (label, file, answer), split in zip(pictures, splits, strict=True)
         ),
-        others=tuple(Other(path=file.path, file=file.file) for file in files if not is_picture(file.path)),
+        others=tuple(PassthroughFile(path=file.path, file=file.file) for file in files if not is_picture(file.path)),
         skipped=tuple(sorted((*left_out, *skipped), key=lambda one: one.path)),
         limits=limits,
     )
 
 
 def load_pixels(
-    dataset: Dataset, size: int, *, progress: Progress | None = None, darkroom: Darkroom | None = None
+    dataset: ImageDataset, size: int, *, progress: Progress | None = None, sandbox: DecoderSandbox | None = None
 ) -> NDArray[np.uint8]:
     """Every picture squashed to size x size: uint8 (n, c, size, size), c = 1 where all pictures are grey, else 3.
 
@@ -113,22 +113,22 @@ def load_pixels(
     progress = progress or Progress()
     channels = dataset.channels
     out = blank((len(dataset.pictures), channels, size, size))
-    tasks = (Task(op="pixels", file=p.file, args={"size": size, "channels": channels}) for p in dataset.pictures)
-    with darkroom_for(darkroom, dataset.limits) as room:
-        for number, (_, answer) in enumerate(room.develop(tasks, tick=progress.tick)):
+    tasks = (SandboxTask(op="pixels", file=p.file, args={"size": size, "channels": channels}) for p in dataset.pictures)
+    with sandbox_for(sandbox, dataset.limits) as sandbox:
+        for number, (_, answer) in enumerate(sandbox.map(tasks, tick=progress.tick)):
             out[number] = read_pixels(answer, 0, out.shape[1:], dataset.pictures[number].path)
             progress.tick()
     return out
 
 
 def thumbnails(
-    dataset: Dataset, count: int, edge: int = 160, *, darkroom: Darkroom | None = None
+    dataset: ImageDataset, count: int, edge: int = 160, *, sandbox: DecoderSandbox | None = None
 ) -> list[tuple[str, bytes]]:
-    """Up to `count` small pictures for a page, spread over the classes: (path, PNG or JPEG made in the darkroom)."""
+    """Up to `count` small pictures for a page, spread over the classes: (path, PNG or JPEG made in the sandbox)."""
     chosen = _spread(dataset, count)
-    with darkroom_for(darkroom, dataset.limits) as room:
-        tasks = [Task(op="thumbnail", file=picture.file, args={"edge": edge}) for picture in chosen]
-        answers = [answer for _, answer in room.develop(tasks)]
+    with sandbox_for(sandbox, dataset.limits) as sandbox:
+        tasks = [SandboxTask(op="thumbnail", file=picture.file, args={"edge": edge}) for picture in chosen]
+        answers = [answer for _, answer in sandbox.map(tasks)]
     return [(p.path, answer.blobs[0]) for p, answer in zip(chosen, answers, strict=True) if answer.refused is None]
 
 
@@ -140,8 +140,8 @@ def blank(shape: tuple[int, ...]) -> NDArray[np.uint8]:
         return np.memmap(file, np.uint8, mode="w+", shape=shape)
 
 
-def read_pixels(answer: Answer, blob: int, shape: tuple[int, ...], path: str) -> NDArray[np.uint8]:
-    """Pixels of an answer in the shape that was asked for. Raises BadInput where the darkroom had none to give."""
+def read_pixels(answer: SandboxResult, blob: int, shape: tuple[int, ...], path: str) -> NDArray[np.uint8]:
+    """Pixels of an answer in the shape that was asked for. Raises BadInput where the sandbox had none to give."""
     if answer.refused is not None:
         raise BadInput(f"“{path}” decoded once and does not any more: {answer.refused}.", path)
     if len(answer.blobs) <= blob or len(answer.blobs[blob]) != int(np.prod(shape)):
@@ -150,10 +150,10 @@ def read_pixels(answer: Answer, blob: int, shape: tuple[int, ...], path: str) ->
 
 
 @contextmanager
-def darkroom_for(given: Darkroom | None, limits: Limits) -> Iterator[Darkroom]:
-    """The darkroom that is given, left open at the end; or one of our own, closed."""
+def sandbox_for(given: DecoderSandbox | None, limits: Limits) -> Iterator[DecoderSandbox]:
+    """The sandbox that is given, left open at the end; or one of our own, closed."""
     with ExitStack() as stack:
-        yield stack.enter_context(nullcontext(given) if given is not None else Darkroom(limits=limits))
+        yield stack.enter_context(nullcontext(given) if given is not None else DecoderSandbox(limits=limits))
 
 
 def _unpacked(
@@ -167,8 +167,8 @@ def _unpacked(
 
 
 def _developed(
-    files: list[Unpacked], layout: Layout, room: Darkroom, progress: Progress
-) -> tuple[list[tuple[str, Unpacked, Answer]], list[Skipped]]:
+    files: list[Unpacked], layout: Layout, sandbox: DecoderSandbox, progress: Progress
+) -> tuple[list[tuple[str, Unpacked, SandboxResult]], list[Skipped]]:
     """The pictures that lie in a class folder and decode, with their class; and the rest, with the reason."""
     skipped: list[Skipped] = []
     placed: list[tuple[str, Unpacked]] = []
@@ -179,8 +179,8 @@ def _developed(
         else:
             placed.append((label, file))
     progress.start("decoding", len(placed))
-    pictures: list[tuple[str, Unpacked, Answer]] = []
-    answers = room.develop((Task(op="probe", file=file.file) for _, file in placed), tick=progress.tick)
+    pictures: list[tuple[str, Unpacked, SandboxResult]] = []
+    answers = sandbox.map((SandboxTask(op="probe", file=file.file) for _, file in placed), tick=progress.tick)
     for (label, file), (_, answer) in zip(placed, answers, strict=True):
         reason = answer.refused or _nonsense(answer)
         if reason:
@@ -192,8 +192,8 @@ def _developed(
     return pictures, skipped
 
 
-def _nonsense(answer: Answer) -> str | None:
-    """The darkroom is not believed blindly: a decoder that was taken over might say anything."""
+def _nonsense(answer: SandboxResult) -> str | None:
+    """The sandbox is not believed blindly: a decoder that was taken over might say anything."""
     values = answer.values
     sound = (
         all(type(values.get(edge)) is int and values[edge] > 0 for edge in ("width", "height"))
@@ -205,7 +205,7 @@ def _nonsense(answer: Answer) -> str | None:
 
 
 def _check_classes(
-    classes: tuple[str, ...], pictures: list[tuple[str, Unpacked, Answer]], skipped: list[Skipped]
+    classes: tuple[str, ...], pictures: list[tuple[str, Unpacked, SandboxResult]], skipped: list[Skipped]
 ) -> None:
     if len(classes) >= 2:
         return
@@ -215,14 +215,14 @@ def _check_classes(
     raise BadInput(f"Only the class “{classes[0]}” has pictures that can be used: {ONE_CLASS}{first}")
 
 
-def _picture(file: Unpacked, label: int, split: Split | None, answer: Answer) -> Picture:
+def _picture(file: Unpacked, label: int, split: Split | None, answer: SandboxResult) -> ImageRecord:
     known = {key: answer.values[key] for key in ("width", "height", "mode", "format", "note")}
-    return Picture(path=file.path, file=file.file, label=label, split=split, sha256=answer.sha256, **known)
+    return ImageRecord(path=file.path, file=file.file, label=label, split=split, sha256=answer.sha256, **known)
 
 
-def _spread(dataset: Dataset, count: int) -> list[Picture]:
+def _spread(dataset: ImageDataset, count: int) -> list[ImageRecord]:
     """Pictures taken in turn from each class, the classes themselves spread where there are more than `count`."""
-    by_class: list[list[Picture]] = [[] for _ in dataset.classes]
+    by_class: list[list[ImageRecord]] = [[] for _ in dataset.classes]
     for picture in dataset.pictures:
         by_class[picture.label].append(picture)
     rounds = max(map(len, by_class), default=0)

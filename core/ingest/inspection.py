@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.filenames import is_picture
-from core.ingest.archives.reader import Sieve, open_members
+from core.ingest.archives.reader import NameFilter, open_members
 from core.ingest.class_layout import class_names
 from core.limits import BadInput, Limits, Skipped
 
@@ -27,7 +27,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
+class Inspection:
     """What an upload holds, told by names and sizes alone; `images` counts files with a picture's name."""
 
     entries: tuple[Entry, ...]
@@ -40,12 +40,12 @@ class Survey:
 DEFAULT = Limits()
 
 
-def survey(source: Path, limits: Limits = DEFAULT) -> Survey:
+def survey(source: Path, limits: Limits = DEFAULT) -> Inspection:
     """Survey an archive (zip, tar, tar.gz, tar.xz) or a folder.
 
     Raises BadInput with the reason for anything that is wrong as a whole; OSError where the source cannot be read.
     """
-    sieve = Sieve()
+    sieve = NameFilter()
     entries: list[Entry] = []
     for member in open_members(source, limits, sieve):
         if member.file is None:
@@ -53,7 +53,7 @@ def survey(source: Path, limits: Limits = DEFAULT) -> Survey:
         entries.append(Entry(member.path, member.size))
     pictures = [entry.path for entry in entries if is_picture(entry.path)]
     check_content(len(entries) + len(sieve.skipped), pictures)
-    return Survey(
+    return Inspection(
         entries=tuple(entries),
         classes=class_names(pictures),
         images=len(pictures),

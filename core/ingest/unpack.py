@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.ingest.archives.reader import Sieve, open_members
+from core.ingest.archives.reader import NameFilter, open_members
 from core.limits import Limits, Skipped
 
 PER_FOLDER = 1000
@@ -26,7 +26,7 @@ def unpack(
 
     `on_bytes` hears how many bytes came with each piece, and may raise to stop. Raises BadInput as core.ingest.inspection does.
     """
-    sieve = Sieve()
+    sieve = NameFilter()
     files: list[Unpacked] = []
     for number, member in enumerate(open_members(source, limits, sieve)):
         if member.file is not None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from core.runtime.cuda_graphs import Recorded, differentiable, whole
+from core.runtime.cuda_graphs import GraphedCallable, differentiable, whole
 
 
 def fast_dtype(device: str) -> torch.dtype:
@@ -24,7 +24,7 @@ def fast_dtype(device: str) -> torch.dtype:
     return torch.bfloat16 if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else torch.float32
 
 
-class Frozen(nn.Module):
+class FoldedModel(nn.Module):
     """A frozen copy of `model`; `refresh` takes over the weights it has by then. Never touches the model itself.
 
     Made while no other thread runs a network: torch.fx replaces the call of every module while it traces one. On a GPU
@@ -42,12 +42,12 @@ class Frozen(nn.Module):
         self._folded = folded
         self._on_gpu = next(folded.parameters(), torch.empty(0)).is_cuda
         # partials hide the original from `parameters()` and `to()`
-        self._take_over = Recorded(partial(_take_over, model, folded, pairs, plain), record=whole)
-        self._by_pixels = Recorded(partial(_logits, folded), record=differentiable)
+        self._take_over = GraphedCallable(partial(_take_over, model, folded, pairs, plain), record=whole)
+        self._by_pixels = GraphedCallable(partial(_logits, folded), record=differentiable)
         self._latest = object()
 
     @torch.no_grad()
-    def refresh(self) -> "Frozen":
+    def refresh(self) -> "FoldedModel":
         """Take over the model's present weights and running statistics."""
         self._take_over(on_gpu=self._on_gpu)
         return self

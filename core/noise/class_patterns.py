@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core.attacks.norms import Linf
 from core.attacks.pgd import MINIMIZE, pgd
-from core.models.folded import Frozen
+from core.models.folded import FoldedModel
 from core.noise.objective import PIXEL, Objective, robust_loss
 from core.runtime.device import CPU_ROWS, Device
 from core.runtime.progress import Progress
@@ -19,7 +19,7 @@ GREY = 0.5  # no pattern of a radius below half of all values leaves [0, 1] when
 
 
 def class_patterns(
-    network: Frozen,
+    network: FoldedModel,
     pixels: Tensor,
     labels: Tensor,
     classes: int,

@@ -3,7 +3,7 @@
 from core.noise.methods import METHODS, objective_of
 from core.noise.ntga.attack import NAME as NTGA
 from core.noise.ntga.attack import describe_ntga
-from core.specs.presets import NoiseRecipe, Preset
+from core.specs.presets import NoiseConfig, Preset
 from core.specs.protect import ProtectSpec
 
 
@@ -13,7 +13,7 @@ def describe(spec: ProtectSpec, preset: Preset, *, size: int, trained_on: int) -
     found: dict[str, object] = {"method": name, "preset": preset.name, "work_size": size, "radius_u": spec.radius_u}
     if name == NTGA:
         return found | describe_ntga(preset.ntga, trained_on=trained_on)
-    recipe: NoiseRecipe = preset.noise[name]
+    recipe: NoiseConfig = preset.noise[name]
     aim = objective_of(spec, preset, recipe.final)
     return found | {
         "source": METHODS[name].source,

@@ -30,7 +30,7 @@ AT_ONCE = "at once, by a network trained on the loss that the method's search lo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Generator:
+class TrainedGenerator:
     """A surrogate in eval mode, images (n, card.channels, card.size, card.size) in [0, 1] to logits; and its card.
 
     `network` gives such images their noise, where it has been trained.
@@ -70,7 +70,7 @@ def save(model: nn.Module, card: Card, path: Path, *, network: NoiseNetwork | No
         part.write_bytes(data)
 
 
-def load(path: Path, *, device: str) -> Generator:
+def load(path: Path, *, device: str) -> TrainedGenerator:
     """The generator in a file, on a device. Raises BadInput that says what is wrong with it, and OSError."""
     check_bytes(path.stat().st_size, path.name)
     data = path.read_bytes()
@@ -87,7 +87,7 @@ def load(path: Path, *, device: str) -> Generator:
     _read_into(model, weights)
     if network is not None:
         _read_into(network, weights, NOISE)
-    return Generator(card=card, model=model, network=network, sha256=hashlib.sha256(data).hexdigest())
+    return TrainedGenerator(card=card, model=model, network=network, sha256=hashlib.sha256(data).hexdigest())
 
 
 def as_saved(model: Network) -> Network:
@@ -102,19 +102,19 @@ def check_weight(card: Card) -> None:
     check_bytes(weight, f"{card.architecture} for {card.classes} classes")
 
 
-def surrogate_for(generator: Generator, *, channels: int) -> nn.Module:
+def surrogate_for(generator: TrainedGenerator, *, channels: int) -> nn.Module:
     """The surrogate for pictures of 1 or 3 channels; grey ones are shown to a generator for colours as grey."""
     if channels == generator.card.channels:
         return generator.model
     return _Grey(generator.model, generator.card.channels).eval()
 
 
-def network_for(generator: Generator, *, channels: int) -> NoiseNetwork | None:
+def network_for(generator: TrainedGenerator, *, channels: int) -> NoiseNetwork | None:
     """The noise network for pictures of 1 or 3 channels; none for grey ones, where what it makes has colours."""
     return generator.network if channels == generator.card.channels else None
 
 
-def describe_use(generator: Generator, *, classes: int, channels: int, familiar: bool) -> dict[str, object]:
+def describe_use(generator: TrainedGenerator, *, classes: int, channels: int, familiar: bool) -> dict[str, object]:
     """What the report must say of a generator that was trained beforehand; goes over `noise.describe`.
 
     `familiar`: it may have been trained on these very pictures (`generator_fit.may_have_learned`).

@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.noise.noise_network import NoiseNetwork
-from core.noise.objective import PIXEL, to_whole_pixels
+from core.noise.objective import PIXEL, quantize_noise
 from core.noise.shards import Numbered, in_shards
-from core.runtime.checkpoints import Shelf
+from core.runtime.checkpoints import CheckpointStore
 from core.runtime.device import CPU_ROWS, Device
 from core.runtime.progress import Progress
 
@@ -24,7 +24,7 @@ def one_pass_noise(
     radius: int,
     device: Device,
     progress: Progress,
-    shelf: Shelf,
+    checkpoints: CheckpointStore,
 ) -> NDArray[np.int8]:
     """Noise for the images in `shards`, zero for the rest: int8 (n, c, s, s), |noise| <= radius, in whole pixel units.
 
@@ -35,7 +35,7 @@ def one_pass_noise(
     def noise_of(shown: Tensor, y: Tensor) -> Tensor:
         progress.tick()
         with torch.inference_mode():
-            return to_whole_pixels(network(shown.float() * PIXEL, y), shown, radius).to(torch.int8)
+            return quantize_noise(network(shown.float() * PIXEL, y), shown, radius).to(torch.int8)
 
     def of_shard(places: NDArray[np.int64]) -> NDArray[np.int8]:
         x, y = (torch.from_numpy(some[places]).to(device.name) for some in (pixels, labels))
@@ -47,4 +47,4 @@ def one_pass_noise(
     def make(group: list[Numbered]) -> list[NDArray[np.int8]]:
         return [of_shard(places) for _, places in group]
 
-    return in_shards(pixels.shape, shards, make, at_once=1, progress=progress, shelf=shelf)
+    return in_shards(pixels.shape, shards, make, at_once=1, progress=progress, checkpoints=checkpoints)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core.models.folded import Frozen
+from core.models.folded import FoldedModel
 from core.noise.class_patterns import class_patterns
 from core.noise.inference import one_pass_noise
 from core.noise.methods import objective_of
@@ -22,16 +22,16 @@ from core.noise.search import final_noise
 from core.noise.shards import Numbered, in_shards
 from core.noise.train import train_network as train_network
 from core.noise.train import train_surrogate as train_surrogate
-from core.runtime.checkpoints import Shelf
+from core.runtime.checkpoints import CheckpointStore
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.specs.presets import Preset, Search
+from core.specs.presets import PGDSearch, Preset
 from core.specs.protect import ProtectSpec
 
 SHARD = 1024  # images whose noise is kept together
 
 
-def noise_for(
+def generate_noise(
     pixels: NDArray[np.uint8],
     labels: NDArray[np.int64],
     classes: int,
@@ -42,18 +42,18 @@ def noise_for(
     preset: Preset,
     device: Device,
     progress: Progress,
-    shelf: Shelf,
+    checkpoints: CheckpointStore,
 ) -> NDArray[np.int8]:
     """Noise for the `chosen` images, zero for the rest, learned from the `kept` ones: int8 (n, c, s, s)."""
-    run: dict[str, Any] = {"device": device, "progress": progress, "shelf": shelf}
+    run: dict[str, Any] = {"device": device, "progress": progress, "checkpoints": checkpoints}
     if (spec.method or preset.method) == NTGA:
         asked: dict[str, Any] = {"radius": spec.radius_u, "seed": spec.seed, "recipe": preset.ntga}
         return ntga_noise(pixels, labels, chosen, kept, classes, **asked, **run)
     surrogate = train_surrogate(pixels[kept], labels[kept], classes, spec, preset, **run)
-    return make_noise(surrogate, pixels, labels, chosen, spec, preset, **run)
+    return search_noise(surrogate, pixels, labels, chosen, spec, preset, **run)
 
 
-def noise_at_once(
+def predict_noise(
     network: NoiseNetwork,
     pixels: NDArray[np.uint8],
     labels: NDArray[np.int64],
@@ -62,16 +62,16 @@ def noise_at_once(
     *,
     device: Device,
     progress: Progress,
-    shelf: Shelf,
+    checkpoints: CheckpointStore,
 ) -> NDArray[np.int8]:
-    """As `make_noise`, by a noise network: nothing is searched for and nothing drawn."""
+    """As `search_noise`, by a noise network: nothing is searched for and nothing drawn."""
     shards = _shards(chosen)
     progress.start("noise", int(chosen.sum()))
-    run: dict[str, Any] = {"device": device, "progress": progress, "shelf": shelf}
+    run: dict[str, Any] = {"device": device, "progress": progress, "checkpoints": checkpoints}
     return one_pass_noise(network, pixels, labels, shards, radius=spec.radius_u, **run)
 
 
-def make_noise(
+def search_noise(
     surrogate: nn.Module,
     pixels: NDArray[np.uint8],
     labels: NDArray[np.int64],
@@ -81,7 +81,7 @@ def make_noise(
     *,
     device: Device,
     progress: Progress,
-    shelf: Shelf,
+    checkpoints: CheckpointStore,
 ) -> NDArray[np.int8]:
     """Noise for the `chosen` images, zero for the rest: int8 (n, c, s, s), |noise| <= radius_u.
 
@@ -89,7 +89,7 @@ def make_noise(
     """
     recipe = preset.noise[spec.method or preset.method]
     aim = objective_of(spec, preset, recipe.final)
-    network = Frozen(surrogate, dtype=device.dtype)
+    network = FoldedModel(surrogate, dtype=device.dtype)
     patterns = _patterns(network, pixels[chosen], labels[chosen], aim, recipe.final, spec, device, progress)
 
     def noise_of(number: int, shard: NDArray[np.int64]) -> NDArray[np.int8]:
@@ -108,7 +108,7 @@ def make_noise(
         return [noise_of(*numbered) for numbered in group]
 
     progress.start("noise", int(chosen.sum()))
-    return in_shards(pixels.shape, _shards(chosen), make, at_once=1, progress=progress, shelf=shelf)
+    return in_shards(pixels.shape, _shards(chosen), make, at_once=1, progress=progress, checkpoints=checkpoints)
 
 
 def _shards(chosen: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
@@ -117,11 +117,11 @@ def _shards(chosen: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
 
 
 def _patterns(
-    network: Frozen,
+    network: FoldedModel,
     pixels: NDArray[np.uint8],
     labels: NDArray[np.int64],
     aim: Objective,
-    search: Search,
+    search: PGDSearch,
     spec: ProtectSpec,
     device: Device,
     progress: Progress,

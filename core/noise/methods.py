@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from core.noise.objective import Objective
-from core.specs.presets import Preset, Search
+from core.specs.presets import PGDSearch, Preset
 from core.specs.protect import ProtectSpec
 
 
@@ -52,7 +52,7 @@ METHODS = {
 }
 
 
-def objective_of(spec: ProtectSpec, preset: Preset, search: Search) -> Objective:
+def objective_of(spec: ProtectSpec, preset: Preset, search: PGDSearch) -> Objective:
     """Eq. (5) with the spec's radii, the method's switches and the recipe's search."""
     return METHODS[spec.method or preset.method].applied_to(
         Objective(

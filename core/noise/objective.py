@@ -68,7 +68,7 @@ def targeted_cross_entropy_sum(network: Network, labels: Tensor) -> Callable[[Te
     return loss
 
 
-def find_noise(
+def optimize_noise(
     network: Network,
     x: Tensor,
     y: Tensor,
@@ -153,7 +153,7 @@ def attack(
     )
 
 
-def to_whole_pixels(delta: Tensor, pixels: Tensor, radius: int) -> Tensor:
+def quantize_noise(delta: Tensor, pixels: Tensor, radius: int) -> Tensor:
     """Noise in whole pixel units, int16 of `delta`'s shape: |noise| <= radius and pixels + noise in 0..255, exactly."""
     shown = pixels.to(torch.int16)
     noise = (delta * 255).round().to(torch.int16).clamp(-radius, radius)

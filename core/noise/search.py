@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from core.models.folded import Frozen
-from core.noise.objective import PIXEL, Objective, find_noise, to_whole_pixels
+from core.models.folded import FoldedModel
+from core.noise.objective import PIXEL, Objective, optimize_noise, quantize_noise
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 
@@ -12,7 +12,7 @@ BATCH = 256
 
 
 def final_noise(
-    network: Frozen,
+    network: FoldedModel,
     pixels: Tensor,
     labels: Tensor,
     *,
@@ -31,8 +31,8 @@ def final_noise(
     def noise_of(shown: Tensor, y: Tensor, *, generator: torch.Generator) -> Tensor:
         start = None if patterns is None else patterns[y]
         x, tick = shown.float() * PIXEL, progress.tick
-        delta = find_noise(network, x, y, objective, generator=generator, tick=tick, start=start)
-        return to_whole_pixels(delta, shown, objective.radius_u).to(torch.int8)
+        delta = optimize_noise(network, x, y, objective, generator=generator, tick=tick, start=start)
+        return quantize_noise(delta, shown, objective.radius_u).to(torch.int8)
 
     noise = []
     for x, y in zip(pixels.split(BATCH), labels.split(BATCH), strict=True):

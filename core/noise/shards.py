@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from core.runtime.checkpoints import Shelf, pack, unpack
+from core.runtime.checkpoints import CheckpointStore, pack, unpack
 from core.runtime.distributed import array_of, rank, size
 from core.runtime.progress import Progress
 
@@ -20,7 +20,7 @@ def in_shards(
     *,
     at_once: int,
     progress: Progress,
-    shelf: Shelf,
+    checkpoints: CheckpointStore,
 ) -> NDArray[np.int8]:
     """Noise of `shape` (n, c, s, s), zero where no shard is; `make` gives it for up to `at_once` shards.
 
@@ -30,7 +30,7 @@ def in_shards(
     noise = np.zeros(shape, dtype=np.int8)
     waiting: list[Numbered] = []
     for number, places in enumerate(shards):
-        known = shelf.load(f"noise-{number}.npy")
+        known = checkpoints.load(f"noise-{number}.npy")
         if known is None:
             waiting.append((number, places))
         else:
@@ -41,7 +41,7 @@ def in_shards(
         group = waiting[first : first + at_once * size()]
         for (number, places), made in zip(group, make(group), strict=True):
             noise[places] = made
-            shelf.save(f"noise-{number}.npy", pack(made))
+            checkpoints.save(f"noise-{number}.npy", pack(made))
     return noise
 
 

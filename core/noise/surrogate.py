@@ -5,15 +5,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.models.folded import Frozen
-from core.noise.objective import PIXEL, Objective, attack, draw_transform, find_noise, to_whole_pixels
+from core.models.folded import FoldedModel
+from core.noise.objective import PIXEL, Objective, attack, draw_transform, optimize_noise, quantize_noise
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.lr_schedule import LearningRate
-from core.training.loop import TrainingRun
+from core.training.loop import TrainingLoop
 
 
-class SurrogateTraining(TrainingRun):
+class SurrogateTraining(TrainingLoop):
     """A run of Algorithm 1 that can be stopped after any step and gone on with.
 
     M is `updates`. `pixels` is uint8 (n, c, s, s), `labels` int64 (n,), both on the device that `generator` belongs to.
@@ -35,7 +35,7 @@ class SurrogateTraining(TrainingRun):
         run: dict[str, Any] = {"updates": updates, "batch": batch, "learning_rate": learning_rate}
         super().__init__(model, len(labels), device=device, generator=generator, **run)
         self.pixels, self.labels, self.objective = pixels, labels, objective
-        self._frozen = Frozen(model, dtype=device.dtype)
+        self._frozen = FoldedModel(model, dtype=device.dtype)
 
     def one_step(self, progress: Progress) -> None:
         """Lines 7 to 19."""
@@ -43,10 +43,10 @@ class SurrogateTraining(TrainingRun):
         self._frozen.refresh()
 
         def adversarial(shown: Tensor, y: Tensor, *, generator: torch.Generator) -> Tensor:
-            delta_u = find_noise(
+            delta_u = optimize_noise(
                 self._frozen, shown.float() * PIXEL, y, self.objective, generator=generator, tick=progress.tick
             )
-            protected = (shown + to_whole_pixels(delta_u, shown, self.objective.radius_u)).float() * PIXEL
+            protected = (shown + quantize_noise(delta_u, shown, self.objective.radius_u)).float() * PIXEL
             drawn = self.objective.augment
             t = draw_transform(len(y), shown.shape[-1], self.objective, generator=generator, drawn=drawn)
             seen = t(protected)

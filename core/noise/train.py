@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from core.models.registry import build
-from core.noise.generator_file import Generator
+from core.noise.generator_file import TrainedGenerator
 from core.noise.methods import objective_of
 from core.noise.noise_network import NoiseNetwork, network_of
 from core.noise.surrogate import SurrogateTraining
-from core.noise.train_noise_network import Judge, NoiseNetworkTraining
+from core.noise.train_noise_network import NoiseNetworkTraining, WeightedSurrogate
 from core.noise.tuning import surrogate_from
-from core.runtime.checkpoints import Shelf
+from core.runtime.checkpoints import CheckpointStore
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.presets import Preset
@@ -35,8 +35,8 @@ def train_surrogate(
     *,
     device: Device,
     progress: Progress,
-    shelf: Shelf,
-    start: Generator | None = None,
+    checkpoints: CheckpointStore,
+    start: TrainedGenerator | None = None,
     grey: float = 0.0,
 ) -> nn.Module:
     """The noise generator for these images: uint8 (n, c, s, s), labels (n,). Goes on from what the shelf has.
@@ -66,8 +66,8 @@ def train_surrogate(
     )
     stage, name = ("grey", GREY) if grey else ("training", SURROGATE)
     progress.start(stage, updates)
-    training.go_on(progress, shelf=shelf, name=name)
-    training.keep(shelf, name)
+    training.resume(progress, checkpoints=checkpoints, name=name)
+    training.keep(checkpoints, name)
     return model.eval()
 
 
@@ -81,7 +81,7 @@ def train_network(
     *,
     device: Device,
     progress: Progress,
-    shelf: Shelf,
+    checkpoints: CheckpointStore,
     grey: bool = False,
 ) -> NoiseNetwork | None:
     """The noise network of a trained surrogate, None where the recipe has none. Goes on from what the shelf has.
@@ -94,7 +94,7 @@ def train_network(
     count, channels, size, _ = pixels.shape
     alike: dict[str, Any] = {"channels": channels, "size": size, "classes": classes, "radius": spec.radius_u}
     learned: Any = (pixels, labels, classes, spec, preset)
-    run: dict[str, Any] = {"device": device, "progress": progress, "shelf": shelf}
+    run: dict[str, Any] = {"device": device, "progress": progress, "checkpoints": checkpoints}
     training = NoiseNetworkTraining(
         network_of(surrogate, **alike, seed=spec.seed, device=device.name),
         _judges(surrogate, *learned, grey=grey, **run),
@@ -107,8 +107,8 @@ def train_network(
         generator=device.generator(spec.seed, 5),
     )
     progress.start("network", training.updates)
-    training.go_on(progress, shelf=shelf, name=NETWORK)
-    training.keep(shelf, NETWORK)
+    training.resume(progress, checkpoints=checkpoints, name=NETWORK)
+    training.keep(checkpoints, NETWORK)
     return training.network.eval()
 
 
@@ -122,14 +122,14 @@ def _judges(
     *,
     grey: bool,
     **run: Any,
-) -> list[Judge]:
+) -> list[WeightedSurrogate]:
     """What a noise network is trained against: the surrogate, and with `grey` one that knows the pictures in grey."""
     recipe = preset.noise[spec.method or preset.method]
     aim = replace(objective_of(spec, preset, recipe.final), samples=1)
     if not grey:
-        return [Judge(surrogate=surrogate, objective=aim)]
+        return [WeightedSurrogate(surrogate=surrogate, objective=aim)]
     of_grey = train_surrogate(pixels, labels, classes, spec, preset, grey=recipe.grey_chance, **run)
     return [
-        Judge(surrogate=surrogate, objective=aim, share=1 - recipe.grey_share),
-        Judge(surrogate=of_grey, objective=replace(aim, grey=1.0), share=recipe.grey_share),
+        WeightedSurrogate(surrogate=surrogate, objective=aim, share=1 - recipe.grey_share),
+        WeightedSurrogate(surrogate=of_grey, objective=replace(aim, grey=1.0), share=recipe.grey_share),
     ]

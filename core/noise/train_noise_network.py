@@ -7,17 +7,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.models.folded import Frozen
+from core.models.folded import FoldedModel
 from core.noise.noise_network import NoiseNetwork
 from core.noise.objective import PIXEL, Objective, robust_loss
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.lr_schedule import LearningRate
-from core.training.loop import TrainingRun
+from core.training.loop import TrainingLoop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judge:
+class WeightedSurrogate:
     """A trained surrogate, which stays as it is, and the `share` that its `objective` has of the loss.
 
     Of the objective everything counts but the steps of its search: T, the inner maximum, the draws and the target.
@@ -28,7 +28,7 @@ class Judge:
     share: float = 1.0
 
 
-class NoiseNetworkTraining(TrainingRun):
+class NoiseNetworkTraining(TrainingLoop):
     """So many `updates` of `network` against `judges`, whose shares add up to 1.
 
     `pixels` is uint8 (n, c, s, s), `labels` int64 (n,), both on the device that `generator` belongs to.
@@ -37,7 +37,7 @@ class NoiseNetworkTraining(TrainingRun):
     def __init__(
         self,
         network: NoiseNetwork,
-        judges: Sequence[Judge],
+        judges: Sequence[WeightedSurrogate],
         pixels: Tensor,
         labels: Tensor,
         *,
@@ -50,7 +50,7 @@ class NoiseNetworkTraining(TrainingRun):
         run: dict[str, Any] = {"updates": updates, "batch": batch, "learning_rate": learning_rate}
         super().__init__(network, len(labels), device=device, generator=generator, loss=self._robust, **run)
         self.network, self.pixels, self.labels = network, pixels, labels
-        self._judges = [(judge, Frozen(judge.surrogate, dtype=device.dtype)) for judge in judges]
+        self._judges = [(judge, FoldedModel(judge.surrogate, dtype=device.dtype)) for judge in judges]
         self._progress = Progress()
 
     def one_step(self, progress: Progress) -> None:

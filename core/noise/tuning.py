@@ -6,11 +6,11 @@ from dataclasses import replace
 from torch import nn
 
 from core.models.registry import build
-from core.noise.generator_file import Generator, surrogate_for
+from core.noise.generator_file import TrainedGenerator, surrogate_for
 from core.training.pretrained import start_from
 
 
-def surrogate_from(generator: Generator, *, channels: int, classes: int, seed: int) -> nn.Module:
+def surrogate_from(generator: TrainedGenerator, *, channels: int, classes: int, seed: int) -> nn.Module:
     """A network of its own with the generator's weights, for pictures of 1 or 3 channels; at least `classes` outputs.
 
     Its outputs are the generator's where they are enough; for more classes the last layer starts afresh, from `seed`.

@@ -10,25 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.archive.writer import Archive, Delivered, write_archive
-from core.evaluation.evidence import Exhibit, take_evidence, unmeasurable
+from core.evaluation.evidence import EvaluationData, measure_evidence, unmeasurable
 from core.evaluation.imperceptibility import invisibility
 from core.generators.card import read_card
-from core.generators.compatibility import may_have_learned, misfits, settle
+from core.generators.compatibility import apply_generator_constraints, incompatibilities, may_have_learned
 from core.generators.shipped import best_fit
-from core.imaging.sandbox import Darkroom
-from core.ingest.dataset import Dataset, load_pixels, open_dataset
+from core.imaging.sandbox import DecoderSandbox
+from core.ingest.dataset import ImageDataset, load_pixels, open_dataset
 from core.ingest.split import held_out, protected_beside
 from core.limits import BadInput, Limits
 from core.noise import make as noises
 from core.noise.class_map import class_map
 from core.noise.description import describe
-from core.noise.generator_file import Generator, describe_use, load, network_for, surrogate_for
+from core.noise.generator_file import TrainedGenerator, describe_use, load, network_for, surrogate_for
 from core.reports.caveats import limits as limits_of
 from core.reports.html import render_html
 from core.reports.samples import take_samples
 from core.results.evidence import Evidence
 from core.results.protection import ClassCount, Report, ReportDataset, SkippedFile
-from core.runtime.checkpoints import NoShelf, Shelf
+from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.device import Device
 from core.runtime.progress import Callback, Progress
 from core.specs.presets import PRESETS, Preset, preset_for
@@ -38,7 +38,7 @@ from core.version import versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Protected:
+class ProtectionResult:
     """Where the protected archive lies, and what it says of itself."""
 
     archive: Path
@@ -63,36 +63,42 @@ def protect(
     *,
     scratch: Path,
     on_progress: Callback | None = None,
-    shelf: Shelf | None = None,
+    checkpoints: CheckpointStore | None = None,
     device: str | None = None,
     cores: int | None = None,
     name: str | None = None,
     job_id: str | None = None,
     limits: Limits | None = None,
     generator: Path | None = None,
-) -> Protected:
+) -> ProtectionResult:
     """Protect the images of a folder or archive into the zip `out`, which appears only when all of it is done.
 
-    `cores` limits how many of the processor's are used; None means all. Unfinished work is kept on `shelf`; `scratch`
+    `cores` limits how many of the processor's are used; None means all. Unfinished work is kept on `checkpoints`; `scratch`
     is a folder of the caller's, which may be removed afterwards. With the file of a trained `generator` nothing is
     trained: it makes the noise, at its own size; the preset `instant` brings one that ships. Raises BadInput for a
     source or generator that cannot be used, SpecError where the generator was trained for another spec, and whatever
     `on_progress` raises (`Cancelled`).
     """
-    progress, shelf, where = Progress(on_progress), shelf or NoShelf(), Device(device, cores=cores)
+    progress, checkpoints, where = (
+        Progress(on_progress),
+        checkpoints or NullCheckpointStore(),
+        Device(device, cores=cores),
+    )
     allowed = limits or Limits()
     if generator is not None:
-        spec = ProtectSpec.parse(settle(spec.to_dict(), read_card(generator)))
-    with Darkroom(limits=allowed) as darkroom:
-        dataset = open_dataset(source, scratch, name=name, limits=allowed, progress=progress, darkroom=darkroom)
+        spec = ProtectSpec.parse(apply_generator_constraints(spec.to_dict(), read_card(generator)))
+    with DecoderSandbox(limits=allowed) as sandbox:
+        dataset = open_dataset(source, scratch, name=name, limits=allowed, progress=progress, sandbox=sandbox)
         if generator is None and spec.preset == INSTANT:
             generator = _shipped(dataset)
-            spec = ProtectSpec.parse(settle(spec.to_dict(), read_card(generator)))
+            spec = ProtectSpec.parse(apply_generator_constraints(spec.to_dict(), read_card(generator)))
         trained = None if generator is None else load(generator, device=where.name)
         size = _size(dataset, spec, trained)
         preset = preset_for(spec.preset, size)
-        work = _prepare(dataset, size, spec, progress, darkroom)
-        noise = _noise(work, len(dataset.classes), spec, preset, trained, device=where, progress=progress, shelf=shelf)
+        work = _prepare(dataset, size, spec, progress, sandbox)
+        noise = _noise(
+            work, len(dataset.classes), spec, preset, trained, device=where, progress=progress, checkpoints=checkpoints
+        )
         with write_archive(
             dataset,
             noise,
@@ -103,36 +109,36 @@ def protect(
             format=spec.format,
             keep_exif=spec.keep_exif,
             progress=progress,
-            darkroom=darkroom,
+            sandbox=sandbox,
         ) as archive:
             exhibit = _exhibit(work, archive.delivered, len(dataset.classes))
-            evidence = take_evidence(exhibit, spec, preset, device=where, progress=progress, shelf=shelf)
+            evidence = measure_evidence(exhibit, spec, preset, device=where, progress=progress, checkpoints=checkpoints)
             progress.start("report", 1)
             report = _report(dataset, work, archive, evidence, spec, preset, trained, where, progress, job_id)
-            samples = take_samples(dataset, archive, scratch, darkroom)
+            samples = take_samples(dataset, archive, scratch, sandbox)
             _describe(archive, report, render_html(report, samples))
             progress.advance()
-    return Protected(archive=out, report=report)
+    return ProtectionResult(archive=out, report=report)
 
 
-def _shipped(dataset: Dataset) -> Path:
+def _shipped(dataset: ImageDataset) -> Path:
     """The file of the generator that ships for such pictures. Raises BadInput where none fits."""
     size = work_size([(p.width, p.height) for p in dataset.pictures], largest=PRESETS[INSTANT].largest)
     return best_fit(channels=dataset.channels, size=size, classes=len(dataset.classes)).file
 
 
-def _size(dataset: Dataset, spec: ProtectSpec, trained: Generator | None) -> int:
+def _size(dataset: ImageDataset, spec: ProtectSpec, trained: TrainedGenerator | None) -> int:
     """The size to work at, in pixels: a trained generator's own. Raises BadInput where that one does not fit."""
     edges = [(picture.width, picture.height) for picture in dataset.pictures]
     if trained is None:
         return work_size(edges, largest=PRESETS[spec.preset].largest)
     own = work_size(edges, largest=max(LEAST, trained.card.size))
-    if wrong := misfits(trained.card, channels=dataset.channels, size=own, classes=len(dataset.classes)):
+    if wrong := incompatibilities(trained.card, channels=dataset.channels, size=own, classes=len(dataset.classes)):
         raise BadInput(wrong)
     return trained.card.size
 
 
-def _prepare(dataset: Dataset, size: int, spec: ProtectSpec, progress: Progress, darkroom: Darkroom) -> _Work:
+def _prepare(dataset: ImageDataset, size: int, spec: ProtectSpec, progress: Progress, sandbox: DecoderSandbox) -> _Work:
     """Pixels at the work size, and who takes which part: training, testing, being protected."""
     labels = np.array([picture.label for picture in dataset.pictures], dtype=np.int64)
     apart = held_out(labels, [picture.split for picture in dataset.pictures], seed=spec.seed)
@@ -142,7 +148,7 @@ def _prepare(dataset: Dataset, size: int, spec: ProtectSpec, progress: Progress,
         apart = np.zeros(len(labels), dtype=bool)  # nothing will be tested, so nothing need be kept from the surrogate
     progress.start("decoding", 0)
     return _Work(
-        pixels=load_pixels(dataset, size, progress=progress, darkroom=darkroom),
+        pixels=load_pixels(dataset, size, progress=progress, sandbox=sandbox),
         labels=labels,
         held_out=apart,
         chosen=chosen,
@@ -155,27 +161,27 @@ def _noise(
     classes: int,
     spec: ProtectSpec,
     preset: Preset,
-    trained: Generator | None,
+    trained: TrainedGenerator | None,
     *,
     device: Device,
     progress: Progress,
-    shelf: Shelf,
+    checkpoints: CheckpointStore,
 ) -> NDArray[np.int8]:
     """Noise for everything that is to be protected, learned from what is not held out, or by a generator long ago."""
-    run: dict[str, Any] = {"device": device, "progress": progress, "shelf": shelf}
+    run: dict[str, Any] = {"device": device, "progress": progress, "checkpoints": checkpoints}
     if trained is not None:
         channels, outputs = work.pixels.shape[1], class_map(classes, outputs=trained.card.classes)[work.labels]
         if network := network_for(trained, channels=channels):
-            return noises.noise_at_once(network, work.pixels, outputs, work.chosen, spec, **run)
+            return noises.predict_noise(network, work.pixels, outputs, work.chosen, spec, **run)
         surrogate = surrogate_for(trained, channels=channels)
-        return noises.make_noise(surrogate, work.pixels, outputs, work.chosen, spec, preset, **run)
-    return noises.noise_for(
+        return noises.search_noise(surrogate, work.pixels, outputs, work.chosen, spec, preset, **run)
+    return noises.generate_noise(
         work.pixels, work.labels, classes, chosen=work.chosen, kept=~work.held_out, spec=spec, preset=preset, **run
     )
 
 
-def _exhibit(work: _Work, delivered: Delivered, classes: int) -> Exhibit:
-    return Exhibit(
+def _exhibit(work: _Work, delivered: Delivered, classes: int) -> EvaluationData:
+    return EvaluationData(
         clean=work.pixels,
         delivered=delivered.pixels,
         labels=work.labels,
@@ -186,13 +192,13 @@ def _exhibit(work: _Work, delivered: Delivered, classes: int) -> Exhibit:
 
 
 def _report(
-    dataset: Dataset,
+    dataset: ImageDataset,
     work: _Work,
     archive: Archive,
     evidence: Evidence,
     spec: ProtectSpec,
     preset: Preset,
-    trained: Generator | None,
+    trained: TrainedGenerator | None,
     device: Device,
     progress: Progress,
     job_id: str | None,

@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.evaluation.evidence import Exhibit, take_evidence, unmeasurable
+from core.evaluation.evidence import EvaluationData, measure_evidence, unmeasurable
 from core.generators.card import Card
 from core.generators.measurements import of_evidence
-from core.imaging.sandbox import Darkroom
-from core.ingest.dataset import Dataset, load_pixels, open_dataset
+from core.imaging.sandbox import DecoderSandbox
+from core.ingest.dataset import ImageDataset, load_pixels, open_dataset
 from core.ingest.split import held_out
 from core.limits import BadInput, Limits
 from core.noise import make as noises
 from core.noise.generator_file import as_saved, check_weight, save
 from core.noise.methods import METHODS
 from core.results.evidence import Evidence
-from core.runtime.checkpoints import NoShelf, Shelf
+from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.device import Device
-from core.runtime.distributed import ShelfOfRank0, on_rank_0
+from core.runtime.distributed import Rank0CheckpointStore, on_rank_0
 from core.runtime.progress import Callback, Progress
 from core.specs.presets import PRESETS, Preset, preset_for
 from core.specs.protect import ProtectSpec
@@ -30,7 +30,7 @@ from core.version import versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trained:
+class TrainingResult:
     """Where a trained generator's file lies, its card, what was measured of it, and how long it took."""
 
     file: Path
@@ -46,7 +46,7 @@ def train_generator(
     *,
     scratch: Path,
     on_progress: Callback | None = None,
-    shelf: Shelf | None = None,
+    checkpoints: CheckpointStore | None = None,
     device: str | None = None,
     cores: int | None = None,
     name: str | None = None,
@@ -55,7 +55,7 @@ def train_generator(
     grey: bool = False,
     command: str = "",
     limits: Limits | None = None,
-) -> Trained:
+) -> TrainingResult:
     """Train a surrogate on a folder or archive into the file `out`, which appears only when all of it is done.
 
     Where the preset has a noise network for the method, that is trained as well, and makes the noise.
@@ -68,13 +68,17 @@ def train_generator(
     `core.recipes.protect.protect`; raises BadInput also for a size that these pictures do not have, for `grey` where they are
     grey themselves, and for a network too large to be a generator.
     """
-    progress, shelf, where = Progress(on_progress), ShelfOfRank0(shelf or NoShelf()), Device(device, cores=cores)
+    progress, checkpoints, where = (
+        Progress(on_progress),
+        Rank0CheckpointStore(checkpoints or NullCheckpointStore()),
+        Device(device, cores=cores),
+    )
     allowed = limits or Limits()
 
-    def read() -> tuple[Card, Exhibit]:
-        with Darkroom(limits=allowed) as darkroom:
+    def read() -> tuple[Card, EvaluationData]:
+        with DecoderSandbox(limits=allowed) as sandbox:
             dataset, apart, why_not = _parts(
-                open_dataset(source, scratch, name=name, limits=allowed, progress=progress, darkroom=darkroom), spec
+                open_dataset(source, scratch, name=name, limits=allowed, progress=progress, sandbox=sandbox), spec
             )
             side = _size(dataset, spec, size)
             preset = preset_for(spec.preset, side)
@@ -82,8 +86,8 @@ def train_generator(
             card = _card(dataset, spec, preset, side, images=int((~apart).sum()), **about)
             check_weight(card)
             progress.start("decoding", 0)
-            pixels = load_pixels(dataset, side, progress=progress, darkroom=darkroom)
-        return card, Exhibit(
+            pixels = load_pixels(dataset, side, progress=progress, sandbox=sandbox)
+        return card, EvaluationData(
             clean=pixels,
             delivered=pixels,
             labels=_labels(dataset),
@@ -94,19 +98,19 @@ def train_generator(
 
     card, exhibit = on_rank_0(read)
     preset, kept = preset_for(spec.preset, card.size), ~exhibit.held_out
-    run: dict[str, Any] = {"device": where, "progress": progress, "shelf": shelf}
+    run: dict[str, Any] = {"device": where, "progress": progress, "checkpoints": checkpoints}
     learned = (exhibit.clean[kept], exhibit.labels[kept], card.classes, spec, preset)
     surrogate = as_saved(noises.train_surrogate(*learned, **run))
     network = noises.train_network(surrogate, *learned, grey=grey, **run)
     if exhibit.note is None:
         asked = (exhibit.clean, exhibit.labels, kept, spec)
         noise = (
-            noises.make_noise(surrogate, *asked, preset, **run)
+            noises.search_noise(surrogate, *asked, preset, **run)
             if network is None
-            else noises.noise_at_once(as_saved(network), *asked, **run)
+            else noises.predict_noise(as_saved(network), *asked, **run)
         )
         exhibit = replace(exhibit, delivered=exhibit.clean + noise.view(np.uint8))
-    evidence = take_evidence(exhibit, spec, preset, **run)
+    evidence = measure_evidence(exhibit, spec, preset, **run)
     if spec.evidence != "none":
         found = of_evidence(evidence, data=card.data, classes=card.classes, seed=spec.seed)
         card = replace(card, measured=found)
@@ -114,10 +118,10 @@ def train_generator(
     on_rank_0(lambda: save(surrogate, card, out, network=network))
     progress.advance()
     progress.finish()
-    return Trained(file=out, card=card, evidence=evidence, seconds=sum(progress.seconds.values()))
+    return TrainingResult(file=out, card=card, evidence=evidence, seconds=sum(progress.seconds.values()))
 
 
-def _parts(dataset: Dataset, spec: ProtectSpec) -> tuple[Dataset, NDArray[np.bool_], str | None]:
+def _parts(dataset: ImageDataset, spec: ProtectSpec) -> tuple[ImageDataset, NDArray[np.bool_], str | None]:
     """The pictures that are needed, bool (n,) of those held out to test on, and why nothing can be measured.
 
     Where nothing is measured, the upload's own test split is left out, and all else is learned from.
@@ -131,11 +135,11 @@ def _parts(dataset: Dataset, spec: ProtectSpec) -> tuple[Dataset, NDArray[np.boo
     return learned, np.zeros(len(learned.pictures), dtype=bool), why_not
 
 
-def _labels(dataset: Dataset) -> NDArray[np.int64]:
+def _labels(dataset: ImageDataset) -> NDArray[np.int64]:
     return np.array([picture.label for picture in dataset.pictures], dtype=np.int64)
 
 
-def _size(dataset: Dataset, spec: ProtectSpec, asked: int | None) -> int:
+def _size(dataset: ImageDataset, spec: ProtectSpec, asked: int | None) -> int:
     """The side to work at, in pixels: as asked, or the pictures' own. Raises BadInput for one they do not have."""
     own = work_size([(p.width, p.height) for p in dataset.pictures], largest=PRESETS[spec.preset].largest)
     if asked is None or asked == own:
@@ -147,7 +151,7 @@ def _size(dataset: Dataset, spec: ProtectSpec, asked: int | None) -> int:
 
 
 def _card(
-    dataset: Dataset,
+    dataset: ImageDataset,
     spec: ProtectSpec,
     preset: Preset,
     size: int,

@@ -10,22 +10,22 @@ from typing import Any
 import numpy as np
 
 from core.archive.manifest import Manifest, read_manifest
-from core.evaluation.learner_run import Pictures
-from core.evaluation.verification_data import Sides, copies_of, sides_of
-from core.evaluation.verification_runner import Examination, School
-from core.imaging.sandbox import Darkroom
-from core.ingest.dataset import Dataset, open_dataset
+from core.evaluation.learner_run import LearnerData
+from core.evaluation.verification_data import VerificationData, copies_of, sides_of
+from core.evaluation.verification_runner import LearnerSetup, VerificationRunner
+from core.imaging.sandbox import DecoderSandbox
+from core.ingest.dataset import ImageDataset, open_dataset
 from core.limits import BadInput, Limits
 from core.recipes.protect import class_counts
 from core.reports.verification_caveats import limits_of
 from core.results.protection import ReportDataset, SkippedFile
 from core.results.verification import Measured, VerifyReport, VerifyRow
-from core.runtime.checkpoints import NoShelf, Shelf
+from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.device import Device
 from core.runtime.progress import Callback, Progress
 from core.specs.presets import preset_for
 from core.specs.protected_class import check_archive, check_known
-from core.specs.verify import RowAsked, VerifySpec
+from core.specs.verify import RowSpec, VerifySpec
 from core.version import versions
 
 COURSES = {"quick": "quick", "standard": "full", "paper": "full"}  # how long learners train: as for this much evidence
@@ -40,7 +40,7 @@ def verify(
     scratch: Path,
     on_progress: Callback | None = None,
     on_row: OnRow | None = None,
-    shelf: Shelf | None = None,
+    checkpoints: CheckpointStore | None = None,
     device: str | None = None,
     cores: int | None = None,
     name: str | None = None,
@@ -52,17 +52,21 @@ def verify(
 
     What is tested on took no part in the making of the noise: the split is drawn by the protection's own seed.
     Without `protected` the learners are trained on the dataset as it is, which has no after. `on_row` hears the report
-    so far after each row; every learner is kept on `shelf`, so that work that broke off goes on there. Raises BadInput
+    so far after each row; every learner is kept on `checkpoints`, so that work that broke off goes on there. Raises BadInput
     for sources that cannot be used or say nothing, SpecError for a protected class that these do not have or that
     cannot be told apart in them, and whatever the callbacks raise (`Cancelled`). `limits` are those of the originals.
     """
-    progress, shelf, where = Progress(on_progress), shelf or NoShelf(), Device(device, cores=cores)
+    progress, checkpoints, where = (
+        Progress(on_progress),
+        checkpoints or NullCheckpointStore(),
+        Device(device, cores=cores),
+    )
     manifest = read_manifest(protected) if protected is not None else None
     _check_percentages(spec, manifest)
     check_archive(spec, None if manifest is None else manifest.spec.percentage)
     allowed, began = limits or Limits(), time.monotonic()
-    with Darkroom(limits=allowed) as darkroom:
-        opened: Mapping[str, Any] = {"limits": allowed, "progress": progress, "darkroom": darkroom}
+    with DecoderSandbox(limits=allowed) as sandbox:
+        opened: Mapping[str, Any] = {"limits": allowed, "progress": progress, "sandbox": sandbox}
         dataset = open_dataset(source, scratch / "originals", name=name, **opened)
         check_known(spec, dataset.classes)
         copies = None
@@ -92,13 +96,13 @@ def verify(
         ),
         limits=(),
     )
-    school = School(
-        Examination(test=sides.test, classes=sides.classes, train_images=len(sides.labels), only=sides.only),
+    school = VerificationRunner(
+        LearnerSetup(test=sides.test, classes=sides.classes, train_images=len(sides.labels), only=sides.only),
         spec,
         preset_for(spec.scale, size).courses[COURSES[spec.scale]],
         device=where,
         progress=progress,
-        shelf=shelf,
+        checkpoints=checkpoints,
     )
     for row in _rows(asked, sides, school, progress, name=spec.protected_class):
         measured = replace(report.evidence, rows=(*report.evidence.rows, row))
@@ -111,14 +115,19 @@ def verify(
 
 
 def _rows(
-    asked: tuple[RowAsked, ...], sides: Sides, school: School, progress: Progress, *, name: str | None
+    asked: tuple[RowSpec, ...],
+    sides: VerificationData,
+    school: VerificationRunner,
+    progress: Progress,
+    *,
+    name: str | None,
 ) -> Iterator[VerifyRow]:
     """The rows in order, a unit of progress each. `name` is that of the protected class."""
     progress.start("evidence", len(asked))
     for one in asked:
         share = one.percentage
 
-        def shown(side: str, seed: int, share: int = share) -> Pictures | None:
+        def shown(side: str, seed: int, share: int = share) -> LearnerData | None:
             return sides.shown(side, share, seed=seed)
 
         row = school.row(one, shown)
@@ -138,7 +147,7 @@ def _check_percentages(spec: VerifySpec, manifest: Manifest | None) -> None:
         )
 
 
-def _described(dataset: Dataset) -> ReportDataset:
+def _described(dataset: ImageDataset) -> ReportDataset:
     labels = np.array([picture.label for picture in dataset.pictures], dtype=np.int64)
     return ReportDataset(
         name=dataset.name,

@@ -41,7 +41,7 @@ def limits(
         *_of_the_numbers(evidence),
         *_of_the_generator(generator, familiar),
         *_of_the_pictures(spec, work_size=work_size, pictures=pictures, enlarged=enlarged, exceeded=exceeded),
-        *of_the_learner(spec, evidence, judged_in_grey=generator is not None and generator.grey_updates > 0),
+        *of_the_learner(spec, evidence, uses_greyscale_surrogate=generator is not None and generator.grey_updates > 0),
     )
 
 
@@ -109,10 +109,10 @@ def _of_the_pictures(
         )
 
 
-def of_the_learner(spec: ProtectSpec, evidence: Evidence, *, judged_in_grey: bool) -> Iterator[str]:
+def of_the_learner(spec: ProtectSpec, evidence: Evidence, *, uses_greyscale_surrogate: bool) -> Iterator[str]:
     """What other learners than those in the evidence do, as far as it is known.
 
-    `judged_in_grey`: the noise is of a generator that was trained against being turned grey, too.
+    `uses_greyscale_surrogate`: the noise is of a generator that was trained against being turned grey, too.
     """
     rows = evidence.rows
     most: dict[str, int] = {}
@@ -139,7 +139,7 @@ def of_the_learner(spec: ProtectSpec, evidence: Evidence, *, judged_in_grey: boo
     back = (
         "half to two thirds of what the noise takes on CIFAR-10, and turning grey all of it on Tiny ImageNet, where "
         "this was measured (SEM by a generator that ships, standard training). "
-        if judged_in_grey
+        if uses_greyscale_surrogate
         else "most or all of what the noise takes where this was measured (SEM, CIFAR-10, standard training). "
     )
     yield (

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.archive.writer import Archive
-from core.imaging.sandbox import Answer, Darkroom, Task
-from core.ingest.dataset import Dataset
+from core.imaging.sandbox import DecoderSandbox, SandboxResult, SandboxTask
+from core.ingest.dataset import ImageDataset
 from core.reports.html import EDGE, MOST_SAMPLES, Sample
 
 
-def take_samples(dataset: Dataset, archive: Archive, scratch: Path, darkroom: Darkroom) -> list[Sample]:
+def take_samples(dataset: ImageDataset, archive: Archive, scratch: Path, sandbox: DecoderSandbox) -> list[Sample]:
     """Up to MOST_SAMPLES pictures that changed, one a class in turn, both versions read from their encoded bytes."""
     samples = []
     for i in _spread(dataset, archive):
@@ -21,14 +21,14 @@ def take_samples(dataset: Dataset, archive: Archive, scratch: Path, darkroom: Da
             copy.write(archive.read(str(delivered)))
             copy.flush()
             args = {"edge": EDGE, "mode": picture.mode}
-            tasks = [Task(op="view", file=file, args=args) for file in (picture.file, Path(copy.name))]
-            before, after = (answer for _, answer in darkroom.develop(tasks))
+            tasks = [SandboxTask(op="view", file=file, args=args) for file in (picture.file, Path(copy.name))]
+            before, after = (answer for _, answer in sandbox.map(tasks))
         if before.refused is None and after.refused is None:
             samples.append(Sample(path=picture.path, original=_shown(before), protected=_shown(after)))
     return samples
 
 
-def _spread(dataset: Dataset, archive: Archive) -> list[int]:
+def _spread(dataset: ImageDataset, archive: Archive) -> list[int]:
     """Numbers of changed pictures, the first of each class before the second of any."""
     delivered = archive.delivered
     seen = dict.fromkeys(range(len(dataset.classes)), 0)
@@ -40,6 +40,6 @@ def _spread(dataset: Dataset, archive: Archive) -> list[int]:
     return [i for _, _, i in sorted(ranked)[:MOST_SAMPLES]]
 
 
-def _shown(answer: Answer) -> NDArray[np.uint8]:
+def _shown(answer: SandboxResult) -> NDArray[np.uint8]:
     height, width, channels = (answer.values[key] for key in ("height", "width", "channels"))
     return np.frombuffer(answer.blobs[0], np.uint8).reshape(height, width, channels)

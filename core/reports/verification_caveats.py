@@ -26,7 +26,9 @@ def limits_of(
         *_of_the_numbers(report, spec),
         *(_of_the_archive(report, manifest, missing, percentage) if manifest else _of_a_dataset()),
         *(
-            of_the_learner(manifest.spec, _comparisons(report), judged_in_grey=manifest.judged_in_grey)
+            of_the_learner(
+                manifest.spec, _comparisons(report), uses_greyscale_surrogate=manifest.uses_greyscale_surrogate
+            )
             if manifest
             else ()
         ),

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Shelf(Protocol):
+class CheckpointStore(Protocol):
     """Named pieces of one job's work; `save` is atomic: a piece is there whole or not at all."""
 
     def load(self, name: str) -> bytes | None:
@@ -23,7 +23,7 @@ class Shelf(Protocol):
         ...
 
 
-class NoShelf:
+class NullCheckpointStore:
     """Keeps nothing: for work that is not gone on with."""
 
     def load(self, name: str) -> bytes | None:
@@ -37,11 +37,11 @@ class NoShelf:
         """There is nothing to forget."""
 
 
-class Compartment:
+class PrefixedCheckpointStore:
     """One part of a shelf (Shelf), by name: the pieces of other parts are not seen from it."""
 
-    def __init__(self, shelf: Shelf, name: str) -> None:
-        self._shelf, self._name = shelf, name
+    def __init__(self, checkpoints: CheckpointStore, name: str) -> None:
+        self._shelf, self._name = checkpoints, name
 
     def load(self, name: str) -> bytes | None:
         """The piece called `name` of this part, or None."""

@@ -22,7 +22,7 @@ SELDOM = 3  # calls with tensors of the same shapes that are not worth a recordi
 MOST = 4  # recordings of one piece of work: each keeps the memory that it works in
 
 
-class Recorded:
+class GraphedCallable:
     """`work`, a function of tensors on a GPU, recorded by `record` for each of the shapes that come often.
 
     Where no more is kept, on a CPU, and among several processes, it is called as it is. `work` must not hold whoever

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.limits import BadInput
-from core.runtime.checkpoints import Shelf
+from core.runtime.checkpoints import CheckpointStore
 from core.runtime.launcher import check_launcher, local_processes, local_rank, processes
 
 Result = TypeVar("Result")
@@ -115,11 +115,11 @@ def put_together(made: Sequence[Tensor], rows: Sequence[int]) -> Tensor:
     return whole
 
 
-class ShelfOfRank0:
+class Rank0CheckpointStore:
     """A shelf that process 0 alone reads and writes (core.runtime.checkpoints.Shelf): all go on from the same piece, or none does."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, checkpoints: CheckpointStore) -> None:
+        self._shelf = checkpoints
 
     def load(self, name: str) -> bytes | None:
         """The piece called `name` that process 0 finds, or None."""

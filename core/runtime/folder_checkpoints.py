@@ -7,7 +7,7 @@ from pathlib import Path
 from core.runtime.atomic_files import read_json, write_bytes, write_json
 
 
-class FolderShelf:
+class FolderCheckpointStore:
     """A shelf that is a folder (core.runtime.checkpoints.Shelf). It counts the seconds of all runs up to their last piece.
 
     What a killed run did after its last piece is done again, and counted then.

@@ -8,33 +8,33 @@ from typing import Any
 
 from core.limits import BadInput
 from core.runtime.atomic_files import read_json, write_json
-from core.runtime.checkpoints import NoShelf, Shelf
+from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.distributed import on_rank_0, rank
-from core.runtime.folder_checkpoints import FolderShelf
+from core.runtime.folder_checkpoints import FolderCheckpointStore
 from core.version import KEPT, versions
 
 ABOUT = "about.json"
 
 
 @contextmanager
-def unfinished(folder: Path | None, *, sources: Sequence[Path], asked: Mapping[str, Any]) -> Iterator[Shelf]:
+def unfinished(folder: Path | None, *, sources: Sequence[Path], asked: Mapping[str, Any]) -> Iterator[CheckpointStore]:
     """A shelf in `folder` for what is `asked`, as JSON takes it, of these files and folders; None keeps nothing.
 
     At a clean end the folder is removed, and where nothing was put on the shelf; else it stays for the next run. Raises
     BadInput where it holds other things, or the work of another command, other files or another version.
     """
     if folder is None:
-        yield NoShelf()
+        yield NullCheckpointStore()
         return
     about = {"asked": dict(asked), "sources": list(map(_state, sources)), "versions": versions(), "kept": KEPT}
     on_rank_0(lambda: _claim(folder, json.loads(json.dumps(about))))
-    shelf, done = FolderShelf(folder), False
+    checkpoints, done = FolderCheckpointStore(folder), False
     try:
-        yield shelf
+        yield checkpoints
         done = True
     finally:
         if rank() == 0 and (done or {path.name for path in folder.iterdir()} <= {ABOUT}):
-            shelf.remove()
+            checkpoints.remove()
 
 
 def _claim(folder: Path, about: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ Applied = Literal["data", "training"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Described:
+class CountermeasureInfo:
     """One countermeasure: `words` complete "the model was trained …"; `source` is who proposed or measured it."""
 
     name: str
@@ -54,8 +54,8 @@ _IN_TRAINING = {
 
 _GROUPS: dict[Applied, dict[str, tuple[str, str]]] = {"data": _ON_DATA, "training": _IN_TRAINING}
 
-DESCRIBED: dict[str, Described] = {
-    name: Described(name=name, words=words, source=source, applied=applied)
+DESCRIBED: dict[str, CountermeasureInfo] = {
+    name: CountermeasureInfo(name=name, words=words, source=source, applied=applied)
     for applied, group in _GROUPS.items()
     for name, (words, source) in group.items()
 }

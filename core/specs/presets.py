@@ -18,7 +18,7 @@ LARGE = 96  # px from which the paper's ImageNet settings apply; below, its CIFA
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
+class PGDSearch:
     """How hard a delta_u is looked for: K_u steps of `outer_step` radius_u, J draws, K_a of `inner_step` radius_a.
 
     With `pattern_steps` it begins at a pattern of the class, found in so many steps, else at random.
@@ -33,7 +33,7 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Length:
+class TrainingLength:
     """How many updates: passes over the data, held between `least` and `most`; on batches of at most `batch`."""
 
     epochs: int
@@ -46,12 +46,12 @@ class Length:
         return min(self.most, max(self.least, self.epochs * images // min(self.batch, images)))
 
 
-def _exactly(updates: int) -> Length:
-    return Length(epochs=0, least=updates, most=updates)
+def _exactly(updates: int) -> TrainingLength:
+    return TrainingLength(epochs=0, least=updates, most=updates)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NoiseRecipe:
+class NoiseConfig:
     """Algorithm 1 for M = `length` steps with the `training` search, then a fresh `final` search for every image.
 
     A generator's training goes on for `network` updates with a noise network, which then takes the search's place.
@@ -59,17 +59,17 @@ class NoiseRecipe:
     surrogate, whose T turns `grey_chance` of what it learns from grey (docs/decisions/noise.md).
     """
 
-    length: Length
+    length: TrainingLength
     learning_rate: LearningRate
-    training: Search
-    final: Search
-    network: Length | None = None
+    training: PGDSearch
+    final: PGDSearch
+    network: TrainingLength | None = None
     grey_share: float = 0.0
     grey_chance: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KernelRecipe:
+class NTGAConfig:
     """NTGA, which has no surrogate: `steps` steps of `step` radius_u for blocks of at most `block` images.
 
     Each block is judged by up to `validation` other images, as trained for `time` steps of gradient descent.
@@ -83,10 +83,10 @@ class KernelRecipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
+class LearnerSchedule:
     """How a learner is trained; its adversary takes `attack_steps` steps of `attack_step` x radius."""
 
-    length: Length
+    length: TrainingLength
     learning_rate: LearningRate
     attack_steps: int
     attack_step: float
@@ -100,9 +100,9 @@ class Preset:
     method: str
     architecture: str
     largest: int
-    noise: dict[str, NoiseRecipe]  # by method, of those that train a surrogate
-    ntga: KernelRecipe
-    courses: dict[str, Course]  # by amount of evidence
+    noise: dict[str, NoiseConfig]  # by method, of those that train a surrogate
+    ntga: NTGAConfig
+    courses: dict[str, LearnerSchedule]  # by amount of evidence
 
 
 def preset_for(name: str, size: int) -> Preset:
@@ -120,27 +120,31 @@ def has_network(name: str, method: str | None) -> bool:
 
 _CYCLE = LearningRate(peak=0.1)
 
-_QUICK_ATTACKED = Search(outer_steps=5, outer_step=0.25, samples=2, inner_steps=4, inner_step=0.3)
-_QUICK_FINAL = Search(outer_steps=10, outer_step=0.2, samples=4, inner_steps=4, inner_step=0.3)
-_QUICK_FINAL_ATTACKED = Search(outer_steps=8, outer_step=0.2, samples=2, inner_steps=4, inner_step=0.3)
-_QUICK_EM = Search(outer_steps=8, outer_step=0.25, samples=1, inner_steps=0, inner_step=0.0)
-_QUICK_FINAL_EM = Search(outer_steps=20, outer_step=0.2, samples=1, inner_steps=0, inner_step=0.0)
+_QUICK_ATTACKED = PGDSearch(outer_steps=5, outer_step=0.25, samples=2, inner_steps=4, inner_step=0.3)
+_QUICK_FINAL = PGDSearch(outer_steps=10, outer_step=0.2, samples=4, inner_steps=4, inner_step=0.3)
+_QUICK_FINAL_ATTACKED = PGDSearch(outer_steps=8, outer_step=0.2, samples=2, inner_steps=4, inner_step=0.3)
+_QUICK_EM = PGDSearch(outer_steps=8, outer_step=0.25, samples=1, inner_steps=0, inner_step=0.0)
+_QUICK_FINAL_EM = PGDSearch(outer_steps=20, outer_step=0.2, samples=1, inner_steps=0, inner_step=0.0)
 
 
-_NO_NOISE = Search(outer_steps=0, outer_step=0.0, samples=1, inner_steps=0, inner_step=0.0)  # trains on clean images
+_NO_NOISE = PGDSearch(outer_steps=0, outer_step=0.0, samples=1, inner_steps=0, inner_step=0.0)  # trains on clean images
 
 
-def _targeted(steps: int, step: float) -> Search:
+def _targeted(steps: int, step: float) -> PGDSearch:
     """TAP's search: a step for each draw of T."""
-    return Search(outer_steps=steps, outer_step=step, samples=1, inner_steps=0, inner_step=0.0)
+    return PGDSearch(outer_steps=steps, outer_step=step, samples=1, inner_steps=0, inner_step=0.0)
 
 
-def _recipe(length: Length, training: Search, final: Search, *, rate: LearningRate = _CYCLE) -> NoiseRecipe:
-    return NoiseRecipe(length=length, learning_rate=rate, training=training, final=final)
+def _recipe(
+    length: TrainingLength, training: PGDSearch, final: PGDSearch, *, rate: LearningRate = _CYCLE
+) -> NoiseConfig:
+    return NoiseConfig(length=length, learning_rate=rate, training=training, final=final)
 
 
-def _course(length: Length, attack_steps: int, attack_step: float, *, rate: LearningRate = _CYCLE) -> Course:
-    return Course(length=length, learning_rate=rate, attack_steps=attack_steps, attack_step=attack_step)
+def _course(
+    length: TrainingLength, attack_steps: int, attack_step: float, *, rate: LearningRate = _CYCLE
+) -> LearnerSchedule:
+    return LearnerSchedule(length=length, learning_rate=rate, attack_steps=attack_steps, attack_step=attack_step)
 
 
 QUICK = Preset(
@@ -150,18 +154,18 @@ QUICK = Preset(
     largest=64,
     noise={
         "sem": replace(
-            _recipe(Length(epochs=8, least=100, most=600), _QUICK_ATTACKED, _QUICK_FINAL),
-            network=Length(epochs=20, least=300, most=1_500),
+            _recipe(TrainingLength(epochs=8, least=100, most=600), _QUICK_ATTACKED, _QUICK_FINAL),
+            network=TrainingLength(epochs=20, least=300, most=1_500),
             grey_share=0.3,
         ),
-        "rem": _recipe(Length(epochs=60, least=60, most=200), _QUICK_ATTACKED, _QUICK_FINAL_ATTACKED),
-        "em": _recipe(Length(epochs=60, least=60, most=400), _QUICK_EM, _QUICK_FINAL_EM),
-        "tap": _recipe(Length(epochs=20, least=300, most=1_000), _NO_NOISE, _targeted(40, 2 / 40)),
+        "rem": _recipe(TrainingLength(epochs=60, least=60, most=200), _QUICK_ATTACKED, _QUICK_FINAL_ATTACKED),
+        "em": _recipe(TrainingLength(epochs=60, least=60, most=400), _QUICK_EM, _QUICK_FINAL_EM),
+        "tap": _recipe(TrainingLength(epochs=20, least=300, most=1_000), _NO_NOISE, _targeted(40, 2 / 40)),
     },
-    ntga=KernelRecipe(block=250, validation=2_000, steps=10, step=1.1 / 10),
+    ntga=NTGAConfig(block=250, validation=2_000, steps=10, step=1.1 / 10),
     courses={
-        "quick": _course(Length(epochs=10, least=300, most=800), 4, 0.3),
-        "full": _course(Length(epochs=20, least=600, most=4_000), 7, 0.25),
+        "quick": _course(TrainingLength(epochs=10, least=300, most=800), 4, 0.3),
+        "full": _course(TrainingLength(epochs=20, least=600, most=4_000), 7, 0.25),
     },
 )
 
@@ -171,7 +175,7 @@ INSTANT = replace(
     noise=QUICK.noise | {"sem": replace(QUICK.noise["sem"], final=replace(_QUICK_FINAL, samples=2))},
 )
 
-_PAPER_SEARCH = Search(outer_steps=10, outer_step=0.2, samples=5, inner_steps=10, inner_step=0.2)
+_PAPER_SEARCH = PGDSearch(outer_steps=10, outer_step=0.2, samples=5, inner_steps=10, inner_step=0.2)
 
 STANDARD = Preset(
     name="standard",
@@ -179,23 +183,25 @@ STANDARD = Preset(
     architecture="resnet18",
     largest=128,
     noise={
-        "sem": _recipe(Length(epochs=60, least=100, most=2_000), _QUICK_ATTACKED, replace(_QUICK_FINAL, samples=2)),
-        "rem": _recipe(Length(epochs=60, least=100, most=1_000), _QUICK_ATTACKED, _QUICK_FINAL_ATTACKED),
-        "em": _recipe(Length(epochs=60, least=100, most=1_000), _PAPER_SEARCH, _PAPER_SEARCH),
-        "tap": _recipe(Length(epochs=30, least=500, most=5_000), _NO_NOISE, _targeted(100, 2 / 100)),
+        "sem": _recipe(
+            TrainingLength(epochs=60, least=100, most=2_000), _QUICK_ATTACKED, replace(_QUICK_FINAL, samples=2)
+        ),
+        "rem": _recipe(TrainingLength(epochs=60, least=100, most=1_000), _QUICK_ATTACKED, _QUICK_FINAL_ATTACKED),
+        "em": _recipe(TrainingLength(epochs=60, least=100, most=1_000), _PAPER_SEARCH, _PAPER_SEARCH),
+        "tap": _recipe(TrainingLength(epochs=30, least=500, most=5_000), _NO_NOISE, _targeted(100, 2 / 100)),
     },
-    ntga=KernelRecipe(block=1_000, validation=5_000, steps=10, step=1.1 / 10),
+    ntga=NTGAConfig(block=1_000, validation=5_000, steps=10, step=1.1 / 10),
     courses={
-        "quick": _course(Length(epochs=10, least=1_000, most=4_000), 5, 0.3),
-        "full": _course(Length(epochs=30, least=2_000, most=12_000), 10, 0.2),
+        "quick": _course(TrainingLength(epochs=10, least=1_000, most=4_000), 5, 0.3),
+        "full": _course(TrainingLength(epochs=30, least=2_000, most=12_000), 10, 0.2),
     },
 )
 
 
 def _paper(
-    search: Search,
-    targeted: Search,
-    ntga: KernelRecipe,
+    search: PGDSearch,
+    targeted: PGDSearch,
+    ntga: NTGAConfig,
     *,
     steps: int,
     decay_every: int,
@@ -223,16 +229,16 @@ def _paper(
 PAPER = _paper(
     _PAPER_SEARCH,
     _targeted(250, 1 / 125),
-    KernelRecipe(block=4_000, validation=10_000, steps=10, step=1.1 / 10),
+    NTGAConfig(block=4_000, validation=10_000, steps=10, step=1.1 / 10),
     steps=5_000,
     decay_every=2_000,
     attack_steps=10,
     attack_step=0.2,
 )
 _PAPER_LARGE = _paper(
-    Search(outer_steps=7, outer_step=0.25, samples=4, inner_steps=10, inner_step=0.2),
+    PGDSearch(outer_steps=7, outer_step=0.25, samples=4, inner_steps=10, inner_step=0.2),
     _targeted(100, 1 / 50),
-    KernelRecipe(block=100, validation=1_000, steps=8, step=1.1 / 8),
+    NTGAConfig(block=100, validation=1_000, steps=8, step=1.1 / 8),
     steps=3_000,
     decay_every=1_200,
     attack_steps=8,

@@ -41,7 +41,7 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RowAsked:
+class RowSpec:
     """One row to be measured. `countermeasure` is None for none."""
 
     architecture: str
@@ -90,10 +90,10 @@ class VerifySpec:
         return _named(longest, f"makes {count} rows of all that is listed; at most {MOST_ROWS}" * (count > MOST_ROWS))
 
     @property
-    def rows(self) -> tuple[RowAsked, ...]:
+    def rows(self) -> tuple[RowSpec, ...]:
         """Every combination, in the order of the lists."""
         return tuple(
-            RowAsked(
+            RowSpec(
                 architecture=architecture,
                 training=training,
                 countermeasure=None if countermeasure == NONE else countermeasure,

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.models.folded import Frozen
+from core.models.folded import FoldedModel
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 
@@ -16,7 +16,7 @@ ROWS = 256
 class Learner:
     """What an augmentation may ask of the model that is being trained; `frozen` is its frozen copy."""
 
-    def __init__(self, frozen: Frozen, device: Device, *, classes: int, progress: Progress) -> None:
+    def __init__(self, frozen: FoldedModel, device: Device, *, classes: int, progress: Progress) -> None:
         self.classes = classes
         self._frozen, self._device, self._progress = frozen, device, progress
 

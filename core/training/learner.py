@@ -8,18 +8,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.attacks.norms import BALLS, Ball
+from core.attacks.norms import BALLS, NormBall
 from core.attacks.pgd import MAXIMIZE, pgd
 from core.attacks.transforms import sample_transform
-from core.models.folded import Frozen
+from core.models.folded import FoldedModel
 from core.noise.objective import PIXEL, cross_entropy_sum
 from core.results.evidence import Curve
-from core.runtime.checkpoints import NoShelf, Shelf
+from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.lr_schedule import LearningRate
 from core.training.augmentation import Augmentation, Learner
-from core.training.loop import TrainingRun
+from core.training.loop import TrainingLoop
 from core.training.pretrained import start_from
 
 TESTS = 10
@@ -28,7 +28,7 @@ LEARNER = "learner.safetensors"  # a piece of unfinished training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Threat:
+class ThreatModel:
     """The adversary of adversarial training: a radius in pixel units of 255 in every norm; 0 is standard training.
 
     A norm is that of an image's whole perturbation (docs/decisions/norms.md). Ten steps of a fifth of the radius are
@@ -47,20 +47,20 @@ class Threat:
             raise ValueError(f"radius must be 0 or more, not {self.radius}")
 
     @property
-    def ball(self) -> Ball:
+    def ball(self) -> NormBall:
         """Where the adversary's perturbations live, in [0, 1] pixel units."""
         return BALLS[self.norm](self.radius * PIXEL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Labelled:
+class LabelledImages:
     """Images uint8 (n, c, s, s) and labels int64 (n,) on the device."""
 
     pixels: Tensor
     labels: Tensor
 
 
-class LearnerTraining(TrainingRun):
+class LearnerTraining(TrainingLoop):
     """A learner's training on `data` against `threat`, which can be stopped after any step and gone on with.
 
     `curve` has a point of each of up to TESTS tests so far, on the clean `test` images, with the mean training loss
@@ -71,23 +71,23 @@ class LearnerTraining(TrainingRun):
     def __init__(
         self,
         model: nn.Module,
-        data: Labelled,
-        test: Labelled,
+        data: LabelledImages,
+        test: LabelledImages,
         *,
-        threat: Threat,
+        threat: ThreatModel,
         updates: int,
         batch: int,
         learning_rate: LearningRate,
         device: Device,
         generator: torch.Generator,
         augment: Augmentation | None = None,
-        watched: Labelled | None = None,
+        watched: LabelledImages | None = None,
     ) -> None:
         run: dict[str, Any] = {"updates": updates, "batch": batch, "learning_rate": learning_rate}
         super().__init__(model, len(data.labels), device=device, generator=generator, **run)
         self._data, self._test, self._watched = data, test, watched
         self._threat, self._augment = threat, augment
-        self._frozen = Frozen(model, dtype=device.dtype)
+        self._frozen = FoldedModel(model, dtype=device.dtype)
         self._classes = _classes(self._frozen, data)
         self._epoch: list[int] = []
         self._accuracy: list[float] = []
@@ -150,10 +150,10 @@ class LearnerTraining(TrainingRun):
 
 def train(
     model: nn.Module,
-    data: Labelled,
-    test: Labelled,
+    data: LabelledImages,
+    test: LabelledImages,
     *,
-    threat: Threat,
+    threat: ThreatModel,
     updates: int,
     batch: int,
     learning_rate: LearningRate,
@@ -162,7 +162,7 @@ def train(
     progress: Progress,
     augment: Augmentation | None = None,
     start: Mapping[str, Tensor] | None = None,
-    shelf: Shelf | None = None,
+    checkpoints: CheckpointStore | None = None,
     name: str = LEARNER,
 ) -> Curve:
     """Train `model` on `data` against `threat` by SGD, momentum 0.9, weight decay 5e-4, for so many `updates`.
@@ -170,24 +170,24 @@ def train(
     The curve holds up to TESTS points: accuracy on the clean `test` images, mean training loss since the point before.
     `progress` counts updates. `augment` comes after the usual crop and mirror and before the adversary. `start` is the
     state dict of a model trained before, on whatever classes; see `start_from` for what it raises. Unfinished training
-    is kept on `shelf` as `name` and gone on with from there; see `TrainingRun.restore` for what that raises.
+    is kept on `checkpoints` as `name` and gone on with from there; see `TrainingLoop.restore` for what that raises.
     """
     if start is not None:
         start_from(model, start)
     run: dict[str, Any] = {"updates": updates, "batch": batch, "learning_rate": learning_rate, "augment": augment}
     training = LearnerTraining(model, data, test, threat=threat, device=device, generator=generator, **run)
-    training.go_on(progress, shelf=shelf or NoShelf(), name=name)
+    training.resume(progress, checkpoints=checkpoints or NullCheckpointStore(), name=name)
     return training.curve
 
 
 @torch.no_grad()
-def _classes(network: Frozen, data: Labelled) -> int:
+def _classes(network: FoldedModel, data: LabelledImages) -> int:
     """How many classes the network tells apart, which may be more than `data` holds."""
     return network(data.pixels[:1].float() * PIXEL).shape[1]
 
 
 def adversarial_examples(
-    network: Frozen, threat: Threat, progress: Progress, x: Tensor, y: Tensor, *, generator: torch.Generator
+    network: FoldedModel, threat: ThreatModel, progress: Progress, x: Tensor, y: Tensor, *, generator: torch.Generator
 ) -> Tensor:
     """The adversarial examples of Eq. (2) for a batch."""
     return x + pgd(
@@ -203,7 +203,7 @@ def adversarial_examples(
 
 
 @torch.no_grad()
-def accuracy_of(network: nn.Module, test: Labelled, *, device: Device, progress: Progress) -> float:
+def accuracy_of(network: nn.Module, test: LabelledImages, *, device: Device, progress: Progress) -> float:
     """The share of `test` that the frozen network labels right, 0 to 1."""
 
     @torch.no_grad()

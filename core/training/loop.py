@@ -9,17 +9,17 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from core.limits import BadInput
-from core.runtime.checkpoints import Shelf
+from core.runtime.checkpoints import CheckpointStore
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.lr_schedule import LearningRate
 from core.training.batches import Batches
-from core.training.sgd import Loss, Updater, classification_loss
+from core.training.sgd import DataParallelSGD, Loss, classification_loss
 
 KEEP_EVERY = 30.0  # seconds of training that a crash may cost
 
 
-class TrainingRun(ABC):
+class TrainingLoop(ABC):
     """So many `updates` of `model` on shuffled passes over so many `images`; `state` and `restore` are all it is.
 
     Who inherits says what `one_step` is, and adds to the state whatever else it leaves to the next. All randomness
@@ -45,14 +45,14 @@ class TrainingRun(ABC):
         self._rate = learning_rate
         self._batches = Batches(images, batch, generator=generator)
         # its replicas have no state: after each step all have the model's
-        self._updater = Updater(model, device, loss=loss)
+        self._updater = DataParallelSGD(model, device, loss=loss)
 
     @abstractmethod
     def one_step(self, progress: Progress) -> None:
         """Do all of the step of number `step`, from 0."""
 
     def update(self, *batch: Tensor) -> Tensor:
-        """The step's update, as `Updater.step`; the mean loss."""
+        """The step's update, as `DataParallelSGD.step`; the mean loss."""
         return self._updater.step(*batch, learning_rate=self._rate.at(self.step, steps=self.updates))
 
     def steps(self, progress: Progress) -> Iterator[int]:
@@ -63,24 +63,24 @@ class TrainingRun(ABC):
             progress.advance()
             yield self.step
 
-    def go_on(self, progress: Progress, *, shelf: Shelf, name: str) -> None:
+    def resume(self, progress: Progress, *, checkpoints: CheckpointStore, name: str) -> None:
         """Take every step that is left after the piece `name` of the shelf, keeping another every KEEP_EVERY seconds.
 
         `progress` counts the steps that were taken before as well. Raises what `restore` raises.
         """
-        kept = shelf.load(name)
+        kept = checkpoints.load(name)
         if kept is not None:
             self.restore(load(kept))
         progress.advance(self.step)
         saved = time.monotonic()
         for _ in self.steps(progress):
             if time.monotonic() - saved > KEEP_EVERY:
-                self.keep(shelf, name)
+                self.keep(checkpoints, name)
                 saved = time.monotonic()
 
-    def keep(self, shelf: Shelf, name: str) -> None:
+    def keep(self, checkpoints: CheckpointStore, name: str) -> None:
         """Keep the state as the piece `name`."""
-        shelf.save(name, save(_contiguous(self.state())))
+        checkpoints.save(name, save(_contiguous(self.state())))
 
     def state(self) -> dict[str, Tensor]:
         """Everything that the rest of the run depends on, as tensors."""

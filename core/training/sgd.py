@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.runtime.cuda_graphs import Recorded, whole
+from core.runtime.cuda_graphs import GraphedCallable, whole
 from core.runtime.device import CPU_ROWS, Device
 from core.runtime.distributed import add_up, rank, same_as_on_rank_0, size
 
 Loss = Callable[..., Tensor]
-"""A network and some of a batch's rows, as many tensors as `Updater.step` was given, to the sum of their losses."""
+"""A network and some of a batch's rows, as many tensors as `DataParallelSGD.step` was given, to the sum of their losses."""
 
 
 def classification_loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
@@ -21,7 +21,7 @@ def classification_loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     return F.cross_entropy(model(x), y, reduction="sum")
 
 
-class Updater:
+class DataParallelSGD:
     """Updates `model` on one batch after another, by the gradients of `loss`.
 
     On a CPU a batch is cut into parts of up to CPU_ROWS images, whose gradients are computed side by side and added;
@@ -34,7 +34,7 @@ class Updater:
         self._model, self._device, self._loss = model, device, loss
         self._parameters = list(model.parameters())
         self._replicas = [model]
-        self._recorded = Recorded(partial(_loss_and_gradients, device, loss, model), record=whole)
+        self._recorded = GraphedCallable(partial(_loss_and_gradients, device, loss, model), record=whole)
         self._is_replayed = not device.is_cpu and size() == 1 and loss is classification_loss
         self.optimizer = torch.optim.SGD(self._parameters, lr=0.0, momentum=0.9, weight_decay=5e-4)
         same_as_on_rank_0([*self._parameters, *(b for b in model.buffers() if b.is_floating_point())])

@@ -4,14 +4,14 @@ import math
 from pathlib import Path
 
 from core.runtime.atomic_files import write_bytes
-from experiments.cache import Laboratory
+from experiments.cache import ExperimentCache
 from experiments.paper.curves import Chart, Curves, Drawn
 from experiments.paper.grid import Table
 from experiments.render.pages import NOTHING, facts, markdown_grid, opening, write_pages
 from experiments.render.svg import Line, Panel, draw
 
 
-def write_curves(figure: Curves, lab: Laboratory, out: Path, *, seeds: int, dataset: str | None) -> list[Path]:
+def write_curves(figure: Curves, lab: ExperimentCache, out: Path, *, seeds: int, dataset: str | None) -> list[Path]:
     """The figure as far as it is measured."""
     panels = [_panel(chart, figure.beside, lab, seeds=seeds, dataset=dataset) for chart in figure.charts]
     drawing = out / f"{figure.name}.svg"
@@ -34,7 +34,7 @@ def write_curves(figure: Curves, lab: Laboratory, out: Path, *, seeds: int, data
     return [drawing, *write_pages(figure.name, text, value, out)]
 
 
-def _panel(chart: Chart, beside: Table | None, lab: Laboratory, *, seeds: int, dataset: str | None) -> Panel:
+def _panel(chart: Chart, beside: Table | None, lab: ExperimentCache, *, seeds: int, dataset: str | None) -> Panel:
     lines = []
     for drawn in chart.lines:
         runs = [[run for seed in range(seeds) if (run := lab.known(cell, seed))] for cell in drawn.cells]

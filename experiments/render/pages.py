@@ -6,7 +6,7 @@ from typing import Any
 
 from core.runtime.atomic_files import write_bytes, write_json
 from core.specs.learner_catalog import ARCHITECTURES as NAMES
-from experiments.cache import Laboratory
+from experiments.cache import ExperimentCache
 from experiments.catalogue import Experiment
 from experiments.paper.grid import DATASETS
 
@@ -25,7 +25,7 @@ def markdown_grid(head: Sequence[str], lines: Sequence[Sequence[str]]) -> list[s
     return [f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *lines)]
 
 
-def facts(experiment: Experiment, lab: Laboratory, *, seeds: int, dataset: str | None) -> dict[str, Any]:
+def facts(experiment: Experiment, lab: ExperimentCache, *, seeds: int, dataset: str | None) -> dict[str, Any]:
     """What every experiment's JSON begins with."""
     images = lab.images
     return {
@@ -49,7 +49,7 @@ def facts(experiment: Experiment, lab: Laboratory, *, seeds: int, dataset: str |
 
 def opening(
     experiment: Experiment,
-    lab: Laboratory,
+    lab: ExperimentCache,
     *,
     seeds: int,
     dataset: str | None,
@@ -78,7 +78,7 @@ def _architectures(experiment: Experiment) -> list[str]:
     return list(dict.fromkeys(cell.architecture for cell in experiment.cells))
 
 
-def _learners(experiment: Experiment, lab: Laboratory) -> Iterator[str]:
+def _learners(experiment: Experiment, lab: ExperimentCache) -> Iterator[str]:
     """Each learner: what stands in for what, and how it is trained."""
     for architecture in _architectures(experiment):
         ours, course = lab.scale.network(architecture), lab.course(architecture)
@@ -90,7 +90,7 @@ def _learners(experiment: Experiment, lab: Laboratory) -> Iterator[str]:
         )
 
 
-def _cost(experiment: Experiment, lab: Laboratory, seeds: int) -> dict[str, Any]:
+def _cost(experiment: Experiment, lab: ExperimentCache, seeds: int) -> dict[str, Any]:
     """Seconds of the wall that the experiment's pieces took, whenever they were made, and where."""
     runs = [run for cell in experiment.cells for seed in range(seeds) if (run := lab.known(cell, seed))]
     noises = [s for noise in experiment.noises for seed in range(seeds) if (s := lab.noise_seconds(noise, seed))]

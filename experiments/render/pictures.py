@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from core.runtime.atomic_files import write_bytes
-from experiments.cache import Laboratory
+from experiments.cache import ExperimentCache
 from experiments.paper.pictures import Pictures, noises_of
 from experiments.render.pages import facts, opening, write_pages
 
 LEAST_SIDE, GAP, HEAD, MARGIN = 96, 6, 20, 96
 
 
-def write_pictures(figure: Pictures, lab: Laboratory, out: Path, *, seeds: int, dataset: str | None) -> list[Path]:
+def write_pictures(figure: Pictures, lab: ExperimentCache, out: Path, *, seeds: int, dataset: str | None) -> list[Path]:
     """The figure, of seed 0."""
     chosen = _one_of_each_class(lab.images.train_labels, figure.images)
     drawing = out / f"{figure.name}.png"
@@ -39,7 +39,7 @@ def _one_of_each_class(labels: NDArray[np.int64], count: int) -> list[int]:
     return [int(place) for place in first[:count]]
 
 
-def _drawn(figure: Pictures, lab: Laboratory, chosen: list[int]) -> Image.Image:
+def _drawn(figure: Pictures, lab: ExperimentCache, chosen: list[int]) -> Image.Image:
     side = LEAST_SIDE * max(1, lab.images.size // LEAST_SIDE)
     columns = len(noises_of(8))
     height = 2 * (side + GAP)

@@ -4,13 +4,15 @@ from pathlib import Path
 from statistics import fmean
 
 from core.noise.methods import METHODS
-from experiments.cache import Laboratory
+from experiments.cache import ExperimentCache
 from experiments.paper.table5 import SearchSettings
 from experiments.paper.table6 import TimeCosts
 from experiments.render.pages import NOTHING, facts, markdown_grid, opening, write_pages
 
 
-def write_settings(table: SearchSettings, lab: Laboratory, out: Path, *, seeds: int, dataset: str | None) -> list[Path]:
+def write_settings(
+    table: SearchSettings, lab: ExperimentCache, out: Path, *, seeds: int, dataset: str | None
+) -> list[Path]:
     """Table 5: of the final search, which makes the noise that is put on the images."""
     paper = table.paper.get(dataset or "", {})
     head = ("Noise", "step of radius_u", "K_u", "J", "step of radius_a", "K_a", "the paper: α_u, K_u, α_a, K_a")
@@ -26,7 +28,7 @@ def write_settings(table: SearchSettings, lab: Laboratory, out: Path, *, seeds: 
     return write_pages(table.name, [*text, "", *markdown_grid(head, lines)], value, out)
 
 
-def _setting(lab: Laboratory, method: str) -> tuple[str, ...]:
+def _setting(lab: ExperimentCache, method: str) -> tuple[str, ...]:
     if method == "ntga":
         recipe = lab.preset.ntga
         return f"{recipe.step:g}", str(recipe.steps), "-", "-", "-"
@@ -36,7 +38,7 @@ def _setting(lab: Laboratory, method: str) -> tuple[str, ...]:
     return f"{search.outer_step:g}", str(search.outer_steps), str(search.samples), *inner
 
 
-def write_times(table: TimeCosts, lab: Laboratory, out: Path, *, seeds: int, dataset: str | None) -> list[Path]:
+def write_times(table: TimeCosts, lab: ExperimentCache, out: Path, *, seeds: int, dataset: str | None) -> list[Path]:
     """Table 6: seconds from nothing to the noise of every training image."""
     paper = table.paper.get(dataset or "", (None,) * len(table.noises))
     taken = {

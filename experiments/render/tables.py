@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.cache import Laboratory
+from experiments.cache import ExperimentCache
 from experiments.cells import Cell
 from experiments.paper.grid import Row, Table
 from experiments.render.pages import NOTHING, facts, markdown_grid, opening, write_pages
 
 
-def write_table(table: Table, lab: Laboratory, out: Path, *, seeds: int, dataset: str | None) -> list[Path]:
+def write_table(table: Table, lab: ExperimentCache, out: Path, *, seeds: int, dataset: str | None) -> list[Path]:
     """The table as far as it is measured."""
     paper = table.paper.get(dataset or "") or [[None] * len(table.columns)] * len(table.rows)
     entries = [
@@ -32,7 +32,7 @@ def write_table(table: Table, lab: Laboratory, out: Path, *, seeds: int, dataset
     return write_pages(table.name, text, value, out)
 
 
-def _entry(lab: Laboratory, cell: Cell, seeds: int, paper: float | None) -> dict[str, Any]:
+def _entry(lab: ExperimentCache, cell: Cell, seeds: int, paper: float | None) -> dict[str, Any]:
     known = [lab.known(cell, seed) for seed in range(seeds)]
     ours = [round(100 * found.accuracy, 2) for found in known if found is not None]
     return {"cell": cell.name, "ours": ours, **mean_and_spread(ours), "paper": paper}

@@ -13,13 +13,13 @@ import pytest
 import structlog
 
 from api.app import create_app
-from api.context import House
+from api.context import AppContext
 from api.server import make_server
 from ops.broker import start_broker
 from store import datasets, jobs, users
 from store import models as m
 from store.database import Database, open_database
-from store.object_store import Files, open_files
+from store.object_store import ObjectStore, open_files
 from store.settings import Settings
 from tests.support.archives import zipped
 from tests.support.waiting import wait_until
@@ -41,7 +41,7 @@ class Service:
     settings: Settings
     url: str
     db: Database
-    files: Files
+    files: ObjectStore
     clients: list[httpx.Client] = field(default_factory=list)
 
     def client(self, *, token: str | None = None, user: str | None = None, **options: Any) -> httpx.Client:
@@ -100,10 +100,10 @@ class Service:
         with self.db.write.begin() as session:
             assert jobs.succeed(session, claim, result)
 
-    def house(self) -> House:
+    def context(self) -> AppContext:
         """The house of another API process over the same rows and files."""
-        house: House = create_app(self.settings).state.house
-        return house
+        context: AppContext = create_app(self.settings).state.context
+        return context
 
     def leftovers(self) -> list[Path]:
         """What still lies in the folder of arriving uploads."""

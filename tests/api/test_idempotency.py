@@ -72,7 +72,7 @@ def test_a_key_is_free_again_after_a_refusal(api: httpx.Client) -> None:
 
 
 def test_while_the_first_is_under_way_the_second_waits(api: httpx.Client, service: Service) -> None:
-    header, go_on, under_way = key(), threading.Event(), threading.Event()
+    header, resume, under_way = key(), threading.Event(), threading.Event()
     body = (
         b'--xyz\r\nContent-Disposition: form-data; name="file"; filename="a.zip"\r\n\r\n'
         + zipped()
@@ -82,7 +82,7 @@ def test_while_the_first_is_under_way_the_second_waits(api: httpx.Client, servic
     def slowly() -> Any:
         yield body[:400]
         under_way.set()
-        go_on.wait(20)
+        resume.wait(20)
         yield body[400:]
 
     kind = {"Content-Type": "multipart/form-data; boundary=xyz"}
@@ -94,7 +94,7 @@ def test_while_the_first_is_under_way_the_second_waits(api: httpx.Client, servic
             answer = second.post("/v1/datasets", content=body, headers=header | kind)
             problem(answer, 409, "still being worked on")
             assert answer.headers["retry-after"]
-            go_on.set()
+            resume.set()
             made = first.result(20)
             assert made.status_code == 201
             again = second.post("/v1/datasets", content=body, headers=header | kind)

@@ -148,7 +148,7 @@ def test_cancelling_what_runs_asks_its_worker(api: httpx.Client, service: Servic
     assert answer.status_code == 202
     assert (answer.json()["state"], answer.json()["cancel_requested"]) == ("running", True)
     with service.db.write.begin() as session:
-        assert jobs.renew(session, claim, lease_seconds=5) is jobs.Standing.CANCEL
+        assert jobs.renew(session, claim, lease_seconds=5) is jobs.LeaseStatus.CANCEL
         assert jobs.cancel(session, claim)
     assert api.get(f"/v1/jobs/{job['id']}").json()["state"] == "canceled"
 

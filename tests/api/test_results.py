@@ -142,21 +142,21 @@ def test_a_link_for_a_time_that_makes_no_sense(api: httpx.Client, done: dict[str
 def test_links_end_and_keys_rotate(service: Service, done: dict[str, Any]) -> None:
     old, new = "a-key-that-is-long-enough", "another-key-that-is-long-enough"
 
-    def house(keys: str) -> Any:
-        return create_app(service.settings.model_copy(update={"secret_keys": keys})).state.house
+    def context(keys: str) -> Any:
+        return create_app(service.settings.model_copy(update={"secret_keys": keys})).state.context
 
-    made = signed_links.make(house(old), done["id"], seconds=60)
-    assert signed_links.read(house(f"{new},{old}"), made.signed) == done["id"]
-    newer = signed_links.make(house(f"{new},{old}"), done["id"], seconds=60)
-    assert signed_links.read(house(new), newer.signed) == done["id"]
+    made = signed_links.make(context(old), done["id"], seconds=60)
+    assert signed_links.read(context(f"{new},{old}"), made.signed) == done["id"]
+    newer = signed_links.make(context(f"{new},{old}"), done["id"], seconds=60)
+    assert signed_links.read(context(new), newer.signed) == done["id"]
     for keys, link in ((new, made), (old, newer)):
         with pytest.raises(signed_links.Problem) as caught:
-            signed_links.read(house(keys), link.signed)
+            signed_links.read(context(keys), link.signed)
         assert caught.value.status == 404
-    over = signed_links.make(house(old), done["id"], seconds=-1)
+    over = signed_links.make(context(old), done["id"], seconds=-1)
     assert over.expires_at.timestamp() <= time.time()
     with pytest.raises(signed_links.Problem) as caught:
-        signed_links.read(house(old), over.signed)
+        signed_links.read(context(old), over.signed)
     assert caught.value.status == 410
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.problems import Problem
-from api.uploads.streaming import MOST_PENDING, pour
+from api.uploads.streaming import MOST_PENDING, stream_to_disk
 
 
 async def stream(*chunks: bytes) -> AsyncIterator[bytes]:
@@ -23,13 +23,13 @@ async def stream(*chunks: bytes) -> AsyncIterator[bytes]:
 @settings(max_examples=50, deadline=None)
 def test_everything_in_order(chunks: list[bytes]) -> None:
     written = bytearray()
-    assert asyncio.run(pour(stream(*chunks), written.extend)) == len(written)
+    assert asyncio.run(stream_to_disk(stream(*chunks), written.extend)) == len(written)
     assert bytes(written) == b"".join(chunks)
 
 
 def test_what_is_here_is_written_while_the_sender_pauses() -> None:
     async def run() -> None:
-        written, slow, go_on = bytearray(), threading.Event(), asyncio.Event()
+        written, slow, resume = bytearray(), threading.Event(), asyncio.Event()
 
         def write(data: bytes) -> None:
             slow.wait(10)
@@ -40,14 +40,14 @@ def test_what_is_here_is_written_while_the_sender_pauses() -> None:
             await asyncio.sleep(0.01)  # the first write is under way now
             yield b"two"
             slow.set()
-            await go_on.wait()
+            await resume.wait()
             yield b"three"
 
-        pouring = asyncio.create_task(pour(pausing(), write))
+        pouring = asyncio.create_task(stream_to_disk(pausing(), write))
         async with asyncio.timeout(10):
             while written != b"onetwo":
                 await asyncio.sleep(0.001)
-        go_on.set()
+        resume.set()
         assert await pouring == 11
         assert written == b"onetwothree"
 
@@ -63,13 +63,13 @@ def test_what_arrived_is_written_when_the_sender_fails() -> None:
         raise ConnectionResetError
 
     with pytest.raises(ConnectionResetError):
-        asyncio.run(pour(failing(), written.extend))
+        asyncio.run(stream_to_disk(failing(), written.extend))
     assert written == b"onetwo"
 
 
 def test_a_fast_sender_waits_for_the_disk() -> None:
     async def run() -> None:
-        go_on, sent = threading.Event(), 0
+        resume, sent = threading.Event(), 0
 
         async def fast() -> AsyncIterator[bytes]:
             nonlocal sent
@@ -77,14 +77,14 @@ def test_a_fast_sender_waits_for_the_disk() -> None:
                 sent += 2**20
                 yield b"\0" * 2**20
 
-        pouring = asyncio.create_task(pour(fast(), lambda data: go_on.wait(10) and None))
+        pouring = asyncio.create_task(stream_to_disk(fast(), lambda data: resume.wait(10) and None))
         async with asyncio.timeout(10):
             while sent < MOST_PENDING:
                 await asyncio.sleep(0)
         for _ in range(100):
             await asyncio.sleep(0)
         assert sent <= 3 * MOST_PENDING
-        go_on.set()
+        resume.set()
         assert await pouring == 64 * 2**20
 
     asyncio.run(run())
@@ -95,5 +95,5 @@ def test_a_full_disk_is_said() -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(Problem) as caught:
-        asyncio.run(pour(stream(b"x", b"y", b"z"), full))
+        asyncio.run(stream_to_disk(stream(b"x", b"y", b"z"), full))
     assert caught.value.status == 507

@@ -41,7 +41,7 @@ def test_token_makes_the_tables_of_a_new_machine(settings: Settings) -> None:
 
 HEAVY = """
 import sys
-from ops.cli import main
+from cli.main import main
 try:
     main()
 except SystemExit:

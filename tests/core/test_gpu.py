@@ -11,25 +11,25 @@ from torch import Tensor
 
 from core.attacks.norms import BALLS
 from core.countermeasures.registry import COUNTERMEASURES
-from core.models.folded import Frozen
+from core.models.folded import FoldedModel
 from core.models.registry import build
 from core.noise import make as noises
 from core.noise.ntga.attack import dual_of
 from core.noise.ntga.ntk import WideNetwork
-from core.noise.objective import PIXEL, cross_entropy_sum, find_noise
+from core.noise.objective import PIXEL, cross_entropy_sum, optimize_noise
 from core.noise.train import train_network, train_surrogate
-from core.runtime.checkpoints import NoShelf
+from core.runtime.checkpoints import NullCheckpointStore
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.countermeasure_catalog import DESCRIBED, NAMES
 from core.specs.learner_catalog import ARCHITECTURES
 from core.specs.lr_schedule import LearningRate
-from core.specs.presets import QUICK, Length
+from core.specs.presets import QUICK, TrainingLength
 from core.specs.protect import METHODS, ProtectSpec
 from core.training.augmentation import Learner
-from core.training.learner import Labelled, LearnerTraining, Threat, adversarial_examples
-from core.training.sgd import Updater
-from experiments.cache import Laboratory
+from core.training.learner import LabelledImages, LearnerTraining, ThreatModel, adversarial_examples
+from core.training.sgd import DataParallelSGD
+from experiments.cache import ExperimentCache
 from experiments.paper.table1 import TABLE
 from tests.core.noise.test_make import SHORT, Smooth, an_objective, some_images
 from tests.core.training.test_learner import stripes
@@ -38,7 +38,7 @@ from tests.support.short_training import short_training
 from tests.support.tiny_experiments import TINY, drawn_images
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU that PyTorch can use")
-SOME = Length(epochs=0, least=4, most=4, batch=32)
+SOME = TrainingLength(epochs=0, least=4, most=4, batch=32)
 
 
 @pytest.fixture
@@ -46,9 +46,9 @@ def device() -> Device:
     return Device("cuda")
 
 
-def on(device: Device, data: Labelled) -> Labelled:
+def on(device: Device, data: LabelledImages) -> LabelledImages:
     """The same pictures, on the device."""
-    return Labelled(pixels=data.pixels.to(device.name), labels=data.labels.to(device.name))
+    return LabelledImages(pixels=data.pixels.to(device.name), labels=data.labels.to(device.name))
 
 
 def a_run(device: Device, *, norm: str = "Linf", radius: float = 4, updates: int = 25) -> LearnerTraining:
@@ -56,7 +56,7 @@ def a_run(device: Device, *, norm: str = "Linf", radius: float = 4, updates: int
         build("small", channels=3, size=32, classes=2, seed=1, device=device.name),
         on(device, stripes(96, seed=1)),
         on(device, stripes(60, seed=2)),
-        threat=Threat(norm=norm, radius=radius, steps=2, step=0.5),
+        threat=ThreatModel(norm=norm, radius=radius, steps=2, step=0.5),
         updates=updates,
         batch=32,
         learning_rate=LearningRate(peak=0.1),
@@ -65,8 +65,8 @@ def a_run(device: Device, *, norm: str = "Linf", radius: float = 4, updates: int
     )
 
 
-def finished(run: LearnerTraining, shelf: Any = None) -> LearnerTraining:
-    run.go_on(Progress(), shelf=shelf or NoShelf(), name="learner")
+def finished(run: LearnerTraining, checkpoints: Any = None) -> LearnerTraining:
+    run.resume(Progress(), checkpoints=checkpoints or NullCheckpointStore(), name="learner")
     return run
 
 
@@ -80,11 +80,11 @@ def test_a_gpu_is_taken_by_itself_and_named() -> None:
 def test_a_network_is_the_same_function_as_on_the_cpu_and_learns(architecture: str, size: int, device: Device) -> None:
     x, y = torch.rand(4, 3, size, size, dtype=torch.float64), torch.arange(4)
     model = build(architecture, channels=3, size=size, classes=5, seed=0, device="cpu")
-    cpu, gpu = (Frozen(model.to(on), dtype=torch.float64) for on in ("cpu", device.name))
+    cpu, gpu = (FoldedModel(model.to(on), dtype=torch.float64) for on in ("cpu", device.name))
     with torch.no_grad():
         torch.testing.assert_close(gpu(x.to(device.name)).cpu(), cpu(x), atol=1e-5, rtol=1e-5)
     before = [parameter.clone() for parameter in model.parameters()]
-    loss = Updater(model, device).step(x.float().to(device.name), y.to(device.name), learning_rate=0.05)
+    loss = DataParallelSGD(model, device).step(x.float().to(device.name), y.to(device.name), learning_rate=0.05)
     assert torch.isfinite(loss)
     assert all(torch.isfinite(parameter).all() for parameter in model.parameters())
     assert any(not torch.equal(old, new) for old, new in zip(before, model.parameters(), strict=True))
@@ -100,7 +100,7 @@ def test_a_search_without_chance_finds_what_it_finds_on_the_cpu(method: str, dev
     def found(on: str) -> Tensor:
         network, generator = Smooth().to(on), torch.Generator(on).manual_seed(0)
         run: dict[str, Any] = {"generator": generator, "tick": lambda: None, "start": start.to(on)}
-        return find_noise(network, x.to(on), y.to(on), aim, **run).cpu()
+        return optimize_noise(network, x.to(on), y.to(on), aim, **run).cpu()
 
     assert (found(device.name) - found("cpu")).abs().gt(1e-9).double().mean() < 1e-4
 
@@ -117,8 +117,8 @@ def test_the_tangent_kernel_is_that_of_the_cpu(device: Device) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_every_image_has_noise_within_the_radius(method: str, device: Device) -> None:
     (pixels, labels), everything = some_images(75), np.ones(75, dtype=bool)
-    run: dict[str, Any] = {"device": device, "progress": Progress(), "shelf": Memory()}
-    noise = noises.noise_for(
+    run: dict[str, Any] = {"device": device, "progress": Progress(), "checkpoints": Memory()}
+    noise = noises.generate_noise(
         pixels, labels, 3, chosen=everything, kept=everything, spec=ProtectSpec(method=method), preset=SHORT, **run
     )
     assert np.abs(noise).max() == 8
@@ -132,12 +132,17 @@ def test_every_image_has_noise_within_the_radius(method: str, device: Device) ->
 def test_a_noise_network_is_trained_and_used(grey: bool, device: Device) -> None:
     pixels, labels = some_images(75)
     preset = replace(QUICK, noise={"sem": replace(QUICK.noise["sem"], length=SOME, network=SOME)})
-    run: dict[str, Any] = {"device": device, "progress": Progress(), "shelf": Memory()}
+    run: dict[str, Any] = {"device": device, "progress": Progress(), "checkpoints": Memory()}
     surrogate = train_surrogate(pixels, labels, 3, ProtectSpec(), preset, **run)
     network = train_network(surrogate, pixels, labels, 3, ProtectSpec(), preset, grey=grey, **run)
     assert network is not None
-    noise = noises.noise_at_once(
-        network, pixels, labels, np.arange(75) % 2 == 0, ProtectSpec(method="sem"), **run | {"shelf": NoShelf()}
+    noise = noises.predict_noise(
+        network,
+        pixels,
+        labels,
+        np.arange(75) % 2 == 0,
+        ProtectSpec(method="sem"),
+        **run | {"checkpoints": NullCheckpointStore()},
     )
     assert 0 < np.abs(noise.astype(int)).max() <= 8
     assert not noise[1::2].any()
@@ -155,7 +160,7 @@ def test_adversarial_examples_are_as_far_as_the_threat_allows(norm: str, radius:
     data = on(device, stripes(64, seed=4))
     x, y = data.pixels.float() * PIXEL, data.labels
     model = build("small", channels=3, size=32, classes=2, seed=1, device=device.name)
-    network, threat = Frozen(model, dtype=device.dtype), Threat(norm=norm, radius=radius)
+    network, threat = FoldedModel(model, dtype=device.dtype), ThreatModel(norm=norm, radius=radius)
     assert threat.ball == BALLS[norm](radius * PIXEL)
     found = adversarial_examples(network, threat, Progress(), x, y, generator=device.generator(0))
     order = {"Linf": np.inf, "L2": 2, "L1": 1}[norm]
@@ -169,12 +174,12 @@ def test_adversarial_examples_are_as_far_as_the_threat_allows(norm: str, radius:
 @pytest.mark.parametrize("began_on", ["cuda", "cpu"])
 def test_a_learner_that_broke_off_goes_on(began_on: str, device: Device) -> None:
     """Also one that a CPU began."""
-    shelf, broken = Memory(), a_run(Device(began_on), updates=20)
+    checkpoints, broken = Memory(), a_run(Device(began_on), updates=20)
     steps = broken.steps(Progress())
     for _ in range(12):
         next(steps)
-    broken.keep(shelf, "learner")
-    resumed = finished(a_run(device, updates=20), shelf)
+    broken.keep(checkpoints, "learner")
+    resumed = finished(a_run(device, updates=20), checkpoints)
     assert len(resumed.curve.accuracy) == 10
     assert resumed.curve.accuracy[:6] == broken.curve.accuracy
     assert resumed.curve.accuracy[-1] > 0.9
@@ -191,14 +196,14 @@ def test_every_countermeasure(name: str, device: Device) -> None:
         assert not torch.equal(treated, pixels)
     if countermeasure.augment is not None:
         model = build("small", channels=3, size=32, classes=3, seed=0, device=device.name)
-        learner = Learner(Frozen(model, dtype=device.dtype), device, classes=3, progress=Progress())
+        learner = Learner(FoldedModel(model, dtype=device.dtype), device, classes=3, progress=Progress())
         x, _ = countermeasure.augment(pixels.float() * PIXEL, labels, learner=learner, generator=generator)
         assert x.shape == pixels.shape
         assert (x.min() >= 0, x.max() <= 1) == (True, True)
 
 
 def test_a_cell_of_every_column_of_table_1(tmp_path: Path, device: Device) -> None:
-    lab = Laboratory(tmp_path, drawn_images(), TINY, device=device, progress=Progress())
+    lab = ExperimentCache(tmp_path, drawn_images(), TINY, device=device, progress=Progress())
     for cell in TABLE.rows[-1].cells:
         found = lab.measure(cell, 0)
         assert 0 <= found.accuracy <= 1

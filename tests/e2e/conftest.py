@@ -51,7 +51,7 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """The settings of a whole running service, shared by the tests."""
     folder = tmp_path_factory.mktemp("house")
     settings = Settings(_env_file=None, data_dir=folder / "var", port=free_port(), threads=1)
@@ -69,9 +69,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 
 @pytest.fixture(scope="session")
-def rows(house: Settings) -> Iterator[Database]:
+def rows(context: Settings) -> Iterator[Database]:
     """The database of the running service."""
-    database = open_database(house)
+    database = open_database(context)
     yield database
     database.dispose()
 
@@ -103,10 +103,10 @@ def visit(chromium: Browser) -> Iterator[Visit]:
 
 
 @pytest.fixture
-def visitor(visit: Visit, house: Settings, rows: Database) -> Visitor:
+def visitor(visit: Visit, context: Settings, rows: Database) -> Visitor:
     """Someone who has signed in by the link and sees the start page."""
-    visitor = visit(house.address)
-    visitor.page.goto(sign_in_link(house, rows))
+    visitor = visit(context.address)
+    visitor.page.goto(sign_in_link(context, rows))
     return visitor
 
 

@@ -24,9 +24,9 @@ STATES = (m.QUEUED, m.RUNNING, m.FAILED, m.CANCELED, m.SUCCEEDED)
 
 
 @pytest.fixture
-def trained(rows: Database, house: Settings, tmp_path: Path) -> Iterator[dict[str, str]]:
+def trained(rows: Database, context: Settings, tmp_path: Path) -> Iterator[dict[str, str]]:
     """A dataset, and a train job of it in every state, by rows that no worker touches; the last made a generator."""
-    files = open_files(house)
+    files = open_files(context)
     with rows.write.begin() as session:
         owner = users.local_admin(session).id
         dataset = m.Dataset(id=m.new_id(), owner_id=owner, name="pets", state=m.READY, images=300)
@@ -62,10 +62,10 @@ def shot(visitor: Visitor, name: str) -> None:
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_nothing_is_wider_than_the_screen_and_everything_has_a_name(
-    visit: Visit, house: Settings, rows: Database, trained: dict[str, str], width: int, scheme: str
+    visit: Visit, context: Settings, rows: Database, trained: dict[str, str], width: int, scheme: str
 ) -> None:
-    visitor = visit(house.address, width=width, scheme=scheme)
-    visitor.page.goto(sign_in_link(house, rows))
+    visitor = visit(context.address, width=width, scheme=scheme)
+    visitor.page.goto(sign_in_link(context, rows))
     places = {"generators": "/generators", "form": f"/datasets/{trained['dataset']}"}
     for name, path in (places | {f"train-{state}": f"/jobs/{trained[state]}" for state in STATES}).items():
         page = visitor.open(path)

@@ -71,10 +71,10 @@ def places(rows: Database) -> dict[str, str]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_in_the_console_and_nothing_wider_than_the_screen(
-    visit: Visit, house: Settings, rows: Database, places: dict[str, str], width: int, scheme: str
+    visit: Visit, context: Settings, rows: Database, places: dict[str, str], width: int, scheme: str
 ) -> None:
-    visitor = visit(house.address, width=width, scheme=scheme)
-    visitor.page.goto(sign_in_link(house, rows))
+    visitor = visit(context.address, width=width, scheme=scheme)
+    visitor.page.goto(sign_in_link(context, rows))
     for name, path in places.items():
         page = visitor.open(path)
         page.evaluate("document.querySelectorAll('details').forEach((details) => (details.open = true))")
@@ -84,7 +84,7 @@ def test_nothing_in_the_console_and_nothing_wider_than_the_screen(
         expect(page.get_by_role("heading", level=1)).to_have_count(1)
 
 
-def test_the_text_can_be_read_by_day_and_by_night(visit: Visit, house: Settings, rows: Database) -> None:
+def test_the_text_can_be_read_by_day_and_by_night(visit: Visit, context: Settings, rows: Database) -> None:
     """Contrast of at least 4.5 to 1 (WCAG 2.2, AA) for every pair of colours that text and ground make."""
     pairs = [
         ("--ink", "--ground"),
@@ -102,7 +102,7 @@ def test_the_text_can_be_read_by_day_and_by_night(visit: Visit, house: Settings,
         ("--film-amber", "--film"),
     ]
     for scheme in ("light", "dark"):
-        page = visit(house.address, scheme=scheme).open("/sign-in")
+        page = visit(context.address, scheme=scheme).open("/sign-in")
         style = "name => getComputedStyle(document.documentElement).getPropertyValue(name).trim()"
         for text, ground in pairs:
             colours = [page.evaluate(style, name) for name in (text, ground)]
@@ -186,10 +186,10 @@ def test_a_token_is_shown_once_works_and_is_revoked(visitor: Visitor) -> None:
     assert request.get(f"{visitor.address}/v1/datasets", **asked).status == 401  # type: ignore[arg-type]
 
 
-def test_signing_in_by_link_once_by_token_and_out(visit: Visit, house: Settings, rows: Database) -> None:
-    visitor = visit(house.address)
+def test_signing_in_by_link_once_by_token_and_out(visit: Visit, context: Settings, rows: Database) -> None:
+    visitor = visit(context.address)
     visitor.forgive("status of 403")
-    page, link = visitor.page, sign_in_link(house, rows)
+    page, link = visitor.page, sign_in_link(context, rows)
     page.goto(link)
     expect(page.get_by_role("heading", level=1)).to_contain_text("Pictures people can see")
     page.get_by_role("button", name="Sign out").click()

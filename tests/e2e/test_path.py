@@ -20,11 +20,11 @@ MINUTE = 60_000  # milliseconds
 
 @pytest.mark.timeout(900)
 def test_from_a_zip_to_the_protected_archive_with_evidence(
-    visit: Visit, house: Settings, rows: Database, tmp_path: Path
+    visit: Visit, context: Settings, rows: Database, tmp_path: Path
 ) -> None:
     upload = pictures_zip(tmp_path / "stripes.zip", classes=2, each=130)  # a fifth of them is enough to test on
-    visitor = visit(house.address)
-    link = sign_in_link(house, rows)
+    visitor = visit(context.address)
+    link = sign_in_link(context, rows)
     visitor.page.goto(link)
     visitor.drop(upload)
     page = visitor.page

@@ -80,7 +80,7 @@ def stored(settings: Settings) -> int:
 
 
 def test_it_goes_on_by_itself_after_a_reload(
-    visitor: Visitor, rows: Database, house: Settings, large_zip: Path
+    visitor: Visitor, rows: Database, context: Settings, large_zip: Path
 ) -> None:
     visitor.forgive(LOST)
     half_sent(visitor, large_zip)
@@ -252,12 +252,12 @@ def test_a_refused_upload_says_why_and_another_can_be_chosen(visitor: Visitor, t
 
 
 def test_signed_out_in_the_middle_it_goes_on_after_signing_in(
-    visitor: Visitor, rows: Database, house: Settings, large_zip: Path
+    visitor: Visitor, rows: Database, context: Settings, large_zip: Path
 ) -> None:
     visitor.forgive(f"{LOST}|status of 401")
     half_sent(visitor, large_zip)
     visitor.page.context.clear_cookies()
     expect(visitor.page.get_by_role("alert")).to_contain_text("Sign in again", timeout=60_000)
     visitor.slow_uploads(0)
-    visitor.page.goto(sign_in_link(house, rows))
+    visitor.page.goto(sign_in_link(context, rows))
     assert arrived(rows, dataset_of(visitor)).bytes == large_zip.stat().st_size

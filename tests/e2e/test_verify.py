@@ -31,9 +31,9 @@ SPEC = VerifySpec.parse(
 
 
 @pytest.fixture
-def jobs(rows: Database, house: Settings) -> Iterator[tuple[str, str]]:
+def jobs(rows: Database, context: Settings) -> Iterator[tuple[str, str]]:
     """A protection that succeeded, and a verification of it that has two rows; no worker touches either."""
-    files = open_files(house)
+    files = open_files(context)
     with rows.write.begin() as session:
         owner = users.local_admin(session).id
         dataset = m.Dataset(id=m.new_id(), owner_id=owner, name="pets", state=m.READY, images=300)
@@ -62,11 +62,11 @@ def shot(visitor: Visitor, name: str) -> None:
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_rows_show_as_they_come_and_the_map_scrolls_within_itself(
-    visit: Visit, house: Settings, rows: Database, jobs: tuple[str, str], width: int, scheme: str
+    visit: Visit, context: Settings, rows: Database, jobs: tuple[str, str], width: int, scheme: str
 ) -> None:
     target, verify = jobs
-    visitor = visit(house.address, width=width, scheme=scheme)
-    visitor.page.goto(sign_in_link(house, rows))
+    visitor = visit(context.address, width=width, scheme=scheme)
+    visitor.page.goto(sign_in_link(context, rows))
     page = visitor.open(f"/jobs/{verify}")
     expect(page.locator("#count")).to_have_text("Row 3 of 16")
     frame = page.frame_locator("#report")
@@ -76,7 +76,7 @@ def test_rows_show_as_they_come_and_the_map_scrolls_within_itself(
     inside = page.frames[1]
     assert inside.evaluate("document.documentElement.scrollWidth") <= inside.evaluate("innerWidth")
     shot(visitor, f"rows-{width}")
-    files = open_files(house)
+    files = open_files(context)
     files.write(work_key(verify, "report.html"), render_verification(so_far(rows=3, spec=SPEC)).encode())
     with rows.write.begin() as session:
         job = session.get_one(m.Job, verify)

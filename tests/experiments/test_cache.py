@@ -8,7 +8,7 @@ import pytest
 
 from core.runtime.atomic_files import write_json
 from core.runtime.progress import Cancelled, Step
-from experiments.cache import Laboratory
+from experiments.cache import ExperimentCache
 from experiments.cells import Cell, Noise
 from tests.support.tiny_experiments import drawn_images, laboratory
 
@@ -16,7 +16,7 @@ EM = Noise(method="em", radius_u=16)
 REM = Noise(method="rem", radius_u=8, radius_a=4)
 
 
-def scraped(lab: Laboratory, cell: Cell) -> tuple[np.ndarray, np.ndarray]:
+def scraped(lab: ExperimentCache, cell: Cell) -> tuple[np.ndarray, np.ndarray]:
     return lab._scraped(cell, seed=0)
 
 

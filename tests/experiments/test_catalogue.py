@@ -5,7 +5,7 @@ import pytest
 from core.countermeasures.registry import COUNTERMEASURES
 from core.models.registry import ARCHITECTURES
 from core.specs.protect import ProtectSpec
-from core.training.learner import Threat
+from core.training.learner import ThreatModel
 from experiments.catalogue import EXPERIMENTS
 from experiments.cells import Cell, Noise
 from experiments.paper.curves import Curves
@@ -121,7 +121,7 @@ def test_whatever_an_experiment_asks_for_can_be_made(experiment: Table) -> None:
                 preset = scale.preset(size)
                 assert noise.method == "ntga" or noise.method in preset.noise
     for cell in experiment.cells:
-        Threat(norm=cell.norm, radius=cell.radius)
+        ThreatModel(norm=cell.norm, radius=cell.radius)
         assert cell.architecture in ARCHITECTURES
         assert cell.countermeasure is None or cell.countermeasure in COUNTERMEASURES
 

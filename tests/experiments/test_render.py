@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from core.runtime.atomic_files import read_json, write_json
-from core.runtime.folder_checkpoints import FolderShelf
+from core.runtime.folder_checkpoints import FolderCheckpointStore
 from experiments.cells import Cell, Noise
 from experiments.measurement import Measurement
 from experiments.paper.grid import Row, Table
@@ -112,12 +112,12 @@ def test_a_chart_is_well_formed_and_places_its_lines() -> None:
 
 
 def test_a_shelf_adds_up_the_seconds_of_its_runs(tmp_path: Path) -> None:
-    shelf = FolderShelf(tmp_path / "shelf")
-    assert shelf.load("a") is None
-    shelf.save("a", b"1")
-    write_json(tmp_path / "shelf" / "seconds.json", 100.0)
-    again = FolderShelf(tmp_path / "shelf")
+    checkpoints = FolderCheckpointStore(tmp_path / "checkpoints")
+    assert checkpoints.load("a") is None
+    checkpoints.save("a", b"1")
+    write_json(tmp_path / "checkpoints" / "seconds.json", 100.0)
+    again = FolderCheckpointStore(tmp_path / "checkpoints")
     assert again.load("a") == b"1"
     assert again.seconds == pytest.approx(100, abs=5)
     again.remove()
-    assert FolderShelf(tmp_path / "shelf").load("a") is None
+    assert FolderCheckpointStore(tmp_path / "checkpoints").load("a") is None

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from store import jobs
 from store import models as m
 from store.database import Database
-from store.job_recovery import Swept, sweep
+from store.job_recovery import RecoveryReport, sweep
 from store.settings import Settings
 from tests.support.rows import claim, expire, job_of, must_claim, new_job
 from tests.support.waiting import wait_until
@@ -18,7 +18,7 @@ from tests.support.waiting import wait_until
 RACE = """
 import sys
 from store import jobs
-from store.session import connect
+from store.database import connect
 url, ids = sys.argv[1], sys.argv[2].split(",")
 database = connect(url)
 with database.read() as session:
@@ -91,7 +91,7 @@ def test_a_cancel_while_the_job_goes_back_into_the_queue(each_database: Database
 
     asking = threading.Thread(target=cancel)
     with each_database.write.begin() as session:
-        assert jobs.hand_back(session, held)
+        assert jobs.release(session, held)
         asking.start()
         wait_until(lambda: waits_for_a_lock(each_database))
     asking.join()
@@ -104,7 +104,7 @@ def test_a_job_cancelled_while_it_is_swept_is_not_queued_again(each_database: Da
     id_ = new_job(each_database)
     must_claim(each_database, id_)
     expire(each_database, id_)
-    found: list[Swept] = []
+    found: list[RecoveryReport] = []
 
     def run() -> None:
         with each_database.write.begin() as session:

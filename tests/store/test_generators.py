@@ -10,14 +10,14 @@ from core.specs.protect import ProtectSpec, SpecError
 from store import generators
 from store import models as m
 from store.database import Database
-from store.object_store import Files, open_files
+from store.object_store import ObjectStore, open_files
 from store.settings import Settings
 from tests.support.generator_rows import a_card, card_file
 from tests.support.rows import dataset_of, new_dataset, new_job
 
 
 @pytest.fixture
-def files(each_settings: Settings) -> Files:
+def files(each_settings: Settings) -> ObjectStore:
     return open_files(each_settings)
 
 
@@ -26,7 +26,9 @@ def the_row(database: Database, id_: str = "drawn-32px") -> m.Generator:
         return session.get_one(m.Generator, id_)
 
 
-def test_what_ships_is_offered_once_under_its_files_name(each_database: Database, files: Files, tmp_path: Path) -> None:
+def test_what_ships_is_offered_once_under_its_files_name(
+    each_database: Database, files: ObjectStore, tmp_path: Path
+) -> None:
     path = card_file(tmp_path / "drawn-32px.safetensors")
     assert generators.offer_shipped(each_database, files, tmp_path) == ["drawn-32px"]
     row = the_row(each_database)
@@ -41,7 +43,7 @@ def test_what_ships_is_offered_once_under_its_files_name(each_database: Database
     assert files.exists(row.file_key)
 
 
-def test_a_newer_file_takes_the_row_over(each_database: Database, files: Files, tmp_path: Path) -> None:
+def test_a_newer_file_takes_the_row_over(each_database: Database, files: ObjectStore, tmp_path: Path) -> None:
     card_file(tmp_path / "drawn-32px.safetensors")
     generators.offer_shipped(each_database, files, tmp_path)
     before = the_row(each_database)
@@ -54,7 +56,7 @@ def test_a_newer_file_takes_the_row_over(each_database: Database, files: Files, 
     assert files.exists(before.file_key)  # a job that runs may still fetch it
 
 
-def test_what_is_no_generator_is_not_offered(each_database: Database, files: Files, tmp_path: Path) -> None:
+def test_what_is_no_generator_is_not_offered(each_database: Database, files: ObjectStore, tmp_path: Path) -> None:
     (tmp_path / "bad.safetensors").write_text("nothing of the kind")
     with pytest.raises(BadInput, match=r"bad\.safetensors"):
         generators.offer_shipped(each_database, files, tmp_path)
@@ -62,7 +64,7 @@ def test_what_is_no_generator_is_not_offered(each_database: Database, files: Fil
         assert session.get(m.Generator, "bad") is None
 
 
-def test_a_generator_outlives_the_job_that_made_it(each_database: Database, files: Files, tmp_path: Path) -> None:
+def test_a_generator_outlives_the_job_that_made_it(each_database: Database, files: ObjectStore, tmp_path: Path) -> None:
     job_id = new_job(each_database)
     stored = generators.store_file(files, "made", card_file(tmp_path / "made.safetensors"))
     with each_database.write.begin() as session:
@@ -74,7 +76,7 @@ def test_a_generator_outlives_the_job_that_made_it(each_database: Database, file
 
 
 def test_a_spec_takes_method_and_radii_from_its_generator(
-    each_database: Database, files: Files, tmp_path: Path
+    each_database: Database, files: ObjectStore, tmp_path: Path
 ) -> None:
     card_file(tmp_path / "drawn-32px.safetensors", radius_u=16, radius_a=10)
     generators.offer_shipped(each_database, files, tmp_path)
@@ -96,7 +98,7 @@ def test_a_spec_takes_method_and_radii_from_its_generator(
             assert [e.field for e in refused.value.errors] == [field]
 
 
-def test_only_what_fits_can_be_chosen(each_database: Database, files: Files, tmp_path: Path) -> None:
+def test_only_what_fits_can_be_chosen(each_database: Database, files: ObjectStore, tmp_path: Path) -> None:
     card_file(tmp_path / "drawn-32px.safetensors")
     generators.offer_shipped(each_database, files, tmp_path)
     spec = ProtectSpec(method="sem", radius_a=4, generator_id="drawn-32px")

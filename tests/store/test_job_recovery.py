@@ -8,11 +8,11 @@ from store import jobs
 from store import models as m
 from store.clock import now
 from store.database import Database
-from store.job_recovery import Swept, sweep, waiting
+from store.job_recovery import RecoveryReport, sweep, waiting
 from tests.support.rows import claim, dataset_of, expire, job_of, must_claim, new_check, new_dataset, new_job
 
 
-def run_sweep(database: Database, *, ring_seconds: float = 60) -> Swept:
+def run_sweep(database: Database, *, ring_seconds: float = 60) -> RecoveryReport:
     with database.write.begin() as session:
         return sweep(session, max_attempts=3, ring_seconds=ring_seconds)
 
@@ -28,7 +28,7 @@ def test_an_expired_lease_queues_the_job_again(each_database: Database) -> None:
     again = must_claim(each_database, id_, worker="w1")
     assert again.attempt == 2
     with each_database.write.begin() as session:
-        assert jobs.standing(session, stale) is jobs.Standing.LOST
+        assert jobs.standing(session, stale) is jobs.LeaseStatus.LOST
 
 
 def test_a_renewed_lease_is_left_alone(each_database: Database) -> None:
@@ -36,7 +36,7 @@ def test_a_renewed_lease_is_left_alone(each_database: Database) -> None:
     held = must_claim(each_database, id_)
     expire(each_database, id_)
     with each_database.write.begin() as session:
-        assert jobs.renew(session, held, lease_seconds=30) is jobs.Standing.HELD
+        assert jobs.renew(session, held, lease_seconds=30) is jobs.LeaseStatus.HELD
     assert run_sweep(each_database).requeued == ()
 
 
@@ -62,7 +62,7 @@ def test_attempts_that_were_handed_back_do_not_count(each_database: Database) ->
     for _ in range(5):
         held = must_claim(each_database, id_)
         with each_database.write.begin() as session:
-            assert jobs.hand_back(session, held)
+            assert jobs.release(session, held)
     must_claim(each_database, id_)
     expire(each_database, id_)
     assert run_sweep(each_database).requeued == (id_,)
@@ -83,7 +83,7 @@ def test_a_cancelled_job_that_was_handed_back_is_canceled(each_database: Databas
     held = must_claim(each_database, id_)
     with each_database.write.begin() as session:
         assert jobs.request_cancel(session, id_)
-        assert jobs.hand_back(session, held)  # the worker was stopped before it heard
+        assert jobs.release(session, held)  # the worker was stopped before it heard
     before = job_of(each_database, id_).seq
     swept = run_sweep(each_database)
     assert (swept.canceled, swept.ring) == ((id_,), ())

@@ -5,13 +5,13 @@ import pytest
 from store import datasets, jobs
 from store import models as m
 from store.database import Database
-from store.jobs import Claim, Result, Standing
+from store.jobs import Claim, JobResult, LeaseStatus
 from tests.support.rows import claim, dataset_of, expire, job_of, must_claim, new_check, new_dataset, new_job
 
-RESULT = Result(archive_key="jobs/a/1/archive.zip", archive_bytes=10, report_key="r.json", page_key="r.html")
+RESULT = JobResult(archive_key="jobs/a/1/archive.zip", archive_bytes=10, report_key="r.json", page_key="r.html")
 
 
-def progress(database: Database, held: Claim, done: int = 1) -> Standing:
+def progress(database: Database, held: Claim, done: int = 1) -> LeaseStatus:
     with database.write.begin() as session:
         return jobs.note_progress(session, held, stage="noise", done=done, total=9, eta_seconds=2.5, lease_seconds=30)
 
@@ -20,7 +20,7 @@ def test_a_job_runs_and_succeeds(each_database: Database) -> None:
     id_ = new_job(each_database, preset="quick")
     held = must_claim(each_database, id_)
     assert (held.attempt, held.spec, held.kind) == (1, {"preset": "quick"}, m.PROTECT)
-    assert progress(each_database, held) is Standing.HELD
+    assert progress(each_database, held) is LeaseStatus.HELD
     row = job_of(each_database, id_)
     assert (row.state, row.stage, row.done, row.total, row.eta_seconds) == (m.RUNNING, "noise", 1, 9, 2.5)
     with each_database.write.begin() as session:
@@ -68,17 +68,17 @@ def test_a_stale_worker_can_write_nothing(each_database: Database) -> None:
     id_ = new_job(each_database)
     stale = must_claim(each_database, id_)
     with each_database.write.begin() as session:
-        assert jobs.hand_back(session, stale)
+        assert jobs.release(session, stale)
     fresh = must_claim(each_database, id_, worker="w2")
     before = job_of(each_database, id_)
     with each_database.write.begin() as session:
-        assert jobs.standing(session, stale) is Standing.LOST
-        assert jobs.renew(session, stale, lease_seconds=99) is Standing.LOST
+        assert jobs.standing(session, stale) is LeaseStatus.LOST
+        assert jobs.renew(session, stale, lease_seconds=99) is LeaseStatus.LOST
         assert not jobs.succeed(session, stale, RESULT)
         assert not jobs.fail(session, stale, "no")
         assert not jobs.cancel(session, stale)
-        assert not jobs.hand_back(session, stale)
-    assert progress(each_database, stale, done=8) is Standing.LOST
+        assert not jobs.release(session, stale)
+    assert progress(each_database, stale, done=8) is LeaseStatus.LOST
     after = job_of(each_database, id_)
     columns = [column.key for column in m.Job.__table__.columns]
     assert {name: getattr(after, name) for name in columns} == {name: getattr(before, name) for name in columns}
@@ -111,9 +111,9 @@ def test_cancelling_a_running_job_asks_its_worker(each_database: Database) -> No
     with each_database.write.begin() as session:
         assert jobs.request_cancel(session, id_)
     assert job_of(each_database, id_).state == m.RUNNING
-    assert progress(each_database, held) is Standing.CANCEL
+    assert progress(each_database, held) is LeaseStatus.CANCEL
     with each_database.write.begin() as session:
-        assert jobs.standing(session, held) is Standing.CANCEL
+        assert jobs.standing(session, held) is LeaseStatus.CANCEL
         assert jobs.cancel(session, held)
     assert job_of(each_database, id_).state == m.CANCELED
 
@@ -152,7 +152,7 @@ def test_a_stale_check_decides_nothing(each_database: Database) -> None:
     stale = must_claim(each_database, id_)
     expire(each_database, id_)
     with each_database.write.begin() as session:
-        jobs.hand_back(session, stale)
+        jobs.release(session, stale)
     must_claim(each_database, id_, worker="w2")
     with each_database.write.begin() as session:
         assert not datasets.reject(session, stale, "stale")

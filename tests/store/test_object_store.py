@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 
 from store.clock import utc_now
-from store.object_store import BLOCK, Files, StoreError, open_files
+from store.object_store import BLOCK, ObjectStore, StoreError, open_files
 from store.settings import Settings
 
 
 @pytest.fixture
-def files(settings: Settings) -> Files:
+def files(settings: Settings) -> ObjectStore:
     return open_files(settings)
 
 
-def test_what_is_saved_can_be_fetched(files: Files, tmp_path: Path) -> None:
+def test_what_is_saved_can_be_fetched(files: ObjectStore, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(os.urandom(3 * BLOCK + 17))
     files.save("jobs/a/archive.zip", source)
@@ -32,7 +32,7 @@ def test_what_is_saved_can_be_fetched(files: Files, tmp_path: Path) -> None:
     assert not files.exists("jobs/a/other.zip")
 
 
-def test_adopting_takes_the_file_away(files: Files, tmp_path: Path) -> None:
+def test_adopting_takes_the_file_away(files: ObjectStore, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"mine")
     files.adopt("datasets/d/upload", source)
@@ -41,7 +41,7 @@ def test_adopting_takes_the_file_away(files: Files, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("verb", ["save", "share", "adopt"])
-def test_what_is_stored_is_as_old_as_its_storing(files: Files, tmp_path: Path, verb: str) -> None:
+def test_what_is_stored_is_as_old_as_its_storing(files: ObjectStore, tmp_path: Path, verb: str) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"mine")
     os.utime(source, (1e9, 1e9))
@@ -50,7 +50,7 @@ def test_what_is_stored_is_as_old_as_its_storing(files: Files, tmp_path: Path, v
     assert abs(age - utc_now()) < timedelta(minutes=1)
 
 
-def test_a_fetched_copy_outlives_its_original(files: Files, tmp_path: Path) -> None:
+def test_a_fetched_copy_outlives_its_original(files: ObjectStore, tmp_path: Path) -> None:
     files.write("a", b"first")
     files.fetch("a", tmp_path / "copy")
     files.write("a", b"second")
@@ -59,13 +59,13 @@ def test_a_fetched_copy_outlives_its_original(files: Files, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(("start", "end"), [(0, None), (5, None), (0, 1), (BLOCK - 1, BLOCK + 1), (7, 7)])
-def test_ranges(files: Files, start: int, end: int | None) -> None:
+def test_ranges(files: ObjectStore, start: int, end: int | None) -> None:
     data = os.urandom(2 * BLOCK + 3)
     files.write("a", data)
     assert b"".join(files.read("a", start, end)) == data[start:end]
 
 
-def test_unknown_keys(files: Files, tmp_path: Path) -> None:
+def test_unknown_keys(files: ObjectStore, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         files.load("nothing")
     with pytest.raises(FileNotFoundError):
@@ -76,7 +76,7 @@ def test_unknown_keys(files: Files, tmp_path: Path) -> None:
     files.delete_prefix("nothing")
 
 
-def test_deleting_a_folder_leaves_its_neighbours(files: Files, settings: Settings) -> None:
+def test_deleting_a_folder_leaves_its_neighbours(files: ObjectStore, settings: Settings) -> None:
     for key in ("jobs/a/1/x", "jobs/a/2/y", "jobs/ab/z"):
         files.write(key, b"-")
     files.delete_prefix("jobs/a")
@@ -84,7 +84,7 @@ def test_deleting_a_folder_leaves_its_neighbours(files: Files, settings: Setting
     assert not (Path(settings.store) / "jobs" / "a").exists()
 
 
-def test_a_reader_sees_the_old_or_the_new_whole(files: Files) -> None:
+def test_a_reader_sees_the_old_or_the_new_whole(files: ObjectStore) -> None:
     versions = [bytes([n]) * 2_000_000 for n in range(8)]
     files.write("a", versions[0])
     over = threading.Event()
@@ -105,7 +105,7 @@ def test_a_reader_sees_the_old_or_the_new_whole(files: Files) -> None:
     assert torn == []
 
 
-def test_a_store_that_cannot_be_written_says_so(files: Files, settings: Settings, tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_written_says_so(files: ObjectStore, settings: Settings, tmp_path: Path) -> None:
     (Path(settings.store) / "jobs").write_text("a file where a folder should be")
     with pytest.raises(StoreError) as caught:
         files.write("jobs/a/x", b"-")
@@ -120,7 +120,7 @@ def test_a_store_that_cannot_be_written_says_so(files: Files, settings: Settings
 FULL = """
 import errno, resource, signal, sys
 from pathlib import Path
-from store.files import StoreError, open_files
+from store.object_store import StoreError, open_files
 from store.settings import Settings
 files = open_files(Settings(_env_file=None, data_dir=sys.argv[1]))
 files.write("a", b"old")
@@ -143,7 +143,7 @@ def test_when_there_is_no_room_the_old_file_stays(tmp_path: Path) -> None:
     assert done.stdout == "refused\n", done.stderr
 
 
-def test_the_store_probe(files: Files, settings: Settings) -> None:
+def test_the_store_probe(files: ObjectStore, settings: Settings) -> None:
     files.check()
     assert files.list("") == []
     (Path(settings.store) / "probe").write_text("in the way")

@@ -7,16 +7,16 @@ from store import task_queue
 from tests.support.processes import Command, pool_child
 from tests.support.rows import job_of
 from tests.support.waiting import wait_until
-from worker.context import Service
+from worker.context import WorkerContext
 
 Start = Callable[..., Command]
 
 
-def ring(service: Service, job_id: str, kind: str = m.CHECK) -> None:
+def ring(service: WorkerContext, job_id: str, kind: str = m.CHECK) -> None:
     assert task_queue.ring(service.settings, job_id=job_id, kind=kind)
 
 
-def worker(commands: Start, service: Service, queue: str = "check") -> Command:
+def worker(commands: Start, service: WorkerContext, queue: str = "check") -> Command:
     """A worker that listens."""
     command = commands(service.settings, "worker", "--queue", queue)
 
@@ -28,7 +28,7 @@ def worker(commands: Start, service: Service, queue: str = "check") -> Command:
     return command
 
 
-def until(service: Service, job_id: str, state: str, *, seconds: float = 120) -> m.Job:
+def until(service: WorkerContext, job_id: str, state: str, *, seconds: float = 120) -> m.Job:
     """The row once it has this state."""
     row = wait_until(
         lambda: (r := job_of(service.database, job_id)).state == state and r,
@@ -39,7 +39,7 @@ def until(service: Service, job_id: str, state: str, *, seconds: float = 120) ->
     return row
 
 
-def in_the_middle(service: Service, job_id: str, stage: str = "decoding") -> m.Job:
+def in_the_middle(service: WorkerContext, job_id: str, stage: str = "decoding") -> m.Job:
     """The row once the job has done some, and not all, of this stage."""
 
     def working() -> m.Job | None:

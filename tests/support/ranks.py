@@ -18,15 +18,15 @@ from core.noise.noise_network import network_of
 from core.noise.objective import Objective
 from core.noise.shards import Numbered, in_shards
 from core.noise.surrogate import SurrogateTraining
-from core.noise.train_noise_network import Judge, NoiseNetworkTraining
+from core.noise.train_noise_network import NoiseNetworkTraining, WeightedSurrogate
 from core.recipes.train import train_generator
-from core.runtime.checkpoints import NoShelf
+from core.runtime.checkpoints import NullCheckpointStore
 from core.runtime.device import Device
-from core.runtime.distributed import ShelfOfRank0, joined, rank
+from core.runtime.distributed import Rank0CheckpointStore, joined, rank
 from core.runtime.progress import Progress, Step
 from core.specs.lr_schedule import LearningRate
 from core.specs.protect import ProtectSpec
-from core.training.learner import Labelled, LearnerTraining, Threat
+from core.training.learner import LabelledImages, LearnerTraining, ThreatModel
 from tests.support.checkpoints import Memory
 from tests.support.short_training import short_training
 from tests.support.tiny_experiments import run_tiny
@@ -58,12 +58,12 @@ def run(processes: int, module: str, *words: object) -> subprocess.CompletedProc
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
 
 
-def pictures(count: int) -> Labelled:
+def pictures(count: int) -> LabelledImages:
     """Three classes of drawn pictures."""
     rng = torch.Generator().manual_seed(0)
     labels = torch.arange(count) % 3
     pixels = torch.randint(0, 160, (count, 3, 32, 32), generator=rng) + 40 * labels[:, None, None, None]
-    return Labelled(pixels=pixels.to(torch.uint8), labels=labels)
+    return LabelledImages(pixels=pixels.to(torch.uint8), labels=labels)
 
 
 def surrogate_training(device: Device, *, batch: int) -> SurrogateTraining:
@@ -92,11 +92,11 @@ def trained_surrogate(device: Device, *, batch: int) -> dict[str, Tensor]:
 
 def resumed_surrogate(device: Device, *, batch: int) -> dict[str, Tensor]:
     """The same, where the run was broken off and went on from what process 0 alone had kept."""
-    shelf, broken = ShelfOfRank0(Memory()), surrogate_training(device, batch=batch)
+    checkpoints, broken = Rank0CheckpointStore(Memory()), surrogate_training(device, batch=batch)
     next(broken.steps(Progress()))
-    broken.keep(shelf, "surrogate")
+    broken.keep(checkpoints, "surrogate")
     training = surrogate_training(device, batch=batch)
-    training.go_on(Progress(), shelf=shelf, name="surrogate")
+    training.resume(Progress(), checkpoints=checkpoints, name="surrogate")
     return training.state()
 
 
@@ -107,8 +107,8 @@ def trained_network(device: Device, *, batch: int) -> dict[str, Tensor]:
     training = NoiseNetworkTraining(
         network_of(surrogate, radius=8, seed=rank(), **alike),
         [
-            Judge(surrogate=surrogate, objective=REM, share=0.7),
-            Judge(surrogate=surrogate, objective=replace(REM, grey=1.0), share=0.3),
+            WeightedSurrogate(surrogate=surrogate, objective=REM, share=0.7),
+            WeightedSurrogate(surrogate=surrogate, objective=replace(REM, grey=1.0), share=0.3),
         ],
         data.pixels,
         data.labels,
@@ -118,7 +118,7 @@ def trained_network(device: Device, *, batch: int) -> dict[str, Tensor]:
         device=device,
         generator=device.generator(3),
     )
-    training.go_on(Progress(), shelf=NoShelf(), name="network")
+    training.resume(Progress(), checkpoints=NullCheckpointStore(), name="network")
     return training.state()
 
 
@@ -128,7 +128,7 @@ def learner_training(device: Device, *, batch: int) -> LearnerTraining:
         build("small", channels=3, size=32, classes=3, seed=rank(), device="cpu"),
         pictures(160),
         pictures(40),
-        threat=Threat(radius=4, steps=2, step=0.5),
+        threat=ThreatModel(radius=4, steps=2, step=0.5),
         updates=2,
         batch=batch,
         learning_rate=LearningRate(peak=0.05),
@@ -141,17 +141,17 @@ def learner_training(device: Device, *, batch: int) -> LearnerTraining:
 def trained_learner(device: Device, *, batch: int) -> dict[str, Tensor]:
     """The state that it ends with: weights and curve among it."""
     training = learner_training(device, batch=batch)
-    training.go_on(Progress(), shelf=NoShelf(), name="learner")
+    training.resume(Progress(), checkpoints=NullCheckpointStore(), name="learner")
     return training.state()
 
 
 def resumed_learner(device: Device, *, batch: int) -> dict[str, Tensor]:
     """The same, where the run was broken off and went on from what process 0 alone had kept."""
-    shelf, broken = ShelfOfRank0(Memory()), learner_training(device, batch=batch)
+    checkpoints, broken = Rank0CheckpointStore(Memory()), learner_training(device, batch=batch)
     next(broken.steps(Progress()))
-    broken.keep(shelf, "learner")
+    broken.keep(checkpoints, "learner")
     training = learner_training(device, batch=batch)
-    training.go_on(Progress(), shelf=shelf, name="learner")
+    training.resume(Progress(), checkpoints=checkpoints, name="learner")
     return training.state()
 
 
@@ -167,7 +167,14 @@ def noise_in_shards(at_once: int) -> dict[str, Tensor]:
         progress.advance(sum(len(places) for _, places in group))
         return [np.full((len(places), 1, 2, 2), number + 1, np.int8) for number, places in group]
 
-    made = in_shards((int(ends[-1]) + 1, 1, 2, 2), shards, make, at_once=at_once, progress=progress, shelf=NoShelf())
+    made = in_shards(
+        (int(ends[-1]) + 1, 1, 2, 2),
+        shards,
+        make,
+        at_once=at_once,
+        progress=progress,
+        checkpoints=NullCheckpointStore(),
+    )
     return {"noise": torch.from_numpy(made), "counted": torch.tensor(counted[-1])}
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from core.specs.presets import PRESETS, QUICK, Length
+from core.specs.presets import PRESETS, QUICK, TrainingLength
 from tests.support.uploads import picture, zip_of
 
 STEPS = 6
-SOME = Length(epochs=0, least=STEPS, most=STEPS, batch=16)
+SOME = TrainingLength(epochs=0, least=STEPS, most=STEPS, batch=16)
 
 
 @contextmanager

@@ -11,19 +11,19 @@ from PIL import Image
 
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.specs.presets import PRESETS, KernelRecipe, Length, Preset, Search
-from experiments.cache import Laboratory
+from core.specs.presets import PRESETS, NTGAConfig, PGDSearch, Preset, TrainingLength
+from experiments.cache import ExperimentCache
 from experiments.catalogue import EXPERIMENTS
-from experiments.datasets import Images
+from experiments.datasets import ExperimentImages
 from experiments.run import reproduce
 from experiments.scale import Scale
 
-_SHORT = Search(outer_steps=2, outer_step=0.5, samples=1, inner_steps=1, inner_step=0.5)
+_SHORT = PGDSearch(outer_steps=2, outer_step=0.5, samples=1, inner_steps=1, inner_step=0.5)
 _QUICK = PRESETS["quick"]
 
 
-def _length(updates: int, batch: int = 32) -> Length:
-    return Length(epochs=0, least=updates, most=updates, batch=batch)
+def _length(updates: int, batch: int = 32) -> TrainingLength:
+    return TrainingLength(epochs=0, least=updates, most=updates, batch=batch)
 
 
 def _tiny_preset(size: int) -> Preset:
@@ -33,7 +33,7 @@ def _tiny_preset(size: int) -> Preset:
             method: replace(recipe, length=_length(2), training=_SHORT, final=_SHORT)
             for method, recipe in _QUICK.noise.items()
         },
-        ntga=KernelRecipe(block=30, validation=20, steps=2, step=0.55),
+        ntga=NTGAConfig(block=30, validation=20, steps=2, step=0.55),
         courses={"quick": replace(_QUICK.courses["quick"], length=_length(3), attack_steps=1)},
     )
 
@@ -41,7 +41,7 @@ def _tiny_preset(size: int) -> Preset:
 TINY = Scale(name="tiny", preset=_tiny_preset, largest=32, course="quick", stand_ins={"resnet18": "small"})
 
 
-def drawn_images(classes: int = 2, train: int = 40, test: int = 50) -> Images:
+def drawn_images(classes: int = 2, train: int = 40, test: int = 50) -> ExperimentImages:
     """Noise around a colour a class: uint8 (n, 3, 32, 32)."""
     rng = np.random.default_rng(0)
     colours = rng.integers(60, 196, (classes, 3, 1, 1))
@@ -51,7 +51,7 @@ def drawn_images(classes: int = 2, train: int = 40, test: int = 50) -> Images:
         return (colours[labels] + rng.integers(-60, 60, (count, 3, 32, 32))).astype(np.uint8), labels
 
     (train_pixels, train_labels), (test_pixels, test_labels) = draw(train), draw(test)
-    return Images(
+    return ExperimentImages(
         name="drawn",
         classes=classes,
         train=train_pixels,
@@ -62,9 +62,9 @@ def drawn_images(classes: int = 2, train: int = 40, test: int = 50) -> Images:
 
 
 def laboratory(
-    folder: Path, images: Images | None = None, on_progress: Callable[[object], None] | None = None
-) -> Laboratory:
-    return Laboratory(
+    folder: Path, images: ExperimentImages | None = None, on_progress: Callable[[object], None] | None = None
+) -> ExperimentCache:
+    return ExperimentCache(
         folder,
         images or drawn_images(),
         TINY,

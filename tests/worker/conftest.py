@@ -12,13 +12,13 @@ from store.settings import Settings
 from tests.support.generator_rows import a_card
 from tests.support.images import pictures_zip
 from tests.support.rows import new_check
-from worker.context import Service, open_service
+from worker.context import WorkerContext, open_service
 
 Upload = Callable[..., tuple[str, str]]
 
 
 @pytest.fixture
-def service(settings: Settings) -> Iterator[Service]:
+def service(settings: Settings) -> Iterator[WorkerContext]:
     """The outside world of `settings`, as a worker in this process sees it."""
     service = open_service(settings)
     yield service
@@ -38,7 +38,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def upload(service: Service, database: Database, drawn: Callable[..., Path]) -> Upload:
+def upload(service: WorkerContext, database: Database, drawn: Callable[..., Path]) -> Upload:
     """Stores an archive (drawn, unless a path is given) as an upload; ids of its dataset and of its check job."""
 
     def make(path: Path | None = None, *, filename: str = "pictures.zip", **how: int) -> tuple[str, str]:
@@ -51,7 +51,7 @@ def upload(service: Service, database: Database, drawn: Callable[..., Path]) -> 
 
 
 @pytest.fixture
-def generator(service: Service, tmp_path: Path) -> m.Generator:
+def generator(service: WorkerContext, tmp_path: Path) -> m.Generator:
     """A generator that ships, with which protecting is quick; what it was trained on does not matter here."""
     from core.models.registry import build
     from core.noise.generator_file import save

@@ -15,7 +15,7 @@ from tests.support.processes import Command, family_of, is_alive, pool_child
 from tests.support.rows import dataset_of, job_of
 from tests.support.waiting import wait_until
 from tests.worker.conftest import Upload
-from worker.context import Service
+from worker.context import WorkerContext
 
 pytestmark = pytest.mark.timeout(600)
 Server = subprocess.Popen
@@ -23,11 +23,11 @@ LONG = {"classes": 2, "each": 400, "size": 2500, "grain": 0}  # plain: small fil
 
 
 @pytest.fixture
-def listening(service: Service, broker: "Server[bytes]", commands: Start) -> Command:
+def listening(service: WorkerContext, broker: "Server[bytes]", commands: Start) -> Command:
     return worker(commands, service)
 
 
-def test_a_ring_runs_the_job_at_once(service: Service, upload: Upload, listening: Command) -> None:
+def test_a_ring_runs_the_job_at_once(service: WorkerContext, upload: Upload, listening: Command) -> None:
     dataset_id, job_id = upload(each=3)
     ring(service, job_id)
     row = until(service, job_id, m.SUCCEEDED)
@@ -36,7 +36,7 @@ def test_a_ring_runs_the_job_at_once(service: Service, upload: Upload, listening
     assert (row.attempt, claims_in(listening)) == (1, 1)
 
 
-def test_ringing_ten_times_runs_it_once(service: Service, upload: Upload, listening: Command) -> None:
+def test_ringing_ten_times_runs_it_once(service: WorkerContext, upload: Upload, listening: Command) -> None:
     _, job_id = upload(each=3)
     _, last = upload(each=3)
     for _ in range(10):
@@ -47,28 +47,28 @@ def test_ringing_ten_times_runs_it_once(service: Service, upload: Upload, listen
     assert claims_in(listening) == 2
 
 
-def test_a_job_nobody_rang_for_is_found(service: Service, upload: Upload, listening: Command) -> None:
+def test_a_job_nobody_rang_for_is_found(service: WorkerContext, upload: Upload, listening: Command) -> None:
     _, job_id = upload(each=3)
     until(service, job_id, m.SUCCEEDED, seconds=15)
 
 
-def test_the_child_is_killed_in_the_middle(service: Service, upload: Upload, listening: Command) -> None:
+def test_the_child_is_killed_in_the_middle(service: WorkerContext, upload: Upload, listening: Command) -> None:
     dataset_id, job_id = upload(**LONG)
     ring(service, job_id)
     in_the_middle(service, job_id)
     child = pool_child(listening.pid)
     assert child is not None
-    darkroom = family_of(child)[1:]
+    sandbox = family_of(child)[1:]
     os.kill(child, signal.SIGKILL)
     row = until(service, job_id, m.SUCCEEDED)
     assert (row.attempt, claims_in(listening)) == (2, 2)
     assert dataset_of(service.database, dataset_id).images == 800
-    assert [pid for pid in (child, *darkroom) if is_alive(pid)] == []
+    assert [pid for pid in (child, *sandbox) if is_alive(pid)] == []
     wait_until(lambda: list(service.settings.scratch.glob("*.2")) == [], seconds=5)
 
 
 def test_the_whole_worker_is_killed_in_the_middle(
-    service: Service, upload: Upload, listening: Command, commands: Start
+    service: WorkerContext, upload: Upload, listening: Command, commands: Start
 ) -> None:
     dataset_id, job_id = upload(**LONG)
     ring(service, job_id)
@@ -84,7 +84,7 @@ def test_the_whole_worker_is_killed_in_the_middle(
 
 
 def test_the_broker_is_killed_and_comes_back_empty(
-    service: Service, upload: Upload, broker: "Server[bytes]", commands: Start
+    service: WorkerContext, upload: Upload, broker: "Server[bytes]", commands: Start
 ) -> None:
     _, running = upload(**LONG)
     _, waiting = upload(each=3)
@@ -109,7 +109,7 @@ def test_the_broker_is_killed_and_comes_back_empty(
         again.wait(10)
 
 
-def test_cancelling_in_the_middle(service: Service, upload: Upload, listening: Command) -> None:
+def test_cancelling_in_the_middle(service: WorkerContext, upload: Upload, listening: Command) -> None:
     _, job_id = upload(**LONG)
     ring(service, job_id)
     in_the_middle(service, job_id)
@@ -125,7 +125,7 @@ def test_cancelling_in_the_middle(service: Service, upload: Upload, listening: C
 
 
 def test_a_worker_that_is_stopped_hands_its_job_back(
-    service: Service, upload: Upload, listening: Command, commands: Start
+    service: WorkerContext, upload: Upload, listening: Command, commands: Start
 ) -> None:
     _, job_id = upload(**LONG)
     ring(service, job_id)
@@ -140,7 +140,7 @@ def test_a_worker_that_is_stopped_hands_its_job_back(
     until(service, job_id, m.SUCCEEDED)
 
 
-def child_with_a_job_behind_it(service: Service, listening: Command, upload: Upload) -> int:
+def child_with_a_job_behind_it(service: WorkerContext, listening: Command, upload: Upload) -> int:
     """The child of a worker, which takes a stop as it does from its first job on."""
     _, first = upload(each=3)
     ring(service, first)
@@ -151,7 +151,7 @@ def child_with_a_job_behind_it(service: Service, listening: Command, upload: Upl
 
 
 def test_a_worker_that_is_stopped_while_it_tells_how_jobs_ended_stops(
-    service: Service, listening: Command, upload: Upload
+    service: WorkerContext, listening: Command, upload: Upload
 ) -> None:
     """A child that died in the middle of such a message would leave its parent waiting for the rest."""
     child = child_with_a_job_behind_it(service, listening, upload)
@@ -165,7 +165,7 @@ def test_a_worker_that_is_stopped_while_it_tells_how_jobs_ended_stops(
 
 
 def test_a_worker_that_is_stopped_as_it_hands_a_job_to_its_child_stops(
-    service: Service, listening: Command, upload: Upload
+    service: WorkerContext, listening: Command, upload: Upload
 ) -> None:
     """The pool forgets such a job and never reads how it ended; the child must not wait half a minute for that."""
     child = child_with_a_job_behind_it(service, listening, upload)
@@ -191,7 +191,7 @@ def test_an_idle_worker_that_is_killed_leaves_no_child(listening: Command) -> No
 
 
 def test_a_worker_that_slept_too_long_writes_nothing(
-    service: Service, upload: Upload, listening: Command, commands: Start
+    service: WorkerContext, upload: Upload, listening: Command, commands: Start
 ) -> None:
     """A stopped process stands for a machine that hung: its lease runs out, and another worker takes the job."""
     dataset_id, job_id = upload(**LONG)
@@ -216,7 +216,9 @@ def test_a_worker_that_slept_too_long_writes_nothing(
     assert claims_in(listening, other) == 3
 
 
-def test_three_broken_attempts_fail_it_with_the_reason(service: Service, upload: Upload, listening: Command) -> None:
+def test_three_broken_attempts_fail_it_with_the_reason(
+    service: WorkerContext, upload: Upload, listening: Command
+) -> None:
     dataset_id, job_id = upload(**LONG)
     for attempt in (1, 2, 3):
         row = wait_until(

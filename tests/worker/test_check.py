@@ -14,17 +14,17 @@ import pytest
 
 from store import datasets
 from store import models as m
-from store.jobs import Standing
+from store.jobs import LeaseStatus
 from store.object_store import StoreError
 from tests.support.processes import environment
 from tests.support.rows import claim, dataset_of, job_of, new_job
 from tests.worker.conftest import Upload
-from worker.context import Service
+from worker.context import WorkerContext
 from worker.executor import execute, reason_of
-from worker.lease import Heart
+from worker.lease import LeaseKeeper
 
 
-def test_a_good_upload_is_ready(service: Service, upload: Upload) -> None:
+def test_a_good_upload_is_ready(service: WorkerContext, upload: Upload) -> None:
     dataset_id, job_id = upload(classes=3, each=5)
     execute(service, job_id)
     assert job_of(service.database, job_id).state == m.SUCCEEDED
@@ -36,7 +36,7 @@ def test_a_good_upload_is_ready(service: Service, upload: Upload) -> None:
     assert list(service.settings.scratch.iterdir()) == []
 
 
-def test_a_bad_upload_is_rejected_with_its_reason(service: Service, upload: Upload, tmp_path: Path) -> None:
+def test_a_bad_upload_is_rejected_with_its_reason(service: WorkerContext, upload: Upload, tmp_path: Path) -> None:
     (tmp_path / "bad").write_bytes(b"this is no archive")
     dataset_id, job_id = upload(tmp_path / "bad")
     execute(service, job_id)
@@ -47,7 +47,7 @@ def test_a_bad_upload_is_rejected_with_its_reason(service: Service, upload: Uplo
     assert list(service.settings.scratch.iterdir()) == []
 
 
-def test_jobs_that_waited_for_the_check_may_run_then(service: Service, upload: Upload) -> None:
+def test_jobs_that_waited_for_the_check_may_run_then(service: WorkerContext, upload: Upload) -> None:
     dataset_id, job_id = upload()
     waiting = new_job(service.database, dataset_id=dataset_id)
     assert claim(service.database, waiting) is None
@@ -55,7 +55,7 @@ def test_jobs_that_waited_for_the_check_may_run_then(service: Service, upload: U
     assert claim(service.database, waiting) is not None
 
 
-def test_a_job_that_is_not_there_is_left_alone(service: Service, upload: Upload) -> None:
+def test_a_job_that_is_not_there_is_left_alone(service: WorkerContext, upload: Upload) -> None:
     _, job_id = upload()
     execute(service, job_id)
     before = job_of(service.database, job_id).seq
@@ -64,7 +64,7 @@ def test_a_job_that_is_not_there_is_left_alone(service: Service, upload: Upload)
     assert job_of(service.database, job_id).seq == before
 
 
-def test_an_upload_that_is_gone(service: Service, upload: Upload) -> None:
+def test_an_upload_that_is_gone(service: WorkerContext, upload: Upload) -> None:
     dataset_id, job_id = upload()
     service.files.delete_prefix(f"datasets/{dataset_id}")
     execute(service, job_id)
@@ -73,7 +73,7 @@ def test_an_upload_that_is_gone(service: Service, upload: Upload) -> None:
 
 @pytest.mark.parametrize(("hears", "state"), [(False, m.SUCCEEDED), (True, m.CANCELED)])
 def test_of_a_dataset_deleted_while_its_thumbnails_are_stored_nothing_stays(
-    service: Service, upload: Upload, monkeypatch: pytest.MonkeyPatch, hears: bool, state: str
+    service: WorkerContext, upload: Upload, monkeypatch: pytest.MonkeyPatch, hears: bool, state: str
 ) -> None:
     """The check is over before it hears of the deletion, or hears of it."""
     dataset_id, job_id = upload(classes=2, each=2)
@@ -81,7 +81,7 @@ def test_of_a_dataset_deleted_while_its_thumbnails_are_stored_nothing_stays(
     def put(store: Any, key: str, data: Any) -> Any:
         if key.endswith("thumbs/0"):
             if not hears:  # as if the heart were between two looks for all of what follows
-                monkeypatch.setattr(Heart, "_look", lambda heart: Standing.HELD)
+                monkeypatch.setattr(LeaseKeeper, "_look", lambda lease: LeaseStatus.HELD)
                 time.sleep(0.1)  # a look that is under way is over
             with service.database.write.begin() as session:
                 assert datasets.remove(session, dataset_id)
@@ -97,7 +97,7 @@ def test_of_a_dataset_deleted_while_its_thumbnails_are_stored_nothing_stays(
     assert service.files.list("datasets") == []
 
 
-def test_a_store_that_cannot_be_written_fails_the_job_clearly(service: Service, upload: Upload) -> None:
+def test_a_store_that_cannot_be_written_fails_the_job_clearly(service: WorkerContext, upload: Upload) -> None:
     dataset_id, job_id = upload()
     thumbs = Path(service.settings.store) / "datasets" / dataset_id / "thumbs"
     thumbs.write_text("a file where a folder should be")
@@ -111,8 +111,8 @@ def test_a_store_that_cannot_be_written_fails_the_job_clearly(service: Service, 
 
 FULL = """
 import resource, signal, sys
-from worker.run import execute
-from worker.service import this_service
+from worker.executor import execute
+from worker.context import this_service
 service = this_service()
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 try:
@@ -122,7 +122,7 @@ except OSError:
 """
 
 
-def test_a_full_disk_fails_the_job_clearly(service: Service, upload: Upload) -> None:
+def test_a_full_disk_fails_the_job_clearly(service: WorkerContext, upload: Upload) -> None:
     """The system's limit on file sizes stands in for a full disk: unpacking fails in the middle just the same."""
     assert signal.getsignal(signal.SIGXFSZ) == signal.SIG_IGN
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] == resource.RLIM_INFINITY

@@ -12,14 +12,14 @@ from sqlalchemy import update
 from store import datasets, generators, jobs, users
 from store import models as m
 from store.clock import utc_now
-from store.jobs import Result
+from store.jobs import JobResult
 from store.object_keys import work_key
 from store.settings import Settings
 from tests.support.generator_rows import card_file
 from tests.support.rows import must_claim, new_dataset, new_job
 from tests.support.store_failure import Away
-from worker.context import Service, open_service
-from worker.garbage_collector import OWNER, tidy_orphans
+from worker.context import WorkerContext, open_service
+from worker.garbage_collector import OWNER, collect_garbage
 from worker.maintenance import tidy
 
 DAY = 86400
@@ -27,7 +27,7 @@ OLD = 1.5 * DAY
 
 
 @pytest.fixture
-def service(each_settings: Settings) -> Iterator[Service]:
+def service(each_settings: Settings) -> Iterator[WorkerContext]:
     """A service whose database is ten days old."""
     service = open_service(each_settings)
     with service.database.write.begin() as session:
@@ -37,7 +37,7 @@ def service(each_settings: Settings) -> Iterator[Service]:
     service.database.dispose()
 
 
-def stored(service: Service, key: str, *, age: float = OLD) -> str:
+def stored(service: WorkerContext, key: str, *, age: float = OLD) -> str:
     """A file that lies in the store for so many seconds; its key."""
     service.files.write(key, b"data")
     then = time.time() - age
@@ -45,7 +45,7 @@ def stored(service: Service, key: str, *, age: float = OLD) -> str:
     return key
 
 
-def test_files_of_a_deleted_dataset(service: Service) -> None:
+def test_files_of_a_deleted_dataset(service: WorkerContext) -> None:
     kept = stored(service, datasets.upload_key(new_dataset(service.database)))
     gone = new_dataset(service.database)
     stored(service, datasets.upload_key(gone))
@@ -56,7 +56,7 @@ def test_files_of_a_deleted_dataset(service: Service) -> None:
     assert service.files.list("datasets") == sorted([kept, arriving])
 
 
-def test_what_a_job_that_is_over_does_not_name(service: Service) -> None:
+def test_what_a_job_that_is_over_does_not_name(service: WorkerContext) -> None:
     id_ = new_job(service.database)
     held = must_claim(service.database, id_)
     stored(service, f"jobs/{id_}/results/0/archive.zip", age=0)  # an attempt that was killed before its commit
@@ -65,13 +65,13 @@ def test_what_a_job_that_is_over_does_not_name(service: Service) -> None:
     tidy(service)
     assert len(service.files.list(f"jobs/{id_}")) == 5
     with service.database.write.begin() as session:
-        result = Result(archive_key=named[0], archive_bytes=4, page_key=named[1], report_key=named[2])
+        result = JobResult(archive_key=named[0], archive_bytes=4, page_key=named[1], report_key=named[2])
         assert jobs.succeed(session, held, result)
     tidy(service)
     assert service.files.list(f"jobs/{id_}") == named
 
 
-def test_what_is_left_of_jobs_without_a_result(service: Service) -> None:
+def test_what_is_left_of_jobs_without_a_result(service: WorkerContext) -> None:
     failed, waiting = new_job(service.database), new_job(service.database)
     with service.database.write.begin() as session:
         assert jobs.request_cancel(session, failed)
@@ -82,7 +82,7 @@ def test_what_is_left_of_jobs_without_a_result(service: Service) -> None:
     assert service.files.list("jobs") == [kept]
 
 
-def test_generators(service: Service, tmp_path: Path) -> None:
+def test_generators(service: WorkerContext, tmp_path: Path) -> None:
     trained, training = (new_job(service.database, kind=m.TRAIN) for _ in range(2))
     with service.database.write.begin() as session:
         file = generators.store_file(service.files, trained, card_file(tmp_path / "a.safetensors"))
@@ -99,26 +99,26 @@ def test_generators(service: Service, tmp_path: Path) -> None:
     assert service.files.list("generators") == sorted(kept)
 
 
-def test_what_is_older_than_the_database_stays(service: Service) -> None:
+def test_what_is_older_than_the_database_stays(service: WorkerContext) -> None:
     """A new database on a store that is in use knows nothing of it."""
     keys = [stored(service, f"{root}/{m.new_id()}/file", age=11 * DAY) for root in ("datasets", "jobs", "generators")]
     tidy(service)
     assert all(service.files.exists(key) for key in keys)
 
 
-def test_one_file_that_cannot_be_removed_keeps_no_other(service: Service, away: Away) -> None:
+def test_one_file_that_cannot_be_removed_keeps_no_other(service: WorkerContext, away: Away) -> None:
     ids = sorted(m.new_id() for _ in range(3))
     keys = [stored(service, datasets.upload_key(id_)) for id_ in ids]
     with away(keys[0]):
-        assert sorted(tidy_orphans(service)) == keys[1:]
-    assert tidy_orphans(service) == keys[:1]
+        assert sorted(collect_garbage(service)) == keys[1:]
+    assert collect_garbage(service) == keys[:1]
 
 
-def test_in_another_databases_store_nothing_is_removed(service: Service) -> None:
+def test_in_another_databases_store_nothing_is_removed(service: WorkerContext) -> None:
     tidy(service)
     orphan = stored(service, work_key(m.new_id(), "noise"))
     ours = service.files.load(OWNER)
     service.files.write(OWNER, m.new_id().encode())
-    assert tidy_orphans(service) == []
+    assert collect_garbage(service) == []
     service.files.write(OWNER, ours)
-    assert tidy_orphans(service) == [orphan]
+    assert collect_garbage(service) == [orphan]

@@ -15,39 +15,39 @@ from core.runtime.progress import Cancelled, Step
 from store import jobs
 from store import models as m
 from store.job_recovery import sweep
-from store.jobs import Claim, Result
+from store.jobs import Claim, JobResult
 from store.object_keys import work_key
 from store.settings import Settings
 from tests.support.processes import environment
 from tests.support.rows import expire, job_of, must_claim, new_job
 from tests.support.waiting import wait_until
-from worker.context import Service, open_service
+from worker.context import WorkerContext, open_service
 from worker.executor import execute
 from worker.job_files import forget, result_prefix, scratch_folder
-from worker.lease import STUCK, Heart, Lost, Stopped, is_running, stop_process
+from worker.lease import STUCK, LeaseKeeper, LeaseLost, WorkerStopping, is_running, request_process_stop
 
 STEP = Step(stage="noise", done=3, total=12, seconds=6.0)
 
 
-def work_until_stopped(heart: Heart, *, seconds: float = 10) -> float:
+def work_until_stopped(lease: LeaseKeeper, *, seconds: float = 10) -> float:
     """Work that ticks like the science does; returns how long it went on. Raises what the heart raises."""
     began = time.monotonic()
     while time.monotonic() - began < seconds:
-        heart.progress(STEP)
+        lease.progress(STEP)
         time.sleep(0.02)
     raise AssertionError("nobody stopped the work")
 
 
-def claimed(service: Service) -> Claim:
+def claimed(service: WorkerContext) -> Claim:
     return must_claim(service.database, new_job(service.database))
 
 
-def test_progress_reaches_the_row_and_renews_the_lease(service: Service) -> None:
+def test_progress_reaches_the_row_and_renews_the_lease(service: WorkerContext) -> None:
     claim = claimed(service)
     before = job_of(service.database, claim.job_id)
     expire(service.database, claim.job_id)
-    with Heart(service, claim) as heart:
-        heart.progress(STEP)
+    with LeaseKeeper(service, claim) as lease:
+        lease.progress(STEP)
         row = wait_until(lambda: (r := job_of(service.database, claim.job_id)).stage and r)
     assert (row.stage, row.done, row.total, row.eta_seconds) == ("noise", 3, 12, 18.0)
     assert row.seq > before.seq
@@ -55,9 +55,9 @@ def test_progress_reaches_the_row_and_renews_the_lease(service: Service) -> None
         assert sweep(session, max_attempts=3, ring_seconds=60).requeued == ()
 
 
-def test_work_without_progress_keeps_its_lease(service: Service) -> None:
+def test_work_without_progress_keeps_its_lease(service: WorkerContext) -> None:
     claim = claimed(service)
-    with Heart(service, claim):
+    with LeaseKeeper(service, claim):
         deadline = time.monotonic() + 2 * service.settings.lease_seconds
         while time.monotonic() < deadline:
             with service.database.write.begin() as session:
@@ -66,49 +66,49 @@ def test_work_without_progress_keeps_its_lease(service: Service) -> None:
     assert job_of(service.database, claim.job_id).state == m.RUNNING
 
 
-def test_a_cancelled_job_stops_its_work(service: Service) -> None:
+def test_a_cancelled_job_stops_its_work(service: WorkerContext) -> None:
     claim = claimed(service)
     with service.database.write.begin() as session:
         jobs.request_cancel(session, claim.job_id)
     began = time.monotonic()
-    with pytest.raises(Cancelled) as caught, Heart(service, claim) as heart:
-        work_until_stopped(heart)
+    with pytest.raises(Cancelled) as caught, LeaseKeeper(service, claim) as lease:
+        work_until_stopped(lease)
     assert caught.type is Cancelled
     assert time.monotonic() - began < 2
 
 
-def test_a_lost_job_stops_its_work(service: Service) -> None:
+def test_a_lost_job_stops_its_work(service: WorkerContext) -> None:
     claim = claimed(service)
     with service.database.write.begin() as session:
-        jobs.hand_back(session, claim)
-    with pytest.raises(Lost), Heart(service, claim) as heart:
-        work_until_stopped(heart)
+        jobs.release(session, claim)
+    with pytest.raises(LeaseLost), LeaseKeeper(service, claim) as lease:
+        work_until_stopped(lease)
 
 
 def test_a_stopping_worker_stops_its_work_and_begins_no_other(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    service: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.lease._stopping", False)  # and back, after the test
     claim = claimed(service)
-    timer = threading.Timer(0.2, stop_process)
+    timer = threading.Timer(0.2, request_process_stop)
     timer.start()
-    with pytest.raises(Stopped), Heart(service, claim) as heart:
-        work_until_stopped(heart)
+    with pytest.raises(WorkerStopping), LeaseKeeper(service, claim) as lease:
+        work_until_stopped(lease)
     assert not is_running()
-    with pytest.raises(Stopped), Heart(service, claim) as heart:  # claimed in the very moment
-        heart.check()
+    with pytest.raises(WorkerStopping), LeaseKeeper(service, claim) as lease:  # claimed in the very moment
+        lease.check()
     waiting = new_job(service.database)
     execute(service, waiting)
     row = job_of(service.database, waiting)
     assert (row.state, row.attempt) == (m.QUEUED, 0)
 
 
-def test_when_the_database_is_gone_for_a_lease_the_job_is_lost(service: Service) -> None:
+def test_when_the_database_is_gone_for_a_lease_the_job_is_lost(service: WorkerContext) -> None:
     claim = claimed(service)
     with service.database.write.begin() as session:
         session.execute(text("ALTER TABLE jobs RENAME TO away"))
-    with pytest.raises(Lost), Heart(service, claim) as heart:
-        work_until_stopped(heart)
+    with pytest.raises(LeaseLost), LeaseKeeper(service, claim) as lease:
+        work_until_stopped(lease)
     with service.database.write.begin() as session:
         session.execute(text("ALTER TABLE away RENAME TO jobs"))
 
@@ -124,45 +124,45 @@ def test_when_the_database_says_nothing_for_a_lease_the_job_is_lost(each_setting
     stopped.start()
     began = time.monotonic()
     try:
-        with pytest.raises(Lost), Heart(service, claim) as heart:
-            work_until_stopped(heart, seconds=30)
+        with pytest.raises(LeaseLost), LeaseKeeper(service, claim) as lease:
+            work_until_stopped(lease, seconds=30)
         assert time.monotonic() - began < 10
     finally:
         for pid in servers:
             os.kill(pid, signal.SIGCONT)
-        heart._thread.join()
+        lease._thread.join()
         service.database.dispose()
 
 
-def test_a_process_that_was_held_up_for_a_lease_keeps_what_nobody_took(service: Service) -> None:
+def test_a_process_that_was_held_up_for_a_lease_keeps_what_nobody_took(service: WorkerContext) -> None:
     claim = claimed(service)
-    with Heart(service, claim) as heart:
-        heart._renewed -= 2 * service.settings.lease_seconds  # as if neither thread had run for so long
-        heart.check()
+    with LeaseKeeper(service, claim) as lease:
+        lease._renewed -= 2 * service.settings.lease_seconds  # as if neither thread had run for so long
+        lease.check()
     assert job_of(service.database, claim.job_id).state == m.RUNNING
 
 
 STUBBORN = """
 import sys, time
 from store import jobs
-from worker.heart import Heart, stop_process
-from worker.service import this_service
-from worker.traces import scratch
+from worker.lease import LeaseKeeper, request_process_stop
+from worker.context import this_service
+from worker.job_files import scratch
 service = this_service()
 with service.database.write.begin() as session:
     claim = jobs.claim(session, sys.argv[1], worker="stubborn", lease_seconds=3)
-with Heart(service, claim), scratch(service, claim) as folder:
+with LeaseKeeper(service, claim), scratch(service, claim) as folder:
     (folder / "half").write_text("half")
     service.files.write(f"jobs/{claim.job_id}/results/1/archive.zip", b"half")
     print("working", flush=True)
     if sys.argv[2] == "stop":
-        stop_process()
+        request_process_stop()
     time.sleep(60)
 """
 
 
 @pytest.mark.parametrize(("why", "state"), [("cancel", m.CANCELED), ("stop", m.QUEUED)])
-def test_stubborn_work_is_ended_with_its_process(service: Service, tmp_path: Path, why: str, state: str) -> None:
+def test_stubborn_work_is_ended_with_its_process(service: WorkerContext, tmp_path: Path, why: str, state: str) -> None:
     id_ = new_job(service.database)
     process = subprocess.Popen(
         [sys.executable, "-c", STUBBORN, id_, why],
@@ -184,24 +184,24 @@ def test_stubborn_work_is_ended_with_its_process(service: Service, tmp_path: Pat
     assert service.files.list(f"jobs/{id_}/results") == []
 
 
-def test_what_a_job_that_succeeded_made_is_not_forgotten(service: Service) -> None:
+def test_what_a_job_that_succeeded_made_is_not_forgotten(service: WorkerContext) -> None:
     """As where only the answer to the last commit was lost, and the worker takes the job for lost."""
     claim = claimed(service)
     key = f"{result_prefix(claim)}/report.json"
     service.files.write(key, b"{}")
     service.files.write(work_key(claim.job_id, "noise"), b"n")
     with service.database.write.begin() as session:
-        assert jobs.succeed(session, claim, Result(report_key=key, page_key=key))
+        assert jobs.succeed(session, claim, JobResult(report_key=key, page_key=key))
     forget(service, claim, keep_work=True)
     assert service.files.exists(key)
     lost = claimed(service)
     service.files.write(f"{result_prefix(lost)}/report.json", b"{}")
     with service.database.write.begin() as session:
-        assert jobs.hand_back(session, lost)
+        assert jobs.release(session, lost)
     forget(service, lost, keep_work=True)
     assert service.files.list(f"jobs/{lost.job_id}") == []
 
 
-def test_scratch_names_tell_the_attempt(service: Service) -> None:
+def test_scratch_names_tell_the_attempt(service: WorkerContext) -> None:
     claim = claimed(service)
     assert scratch_folder(service, claim).name == f"{claim.job_id}.1"

@@ -18,7 +18,7 @@ from tests.support.processes import Command, is_alive, pool_child
 from tests.support.rows import job_of, new_job
 from tests.support.waiting import wait_until
 from tests.worker.conftest import Upload
-from worker.context import BadSetting, Service
+from worker.context import BadSetting, WorkerContext
 from worker.executor import execute
 
 pytestmark = pytest.mark.timeout(600)
@@ -27,7 +27,7 @@ QUICK = {"method": "em", "evidence": "none"}  # the least work that has every st
 
 
 @pytest.fixture
-def dataset(service: Service, upload: Upload) -> str:
+def dataset(service: WorkerContext, upload: Upload) -> str:
     """A small dataset that was checked."""
     dataset_id, check = upload(classes=2, each=20)
     execute(service, check)
@@ -35,16 +35,16 @@ def dataset(service: Service, upload: Upload) -> str:
 
 
 @pytest.fixture
-def science(service: Service, broker: "Server[bytes]", commands: Start) -> Command:
+def science(service: WorkerContext, broker: "Server[bytes]", commands: Start) -> Command:
     return worker(commands, service, "science")
 
 
-def results_of(service: Service, job_id: str) -> list[str]:
+def results_of(service: WorkerContext, job_id: str) -> list[str]:
     """What the store keeps of a job, below its folder."""
     return [key.removeprefix(f"jobs/{job_id}/") for key in service.files.list(f"jobs/{job_id}")]
 
 
-def sha256_of(service: Service, job_id: str, folder: Path) -> str:
+def sha256_of(service: WorkerContext, job_id: str, folder: Path) -> str:
     """Of the archive that the row names, after a look at what is in it."""
     row = job_of(service.database, job_id)
     assert row.archive_key is not None
@@ -60,7 +60,7 @@ def sha256_of(service: Service, job_id: str, folder: Path) -> str:
         return hashlib.sha256(archive.read("class-0/00000.png")).hexdigest()
 
 
-def test_a_job_runs_to_its_end(service: Service, dataset: str, science: Command, tmp_path: Path) -> None:
+def test_a_job_runs_to_its_end(service: WorkerContext, dataset: str, science: Command, tmp_path: Path) -> None:
     id_ = new_job(service.database, dataset_id=dataset, **QUICK)
     ring(service, id_, m.PROTECT)
     row = until(service, id_, m.SUCCEEDED, seconds=200)
@@ -74,7 +74,7 @@ def test_a_job_runs_to_its_end(service: Service, dataset: str, science: Command,
 
 @pytest.mark.parametrize("whom", ["child", "worker"])
 def test_killed_in_the_middle_it_runs_again_and_ends_well_once(
-    service: Service, dataset: str, science: Command, commands: Start, tmp_path: Path, whom: str
+    service: WorkerContext, dataset: str, science: Command, commands: Start, tmp_path: Path, whom: str
 ) -> None:
     id_ = new_job(service.database, dataset_id=dataset, **QUICK)
     ring(service, id_, m.PROTECT)
@@ -99,7 +99,7 @@ def test_killed_in_the_middle_it_runs_again_and_ends_well_once(
 
 
 def test_cancelled_in_its_long_stages_it_stops_within_five_seconds(
-    service: Service, upload: Upload, science: Command
+    service: WorkerContext, upload: Upload, science: Command
 ) -> None:
     """The other stages are over too soon here to be met; decoding is cancelled in test_celery.py."""
     dataset, check = upload(classes=2, each=130)  # a fifth of them is enough to be tested on
@@ -119,7 +119,7 @@ def test_cancelled_in_its_long_stages_it_stops_within_five_seconds(
         wait_until(lambda: list(service.settings.scratch.iterdir()) == [], seconds=5)
 
 
-def test_a_spec_that_cannot_be_done_fails_with_the_reason(service: Service, dataset: str) -> None:
+def test_a_spec_that_cannot_be_done_fails_with_the_reason(service: WorkerContext, dataset: str) -> None:
     id_ = new_job(service.database, dataset_id=dataset, radius_u=4, radius_a=8)
     execute(service, id_)
     row = job_of(service.database, id_)
@@ -127,7 +127,7 @@ def test_a_spec_that_cannot_be_done_fails_with_the_reason(service: Service, data
     assert "radius_a" in (row.error or "")
 
 
-def test_results_that_cannot_be_stored_fail_the_job_clearly(service: Service, dataset: str) -> None:
+def test_results_that_cannot_be_stored_fail_the_job_clearly(service: WorkerContext, dataset: str) -> None:
     id_ = new_job(service.database, dataset_id=dataset, **QUICK)
     (Path(service.settings.store) / "jobs").write_text("a file where a folder should be")
     with pytest.raises(OSError, match="Not a directory"):
@@ -138,7 +138,7 @@ def test_results_that_cannot_be_stored_fail_the_job_clearly(service: Service, da
     assert list(service.settings.scratch.iterdir()) == []
 
 
-def test_a_device_that_is_not_there_is_the_operators_to_mend(service: Service, dataset: str) -> None:
+def test_a_device_that_is_not_there_is_the_operators_to_mend(service: WorkerContext, dataset: str) -> None:
     elsewhere = replace(service, settings=service.settings.model_copy(update={"device": "tpu"}))
     id_ = new_job(service.database, dataset_id=dataset, **QUICK)
     with pytest.raises(BadSetting):

@@ -12,21 +12,21 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from core.generators.measurements import OWN
-from core.specs.presets import PRESETS, QUICK, Length
+from core.specs.presets import PRESETS, QUICK, TrainingLength
 from store import jobs
 from store import models as m
 from tests.support.commits import broken_commit
 from tests.support.rows import job_of, new_job
 from tests.support.short_training import STEPS, short_training
 from tests.worker.conftest import Upload
-from worker.context import Service
+from worker.context import WorkerContext
 from worker.executor import execute
 
 SPEC = {"evidence": "none", "method": "em", "radius_u": 6, "radius_a": 3, "generator_id": "drawn-32px"}
 
 
 @pytest.fixture
-def dataset(service: Service, upload: Upload) -> str:
+def dataset(service: WorkerContext, upload: Upload) -> str:
     """A small dataset that was checked."""
     dataset_id, check = upload(classes=2, each=4)
     execute(service, check)
@@ -34,7 +34,7 @@ def dataset(service: Service, upload: Upload) -> str:
 
 
 def test_it_makes_the_noise_and_the_report_says_so(
-    service: Service, dataset: str, generator: m.Generator, tmp_path: Path
+    service: WorkerContext, dataset: str, generator: m.Generator, tmp_path: Path
 ) -> None:
     id_ = new_job(service.database, dataset_id=dataset, **SPEC)
     execute(service, id_)
@@ -55,13 +55,13 @@ def test_it_makes_the_noise_and_the_report_says_so(
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Training with fewer updates."""
-    noise = replace(QUICK.noise["em"], length=Length(epochs=0, least=4, most=4, batch=8))
+    noise = replace(QUICK.noise["em"], length=TrainingLength(epochs=0, least=4, most=4, batch=8))
     monkeypatch.setitem(PRESETS, "quick", replace(QUICK, noise=QUICK.noise | {"em": noise}))
 
 
 @pytest.mark.parametrize(("asked", "name"), [({}, "pictures"), ({"name": "Night"}, "Night")])
 def test_a_train_job_makes_a_generator_that_another_job_uses(
-    service: Service, dataset: str, short: None, asked: dict[str, str], name: str
+    service: WorkerContext, dataset: str, short: None, asked: dict[str, str], name: str
 ) -> None:
     id_ = new_job(service.database, dataset_id=dataset, kind=m.TRAIN, method="em", radius_u=6, **asked)
     execute(service, id_)
@@ -78,7 +78,7 @@ def test_a_train_job_makes_a_generator_that_another_job_uses(
     assert (job_of(service.database, used).state, job_of(service.database, used).error) == (m.SUCCEEDED, None)
 
 
-def test_a_train_job_that_was_asked_for_noise_in_grey_makes_it(service: Service, dataset: str) -> None:
+def test_a_train_job_that_was_asked_for_noise_in_grey_makes_it(service: WorkerContext, dataset: str) -> None:
     id_ = new_job(service.database, dataset_id=dataset, kind=m.TRAIN, grey=True, evidence="none")
     with short_training():
         execute(service, id_)
@@ -87,7 +87,9 @@ def test_a_train_job_that_was_asked_for_noise_in_grey_makes_it(service: Service,
         assert session.get_one(m.Generator, id_).card["grey_updates"] == STEPS
 
 
-def test_a_generator_whose_commit_was_not_heard_of_keeps_its_file(service: Service, dataset: str, short: None) -> None:
+def test_a_generator_whose_commit_was_not_heard_of_keeps_its_file(
+    service: WorkerContext, dataset: str, short: None
+) -> None:
     id_ = new_job(service.database, dataset_id=dataset, kind=m.TRAIN, method="em")
     with broken_commit(m.Generator, takes_effect=True), pytest.raises(OperationalError):
         execute(service, id_)
@@ -97,7 +99,7 @@ def test_a_generator_whose_commit_was_not_heard_of_keeps_its_file(service: Servi
 
 
 def test_a_job_cancelled_while_its_generator_is_stored_leaves_no_file(
-    service: Service, dataset: str, short: None, monkeypatch: pytest.MonkeyPatch
+    service: WorkerContext, dataset: str, short: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id_ = new_job(service.database, dataset_id=dataset, kind=m.TRAIN, method="em")
 
@@ -116,7 +118,7 @@ def test_a_job_cancelled_while_its_generator_is_stored_leaves_no_file(
     assert service.files.list("generators") == []
 
 
-def failure(service: Service, dataset: str) -> str:
+def failure(service: WorkerContext, dataset: str) -> str:
     """The reason for which a job with the generator fails."""
     id_ = new_job(service.database, dataset_id=dataset, **SPEC)
     execute(service, id_)
@@ -126,7 +128,7 @@ def failure(service: Service, dataset: str) -> str:
 
 
 def test_one_that_is_gone_or_damaged_fails_the_job_in_words(
-    service: Service, dataset: str, generator: m.Generator
+    service: WorkerContext, dataset: str, generator: m.Generator
 ) -> None:
     service.files.write(generator.file_key, b"something else")
     assert "“Drawn things” is damaged" in failure(service, dataset)
@@ -138,7 +140,7 @@ def test_one_that_is_gone_or_damaged_fails_the_job_in_words(
 
 
 def test_a_dataset_that_turns_out_not_to_fit_fails_with_the_reason(
-    service: Service, upload: Upload, generator: m.Generator
+    service: WorkerContext, upload: Upload, generator: m.Generator
 ) -> None:
     dataset_id, check = upload(classes=4, each=2)
     execute(service, check)

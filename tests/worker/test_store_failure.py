@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from core.specs.presets import PRESETS, QUICK, Length
+from core.specs.presets import PRESETS, QUICK, TrainingLength
 from store import datasets, jobs, task_queue
 from store import models as m
 from store.clock import utc_now
@@ -16,7 +16,7 @@ from store.object_keys import work_key
 from tests.support.rows import expire, job_of, must_claim, new_dataset, new_job
 from tests.support.store_failure import Away
 from tests.worker.conftest import Upload
-from worker.context import Service
+from worker.context import WorkerContext
 from worker.executor import execute
 from worker.job_files import tidy_datasets
 from worker.maintenance import sweep_once
@@ -24,9 +24,14 @@ from worker.maintenance import sweep_once
 
 @pytest.mark.parametrize("kind", [m.PROTECT, m.TRAIN])
 def test_a_shelf_that_cannot_be_cleared_costs_no_result(
-    service: Service, upload: Upload, generator: m.Generator, away: Away, monkeypatch: pytest.MonkeyPatch, kind: str
+    service: WorkerContext,
+    upload: Upload,
+    generator: m.Generator,
+    away: Away,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
 ) -> None:
-    short = replace(QUICK.noise["em"], length=Length(epochs=0, least=4, most=4, batch=8))
+    short = replace(QUICK.noise["em"], length=TrainingLength(epochs=0, least=4, most=4, batch=8))
     monkeypatch.setitem(PRESETS, "quick", replace(QUICK, noise=QUICK.noise | {"em": short}))
     dataset_id, check = upload(classes=2, each=4)
     execute(service, check)
@@ -41,7 +46,7 @@ def test_a_shelf_that_cannot_be_cleared_costs_no_result(
         assert all(service.files.exists(str(key)) for key in (row.archive_key, row.report_key, row.page_key))
 
 
-def test_the_sweep_goes_on_and_rings(service: Service, broker: "subprocess.Popen[bytes]", away: Away) -> None:
+def test_the_sweep_goes_on_and_rings(service: WorkerContext, broker: "subprocess.Popen[bytes]", away: Away) -> None:
     canceled, waiting = new_job(service.database), new_job(service.database)
     must_claim(service.database, canceled)
     service.files.write(work_key(canceled, "noise"), b"n")
@@ -54,7 +59,7 @@ def test_the_sweep_goes_on_and_rings(service: Service, broker: "subprocess.Popen
     assert task_queue.depth(service.settings, m.PROTECT) == 1
 
 
-def test_every_dataset_whose_time_is_over_goes(service: Service, away: Away) -> None:
+def test_every_dataset_whose_time_is_over_goes(service: WorkerContext, away: Away) -> None:
     ids = [new_dataset(service.database) for _ in range(3)]
     for id_ in ids:
         service.files.write(datasets.upload_key(id_), b"u")

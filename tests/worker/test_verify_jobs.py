@@ -9,20 +9,20 @@ import pytest
 
 from core.evaluation import verification_runner
 from core.results.verification import VerifyReport
-from core.specs.presets import PRESETS, QUICK, Length, fingerprint
+from core.specs.presets import PRESETS, QUICK, TrainingLength, fingerprint
 from store import jobs
 from store import models as m
 from store.job_recovery import sweep
 from store.object_keys import work_key, work_prefix
 from tests.support.rows import expire, job_of, new_job
 from tests.worker.conftest import Upload
-from worker.context import Service
+from worker.context import WorkerContext
 from worker.executor import execute, take
-from worker.handlers import verify as room
-from worker.job_files import FilesShelf, scratch
-from worker.lease import Heart
+from worker.handlers import verify as handler
+from worker.job_files import JobCheckpointStore, scratch
+from worker.lease import LeaseKeeper
 
-SOME = Length(epochs=0, least=4, most=4, batch=32)
+SOME = TrainingLength(epochs=0, least=4, most=4, batch=32)
 BEFORE, AFTER = (f"learner-small-Linf-0-None-{side}-0" for side in ("before", "after-100"))
 ROWS = {"trainings": [{"radius": 0}, {"norm": "L2", "radius": 40}]}
 
@@ -45,7 +45,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def target(service: Service, upload: Upload) -> m.Job:
+def target(service: WorkerContext, upload: Upload) -> m.Job:
     """A protection that succeeded."""
     dataset_id, check = upload(classes=2, each=130)
     execute(service, check)
@@ -56,7 +56,7 @@ def target(service: Service, upload: Upload) -> m.Job:
     return row
 
 
-def asked(service: Service, target: m.Job, **spec: Any) -> str:
+def asked(service: WorkerContext, target: m.Job, **spec: Any) -> str:
     with service.database.write.begin() as session:
         return jobs.create(
             session,
@@ -68,14 +68,14 @@ def asked(service: Service, target: m.Job, **spec: Any) -> str:
         ).id
 
 
-def take_again(service: Service, id_: str) -> None:
+def take_again(service: WorkerContext, id_: str) -> None:
     """Let the lease run out, so that another attempt may begin."""
     expire(service.database, id_)
     with service.database.write.begin() as session:
         assert sweep(session, max_attempts=3, ring_seconds=1).requeued == (id_,)
 
 
-def test_its_report_has_every_row_and_nothing_else_stays(service: Service, target: m.Job) -> None:
+def test_its_report_has_every_row_and_nothing_else_stays(service: WorkerContext, target: m.Job) -> None:
     id_ = asked(service, target)
     execute(service, id_)
     row = job_of(service.database, id_)
@@ -91,7 +91,7 @@ def test_its_report_has_every_row_and_nothing_else_stays(service: Service, targe
 
 
 def test_a_lost_attempt_is_gone_on_with_row_by_row(
-    service: Service, target: m.Job, short: list[str], monkeypatch: pytest.MonkeyPatch
+    service: WorkerContext, target: m.Job, short: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id_ = asked(service, target)
 
@@ -101,9 +101,9 @@ def test_a_lost_attempt_is_gone_on_with_row_by_row(
     claim = take(service, id_)
     assert claim is not None
     with monkeypatch.context() as patched:
-        patched.setattr(room.log, "info", die, raising=False)
-        with pytest.raises(SystemExit), Heart(service, claim) as heart, scratch(service, claim) as folder:
-            room.verify(service, claim, heart, folder)
+        patched.setattr(handler.log, "info", die, raising=False)
+        with pytest.raises(SystemExit), LeaseKeeper(service, claim) as lease, scratch(service, claim) as folder:
+            handler.verify(service, claim, lease, folder)
     assert short == ["Linf-0", "Linf-0"]
     so_far = json.loads(service.files.load(work_key(id_, "report.json")))
     assert (len(so_far["evidence"]["rows"]), so_far["evidence"]["rows_asked"]) == (1, 2)
@@ -124,29 +124,31 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("core.training.loop.KEEP_EVERY", 0.0)
     names: list[str] = []
 
-    def save(shelf: FilesShelf, name: str, data: bytes) -> None:
-        real(shelf, name, data)
+    def save(checkpoints: JobCheckpointStore, name: str, data: bytes) -> None:
+        real(checkpoints, name, data)
         names.append(name)
 
-    real = FilesShelf.save
-    monkeypatch.setattr(FilesShelf, "save", save)
+    real = JobCheckpointStore.save
+    monkeypatch.setattr(JobCheckpointStore, "save", save)
     return names
 
 
-def lose_in_the_second_learner(service: Service, id_: str, kept: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def lose_in_the_second_learner(
+    service: WorkerContext, id_: str, kept: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An attempt that ends without a word after two updates of the learner after, and the next may begin."""
 
-    def save(shelf: FilesShelf, name: str, data: bytes) -> None:
-        real(shelf, name, data)
+    def save(checkpoints: JobCheckpointStore, name: str, data: bytes) -> None:
+        real(checkpoints, name, data)
         if kept[-2:] == [piece(f"{AFTER}.safetensors")] * 2:
             raise SystemExit  # as if the machine went away
 
-    real, claim = FilesShelf.save, take(service, id_)
+    real, claim = JobCheckpointStore.save, take(service, id_)
     assert claim is not None
     with monkeypatch.context() as patched:
-        patched.setattr(FilesShelf, "save", save)
-        with pytest.raises(SystemExit), Heart(service, claim) as heart, scratch(service, claim) as folder:
-            room.verify(service, claim, heart, folder)
+        patched.setattr(JobCheckpointStore, "save", save)
+        with pytest.raises(SystemExit), LeaseKeeper(service, claim) as lease, scratch(service, claim) as folder:
+            handler.verify(service, claim, lease, folder)
     assert service.files.list(work_prefix(id_)) == [
         work_key(id_, piece(f"{AFTER}.safetensors")),
         work_key(id_, piece(f"{BEFORE}.json")),
@@ -161,7 +163,7 @@ def piece(name: str) -> str:
 
 
 def test_a_lost_learner_is_gone_on_with(
-    service: Service, target: m.Job, kept: list[str], monkeypatch: pytest.MonkeyPatch
+    service: WorkerContext, target: m.Job, kept: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id_ = asked(service, target, trainings=[{"radius": 0}])
     lose_in_the_second_learner(service, id_, kept, monkeypatch)
@@ -171,7 +173,7 @@ def test_a_lost_learner_is_gone_on_with(
 
 
 def test_what_other_recipes_began_begins_anew(
-    service: Service, target: m.Job, kept: list[str], monkeypatch: pytest.MonkeyPatch
+    service: WorkerContext, target: m.Job, kept: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id_ = asked(service, target, trainings=[{"radius": 0}])
     lose_in_the_second_learner(service, id_, kept, monkeypatch)
@@ -186,7 +188,7 @@ def test_what_other_recipes_began_begins_anew(
     assert service.files.list(work_prefix(id_)) == []
 
 
-def test_a_dataset_alone_is_tried_as_it_is(service: Service, target: m.Job) -> None:
+def test_a_dataset_alone_is_tried_as_it_is(service: WorkerContext, target: m.Job) -> None:
     id_ = new_job(service.database, dataset_id=target.dataset_id, kind=m.VERIFY, **ROWS)
     execute(service, id_)
     report = json.loads(service.files.load(str(job_of(service.database, id_).report_key)))
@@ -194,7 +196,7 @@ def test_a_dataset_alone_is_tried_as_it_is(service: Service, target: m.Job) -> N
     assert [row["accuracy_after"] for row in report["evidence"]["rows"]] == [None, None]
 
 
-def test_an_archive_that_is_gone_fails_with_the_reason(service: Service, target: m.Job, tmp_path: Path) -> None:
+def test_an_archive_that_is_gone_fails_with_the_reason(service: WorkerContext, target: m.Job, tmp_path: Path) -> None:
     id_ = asked(service, target)
     service.files.delete(str(target.archive_key))
     execute(service, id_)

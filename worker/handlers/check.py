@@ -4,50 +4,50 @@ from pathlib import Path
 
 import structlog
 
-from core.imaging.sandbox import Darkroom
-from core.ingest.dataset import Dataset, open_dataset, thumbnails
+from core.imaging.sandbox import DecoderSandbox
+from core.ingest.dataset import ImageDataset, open_dataset, thumbnails
 from core.runtime.progress import Progress
 from store import datasets, job_events, task_queue
 from store.jobs import Claim
 from store.object_keys import dataset_prefix
-from worker.context import Service
+from worker.context import WorkerContext
 from worker.fetch_upload import fetch_upload, limits_of
-from worker.job_files import forget_deleted_dataset
-from worker.lease import Heart, Lost
+from worker.job_files import purge_deleted_dataset
+from worker.lease import LeaseKeeper, LeaseLost
 
 THUMBNAILS = 12
 
 log = structlog.get_logger()
 
 
-def check(service: Service, claim: Claim, heart: Heart, folder: Path) -> None:
+def check(service: WorkerContext, claim: Claim, lease: LeaseKeeper, folder: Path) -> None:
     """Find out what a dataset holds and make it ready. Raises BadInput where nothing in it can be used."""
     upload = fetch_upload(service, claim, folder)
-    limits, progress = limits_of(service.settings), Progress(heart.progress)
-    with Darkroom(limits=limits) as room:
+    limits, progress = limits_of(service.settings), Progress(lease.progress)
+    with DecoderSandbox(limits=limits) as sandbox:
         dataset = open_dataset(
-            upload.path, folder / "unpacked", name=upload.name, limits=limits, progress=progress, darkroom=room
+            upload.path, folder / "unpacked", name=upload.name, limits=limits, progress=progress, sandbox=sandbox
         )
-        small = thumbnails(dataset, THUMBNAILS, darkroom=room)
+        small = thumbnails(dataset, THUMBNAILS, sandbox=sandbox)
     thumbs = []
     for number, (path, data) in enumerate(small):
-        heart.check()
+        lease.check()
         key = f"{dataset_prefix(str(claim.dataset_id))}/thumbs/{number}"
         service.files.write(key, data)
         thumbs.append({"key": key, "path": path})
-    heart.rest()
+    lease.rest()
     with service.database.write.begin() as session:
         if not datasets.accept(session, claim, findings(dataset, thumbs)):
-            raise Lost
+            raise LeaseLost
         waiting = datasets.waiting_jobs(session, str(claim.dataset_id))
-    forget_deleted_dataset(service, claim)
+    purge_deleted_dataset(service, claim)
     log.info("dataset.ready", dataset=claim.dataset_id, images=len(dataset.pictures), skipped=len(dataset.skipped))
     for job in waiting:
         task_queue.ring(service.settings, job_id=job.id, kind=job.kind)
         job_events.publish(service.settings, job.id)
 
 
-def findings(dataset: Dataset, thumbs: list[dict[str, str]]) -> datasets.Findings:
+def findings(dataset: ImageDataset, thumbs: list[dict[str, str]]) -> datasets.Findings:
     """What was found, as rows keep it."""
     counts = [0] * len(dataset.classes)
     for picture in dataset.pictures:

@@ -11,17 +11,17 @@ from core.recipes import protect as pipeline
 from core.specs.protect import ProtectSpec
 from store import jobs
 from store import models as m
-from store.jobs import Claim, Result
+from store.jobs import Claim, JobResult
 from store.object_keys import work_prefix
-from worker.context import Service, computer
+from worker.context import WorkerContext, computer
 from worker.fetch_upload import fetch_upload, limits_of
-from worker.job_files import result_prefix, tidy_away, unfinished_work
-from worker.lease import Heart, Lost
+from worker.job_files import purge, result_prefix, unfinished_work
+from worker.lease import LeaseKeeper, LeaseLost
 
 log = structlog.get_logger()
 
 
-def protect(service: Service, claim: Claim, heart: Heart, folder: Path) -> None:
+def protect(service: WorkerContext, claim: Claim, lease: LeaseKeeper, folder: Path) -> None:
     """Run one protect job to its end. Raises BadInput, SpecError, and what the heart raises."""
     upload = fetch_upload(service, claim, folder)
     archive, unpacked = folder / "protected.zip", folder / "work"
@@ -32,25 +32,25 @@ def protect(service: Service, claim: Claim, heart: Heart, folder: Path) -> None:
         archive,
         spec,
         scratch=unpacked,
-        on_progress=heart.progress,
-        shelf=unfinished_work(service, claim),
+        on_progress=lease.progress,
+        checkpoints=unfinished_work(service, claim),
         name=upload.name,
         job_id=claim.job_id,
         limits=limits_of(service.settings),
         generator=fetch_generator(service, spec.generator_id, folder) if spec.generator_id else None,
         **computer(service.settings),
     )
-    heart.check()
+    lease.check()
     result = deliver(service, claim, archive)
-    heart.rest()
+    lease.rest()
     with service.database.write.begin() as session:
         if not jobs.succeed(session, claim, result):
-            raise Lost
+            raise LeaseLost
     log.info("job.succeeded", archive_bytes=result.archive_bytes)
-    tidy_away(service, work_prefix(claim.job_id))
+    purge(service, work_prefix(claim.job_id))
 
 
-def fetch_generator(service: Service, generator_id: str, folder: Path) -> Path:
+def fetch_generator(service: WorkerContext, generator_id: str, folder: Path) -> Path:
     """Bring a trained generator's file to this machine. Raises BadInput where it is gone, or not what it was."""
     with service.database.read() as session:
         row = session.get(m.Generator, generator_id)
@@ -66,14 +66,14 @@ def fetch_generator(service: Service, generator_id: str, folder: Path) -> Path:
     return path
 
 
-def deliver(service: Service, claim: Claim, archive: Path) -> Result:
+def deliver(service: WorkerContext, claim: Claim, archive: Path) -> JobResult:
     """Store the archive, and the report that lies in it, where only this attempt writes."""
     prefix, size = result_prefix(claim), archive.stat().st_size
     with zipfile.ZipFile(archive) as packed:
         service.files.write(f"{prefix}/report.json", packed.read("report.json"))
         service.files.write(f"{prefix}/report.html", packed.read("report.html"))
     service.files.adopt(f"{prefix}/archive.zip", archive)
-    return Result(
+    return JobResult(
         archive_key=f"{prefix}/archive.zip",
         archive_bytes=size,
         report_key=f"{prefix}/report.json",

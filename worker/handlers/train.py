@@ -10,15 +10,15 @@ from core.specs.train import TrainSpec
 from store import generators, jobs
 from store.jobs import Claim
 from store.object_keys import work_prefix
-from worker.context import Service, computer
+from worker.context import WorkerContext, computer
 from worker.fetch_upload import fetch_upload, limits_of
-from worker.job_files import tidy_away, unfinished_work
-from worker.lease import Heart, Lost
+from worker.job_files import purge, unfinished_work
+from worker.lease import LeaseKeeper, LeaseLost
 
 log = structlog.get_logger()
 
 
-def train(service: Service, claim: Claim, heart: Heart, folder: Path) -> None:
+def train(service: WorkerContext, claim: Claim, lease: LeaseKeeper, folder: Path) -> None:
     """Run one train job to its end; the generator gets the job's id. Raises BadInput, SpecError, and as the heart."""
     asked = TrainSpec.parse(claim.spec)
     upload = fetch_upload(service, claim, folder)
@@ -29,8 +29,8 @@ def train(service: Service, claim: Claim, heart: Heart, folder: Path) -> None:
         made,
         asked.noise,
         scratch=unpacked,
-        on_progress=heart.progress,
-        shelf=unfinished_work(service, claim),
+        on_progress=lease.progress,
+        checkpoints=unfinished_work(service, claim),
         name=upload.name,
         title=asked.name or upload.name,
         grey=asked.grey,
@@ -38,18 +38,18 @@ def train(service: Service, claim: Claim, heart: Heart, folder: Path) -> None:
         limits=limits_of(service.settings),
         **computer(service.settings),
     )
-    heart.check()
+    lease.check()
     stored = generators.store_file(service.files, claim.job_id, made)
     try:
-        heart.rest()
+        lease.rest()
         with service.database.write.begin() as session:
             if not jobs.succeed(session, claim):
-                raise Lost
+                raise LeaseLost
             generators.put(session, claim.job_id, stored, job_id=claim.job_id)
-    except (Lost, SQLAlchemyError):
+    except (LeaseLost, SQLAlchemyError):
         raise  # the file may be another attempt's, or its row committed unheard: tidying goes by the rows
     except BaseException:
         service.files.delete(stored.key)
         raise
     log.info("job.succeeded", generator=claim.job_id, bytes=stored.bytes)
-    tidy_away(service, work_prefix(claim.job_id))
+    purge(service, work_prefix(claim.job_id))

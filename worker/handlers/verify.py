@@ -11,20 +11,20 @@ from core.results.verification import VerifyReport
 from core.specs.verify import VerifySpec
 from store import jobs
 from store import models as m
-from store.jobs import Claim, Result
+from store.jobs import Claim, JobResult
 from store.object_keys import work_prefix
-from worker.context import Service, computer
+from worker.context import WorkerContext, computer
 from worker.fetch_upload import fetch_upload, limits_of
-from worker.job_files import FilesShelf, result_prefix, tidy_away, unfinished_work
-from worker.lease import Heart, Lost
+from worker.job_files import JobCheckpointStore, purge, result_prefix, unfinished_work
+from worker.lease import LeaseKeeper, LeaseLost
 
 log = structlog.get_logger()
 
 
-def verify(service: Service, claim: Claim, heart: Heart, folder: Path) -> None:
+def verify(service: WorkerContext, claim: Claim, lease: LeaseKeeper, folder: Path) -> None:
     """Run one verify job to its end. Raises BadInput, SpecError, and what the heart raises."""
     upload = fetch_upload(service, claim, folder)
-    rows_so_far, unpacked = FilesShelf(service, claim), folder / "work"
+    rows_so_far, unpacked = JobCheckpointStore(service, claim), folder / "work"
     unpacked.mkdir()
 
     def keep(report: VerifyReport) -> None:
@@ -37,29 +37,29 @@ def verify(service: Service, claim: Claim, heart: Heart, folder: Path) -> None:
         fetch_archive(service, claim.target_job_id, folder) if claim.target_job_id else None,
         VerifySpec.parse(claim.spec),
         scratch=unpacked,
-        on_progress=heart.progress,
+        on_progress=lease.progress,
         on_row=keep,
-        shelf=unfinished_work(service, claim),
+        checkpoints=unfinished_work(service, claim),
         name=upload.name,
         job_id=claim.job_id,
         target_job_id=claim.target_job_id,
         limits=limits_of(service.settings),
         **computer(service.settings),
     )
-    heart.check()
+    lease.check()
     prefix = result_prefix(claim)
     for name, data in _files(report).items():
         service.files.write(f"{prefix}/{name}", data)
-    heart.rest()
+    lease.rest()
     with service.database.write.begin() as session:
-        result = Result(report_key=f"{prefix}/report.json", page_key=f"{prefix}/report.html")
+        result = JobResult(report_key=f"{prefix}/report.json", page_key=f"{prefix}/report.html")
         if not jobs.succeed(session, claim, result):
-            raise Lost
+            raise LeaseLost
     log.info("job.succeeded", rows=len(report.evidence.rows))
-    tidy_away(service, work_prefix(claim.job_id))
+    purge(service, work_prefix(claim.job_id))
 
 
-def fetch_archive(service: Service, target_job_id: str, folder: Path) -> Path:
+def fetch_archive(service: WorkerContext, target_job_id: str, folder: Path) -> Path:
     """Bring the archive that is tried to this machine. Raises BadInput where it is gone."""
     with service.database.read() as session:
         target = session.get(m.Job, target_job_id)

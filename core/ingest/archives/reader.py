@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.filenames import Distinct, is_archive, shown, why_left_out
-from core.limits import BadInput, Limits, Skipped, TooMuch, readable_bytes
+from core.limits import BadInput, Limits, Skipped, UploadTooLarge, readable_bytes
 
 CHUNK = 1 << 20
 NO_ARCHIVE = "This is not an archive that is read here; send a zip, tar, tar.gz or tar.xz of class folders."
@@ -29,7 +29,7 @@ class Member:
     file: Path | None = None
 
 
-class Watch:
+class UnpackBudget:
     """Counts what comes out of a source, and refuses what is over the limits."""
 
     def __init__(self, limits: Limits, packed: int | None) -> None:
@@ -42,16 +42,16 @@ class Watch:
         """One more file of a declared size."""
         self.files += 1
         if self.files > self._limits.files:
-            raise TooMuch(f"There are more than {self._limits.files:,} files; send several smaller datasets.")
+            raise UploadTooLarge(f"There are more than {self._limits.files:,} files; send several smaller datasets.")
         if declared > self._limits.file_bytes:
             most = readable_bytes(self._limits.file_bytes)
-            raise TooMuch(f"“{shown(path)}” is larger than {most}, the most for one file.", shown(path))
+            raise UploadTooLarge(f"“{shown(path)}” is larger than {most}, the most for one file.", shown(path))
 
     def count_bytes(self, count: int) -> None:
         """So many more bytes have been unpacked."""
         self.bytes += count
         if self.bytes > self._limits.bytes:
-            raise TooMuch(
+            raise UploadTooLarge(
                 f"It unpacks to more than {readable_bytes(self._limits.bytes)}; send several smaller datasets."
             )
         if (
@@ -59,13 +59,13 @@ class Watch:
             and self.bytes > self._limits.ratio_free_bytes
             and self.bytes > self._limits.ratio * self._packed
         ):
-            raise TooMuch(
+            raise UploadTooLarge(
                 f"It unpacks to more than {self._limits.ratio} times its size, as archive bombs do; "
                 "send the pictures without such padding."
             )
 
 
-def drain(path: str, declared: int, pieces: Iterator[bytes], watch: Watch) -> Iterator[bytes]:
+def drain(path: str, declared: int, pieces: Iterator[bytes], watch: UnpackBudget) -> Iterator[bytes]:
     """The pieces of one file, counted; raises BadInput where they are not exactly as many bytes as declared."""
     real = 0
     for piece in pieces:
@@ -84,7 +84,7 @@ def drain(path: str, declared: int, pieces: Iterator[bytes], watch: Watch) -> It
         )
 
 
-class Sieve:
+class NameFilter:
     """Judges names one after another: kept, skipped with a reason, or bad enough to refuse the whole."""
 
     def __init__(self) -> None:
@@ -103,7 +103,7 @@ class Sieve:
         return True
 
 
-def open_members(source: Path, limits: Limits, sieve: Sieve) -> Iterator[Member]:
+def open_members(source: Path, limits: Limits, sieve: NameFilter) -> Iterator[Member]:
     """The regular files of an archive or a folder, in order; `sieve` keeps those that are left out.
 
     Raises BadInput, at the latest when the member that is wrong is reached.
@@ -124,9 +124,9 @@ def open_members(source: Path, limits: Limits, sieve: Sieve) -> Iterator[Member]
     return tar_members(source, limits, sieve, head)
 
 
-def folder_members(source: Path, limits: Limits, sieve: Sieve) -> Iterator[Member]:
+def folder_members(source: Path, limits: Limits, sieve: NameFilter) -> Iterator[Member]:
     """The files of a folder in sorted order; links and special files are skipped, never followed."""
-    watch = Watch(limits, packed=None)
+    watch = UnpackBudget(limits, packed=None)
     waiting = [source]
     while waiting:
         inner: list[Path] = []

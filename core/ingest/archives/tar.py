@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import IO, cast
 
 from core.filenames import clean, shown
-from core.ingest.archives.reader import CHUNK, NO_ARCHIVE, Member, Sieve, Watch, drain
-from core.limits import BadInput, Limits, NoArchive, TooMuch
+from core.ingest.archives.reader import CHUNK, NO_ARCHIVE, Member, NameFilter, UnpackBudget, drain
+from core.limits import BadInput, Limits, NotAnArchive, UploadTooLarge
 
 DAMAGED = (
     tarfile.TarError, EOFError, OSError, lzma.LZMAError, zlib.error, struct.error, UnicodeError, ValueError,
@@ -93,9 +93,9 @@ class _Metered(io.RawIOBase):
         return piece
 
 
-def tar_members(source: Path, limits: Limits, sieve: Sieve, head: bytes) -> Iterator[Member]:
+def tar_members(source: Path, limits: Limits, sieve: NameFilter, head: bytes) -> Iterator[Member]:
     """The regular files of a tar in its order; see core.ingest.archives.reader.open_members. `head`: its first bytes."""
-    watch = Watch(limits, packed=source.stat().st_size)
+    watch = UnpackBudget(limits, packed=source.stat().st_size)
     with ExitStack() as stack:
         stream = _Metered(stack.enter_context(_unpacked(source, head)))
         stream.allow(HEADERS)
@@ -103,14 +103,16 @@ def tar_members(source: Path, limits: Limits, sieve: Sieve, head: bytes) -> Iter
             opened = tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header, encoding="utf-8")  # noqa: SIM115
         except DAMAGED as error:
             cut_off = head[257:262] == b"ustar" or isinstance(error, EOFError)
-            raise stream.stopped or (BadInput(TRUNCATED) if cut_off else NoArchive(NO_ARCHIVE)) from error
+            raise stream.stopped or (BadInput(TRUNCATED) if cut_off else NotAnArchive(NO_ARCHIVE)) from error
         tar = stack.enter_context(opened)
         folders = 0
         while (info := _next(tar, stream)) is not None:
             if info.isdir():
                 folders += 1
                 if folders > limits.files:
-                    raise TooMuch(f"There are more than {limits.files:,} folders; pack it again without empty ones.")
+                    raise UploadTooLarge(
+                        f"There are more than {limits.files:,} folders; pack it again without empty ones."
+                    )
                 clean(info.name)
                 continue
             path = clean(info.name)
@@ -146,7 +148,9 @@ def _next(tar: tarfile.TarFile, stream: _Metered) -> tarfile.TarInfo | None:
     return info
 
 
-def _unpacker(tar: tarfile.TarFile, info: tarfile.TarInfo, path: str, watch: Watch) -> Callable[[], Iterator[bytes]]:
+def _unpacker(
+    tar: tarfile.TarFile, info: tarfile.TarInfo, path: str, watch: UnpackBudget
+) -> Callable[[], Iterator[bytes]]:
     def pieces() -> Iterator[bytes]:
         try:
             opened = tar.extractfile(info)
@@ -170,7 +174,7 @@ def _refuse_unreadable(info: tarfile.TarInfo, path: str) -> None:
         raise BadInput(f"“{shown(path)}” is stored as a sparse file; pack it without --sparse.", shown(path))
 
 
-def _drain_padding(stream: _Metered, watch: Watch) -> None:
+def _drain_padding(stream: _Metered, watch: UnpackBudget) -> None:
     """Read to the end, so that a cut-off or altered compressed stream shows by its checksum."""
     try:
         while True:

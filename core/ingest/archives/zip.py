@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from core.filenames import clean, shown
-from core.ingest.archives.reader import CHUNK, NO_ARCHIVE, Member, Sieve, Watch, drain
-from core.limits import BadInput, Limits, NoArchive, TooMuch
+from core.ingest.archives.reader import CHUNK, NO_ARCHIVE, Member, NameFilter, UnpackBudget, drain
+from core.limits import BadInput, Limits, NotAnArchive, UploadTooLarge
 
 DAMAGED = (
     zipfile.BadZipFile, zlib.error, EOFError, OSError, struct.error, UnicodeError, ValueError, OverflowError,
@@ -25,12 +25,12 @@ _LOCATOR = struct.Struct("<4sLQL")
 _ENTRY = 46  # bytes of a central directory record before its three strings
 
 
-def zip_members(source: Path, limits: Limits, sieve: Sieve) -> Iterator[Member]:
+def zip_members(source: Path, limits: Limits, sieve: NameFilter) -> Iterator[Member]:
     """The regular files of a zip in the order of its directory; see core.ingest.archives.reader.open_members."""
-    watch = Watch(limits, packed=source.stat().st_size)
+    watch = UnpackBudget(limits, packed=source.stat().st_size)
     with source.open("rb") as file:
         if _count_entries(file, most=2 * limits.files) > 2 * limits.files:  # folders are entries, too
-            raise TooMuch(f"There are more than {limits.files:,} files; send several smaller datasets.")
+            raise UploadTooLarge(f"There are more than {limits.files:,} files; send several smaller datasets.")
         try:
             archive = zipfile.ZipFile(file)
         except DAMAGED as error:
@@ -49,7 +49,7 @@ def zip_members(source: Path, limits: Limits, sieve: Sieve) -> Iterator[Member]:
 
 
 def _unpacker(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str, limits: Limits, watch: Watch
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str, limits: Limits, watch: UnpackBudget
 ) -> Callable[[], Iterator[bytes]]:
     def pieces() -> Iterator[bytes]:
         unlimited = copy(info)
@@ -129,7 +129,7 @@ def _directory(file: BinaryIO) -> tuple[int, int]:
     plain = tail[-_END.size :].startswith(b"PK\x05\x06") and tail.endswith(b"\0\0")
     found = len(tail) - _END.size if plain else tail.rfind(b"PK\x05\x06")
     if found < 0 or found + _END.size > len(tail):
-        raise BadInput(TRUNCATED) if end >= _END.size else NoArchive(NO_ARCHIVE)
+        raise BadInput(TRUNCATED) if end >= _END.size else NotAnArchive(NO_ARCHIVE)
     fields = _END.unpack_from(tail, found)
     size, at = fields[5], tail_at + found
     if at >= _LOCATOR.size:

@@ -21,12 +21,12 @@ from core.attacks.norms import Linf
 from core.attacks.pgd import MAXIMIZE, pgd
 from core.noise.ntga.gradient_flow import dual_coefficients
 from core.noise.ntga.ntk import WideNetwork
-from core.noise.objective import PIXEL, Tick, to_whole_pixels
+from core.noise.objective import PIXEL, Tick, quantize_noise
 from core.noise.shards import Numbered, in_shards
-from core.runtime.checkpoints import Shelf
+from core.runtime.checkpoints import CheckpointStore
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.specs.presets import KernelRecipe
+from core.specs.presets import NTGAConfig
 
 NAME = "ntga"
 NETWORK = WideNetwork()
@@ -43,10 +43,10 @@ def ntga_noise(
     *,
     radius: int,
     seed: int,
-    recipe: KernelRecipe,
+    recipe: NTGAConfig,
     device: Device,
     progress: Progress,
-    shelf: Shelf,
+    checkpoints: CheckpointStore,
 ) -> NDArray[np.int8]:
     """Noise for the `chosen` images, zero for the rest: int8 (n, c, s, s), |noise| <= radius, of 255.
 
@@ -73,7 +73,7 @@ def ntga_noise(
             generator=device.generator(seed, 6, number),
             tick=progress.tick,
         )
-        return to_whole_pixels(delta, shown, radius).to(torch.int8).numpy(force=True)
+        return quantize_noise(delta, shown, radius).to(torch.int8).numpy(force=True)
 
     def make(group: list[Numbered]) -> Iterator[NDArray[np.int8]]:
         for noise in device.side_by_side(noise_of, group):
@@ -82,7 +82,7 @@ def ntga_noise(
 
     progress.start("noise", int(chosen.sum()))
     at_once = device.cores if device.is_cpu else 1
-    return in_shards(pixels.shape, blocks, make, at_once=at_once, progress=progress, shelf=shelf)
+    return in_shards(pixels.shape, blocks, make, at_once=at_once, progress=progress, checkpoints=checkpoints)
 
 
 def find_block_noise(
@@ -92,7 +92,7 @@ def find_block_noise(
     judged: Tensor,
     *,
     radius: int,
-    recipe: KernelRecipe,
+    recipe: NTGAConfig,
     generator: torch.Generator,
     tick: Tick,
 ) -> Tensor:
@@ -158,7 +158,7 @@ def validation_places(
     return np.sort(np.random.default_rng(seed).permutation(others)[:most])
 
 
-def describe_ntga(recipe: KernelRecipe, *, trained_on: int) -> dict[str, object]:
+def describe_ntga(recipe: NTGAConfig, *, trained_on: int) -> dict[str, object]:
     """What the report says of this method beside its name, preset, size and radius_u."""
     return {
         "source": "Yuan & Wu, ICML 2021; Fu et al. 2022, A.3.2",

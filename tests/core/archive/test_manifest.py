@@ -92,4 +92,4 @@ def test_it_says_whether_noise_was_judged_in_grey(tmp_path: Path) -> None:
         ({"card": a_card(network_updates=5, grey_updates=5).to_dict()}, True),
     ):
         manifest = read_manifest(packed(tmp_path, json.dumps(GOOD | {"generator": generator})))
-        assert manifest.judged_in_grey is judged
+        assert manifest.uses_greyscale_surrogate is judged

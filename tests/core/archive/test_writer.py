@@ -15,7 +15,7 @@ from PIL import Image
 
 from core.archive.writer import Archive, write_archive
 from core.imaging.operations import add_noise, enlarged
-from core.ingest.dataset import Dataset, load_pixels, open_dataset
+from core.ingest.dataset import ImageDataset, load_pixels, open_dataset
 from tests.support.uploads import encoded, picture, pixels, zip_of
 
 SIZE = 24
@@ -23,7 +23,7 @@ SIZES = ((24, 24), (40, 30), (7, 90), (1, 1), (200, 3))
 
 
 @pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> ImageDataset:
     folder = tmp_path_factory.mktemp("dataset")
     files = {f"set/{name}/{w}x{h}.png": picture("PNG", w, h, seed=w) for name in ("猫", "dog") for w, h in SIZES}
     files["set/dog/photo.jpg"] = picture("JPEG", 60, 50)
@@ -35,13 +35,13 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return open_dataset(zip_of(folder / "a.zip", files), folder / "s")
 
 
-def noise_for(dataset: Dataset, radius: int = 8, seed: int = 0) -> np.ndarray:
+def generate_noise(dataset: ImageDataset, radius: int = 8, seed: int = 0) -> np.ndarray:
     shape = (len(dataset.pictures), 3, SIZE, SIZE)
     return np.random.default_rng(seed).choice(np.array([-radius, radius], np.int8), shape)
 
 
-def write(dataset: Dataset, out: Path, **options: object) -> Archive:
-    options = {"radius": 8, "work_size": SIZE, "noise": noise_for(dataset)} | options
+def write(dataset: ImageDataset, out: Path, **options: object) -> Archive:
+    options = {"radius": 8, "work_size": SIZE, "noise": generate_noise(dataset)} | options
     noise = options.pop("noise")
     with write_archive(dataset, noise, out, **options) as archive:  # type: ignore[arg-type]
         archive.about["seed"] = 3
@@ -54,7 +54,7 @@ def opened(data: bytes) -> np.ndarray:
         return np.asarray(image)
 
 
-def test_tree_names_sizes_and_the_bound_on_every_pixel(dataset: Dataset, tmp_path: Path) -> None:
+def test_tree_names_sizes_and_the_bound_on_every_pixel(dataset: ImageDataset, tmp_path: Path) -> None:
     delivered = write(dataset, tmp_path / "out.zip").delivered
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
         assert archive.testzip() is None
@@ -72,17 +72,17 @@ def test_tree_names_sizes_and_the_bound_on_every_pixel(dataset: Dataset, tmp_pat
         assert "set/dog/bad.jpg" not in archive.namelist()
 
 
-def test_what_was_delivered_is_what_a_learner_reads_of_the_archive(dataset: Dataset, tmp_path: Path) -> None:
+def test_what_was_delivered_is_what_a_learner_reads_of_the_archive(dataset: ImageDataset, tmp_path: Path) -> None:
     delivered = write(dataset, tmp_path / "out.zip").delivered
     again = open_dataset(tmp_path / "out.zip", tmp_path / "again")
     order = [[p.path for p in again.pictures].index(str(path)) for path in delivered.paths]
     np.testing.assert_array_equal(load_pixels(again, SIZE)[order], delivered.pixels)
     same_size = [i for i, p in enumerate(dataset.pictures) if (p.width, p.height) == (SIZE, SIZE)]
-    wanted = np.clip(load_pixels(dataset, SIZE)[same_size].astype(int) + noise_for(dataset)[same_size], 0, 255)
+    wanted = np.clip(load_pixels(dataset, SIZE)[same_size].astype(int) + generate_noise(dataset)[same_size], 0, 255)
     np.testing.assert_array_equal(delivered.pixels[same_size], wanted)
 
 
-def test_the_manifest_lists_every_file_and_what_was_skipped(dataset: Dataset, tmp_path: Path) -> None:
+def test_the_manifest_lists_every_file_and_what_was_skipped(dataset: ImageDataset, tmp_path: Path) -> None:
     write(dataset, tmp_path / "out.zip")
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
         manifest = json.loads(archive.read("MANIFEST.json"))
@@ -98,13 +98,13 @@ def test_the_manifest_lists_every_file_and_what_was_skipped(dataset: Dataset, tm
     }
 
 
-def test_the_same_input_gives_the_same_bytes(dataset: Dataset, tmp_path: Path) -> None:
+def test_the_same_input_gives_the_same_bytes(dataset: ImageDataset, tmp_path: Path) -> None:
     for name in ("a", "b"):
         write(dataset, tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_what_is_not_protected_is_not_changed(dataset: Dataset, tmp_path: Path) -> None:
+def test_what_is_not_protected_is_not_changed(dataset: ImageDataset, tmp_path: Path) -> None:
     protected = np.arange(len(dataset.pictures)) % 2 == 0
     delivered = write(dataset, tmp_path / "out.zip", protected=protected).delivered
     assert (delivered.linf[protected] > 0).sum() >= protected.sum() - 1  # a single pixel's mean may be none
@@ -112,7 +112,7 @@ def test_what_is_not_protected_is_not_changed(dataset: Dataset, tmp_path: Path) 
     assert (delivered.mse[~protected] == 0).all()
 
 
-def test_the_same_format_keeps_every_name(dataset: Dataset, tmp_path: Path) -> None:
+def test_the_same_format_keeps_every_name(dataset: ImageDataset, tmp_path: Path) -> None:
     delivered = write(dataset, tmp_path / "out.zip", format="same").delivered
     assert list(delivered.paths) == [p.path for p in dataset.pictures]
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
@@ -123,9 +123,9 @@ class Stop(Exception):
     pass
 
 
-def test_an_archive_is_whole_or_not_there(dataset: Dataset, tmp_path: Path) -> None:
+def test_an_archive_is_whole_or_not_there(dataset: ImageDataset, tmp_path: Path) -> None:
     out = tmp_path / "out.zip"
-    writing = write_archive(dataset, noise_for(dataset), out, radius=8, work_size=SIZE)
+    writing = write_archive(dataset, generate_noise(dataset), out, radius=8, work_size=SIZE)
     with pytest.raises(Stop), writing:  # noqa: PT012
         assert not out.exists()
         raise Stop
@@ -153,9 +153,9 @@ def test_a_picture_that_changed_meanwhile_is_left_out_and_listed(tmp_path: Path)
     }
 
 
-def test_noise_of_another_shape_is_our_own_mistake(dataset: Dataset, tmp_path: Path) -> None:
+def test_noise_of_another_shape_is_our_own_mistake(dataset: ImageDataset, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="noise must be int8"):
-        write(dataset, tmp_path / "out.zip", noise=noise_for(dataset)[:-1])
+        write(dataset, tmp_path / "out.zip", noise=generate_noise(dataset)[:-1])
     assert list(tmp_path.iterdir()) == []
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.attacks.norms import BALLS, L1, L2, Ball, Linf
+from core.attacks.norms import BALLS, L1, L2, Linf, NormBall
 
 NORMS = {"Linf": math.inf, "L2": 2.0, "L1": 1.0}
 HALF = torch.full((), 0.5, dtype=torch.float64)
@@ -27,7 +27,7 @@ def lengths(name: str, perturbation: Tensor) -> Tensor:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("name", BALLS)
 def test_every_verb_keeps_shape_type_and_radius(name: str, dtype: torch.dtype) -> None:
-    ball: Ball = BALLS[name](0.7)
+    ball: NormBall = BALLS[name](0.7)
     like = torch.rand(9, 3, 5, 4, generator=rng(), dtype=dtype)
     start = ball.start(like, generator=rng(1))
     step = ball.step(torch.randn(like.shape, generator=rng(2), dtype=dtype), 0.3, at=like)
@@ -92,7 +92,7 @@ def test_an_l1_step_takes_ties_together() -> None:
 
 
 @pytest.mark.parametrize("ball", [L1(1.0), L2(1.0)])
-def test_a_step_spends_nothing_where_the_range_of_pixels_ends(ball: Ball) -> None:
+def test_a_step_spends_nothing_where_the_range_of_pixels_ends(ball: NormBall) -> None:
     gradient = torch.tensor([4.0, -4.0, 4.0, -4.0, 1.0, 0.0]).view(1, 1, 2, 3)
     at = torch.tensor([1.0, 0.0, 0.0, 1.0, 0.5, 0.5]).view(1, 1, 2, 3)
     up = ball.step(gradient, 0.5, at=at).flatten()

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from core.countermeasures.registry import COUNTERMEASURES
-from core.models.folded import Frozen
+from core.models.folded import FoldedModel
 from core.models.registry import build
 from core.runtime.device import Device
 from core.runtime.progress import Progress
@@ -54,7 +54,7 @@ def test_pictures_of_any_shape_are_treated_alike_each_time(name: str, shape: tup
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_batch_is_augmented_and_left_as_it_was(name: str, channels: int) -> None:
     model = build("small", channels=channels, size=32, classes=3, seed=0, device="cpu")
-    learner = Learner(Frozen(model, dtype=torch.float32), Device("cpu"), classes=3, progress=Progress())
+    learner = Learner(FoldedModel(model, dtype=torch.float32), Device("cpu"), classes=3, progress=Progress())
     x, y = torch.rand((10, channels, 32, 32), generator=rng(1)), torch.arange(10) % 3
     before = x.clone()
     augment = COUNTERMEASURES[name].augment

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from core.countermeasures.mixing import HIDDEN, cutmix, cutout, mixup
-from core.models.folded import Frozen
+from core.models.folded import FoldedModel
 from core.models.registry import build
 from core.runtime.device import Device
 from core.runtime.progress import Progress
@@ -21,7 +21,7 @@ def rng(seed: int = 0) -> torch.Generator:
 @pytest.fixture(scope="module")
 def learner() -> Learner:
     model = build("small", channels=1, size=32, classes=CLASSES, seed=0, device="cpu")
-    return Learner(Frozen(model, dtype=torch.float32), Device("cpu"), classes=CLASSES, progress=Progress())
+    return Learner(FoldedModel(model, dtype=torch.float32), Device("cpu"), classes=CLASSES, progress=Progress())
 
 
 def numbered(h: int = 16, w: int = 16) -> torch.Tensor:

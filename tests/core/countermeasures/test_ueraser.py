@@ -8,7 +8,7 @@ from torchvision.transforms.v2 import functional as tv
 from core.countermeasures import trivial_augment
 from core.countermeasures.plasma import plasma, plasma_brightness, plasma_contrast
 from core.countermeasures.ueraser import hardest_of, shuffle_channels, strongly_augmented
-from core.models.folded import Frozen
+from core.models.folded import FoldedModel
 from core.models.registry import build
 from core.runtime.device import Device
 from core.runtime.progress import Progress
@@ -116,7 +116,7 @@ def test_strong_augmentation_keeps_shape_and_range_and_the_global_generator(chan
 
 def test_the_copy_with_the_greatest_loss_is_kept() -> None:
     model = build("small", channels=3, size=32, classes=4, seed=0, device="cpu")
-    learner = Learner(Frozen(model, dtype=torch.float32), Device("cpu"), classes=4, progress=Progress())
+    learner = Learner(FoldedModel(model, dtype=torch.float32), Device("cpu"), classes=4, progress=Progress())
     x, y = pictures(70, 3, 32, 32), torch.arange(70) % 4
     kept, labels = hardest_of(5)(x, y, learner=learner, generator=rng(3))
     copies = strongly_augmented(x.repeat(5, 1, 1, 1), generator=rng(3)).view(5, 70, 3, 32, 32)

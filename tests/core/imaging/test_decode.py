@@ -10,23 +10,23 @@ import pytest
 from PIL import Image, ImageCms
 
 from core.imaging import operations
-from core.imaging.refusal import Refused
-from core.imaging.sandbox import Answer, Darkroom, Task
+from core.imaging.refusal import ImageRefused
+from core.imaging.sandbox import DecoderSandbox, SandboxResult, SandboxTask
 from core.limits import Limits
 from tests.support.uploads import encoded, picture, pixels, png
 
 
 @pytest.fixture(scope="module")
-def room() -> Iterator[Darkroom]:
-    with Darkroom(children=1, limits=Limits(pixels=1_000_000)) as room:
-        yield room
+def sandbox() -> Iterator[DecoderSandbox]:
+    with DecoderSandbox(children=1, limits=Limits(pixels=1_000_000)) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
-def ask(room: Darkroom, tmp_path: Path):  # type: ignore[no-untyped-def]
-    def ask(data: bytes, op: str = "probe", blobs: tuple[bytes, ...] = (), **args: object) -> Answer:
+def ask(sandbox: DecoderSandbox, tmp_path: Path):  # type: ignore[no-untyped-def]
+    def ask(data: bytes, op: str = "probe", blobs: tuple[bytes, ...] = (), **args: object) -> SandboxResult:
         (tmp_path / "file").write_bytes(data)
-        [(_, answer)] = room.develop([Task(op=op, file=tmp_path / "file", args=args, blobs=blobs)])
+        [(_, answer)] = sandbox.map([SandboxTask(op=op, file=tmp_path / "file", args=args, blobs=blobs)])
         return answer
 
     return ask
@@ -160,7 +160,7 @@ def test_transparency_keeps_the_colours_under_it(ask) -> None:  # type: ignore[n
 
 def protect(
     ask, data: bytes, radius: int = 8, format: str = "png", keep_exif: bool = False
-) -> tuple[Answer, Image.Image]:  # type: ignore[no-untyped-def]
+) -> tuple[SandboxResult, Image.Image]:  # type: ignore[no-untyped-def]
     noise = np.random.default_rng(1).integers(-radius, radius + 1, (3, 16, 16)).astype(np.int8)
     answer = ask(
         data, "protect", (noise.tobytes(),), size=16, channels=3, radius=radius, format=format, keep_exif=keep_exif
@@ -273,7 +273,7 @@ def test_a_tiff_keeps_its_xmp_without_the_turn(ask) -> None:  # type: ignore[no-
 def test_what_a_lossless_encoder_ruined_is_not_delivered(monkeypatch: pytest.MonkeyPatch) -> None:
     black = encoded(Image.new("RGB", (40, 30)), "PNG")
     monkeypatch.setattr("core.imaging.operations.encode", lambda *_, **__: black)
-    with pytest.raises(Refused, match="changed its colours"):
+    with pytest.raises(ImageRefused, match="changed its colours"):
         operations.protect(picture(), bytes(3 * 16 * 16), size=16, channels=3, radius=8, format="png", keep_exif=False)
 
 

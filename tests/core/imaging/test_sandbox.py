@@ -1,4 +1,4 @@
-"""What happens in the darkroom stays there: a crash, a hang, a hoard of memory cost one picture and nothing else."""
+"""What happens in the sandbox stays there: a crash, a hang, a hoard of memory cost one picture and nothing else."""
 
 import json
 import os
@@ -11,25 +11,25 @@ from pathlib import Path
 
 import pytest
 
-from core.imaging.sandbox import BATCH_ITEMS, Darkroom, Task
+from core.imaging.sandbox import BATCH_ITEMS, DecoderSandbox, SandboxTask
 from core.limits import Limits
 from tests.support.uploads import picture, png_header
 
 
 @pytest.fixture(scope="module")
-def room() -> Iterator[Darkroom]:
-    with Darkroom(limits=Limits(pixels=1_000_000)) as room:
-        yield room
+def sandbox() -> Iterator[DecoderSandbox]:
+    with DecoderSandbox(limits=Limits(pixels=1_000_000)) as sandbox:
+        yield sandbox
 
 
 def children() -> list[int]:
-    """The processes of darkrooms that we have started."""
+    """The processes of sandboxes that we have started."""
     found = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:
                 parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-                if parent == os.getpid() and b"darkroom_child" in (folder / "cmdline").read_bytes():
+                if parent == os.getpid() and b"sandbox_worker" in (folder / "cmdline").read_bytes():
                     found.append(int(folder.name))
             except (FileNotFoundError, ProcessLookupError):
                 continue
@@ -43,14 +43,14 @@ def until(true: Callable[[], object], seconds: float = 30.0) -> None:
         time.sleep(0.01)
 
 
-def test_answers_come_in_order_over_many_messages(room: Darkroom, tmp_path: Path) -> None:
+def test_answers_come_in_order_over_many_messages(sandbox: DecoderSandbox, tmp_path: Path) -> None:
     count = 3 * BATCH_ITEMS + 7
     tasks = []
     for i in range(count):
         file = tmp_path / str(i)
         file.write_bytes(picture(width=1 + i % 50, height=2) if i % 10 else b"no picture")
-        tasks.append(Task(op="probe", file=file))
-    answers = [answer for _, answer in room.develop(iter(tasks))]
+        tasks.append(SandboxTask(op="probe", file=file))
+    answers = [answer for _, answer in sandbox.map(iter(tasks))]
     assert [a.values.get("width") for a in answers] == [1 + i % 50 if i % 10 else None for i in range(count)]
     assert all((a.refused is None) == bool(i % 10) for i, a in enumerate(answers))
 
@@ -59,12 +59,14 @@ def test_a_child_that_dies_costs_one_picture(tmp_path: Path) -> None:
     file = tmp_path / "a"
     file.write_bytes(picture())
     before = set(children())
-    with Darkroom(children=1) as room:
-        assert [a.refused for _, a in room.develop([Task(op="probe", file=file)])] == [None]
+    with DecoderSandbox(children=1) as sandbox:
+        assert [a.refused for _, a in sandbox.map([SandboxTask(op="probe", file=file)])] == [None]
         [child] = set(children()) - before
         os.kill(child, signal.SIGSTOP)  # so that it dies with the whole message still to do
         ends = iter([child])
-        work = room.develop([Task(op="probe", file=file)] * 5, tick=lambda: [os.kill(c, signal.SIGKILL) for c in ends])
+        work = sandbox.map(
+            [SandboxTask(op="probe", file=file)] * 5, tick=lambda: [os.kill(c, signal.SIGKILL) for c in ends]
+        )
         assert [a.refused for _, a in work] == ["it crashed the decoder", None, None, None, None]
 
 
@@ -72,29 +74,29 @@ def test_a_child_that_hangs_costs_one_picture_and_little_time(tmp_path: Path) ->
     file = tmp_path / "a"
     file.write_bytes(picture())
     before = set(children())
-    with Darkroom(children=1, patience=1.0) as room:
-        list(room.develop([Task(op="probe", file=file)]))
+    with DecoderSandbox(children=1, patience=1.0) as sandbox:
+        list(sandbox.map([SandboxTask(op="probe", file=file)]))
         [child] = set(children()) - before
         os.kill(child, signal.SIGSTOP)
-        refused = [a.refused for _, a in room.develop([Task(op="probe", file=file)] * 3)]
+        refused = [a.refused for _, a in sandbox.map([SandboxTask(op="probe", file=file)] * 3)]
     assert refused == ["decoding it took too long", None, None]
 
 
 def test_memory_is_bounded(tmp_path: Path) -> None:
     for name, side in (("small", 100), ("large", 9_000)):
         (tmp_path / name).write_bytes(picture(width=side, height=side) if side < 9_000 else png_header(side, side))
-    with Darkroom(children=1, memory=300 << 20) as room:
-        tasks = [Task(op="probe", file=tmp_path / name) for name in ("large", "small")]
-        large, small = (answer for _, answer in room.develop(tasks))
+    with DecoderSandbox(children=1, memory=300 << 20) as sandbox:
+        tasks = [SandboxTask(op="probe", file=tmp_path / name) for name in ("large", "small")]
+        large, small = (answer for _, answer in sandbox.map(tasks))
     assert large.refused == "it takes too much memory to decode"
     assert small.refused is None
 
 
-def test_too_many_pixels_are_refused_by_the_header_alone(room: Darkroom, tmp_path: Path) -> None:
+def test_too_many_pixels_are_refused_by_the_header_alone(sandbox: DecoderSandbox, tmp_path: Path) -> None:
     (tmp_path / "bomb.png").write_bytes(png_header(65_000, 65_000))
     assert (tmp_path / "bomb.png").stat().st_size < 1000
     began = time.monotonic()
-    [(_, answer)] = room.develop([Task(op="probe", file=tmp_path / "bomb.png")])
+    [(_, answer)] = sandbox.map([SandboxTask(op="probe", file=tmp_path / "bomb.png")])
     assert answer.refused is not None
     assert "more than 1,000,000 pixels" in answer.refused
     assert time.monotonic() - began < 30
@@ -103,8 +105,8 @@ def test_too_many_pixels_are_refused_by_the_header_alone(room: Darkroom, tmp_pat
 def test_closing_ends_every_child_even_in_the_middle(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(picture())
     before = set(children())
-    with Darkroom(children=2) as room:
-        work = room.develop(Task(op="probe", file=tmp_path / "a") for _ in range(10 * BATCH_ITEMS))
+    with DecoderSandbox(children=2) as sandbox:
+        work = sandbox.map(SandboxTask(op="probe", file=tmp_path / "a") for _ in range(10 * BATCH_ITEMS))
         next(work)
         assert set(children()) - before
         began = time.monotonic()
@@ -122,11 +124,11 @@ def test_what_is_raised_while_waiting_stops_the_work(tmp_path: Path) -> None:
         raise StopHere
 
     before = set(children())
-    with Darkroom(children=1) as room:
-        list(room.develop([Task(op="probe", file=tmp_path / "a")]))
+    with DecoderSandbox(children=1) as sandbox:
+        list(sandbox.map([SandboxTask(op="probe", file=tmp_path / "a")]))
         [child] = set(children()) - before
         os.kill(child, signal.SIGSTOP)
-        work = room.develop([Task(op="probe", file=tmp_path / "a")], tick=stop)
+        work = sandbox.map([SandboxTask(op="probe", file=tmp_path / "a")], tick=stop)
         with pytest.raises(StopHere):
             next(work)
     until(lambda: set(children()) <= before)
@@ -135,8 +137,8 @@ def test_what_is_raised_while_waiting_stops_the_work(tmp_path: Path) -> None:
 RIGHTS = """
 import json, os, socket, sys
 sys.path[:] = json.loads(sys.argv[1])
-from core.darkroom_child import restrict
-from core.images import prepare
+from core.imaging.sandbox_worker import restrict
+from core.imaging.decode import prepare
 prepare(pixels=1000)
 restrict(memory=1 << 30)
 def can(what):

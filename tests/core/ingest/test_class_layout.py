@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.ingest.class_layout import Place, class_names, find_layout
+from core.ingest.class_layout import ImagePlacement, class_names, find_layout
 
 
 @pytest.mark.parametrize("wrapper", ["", "data/", "my/data/"])
@@ -32,7 +32,9 @@ from core.ingest.class_layout import Place, class_names, find_layout
 )
 def test_trees(tree: set[str], places: dict[str, tuple[str | None, str | None]], wrapper: str) -> None:
     layout = find_layout(wrapper + path for path in tree)
-    assert {path: layout.place(wrapper + path) for path in places} == {p: Place(*place) for p, place in places.items()}  # type: ignore[arg-type]
+    assert {path: layout.place(wrapper + path) for path in places} == {
+        p: ImagePlacement(*place) for p, place in places.items()
+    }  # type: ignore[arg-type]
 
 
 def test_a_single_class_keeps_its_name() -> None:

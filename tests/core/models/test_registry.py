@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from core.models.folded import Frozen
+from core.models.folded import FoldedModel
 from core.models.registry import ARCHITECTURES, Centred, build
 from core.runtime.device import Device
 from core.specs.learner_catalog import ARCHITECTURES as NAMES
-from core.training.sgd import Updater
+from core.training.sgd import DataParallelSGD
 
 
 def network(architecture: str = "small", *, size: int = 32, channels: int = 3, seed: int = 0) -> nn.Module:
@@ -137,14 +137,14 @@ def norms(root: nn.Module) -> int:
 )
 def test_a_frozen_copy_is_the_same_function_and_follows_its_model(architecture: str, folded: int) -> None:
     model, x = network(architecture), few(4, architecture)
-    frozen = Frozen(model, dtype=torch.float32)
+    frozen = FoldedModel(model, dtype=torch.float32)
     assert norms(model) - norms(frozen) == folded
-    Updater(model, Device("cpu")).step(x, torch.arange(4), learning_rate=0.05)
+    DataParallelSGD(model, Device("cpu")).step(x, torch.arange(4), learning_rate=0.05)
     with torch.no_grad():
         expected = shaken(model)(x)
         assert not close(frozen(x), expected)
         assert close(frozen.refresh()(x), expected)
-        assert close(Frozen(model, dtype=torch.float32)(x), expected)
+        assert close(FoldedModel(model, dtype=torch.float32)(x), expected)
     assert not any(p.requires_grad for p in frozen.parameters())
     assert all(p.requires_grad for p in model.parameters())
 
@@ -155,7 +155,7 @@ def test_a_frozen_copy_of_a_network_for_large_images_is_the_same_function(archit
     with torch.no_grad():
         model.train()(x)
         expected = shaken(model)(x)
-        assert close(Frozen(model, dtype=torch.float32)(x), expected)
+        assert close(FoldedModel(model, dtype=torch.float32)(x), expected)
 
 
 @pytest.mark.parametrize("flow", ["norm first", "read twice", "called twice", "by the input"])
@@ -179,7 +179,7 @@ def test_only_a_norm_that_alone_reads_a_convolution_is_folded(flow: str) -> None
     model, x = Net(), torch.rand(4, 3, 8, 8)
     model(x)
     expected = shaken(model)(x)
-    assert torch.allclose(Frozen(model, dtype=torch.float32)(x), expected, atol=1e-5)
+    assert torch.allclose(FoldedModel(model, dtype=torch.float32)(x), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -200,7 +200,7 @@ def test_gradients_of_a_batch_in_parts_are_those_of_the_whole_without_batch_stat
     expected = torch.autograd.grad(F.cross_entropy(model(x), y), parameters)
     device = Device("cpu")
     device.dtype = torch.float32
-    Updater(model, device).step(x, y, learning_rate=0.0)
+    DataParallelSGD(model, device).step(x, y, learning_rate=0.0)
     for parameter, gradient in zip(parameters, expected, strict=True):
         assert (parameter.grad - gradient).norm() <= 1e-5 * gradient.norm() + 1e-8
 
@@ -221,6 +221,6 @@ def test_the_parts_of_a_batch_share_weights_and_the_mean_of_their_statistics(
         handle.remove()
     device = Device("cpu")
     device.dtype = torch.float32
-    loss = Updater(model, device).step(x, torch.arange(4), learning_rate=0.1)
+    loss = DataParallelSGD(model, device).step(x, torch.arange(4), learning_rate=0.1)
     assert loss.isfinite()
     assert torch.allclose(first.running_mean, 0.1 * torch.stack(seen).mean(0), atol=1e-5)

@@ -7,17 +7,17 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from core.models.folded import Frozen
+from core.models.folded import FoldedModel
 from core.noise import make as noises
 from core.noise.class_patterns import class_patterns
-from core.noise.generator_file import Generator
+from core.noise.generator_file import TrainedGenerator
 from core.noise.methods import METHODS
-from core.noise.objective import Objective, cross_entropy_sum, find_noise
+from core.noise.objective import Objective, cross_entropy_sum, optimize_noise
 from core.noise.tuning import surrogate_from
-from core.runtime.checkpoints import NoShelf
+from core.runtime.checkpoints import NullCheckpointStore
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.specs.presets import QUICK, Length
+from core.specs.presets import QUICK, TrainingLength
 from core.specs.protect import ProtectSpec
 from tests.support.checkpoints import Memory
 from tests.support.generator_files import a_card, a_model
@@ -46,7 +46,7 @@ def some_images(count: int = COUNT, *, channels: int = 3) -> tuple[torch.Tensor,
 def patterns_of(labels: torch.Tensor, *, cores: int = 2, steps: int = 12) -> torch.Tensor:
     device = Device("cpu", cores=cores)
     return class_patterns(
-        Frozen(a_model(), dtype=torch.float32),
+        FoldedModel(a_model(), dtype=torch.float32),
         some_images(len(labels))[0],
         labels,
         3,
@@ -89,19 +89,19 @@ def test_the_search_begins_at_the_pattern() -> None:
     def found(steps: int) -> torch.Tensor:
         aim = replace(AIM, outer_steps=steps)
         draws = torch.Generator().manual_seed(0)
-        return find_noise(network, x, labels, aim, generator=draws, tick=lambda: None, start=start)
+        return optimize_noise(network, x, labels, aim, generator=draws, tick=lambda: None, start=start)
 
     assert torch.equal(found(0), (x + start).clamp(0, 1) - x)
     assert 0 < (found(1) - found(0)).abs().max() <= 0.25 * 8 / 255 + 1e-6
 
 
-def protect(shelf: Memory | NoShelf, progress: Progress | None = None) -> NDArray[np.int8]:
+def protect(checkpoints: Memory | NullCheckpointStore, progress: Progress | None = None) -> NDArray[np.int8]:
     recipe = QUICK.noise["sem"]
     search = replace(recipe.final, outer_steps=2, samples=1, pattern_steps=3)
     preset = replace(QUICK, noise={"sem": replace(recipe, final=search)})
     pixels, labels = (tensor.numpy() for tensor in some_images())
-    run = {"device": Device("cpu"), "progress": progress or Progress(), "shelf": shelf}
-    return noises.make_noise(a_model(), pixels, labels, np.ones(COUNT, bool), ProtectSpec(), preset, **run)
+    run = {"device": Device("cpu"), "progress": progress or Progress(), "checkpoints": checkpoints}
+    return noises.search_noise(a_model(), pixels, labels, np.ones(COUNT, bool), ProtectSpec(), preset, **run)
 
 
 def test_a_run_that_broke_off_goes_on_from_the_same_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,22 +113,22 @@ def test_a_run_that_broke_off_goes_on_from_the_same_patterns(monkeypatch: pytest
             raise Crash
 
     monkeypatch.setattr(noises, "SHARD", 15)
-    whole, shelf = protect(NoShelf()), Memory()
+    whole, checkpoints = protect(NullCheckpointStore()), Memory()
     with pytest.raises(Crash):
-        protect(shelf, Progress(crash, interval=0.0))
-    assert 0 < len(shelf.pieces) < 3
-    assert np.array_equal(protect(shelf), whole)
+        protect(checkpoints, Progress(crash, interval=0.0))
+    assert 0 < len(checkpoints.pieces) < 3
+    assert np.array_equal(protect(checkpoints), whole)
     assert np.abs(whole).max() == 8
 
 
 @pytest.fixture
-def generator() -> Generator:
-    return Generator(card=a_card(), model=a_model(), sha256="")
+def generator() -> TrainedGenerator:
+    return TrainedGenerator(card=a_card(), model=a_model(), sha256="")
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_surrogate_begins_at_the_generators_weights_and_leaves_them_alone(
-    generator: Generator, channels: int
+    generator: TrainedGenerator, channels: int
 ) -> None:
     pixels, _ = some_images(4, channels=channels)
     x = pixels.float() / 255
@@ -140,7 +140,7 @@ def test_a_surrogate_begins_at_the_generators_weights_and_leaves_them_alone(
     assert all(torch.equal(a, b) for a, b in zip(generator.model.parameters(), a_model().parameters(), strict=True))
 
 
-def test_for_more_classes_than_outputs_the_last_layer_is_new(generator: Generator) -> None:
+def test_for_more_classes_than_outputs_the_last_layer_is_new(generator: TrainedGenerator) -> None:
     surrogate = surrogate_from(generator, channels=3, classes=7, seed=0)
     own, given = surrogate.state_dict(), generator.model.state_dict()
     assert [name for name in own if own[name].shape != given[name].shape] == [
@@ -152,7 +152,7 @@ def test_for_more_classes_than_outputs_the_last_layer_is_new(generator: Generato
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_training_from_weights_broken_off_ends_the_same(
-    generator: Generator, channels: int, monkeypatch: pytest.MonkeyPatch
+    generator: TrainedGenerator, channels: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Crash(Exception):
         pass
@@ -161,17 +161,17 @@ def test_a_training_from_weights_broken_off_ends_the_same(
         if (step.stage, step.done >= 2) == ("training", True):
             raise Crash
 
-    def trained(shelf: Memory | NoShelf, progress: Progress) -> torch.nn.Module:
+    def trained(checkpoints: Memory | NullCheckpointStore, progress: Progress) -> torch.nn.Module:
         pixels, labels = (tensor.numpy() for tensor in some_images(channels=channels))
-        recipe = replace(QUICK.noise["em"], length=Length(epochs=0, least=4, most=4, batch=16))
-        run = {"device": Device("cpu"), "progress": progress, "shelf": shelf, "start": generator}
+        recipe = replace(QUICK.noise["em"], length=TrainingLength(epochs=0, least=4, most=4, batch=16))
+        run = {"device": Device("cpu"), "progress": progress, "checkpoints": checkpoints, "start": generator}
         spec = ProtectSpec(method="em")
         return noises.train_surrogate(pixels, labels, 2, spec, replace(QUICK, noise={"em": recipe}), **run)
 
     monkeypatch.setattr("core.training.loop.KEEP_EVERY", 0.0)
-    whole, shelf = trained(NoShelf(), Progress()).state_dict(), Memory()
+    whole, checkpoints = trained(NullCheckpointStore(), Progress()).state_dict(), Memory()
     with pytest.raises(Crash):
-        trained(shelf, Progress(crash, interval=0.0))
-    again = trained(shelf, Progress()).state_dict()
+        trained(checkpoints, Progress(crash, interval=0.0))
+    again = trained(checkpoints, Progress()).state_dict()
     assert all(torch.equal(again[name], whole[name]) for name in whole)
     assert not torch.equal(next(iter(whole.values())), next(iter(generator.model.state_dict().values())))

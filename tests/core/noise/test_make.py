@@ -12,17 +12,17 @@ from torch import Tensor, nn
 from core.attacks.transforms import sample_transform
 from core.noise import make as noises
 from core.noise.methods import METHODS
-from core.noise.objective import Objective, attack, cross_entropy_sum, find_noise, to_whole_pixels
-from core.runtime.checkpoints import NoShelf
+from core.noise.objective import Objective, attack, cross_entropy_sum, optimize_noise, quantize_noise
+from core.runtime.checkpoints import NullCheckpointStore
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.specs.presets import QUICK, Length
+from core.specs.presets import QUICK, TrainingLength
 from core.specs.protect import ProtectSpec
 from tests.support.checkpoints import Memory
 
 COUNT = 75  # no multiple of any batch
 STEPS = 6
-LENGTH = Length(epochs=0, least=STEPS, most=STEPS, batch=32)
+LENGTH = TrainingLength(epochs=0, least=STEPS, most=STEPS, batch=32)
 SHORT = replace(
     QUICK,
     noise={name: replace(recipe, length=LENGTH) for name, recipe in QUICK.noise.items()},
@@ -88,7 +88,7 @@ def test_rem_is_algorithm_1() -> None:
     pixels, labels = some_images(7)
     x, y = torch.from_numpy(pixels).double() / 255, torch.from_numpy(labels)
     aim = an_objective("rem", samples=1, outer_steps=4, inner_steps=3)
-    found = find_noise(Smooth(), x, y, aim, generator=rng(1), tick=lambda: None)
+    found = optimize_noise(Smooth(), x, y, aim, generator=rng(1), tick=lambda: None)
     expected = reference_rem(Smooth(), x, y, aim, rng(1))
     # a sign of a gradient that is zero but for rounding may differ; nothing else may
     assert (found - expected).abs().gt(1e-9).double().mean() < 1e-4
@@ -105,7 +105,7 @@ def test_em_sees_no_transformation_and_no_adversary() -> None:
         return Smooth()(images)
 
     aim = an_objective("em", outer_steps=6)
-    delta = find_noise(network, x, y, aim, generator=rng(), tick=lambda: None)
+    delta = optimize_noise(network, x, y, aim, generator=rng(), tick=lambda: None)
     assert (aim.radius_a, aim.samples, aim.passes) == (0, 1, 6)
     assert len(seen) == 6
     for images in seen:
@@ -117,7 +117,7 @@ def test_em_sees_no_transformation_and_no_adversary() -> None:
 def test_whole_pixels_keep_the_bound_exactly() -> None:
     pixels = torch.tensor([0, 1, 128, 254, 255], dtype=torch.uint8)
     delta = torch.tensor([-0.5, 0.5, 8.4 / 255, 0.5, 0.5])
-    assert to_whole_pixels(delta, pixels, 8).tolist() == [0, 8, 8, 1, 0]
+    assert quantize_noise(delta, pixels, 8).tolist() == [0, 8, 8, 1, 0]
 
 
 def protect(
@@ -125,7 +125,7 @@ def protect(
     *,
     seed: int = 0,
     cores: int = 2,
-    shelf: Memory | NoShelf | None = None,
+    checkpoints: Memory | NullCheckpointStore | None = None,
     count: int = COUNT,
     channels: int = 3,
     chosen: NDArray[np.bool_] | None = None,
@@ -133,9 +133,9 @@ def protect(
 ) -> NDArray[np.int8]:
     pixels, labels = some_images(count, channels=channels)
     spec, device = ProtectSpec(method=method, seed=seed), Device("cpu", cores=cores)
-    run = {"device": device, "progress": progress or Progress(), "shelf": shelf or NoShelf()}
+    run = {"device": device, "progress": progress or Progress(), "checkpoints": checkpoints or NullCheckpointStore()}
     kept = np.ones(count, dtype=bool)
-    return noises.noise_for(
+    return noises.generate_noise(
         pixels, labels, 3, chosen=kept if chosen is None else chosen, kept=kept, spec=spec, preset=SHORT, **run
     )
 
@@ -177,7 +177,7 @@ def test_a_run_that_broke_off_goes_on_and_ends_with_the_same_bytes(
 
     monkeypatch.setattr("core.training.loop.KEEP_EVERY", 0.0)
     monkeypatch.setattr(noises, "SHARD", 30)
-    whole, shelf = protect(method), Memory()
+    whole, checkpoints = protect(method), Memory()
     for stage, units in (("training", 2), ("training", 4), ("noise", 40)):
 
         def crash(step: object, stage: str = stage, units: int = units) -> None:
@@ -185,10 +185,10 @@ def test_a_run_that_broke_off_goes_on_and_ends_with_the_same_bytes(
                 raise Crash
 
         with pytest.raises(Crash):
-            protect(method, shelf=shelf, progress=Progress(crash, interval=0.0))
-    assert "surrogate.safetensors" in shelf.pieces
-    assert "noise-0.npy" in shelf.pieces
-    assert np.array_equal(protect(method, shelf=shelf), whole)
+            protect(method, checkpoints=checkpoints, progress=Progress(crash, interval=0.0))
+    assert "surrogate.safetensors" in checkpoints.pieces
+    assert "noise-0.npy" in checkpoints.pieces
+    assert np.array_equal(protect(method, checkpoints=checkpoints), whole)
 
 
 def test_noise_lowers_the_loss_and_robust_noise_keeps_it_low_under_attack() -> None:
@@ -199,7 +199,7 @@ def test_noise_lowers_the_loss_and_robust_noise_keeps_it_low_under_attack() -> N
 
     def attacked_loss(method: str) -> float:
         aim = an_objective(method, outer_steps=10, samples=4, inner_steps=5)
-        noisy = x + find_noise(network, x, y, aim, generator=rng(), tick=lambda: None)
+        noisy = x + optimize_noise(network, x, y, aim, generator=rng(), tick=lambda: None)
         strong = an_objective("rem", inner_steps=10)
         total = 0.0
         for seed in range(8):

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.generators.shipped import FOLDER
-from core.models.folded import Frozen
+from core.models.folded import FoldedModel
 from core.models.registry import last_layer
 from core.noise import make as noises
 from core.noise.generator_file import load
 from core.noise.methods import METHODS
 from core.noise.noise_network import NoiseNetwork, network_of
-from core.noise.objective import PIXEL, Objective, robust_loss, to_whole_pixels
-from core.noise.train_noise_network import Judge, NoiseNetworkTraining, _in_whole_pixels
-from core.runtime.checkpoints import NoShelf
+from core.noise.objective import PIXEL, Objective, quantize_noise, robust_loss
+from core.noise.train_noise_network import NoiseNetworkTraining, WeightedSurrogate, _in_whole_pixels
+from core.runtime.checkpoints import NullCheckpointStore
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.lr_schedule import LearningRate
@@ -54,7 +54,7 @@ def some_images(count: int = COUNT, *, channels: int = 3, size: int = 32) -> tup
     return torch.from_numpy(pixels), torch.arange(count) % 3
 
 
-def a_training(*judges: Judge, updates: int = 4, cores: int = 2) -> NoiseNetworkTraining:
+def a_training(*judges: WeightedSurrogate, updates: int = 4, cores: int = 2) -> NoiseNetworkTraining:
     device = Device("cpu", cores=cores)
     return NoiseNetworkTraining(
         a_network(a_model()),
@@ -71,7 +71,7 @@ def a_training(*judges: Judge, updates: int = 4, cores: int = 2) -> NoiseNetwork
 def the_robust_loss(surrogate: torch.nn.Module, noise: Tensor, aim: Objective = AIM) -> float:
     """Of the pictures with that noise, in whole pixel units: a mean over pictures and the same few draws."""
     pixels, labels = some_images()
-    network, rng = Frozen(surrogate, dtype=torch.float32), torch.Generator().manual_seed(1)
+    network, rng = FoldedModel(surrogate, dtype=torch.float32), torch.Generator().manual_seed(1)
     loss = robust_loss(network, labels, aim, generator=rng, tick=lambda: None)
     with torch.no_grad():
         return sum(float(loss((pixels + noise).float() * PIXEL)) for _ in range(4)) / 4 / COUNT
@@ -123,16 +123,16 @@ def noise_of(training: NoiseNetworkTraining) -> Tensor:
     """What its network gives the pictures by now, in whole pixel units."""
     pixels, labels = some_images()
     with torch.no_grad():
-        return to_whole_pixels(training.network.eval()(pixels.float() * PIXEL, labels), pixels, RADIUS)
+        return quantize_noise(training.network.eval()(pixels.float() * PIXEL, labels), pixels, RADIUS)
 
 
 def test_training_lowers_the_robust_loss_of_what_is_delivered_and_leaves_the_surrogate_alone() -> None:
     surrogate = load(FOLDER / "cifar10-32.safetensors", device="cpu").model  # fresh weights hardly tell pictures apart
     weights = {name: tensor.clone() for name, tensor in surrogate.state_dict().items()}
-    training = a_training(Judge(surrogate=surrogate, objective=AIM), updates=25)
+    training = a_training(WeightedSurrogate(surrogate=surrogate, objective=AIM), updates=25)
     first = noise_of(training)
     nothing, at_first = the_robust_loss(surrogate, torch.zeros_like(first)), the_robust_loss(surrogate, first)
-    training.go_on(Progress(), shelf=NoShelf(), name="network")
+    training.resume(Progress(), checkpoints=NullCheckpointStore(), name="network")
     in_the_end = the_robust_loss(surrogate, noise_of(training))
     assert in_the_end < 0.8 * min(nothing, at_first)
     assert all(torch.equal(tensor, weights[name]) for name, tensor in surrogate.state_dict().items())
@@ -155,9 +155,11 @@ def test_a_second_judge_that_sees_grey_pictures_makes_noise_that_is_there_in_gre
     eye, grey = ColourAndBrightness(), replace(AIM, grey=1.0)
     found = []
     for share in (0.0, 0.5):
-        judges = [Judge(surrogate=eye, objective=aim, share=s) for aim, s in ((AIM, 1 - share), (grey, share))]
+        judges = [
+            WeightedSurrogate(surrogate=eye, objective=aim, share=s) for aim, s in ((AIM, 1 - share), (grey, share))
+        ]
         training = a_training(*judges, updates=25)
-        training.go_on(Progress(), shelf=NoShelf(), name="network")
+        training.resume(Progress(), checkpoints=NullCheckpointStore(), name="network")
         noise = noise_of(training)
         found.append((the_robust_loss(eye, noise), the_robust_loss(eye, noise, grey)))
     (colour_alone, grey_alone), (colour_both, grey_both) = found
@@ -171,8 +173,8 @@ def test_two_judges_of_one_mind_are_one_judge() -> None:
     aim = replace(AIM, inner="none", eot=False)
     states = []
     for shares in ((1.0,), (0.5, 0.5)):
-        training = a_training(*(Judge(surrogate=a_model(), objective=aim, share=share) for share in shares))
-        training.go_on(Progress(), shelf=NoShelf(), name="network")
+        training = a_training(*(WeightedSurrogate(surrogate=a_model(), objective=aim, share=share) for share in shares))
+        training.resume(Progress(), checkpoints=NullCheckpointStore(), name="network")
         states.append(training.state())
     for name, tensor in states[0].items():
         torch.testing.assert_close(states[1][name], tensor, rtol=1e-3, atol=1e-4)
@@ -181,7 +183,7 @@ def test_two_judges_of_one_mind_are_one_judge() -> None:
 @pytest.mark.parametrize(("grey", "stages"), [(True, ["grey", "network"]), (False, ["network"])])
 def test_a_second_surrogate_is_trained_where_one_is_asked_for(grey: bool, stages: list[str]) -> None:
     pixels, labels = (tensor.numpy() for tensor in some_images(12))
-    progress, run = Progress(), {"device": Device("cpu", cores=1), "shelf": NoShelf()}
+    progress, run = Progress(), {"device": Device("cpu", cores=1), "checkpoints": NullCheckpointStore()}
     with short_training():
         preset = PRESETS["quick"]
         network = noises.train_network(
@@ -193,26 +195,28 @@ def test_a_second_surrogate_is_trained_where_one_is_asked_for(grey: bool, stages
 
 
 def test_it_learns_the_same_on_any_number_of_cores_and_when_it_was_broken_off() -> None:
-    ends, judge = [], Judge(surrogate=a_model(), objective=AIM)
+    ends, judge = [], WeightedSurrogate(surrogate=a_model(), objective=AIM)
     for cores in (1, 2):
         training = a_training(judge, cores=cores)
-        training.go_on(Progress(), shelf=NoShelf(), name="network")
+        training.resume(Progress(), checkpoints=NullCheckpointStore(), name="network")
         ends.append(training.state())
-    shelf, broken = Memory(), a_training(judge)
+    checkpoints, broken = Memory(), a_training(judge)
     steps = broken.steps(Progress())
     next(steps), next(steps)
-    broken.keep(shelf, "network")
+    broken.keep(checkpoints, "network")
     resumed = a_training(judge)
-    resumed.go_on(Progress(), shelf=shelf, name="network")
+    resumed.resume(Progress(), checkpoints=checkpoints, name="network")
     ends.append(resumed.state())
     for name, tensor in ends[0].items():
         assert all(torch.equal(end[name], tensor) for end in ends[1:]), name
 
 
-def at_once(network: NoiseNetwork, chosen: NDArray[np.bool_], shelf: Any = None, *, seed: int = 0) -> NDArray[np.int8]:
+def at_once(
+    network: NoiseNetwork, chosen: NDArray[np.bool_], checkpoints: Any = None, *, seed: int = 0
+) -> NDArray[np.int8]:
     pixels, labels = (tensor.numpy() for tensor in some_images(len(chosen)))
-    run = {"device": Device("cpu"), "progress": Progress(), "shelf": shelf or NoShelf()}
-    return noises.noise_at_once(network, pixels, labels, chosen, ProtectSpec(method="sem", seed=seed), **run)
+    run = {"device": Device("cpu"), "progress": Progress(), "checkpoints": checkpoints or NullCheckpointStore()}
+    return noises.predict_noise(network, pixels, labels, chosen, ProtectSpec(method="sem", seed=seed), **run)
 
 
 def test_each_chosen_picture_gets_its_noise_and_no_other() -> None:
@@ -232,17 +236,17 @@ def test_each_chosen_picture_gets_its_noise_and_no_other() -> None:
     for place in (0, 2, count - 2):  # alone as among the others: to a pixel unit, as sums in other batches round
         with torch.no_grad():
             alone = network(pixels[[place]].float() * PIXEL, labels[[place]])
-        expected = to_whole_pixels(alone, pixels[[place]], RADIUS).numpy()[0]
+        expected = quantize_noise(alone, pixels[[place]], RADIUS).numpy()[0]
         assert np.abs(expected - noise[place]).max() <= 1
     assert np.array_equal(at_once(network, chosen, seed=9), noise)
 
 
 def test_noise_that_was_broken_off_goes_on() -> None:
-    network, chosen, shelf = a_network(a_model()).eval(), np.ones(noises.SHARD + 5, dtype=bool), Memory()
-    whole = at_once(network, chosen, shelf)
-    shelf.drop("noise-1.npy")
+    network, chosen, checkpoints = a_network(a_model()).eval(), np.ones(noises.SHARD + 5, dtype=bool), Memory()
+    whole = at_once(network, chosen, checkpoints)
+    checkpoints.drop("noise-1.npy")
     with torch.no_grad():
         network.head.weight.zero_()
-    again = at_once(network, chosen, shelf)
+    again = at_once(network, chosen, checkpoints)
     assert np.array_equal(again[: noises.SHARD], whole[: noises.SHARD])
     assert not np.array_equal(again[noises.SHARD :], whole[noises.SHARD :])

@@ -10,13 +10,13 @@ from torch.autograd import gradcheck
 
 from core.noise.ntga.attack import dual_of, find_block_noise, ntga_noise, shuffled_blocks, validation_places
 from core.noise.ntga.ntk import WideNetwork
-from core.runtime.checkpoints import NoShelf, Shelf
+from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.device import Device
 from core.runtime.progress import Cancelled, Progress
-from core.specs.presets import KernelRecipe
+from core.specs.presets import NTGAConfig
 from tests.support.checkpoints import Memory
 
-RECIPE = KernelRecipe(block=8, validation=6, steps=4, step=1.1 / 4)
+RECIPE = NTGAConfig(block=8, validation=6, steps=4, step=1.1 / 4)
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -48,7 +48,7 @@ def noise_of(
     kept: np.ndarray | None = None,
     seed: int = 0,
     cores: int = 2,
-    shelf: Shelf | None = None,
+    checkpoints: CheckpointStore | None = None,
     progress: Progress | None = None,
     pixels: np.ndarray | None = None,
 ) -> np.ndarray:
@@ -65,7 +65,7 @@ def noise_of(
         recipe=RECIPE,
         device=Device("cpu", cores=cores),
         progress=progress or Progress(),
-        shelf=shelf or NoShelf(),
+        checkpoints=checkpoints or NullCheckpointStore(),
     )
 
 
@@ -124,11 +124,11 @@ def test_a_run_that_is_stopped_goes_on_and_ends_with_the_same_bytes() -> None:
         if step.done >= 16:
             raise Cancelled
 
-    shelf = Memory()
+    checkpoints = Memory()
     with pytest.raises(Cancelled):
-        noise_of(shelf=shelf, progress=Progress(stop, interval=0.0))
-    assert 0 < len(shelf.pieces) < 5
-    assert np.array_equal(noise_of(shelf=shelf), noise_of())
+        noise_of(checkpoints=checkpoints, progress=Progress(stop, interval=0.0))
+    assert 0 < len(checkpoints.pieces) < 5
+    assert np.array_equal(noise_of(checkpoints=checkpoints), noise_of())
 
 
 def test_it_can_be_stopped_within_a_block() -> None:

@@ -10,10 +10,10 @@ from core.attacks.transforms import sample_transform
 from core.noise import make as noises
 from core.noise.description import describe
 from core.noise.methods import METHODS, objective_of
-from core.noise.objective import PIXEL, Objective, find_noise
+from core.noise.objective import PIXEL, Objective, optimize_noise
 from core.noise.search import final_noise
 from core.noise.surrogate import SurrogateTraining
-from core.runtime.checkpoints import NoShelf
+from core.runtime.checkpoints import NullCheckpointStore
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.lr_schedule import LearningRate
@@ -140,7 +140,7 @@ def test_tap_minimizes_the_loss_at_the_next_class() -> None:
     pixels, labels = images(9)
     x, network = pixels.double() / 255, Recorder().double()
     aim = an_objective("tap", outer_steps=5)
-    found = find_noise(network, x, labels, aim, generator=rng(1), tick=lambda: None)
+    found = optimize_noise(network, x, labels, aim, generator=rng(1), tick=lambda: None)
     target, radius, draw = torch.tensor([1, 2, 0] * 3), 8 / 255, rng(1)
     delta = torch.rand(x.shape, generator=draw, dtype=torch.float64) * 2 * radius - radius
     delta = (x + delta).clamp(0, 1) - x
@@ -174,7 +174,7 @@ def test_eot_can_be_left_out(method: str) -> None:
     for eot, far in ((True, True), (False, False)):
         SHOWN.clear()
         aim = an_objective(method, eot=eot)
-        find_noise(Recorder(), pixels.float() * PIXEL, labels, aim, generator=rng(), tick=lambda: None)
+        optimize_noise(Recorder(), pixels.float() * PIXEL, labels, aim, generator=rng(), tick=lambda: None)
         away = distance(torch.cat([x for _, x in SHOWN]), pixels).max()
         assert (away > 100) == far
         assert far or away < 8 + aim.radius_a + 0.01
@@ -196,8 +196,8 @@ def test_the_spec_decides_on_eot_and_em_never_has_it() -> None:
 def test_any_radii_do(method: str, radius_u: int, radius_a: int) -> None:
     spec = ProtectSpec(method=method, radius_u=radius_u, radius_a=radius_a)
     pixels, labels = (tensor.numpy() for tensor in images(4))
-    run = {"device": Device("cpu", cores=1), "progress": Progress(), "shelf": NoShelf()}
-    noise = noises.make_noise(Recorder(), pixels, labels, np.ones(4, dtype=bool), spec, QUICK, **run)
+    run = {"device": Device("cpu", cores=1), "progress": Progress(), "checkpoints": NullCheckpointStore()}
+    noise = noises.search_noise(Recorder(), pixels, labels, np.ones(4, dtype=bool), spec, QUICK, **run)
     assert np.abs(noise).max() == radius_u
 
 

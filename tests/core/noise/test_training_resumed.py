@@ -27,11 +27,11 @@ def test_a_broken_off_training_goes_on_to_the_same_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, piece: str
 ) -> None:
     monkeypatch.setattr("core.training.loop.KEEP_EVERY", 0)
-    source, shelf = drawn(tmp_path / "learn.zip"), Memory()
+    source, checkpoints = drawn(tmp_path / "learn.zip"), Memory()
 
     class Breaks(Memory):
         def save(self, name: str, data: bytes) -> None:
-            shelf.save(name, data)
+            checkpoints.save(name, data)
             if broken.count(piece) == STEPS // 2:
                 raise Cancelled
             broken.append(name)
@@ -41,7 +41,7 @@ def test_a_broken_off_training_goes_on_to_the_same_weights(
     grey = piece == GREY
     spec, out = ProtectSpec(method=method), tmp_path / "g.safetensors"
     with pytest.raises(Cancelled):
-        train_generator(source, out, spec, grey=grey, scratch=tmp_path / "scratch", shelf=Breaks())
+        train_generator(source, out, spec, grey=grey, scratch=tmp_path / "scratch", checkpoints=Breaks())
     assert not out.exists()
     counted: list[int] = []
 
@@ -49,9 +49,11 @@ def test_a_broken_off_training_goes_on_to_the_same_weights(
         if step.stage == "training":
             counted.append(step.done)
 
-    for shelf_of, path in ((shelf, out), (Memory(), tmp_path / "whole.safetensors")):
+    for shelf_of, path in ((checkpoints, out), (Memory(), tmp_path / "whole.safetensors")):
         with tempfile.TemporaryDirectory() as scratch:
-            train_generator(source, path, spec, grey=grey, scratch=Path(scratch), shelf=shelf_of, on_progress=count)
+            train_generator(
+                source, path, spec, grey=grey, scratch=Path(scratch), checkpoints=shelf_of, on_progress=count
+            )
     first, second = (load_file(path) for path in (out, tmp_path / "whole.safetensors"))
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert any(name.startswith("noise.") for name in first) == (method == "sem")

@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.evaluation.evidence import Exhibit, take_evidence
+from core.evaluation.evidence import EvaluationData, measure_evidence
 from core.limits import BadInput
 from core.recipes import protect
 from core.results.evidence import Evidence
 from core.results.protection import Report
 from core.runtime.progress import Cancelled, Step
-from core.specs.presets import PRESETS, QUICK, Length
+from core.specs.presets import PRESETS, QUICK, TrainingLength
 from core.specs.protect import ProtectSpec
 from tests.support.uploads import encoded, folder_of, picture, zip_of
 from tests.support.uploads import pixels as drawn
 
-SOME = Length(epochs=0, least=6, most=6, batch=32)
+SOME = TrainingLength(epochs=0, least=6, most=6, batch=32)
 MEASURED = 130  # pictures a class, so that a fifth of both makes 52 to test on
 
 
@@ -110,13 +110,13 @@ def test_a_share_leaves_the_rest_as_it_was(tmp_path: Path) -> None:
 
 
 def test_evidence_is_taken_on_the_share_that_was_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[Exhibit] = []
+    seen: list[EvaluationData] = []
 
-    def watched(exhibit: Exhibit, *args: Any, **kwargs: Any) -> Evidence:
+    def watched(exhibit: EvaluationData, *args: Any, **kwargs: Any) -> Evidence:
         seen.append(exhibit)
-        return take_evidence(exhibit, *args, **kwargs)
+        return measure_evidence(exhibit, *args, **kwargs)
 
-    monkeypatch.setattr(protect, "take_evidence", watched)
+    monkeypatch.setattr(protect, "measure_evidence", watched)
     run(upload(tmp_path, each=MEASURED), tmp_path, method="em", percentage=80)
     changed = (seen[0].delivered != seen[0].clean).any(axis=(1, 2, 3))
     for label in (0, 1):

@@ -10,7 +10,7 @@ import torch
 
 from core.generators import shipped as generators
 from core.generators.card import read_card
-from core.generators.compatibility import may_have_learned, misfits, settle
+from core.generators.compatibility import apply_generator_constraints, incompatibilities, may_have_learned
 from core.noise.class_map import class_map
 from core.noise.generator_file import describe_use, load, save, surrogate_for
 from core.specs.protect import SpecError
@@ -27,11 +27,15 @@ def file(tmp_path: Path) -> Path:
 
 def test_what_does_not_fit_is_said_in_words() -> None:
     card = a_card(size=64)
-    assert misfits(card, channels=3, size=64, classes=3) == misfits(card, channels=1, size=128, classes=2) == ""
-    assert misfits(card) == ""
-    assert "makes noise at 64 px, and these pictures are about 32 px" in misfits(card, size=32)
-    assert "tells 3 classes apart, and here are 4" in misfits(card, classes=4)
-    both = misfits(a_card(channels=1), channels=3, classes=9)
+    assert (
+        incompatibilities(card, channels=3, size=64, classes=3)
+        == incompatibilities(card, channels=1, size=128, classes=2)
+        == ""
+    )
+    assert incompatibilities(card) == ""
+    assert "makes noise at 64 px, and these pictures are about 32 px" in incompatibilities(card, size=32)
+    assert "tells 3 classes apart, and here are 4" in incompatibilities(card, classes=4)
+    both = incompatibilities(a_card(channels=1), channels=3, classes=9)
     assert "“drawn” does not fit" in both
     assert "grey" in both
     assert "9" in both
@@ -39,10 +43,10 @@ def test_what_does_not_fit_is_said_in_words() -> None:
 
 def test_a_generator_brings_its_method_and_radii() -> None:
     own = {"method": "sem", "radius_u": 8, "radius_a": 4}
-    assert settle({"seed": 3, "method": None}, a_card()) == {"seed": 3, **own}
-    assert settle(own, a_card()) == own
+    assert apply_generator_constraints({"seed": 3, "method": None}, a_card()) == {"seed": 3, **own}
+    assert apply_generator_constraints(own, a_card()) == own
     with pytest.raises(SpecError) as refused:
-        settle({"radius_u": 16, "method": "em", "radius_a": 4}, a_card())
+        apply_generator_constraints({"radius_u": 16, "method": "em", "radius_a": 4}, a_card())
     assert {e.field: e.message for e in refused.value.errors} == {
         "method": "must be sem: the generator “drawn” was trained for that alone",
         "radius_u": "must be 8: the generator “drawn” was trained for that alone",

@@ -17,7 +17,7 @@ from core.generators.card import read_card
 from core.generators.measurements import FIGURES, NOTE, OWN, of_evidence
 from core.noise import make as noises
 from core.noise.generator_file import as_saved, load
-from core.recipes.train import Trained, train_generator
+from core.recipes.train import TrainingResult, train_generator
 from core.results.evidence import Curve, Evidence, EvidenceRow
 from core.runtime.progress import Cancelled, Step
 from core.specs.protect import ProtectSpec
@@ -40,10 +40,14 @@ def enough(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return drawn(tmp_path_factory.mktemp("enough") / "learn.zip", " ".join(CLASSES), each=EACH)
 
 
-def train(source: Path, out: Path, *, shelf: Memory | None = None, on_progress: Any = None, **asked: Any) -> Trained:
+def train(
+    source: Path, out: Path, *, checkpoints: Memory | None = None, on_progress: Any = None, **asked: Any
+) -> TrainingResult:
     spec = ProtectSpec.parse_training({"method": "em"} | asked)
     with tempfile.TemporaryDirectory() as scratch:
-        return train_generator(source, out, spec, scratch=Path(scratch), shelf=shelf, on_progress=on_progress)
+        return train_generator(
+            source, out, spec, scratch=Path(scratch), checkpoints=checkpoints, on_progress=on_progress
+        )
 
 
 def test_the_card_says_what_models_learn_with_its_noise_and_without(enough: Path, tmp_path: Path) -> None:
@@ -68,9 +72,9 @@ def test_the_learners_get_the_noise_of_the_weights_in_the_file(
 ) -> None:
     made: list[tuple[torch.nn.Module, np.ndarray, np.ndarray]] = []
     seen: list[np.ndarray] = []
-    find = noises.make_noise
+    find = noises.search_noise
 
-    def make_noise(surrogate: torch.nn.Module, pixels: np.ndarray, *rest: Any, **run: Any) -> np.ndarray:
+    def search_noise(surrogate: torch.nn.Module, pixels: np.ndarray, *rest: Any, **run: Any) -> np.ndarray:
         noise = find(surrogate, pixels, *rest, **run)
         made.append((surrogate, pixels, noise))
         return noise
@@ -79,8 +83,8 @@ def test_the_learners_get_the_noise_of_the_weights_in_the_file(
         seen.append(exhibit.delivered)
         return Evidence(learner="", image_size=32, train_images=1, test_images=1, chance=0.5, rows=(), note="no time")
 
-    monkeypatch.setattr("core.noise.make_noise", make_noise)
-    monkeypatch.setattr("core.recipes.train.take_evidence", take)
+    monkeypatch.setattr("core.noise.make.search_noise", search_noise)
+    monkeypatch.setattr("core.recipes.train.measure_evidence", take)
     train(enough, tmp_path / "g.safetensors")
     ((surrogate, pixels, noise),) = made
     kept, held = load(tmp_path / "g.safetensors", device="cpu").model.state_dict(), surrogate.state_dict()
@@ -119,18 +123,20 @@ def test_where_nothing_is_measured_everything_is_learned_from(enough: Path, tmp_
 
 
 def test_broken_off_while_it_is_measured_it_goes_on_to_the_same_file(enough: Path, tmp_path: Path) -> None:
-    shelf, whole, out = Memory(), tmp_path / "whole.safetensors", tmp_path / "g.safetensors"
+    checkpoints, whole, out = Memory(), tmp_path / "whole.safetensors", tmp_path / "g.safetensors"
     stages: list[str] = []
 
     def stop(step: Step) -> None:
-        if step.stage == "evidence" and len(shelf.pieces) > 3:
+        if step.stage == "evidence" and len(checkpoints.pieces) > 3:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        train(enough, out, shelf=shelf, on_progress=stop)
+        train(enough, out, checkpoints=checkpoints, on_progress=stop)
     assert not out.exists()
-    assert any(name.startswith("curve-0-None-before") for name in shelf.pieces)
-    resumed = train(enough, out, shelf=shelf, on_progress=lambda step: stages.append(f"{step.stage} {step.done}"))
+    assert any(name.startswith("curve-0-None-before") for name in checkpoints.pieces)
+    resumed = train(
+        enough, out, checkpoints=checkpoints, on_progress=lambda step: stages.append(f"{step.stage} {step.done}")
+    )
     undisturbed = train(enough, whole)
     assert resumed.card.measured == undisturbed.card.measured
     first, second = (load(path, device="cpu").model.state_dict() for path in (out, whole))

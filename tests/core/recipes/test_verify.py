@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.evaluation import verification_runner
-from core.evaluation.learner_run import Lesson, Pictures
+from core.evaluation.learner_run import LearnerConfig, LearnerData
 from core.ingest.split import protected_share
 from core.limits import BadInput, Limits
 from core.recipes import protect
@@ -28,7 +28,7 @@ from tests.support.generator_files import a_card
 from tests.support.uploads import picture, zip_of
 
 EACH = 130  # a fifth of both classes makes 52 to test on
-Heard = list[tuple[Lesson, Pictures, Pictures]]
+Heard = list[tuple[LearnerConfig, LearnerData, LearnerData]]
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     zip_of(folder / "pets.zip", files)
     (folder / "work").mkdir()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(protect.noises, "noise_for", lambda pixels, *more, **how: np.full(pixels.shape, 3, np.int8))
+        patched.setattr(
+            protect.noises, "generate_noise", lambda pixels, *more, **how: np.full(pixels.shape, 3, np.int8)
+        )
         spec = ProtectSpec(evidence="none", seed=5, method="em")
         protect.protect(folder / "pets.zip", folder / "out.zip", spec, scratch=folder / "work")
     return folder
@@ -54,7 +56,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
     """What each learner was given. They learn nothing: their accuracy is made up, higher with each seed."""
     heard: Heard = []
 
-    def learn(lesson: Lesson, data: Pictures, test: Pictures, **how: Any) -> Curve:
+    def learn(lesson: LearnerConfig, data: LearnerData, test: LearnerData, **how: Any) -> Curve:
         heard.append((lesson, data, test))
         end = 0.5 + 0.1 * lesson.seed
         return Curve(epoch=(1, 2), accuracy=(0.6, end), loss=(1.0, 0.5))
@@ -64,7 +66,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
 
 
 def run(folder: Path, tmp_path: Path, *, alone: bool = False, **more: Any) -> VerifyReport:
-    how = {key: more.pop(key) for key in ("shelf", "on_progress", "on_row", "limits") if key in more}
+    how = {key: more.pop(key) for key in ("checkpoints", "on_progress", "on_row", "limits") if key in more}
     archive = None if alone else more.pop("archive", folder / "out.zip")
     spec = VerifySpec.parse({"trainings": [{"radius": 0}]} | more)
     scratch = tmp_path / f"scratch-{len(list(tmp_path.iterdir()))}"
@@ -127,7 +129,9 @@ def test_the_share_that_is_said_is_that_of_what_is_trained_on(
         return protected_share(labels, percentage, seed=seed)
 
     with monkeypatch.context() as patched:
-        patched.setattr(protect.noises, "noise_for", lambda pixels, *more, **how: np.full(pixels.shape, 3, np.int8))
+        patched.setattr(
+            protect.noises, "generate_noise", lambda pixels, *more, **how: np.full(pixels.shape, 3, np.int8)
+        )
         if one_draw:  # as archives of before were made
             patched.setattr(protect, "protected_beside", as_once)
         (tmp_path / "work").mkdir()
@@ -165,14 +169,14 @@ def test_the_originals_are_learned_once_for_all_shares_and_rows_are_means(
 
 
 def test_work_that_broke_off_goes_on_with_the_row_it_was_at(folder: Path, tmp_path: Path, heard: Heard) -> None:
-    shelf, rows = Memory(), {"trainings": [{"radius": radius} for radius in (0, 2, 4)]}
+    checkpoints, rows = Memory(), {"trainings": [{"radius": radius} for radius in (0, 2, 4)]}
 
     def stop(report: VerifyReport) -> None:
         if len(report.evidence.rows) == 2:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        run(folder, tmp_path, shelf=shelf, on_row=stop, **rows)
+        run(folder, tmp_path, checkpoints=checkpoints, on_row=stop, **rows)
     assert [lesson.radius for lesson, _, _ in heard] == [0, 0, 2, 2]
     heard.clear()
     steps: list[Step] = []
@@ -180,7 +184,7 @@ def test_work_that_broke_off_goes_on_with_the_row_it_was_at(folder: Path, tmp_pa
     run(
         folder,
         tmp_path,
-        shelf=shelf,
+        checkpoints=checkpoints,
         on_row=lambda report: seen.append(len(report.evidence.rows)),
         on_progress=steps.append,
         **rows,

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.models.folded import Frozen
+from core.models.folded import FoldedModel
 from core.models.registry import build
 from core.noise.objective import cross_entropy_sum
-from core.runtime.cuda_graphs import MOST, SELDOM, Recorded
+from core.runtime.cuda_graphs import MOST, SELDOM, GraphedCallable
 from core.runtime.device import Device
-from core.training.sgd import Updater
+from core.training.sgd import DataParallelSGD
 
 Work = Callable[..., Tensor]
 on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU that PyTorch can use")
@@ -29,18 +29,18 @@ def recorded() -> list[tuple[torch.Size, torch.dtype]]:
 
 
 @pytest.fixture
-def double(recorded: list[tuple[torch.Size, torch.dtype]]) -> Recorded:
+def double(recorded: list[tuple[torch.Size, torch.dtype]]) -> GraphedCallable:
     """Twice a tensor, and from a recording thrice."""
 
     def record(work: Work, inputs: tuple[Tensor, ...]) -> Work:
         recorded.append((inputs[0].shape, inputs[0].dtype))
         return lambda x: 3 * x
 
-    return Recorded(lambda x: 2 * x, record=record)
+    return GraphedCallable(lambda x: 2 * x, record=record)
 
 
 def test_what_comes_seldom_is_not_recorded_and_what_comes_often_is_once(
-    double: Recorded, recorded: list[object]
+    double: GraphedCallable, recorded: list[object]
 ) -> None:
     x = torch.ones(4)
     results = [float(double(x, on_gpu=True)[0]) for _ in range(SELDOM + 3)]
@@ -48,12 +48,12 @@ def test_what_comes_seldom_is_not_recorded_and_what_comes_often_is_once(
     assert recorded == [(x.shape, x.dtype)]
 
 
-def test_a_cpu_records_nothing(double: Recorded, recorded: list[object]) -> None:
+def test_a_cpu_records_nothing(double: GraphedCallable, recorded: list[object]) -> None:
     assert {float(double(torch.ones(1), on_gpu=False)) for _ in range(SELDOM + 3)} == {2.0}
     assert not recorded
 
 
-def test_every_shape_and_type_has_its_own(double: Recorded, recorded: list[object]) -> None:
+def test_every_shape_and_type_has_its_own(double: GraphedCallable, recorded: list[object]) -> None:
     shapes = [torch.ones(4), torch.ones(2, 2), torch.ones(4, dtype=torch.float64)]
     for _ in range(SELDOM + 1):
         for x in shapes:
@@ -61,7 +61,7 @@ def test_every_shape_and_type_has_its_own(double: Recorded, recorded: list[objec
     assert recorded == [(x.shape, x.dtype) for x in shapes]
 
 
-def test_no_more_are_kept_than_memory_is_meant_for(double: Recorded, recorded: list[object]) -> None:
+def test_no_more_are_kept_than_memory_is_meant_for(double: GraphedCallable, recorded: list[object]) -> None:
     for _ in range(SELDOM + 2):
         results = [float(double(torch.ones(rows), on_gpu=True)[0]) for rows in range(1, MOST + 3)]
     assert results == [3.0] * MOST + [2.0] * 2
@@ -76,7 +76,7 @@ def test_recorded_updates_and_passes_are_those_that_are_not(device: Device, monk
 
     def all_of_it() -> dict[str, Tensor]:
         model = build("small", channels=3, size=32, classes=5, seed=0, device=device.name)
-        updater, frozen, found = Updater(model, device), Frozen(model, dtype=torch.float32), {}
+        updater, frozen, found = DataParallelSGD(model, device), FoldedModel(model, dtype=torch.float32), {}
         for step, images in enumerate(x):
             at = images.clone().requires_grad_()
             (gradient,) = torch.autograd.grad(cross_entropy_sum(frozen.refresh(), y)(at), at)
@@ -96,7 +96,7 @@ def test_recorded_updates_and_passes_are_those_that_are_not(device: Device, monk
 @on_a_gpu
 def test_a_gradient_that_was_recorded_over_is_refused(device: Device) -> None:
     model = build("small", channels=3, size=32, classes=5, seed=0, device=device.name)
-    frozen, y = Frozen(model, dtype=device.dtype), torch.arange(8, device=device.name) % 5
+    frozen, y = FoldedModel(model, dtype=device.dtype), torch.arange(8, device=device.name) % 5
     loss = cross_entropy_sum(frozen, y)
     one, other = (torch.rand(8, 3, 32, 32, device=device.name, requires_grad=True) for _ in range(2))
     first, second = loss(one), loss(other)

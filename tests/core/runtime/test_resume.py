@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from cli.main import app
 from core.noise.generator_file import load
-from core.runtime.folder_checkpoints import FolderShelf
+from core.runtime.folder_checkpoints import FolderCheckpointStore
 from tests.support.images import pictures_zip
 from tests.support.short_training import STEPS, drawn, short_training
 
@@ -35,15 +35,15 @@ def killed_at(piece: int, *words: object) -> None:
     """Run a command that is killed when it has kept so many pieces."""
     kept: list[str] = []
 
-    def save(shelf: FolderShelf, name: str, data: bytes) -> None:
-        real(shelf, name, data)
+    def save(checkpoints: FolderCheckpointStore, name: str, data: bytes) -> None:
+        real(checkpoints, name, data)
         kept.append(name)
         if len(kept) == piece:
             raise KilledError
 
-    real = FolderShelf.save
+    real = FolderCheckpointStore.save
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(FolderShelf, "save", save)
+        patched.setattr(FolderCheckpointStore, "save", save)
         with pytest.raises(KilledError):
             run(*words)
 
@@ -52,12 +52,12 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The pieces that are kept from now on."""
     kept: list[str] = []
 
-    def save(shelf: FolderShelf, name: str, data: bytes) -> None:
-        real(shelf, name, data)
+    def save(checkpoints: FolderCheckpointStore, name: str, data: bytes) -> None:
+        real(checkpoints, name, data)
         kept.append(name)
 
-    real = FolderShelf.save
-    monkeypatch.setattr(FolderShelf, "save", save)
+    real = FolderCheckpointStore.save
+    monkeypatch.setattr(FolderCheckpointStore, "save", save)
     return kept
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from core.noise.methods import objective_of
-from core.specs.presets import PAPER, PRESETS, QUICK, Length, fingerprint, has_network, preset_for
+from core.specs.presets import PAPER, PRESETS, QUICK, TrainingLength, fingerprint, has_network, preset_for
 from core.specs.protect import METHODS, ProtectSpec
 from core.specs.protect import PRESETS as NAMES
 from core.version import KEPT
@@ -67,7 +67,7 @@ def test_the_default_method() -> None:
 
 
 def test_updates_grow_with_the_data_between_their_bounds() -> None:
-    length = Length(epochs=10, least=50, most=500)
+    length = TrainingLength(epochs=10, least=50, most=500)
     assert [length.updates(n) for n in (2, 128, 1_280, 50_000)] == [50, 50, 100, 500]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from cli.verify import text_table
 from core.evaluation import verification_runner
-from core.evaluation.learner_run import Lesson, Pictures
+from core.evaluation.learner_run import LearnerConfig, LearnerData
 from core.ingest.split import held_out
 from core.limits import BadInput
 from core.recipes import protect
@@ -26,7 +26,7 @@ from tests.support.uploads import picture, zip_of
 
 COUNTS = {"cat": 250, "dog": 20, "owl": 255}  # a fifth of each is tested: 50, 4 and 51
 CAT, OWL = 0, 2
-Heard = list[tuple[Lesson, Pictures, Pictures]]
+Heard = list[tuple[LearnerConfig, LearnerData, LearnerData]]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     zip_of(folder / "pets.zip", files)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(protect.noises, "noise_for", lambda pixels, *more, **how: np.full(pixels.shape, 3, np.int8))
+        patched.setattr(
+            protect.noises, "generate_noise", lambda pixels, *more, **how: np.full(pixels.shape, 3, np.int8)
+        )
         for name, percentage in (("out", 100), ("part", 40)):
             spec = ProtectSpec(evidence="none", seed=5, method="em", percentage=percentage)
             (folder / name).mkdir()
@@ -52,7 +54,7 @@ def listen(patched: pytest.MonkeyPatch) -> Heard:
     """What each learner is given. They learn nothing: their accuracy is made up, 0.9 and then 0.1 by turns."""
     heard: Heard = []
 
-    def learn(lesson: Lesson, data: Pictures, test: Pictures, **how: Any) -> Curve:
+    def learn(lesson: LearnerConfig, data: LearnerData, test: LearnerData, **how: Any) -> Curve:
         heard.append((lesson, data, test))
         end = 0.9 if len(heard) % 2 else 0.1
         return Curve(epoch=(1, 2), accuracy=(0.1, end), loss=(1.0, 0.5))
@@ -76,7 +78,7 @@ def of_cats(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ver
 
 
 def run(folder: Path, tmp_path: Path, *, archive: str | None = "out.zip", **more: Any) -> VerifyReport:
-    how = {key: more.pop(key) for key in ("shelf",) if key in more}
+    how = {key: more.pop(key) for key in ("checkpoints",) if key in more}
     spec = VerifySpec.parse({"trainings": [{"radius": 0}], "protected_class": "cat"} | more)
     scratch = tmp_path / f"scratch-{len(list(tmp_path.iterdir()))}"
     return verify(folder / "pets.zip", archive and folder / archive, spec, scratch=scratch, **how)
@@ -109,9 +111,9 @@ def test_chance_is_naming_every_class_equally_often(of_cats: tuple[VerifyReport,
 
 
 def test_a_curve_that_is_kept_is_that_of_its_class(folder: Path, tmp_path: Path, heard: Heard) -> None:
-    shelf = Memory()
+    checkpoints = Memory()
     for name in ("cat", "owl", None, "owl"):
-        run(folder, tmp_path, shelf=shelf, protected_class=name)
+        run(folder, tmp_path, checkpoints=checkpoints, protected_class=name)
     tested = [set(test.labels.tolist()) for _, _, test in heard]
     assert tested == [{CAT}, {CAT}, {OWL}, {OWL}, {0, 1, 2}, {0, 1, 2}]
 

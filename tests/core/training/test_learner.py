@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from core.attacks.norms import BALLS, L1, L2, Linf
 from core.countermeasures.registry import COUNTERMEASURES
-from core.models.folded import Frozen
+from core.models.folded import FoldedModel
 from core.models.registry import build
 from core.noise.objective import PIXEL, cross_entropy_sum
 from core.results.evidence import Curve
@@ -19,20 +19,20 @@ from core.runtime.progress import Progress
 from core.specs.lr_schedule import LearningRate
 from core.training.augmentation import Augmentation, Learner
 from core.training.batches import Batches
-from core.training.learner import Labelled, Threat, accuracy_of, adversarial_examples, train
+from core.training.learner import LabelledImages, ThreatModel, accuracy_of, adversarial_examples, train
 
 
 def rng(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def stripes(count: int, *, seed: int) -> Labelled:
+def stripes(count: int, *, seed: int) -> LabelledImages:
     """Two classes, bright on the upper or on the lower half under noise: easy, and not for a robust learner either."""
     labels = torch.arange(count) % 2
     pixels = torch.randint(0, 120, (count, 3, 32, 32), generator=rng(seed))
     for half in (0, 1):
         pixels[labels == half, :, half * 16 : half * 16 + 16] += 100
-    return Labelled(pixels=pixels.to(torch.uint8), labels=labels)
+    return LabelledImages(pixels=pixels.to(torch.uint8), labels=labels)
 
 
 def learn(
@@ -50,7 +50,7 @@ def learn(
         model or build("small", channels=3, size=32, classes=2, seed=1, device="cpu"),
         stripes(96, seed=1),
         stripes(60, seed=2),
-        threat=Threat(norm=norm, radius=radius, steps=2, step=0.5),
+        threat=ThreatModel(norm=norm, radius=radius, steps=2, step=0.5),
         updates=updates,
         batch=32,
         learning_rate=LearningRate(peak=0.1),
@@ -86,14 +86,14 @@ def test_radius_zero_is_standard_training_in_every_norm() -> None:
 
 
 def test_a_radius_is_of_255_in_every_norm() -> None:
-    assert [Threat(norm=norm, radius=51).ball for norm in BALLS] == [Linf(0.2), L2(0.2), L1(0.2)]
+    assert [ThreatModel(norm=norm, radius=51).ball for norm in BALLS] == [Linf(0.2), L2(0.2), L1(0.2)]
 
 
 def test_a_threat_refuses_what_it_cannot_be() -> None:
     with pytest.raises(ValueError, match="Linf, L2, L1"):
-        Threat(norm="L3", radius=4)
+        ThreatModel(norm="L3", radius=4)
     with pytest.raises(ValueError, match="0 or more"):
-        Threat(radius=-1)
+        ThreatModel(radius=-1)
 
 
 @pytest.mark.parametrize(("norm", "radius"), [("Linf", 4), ("L2", 100), ("L1", 1000)])
@@ -101,8 +101,8 @@ def test_the_adversarial_examples_of_a_batch_are_as_far_as_the_threat_allows(nor
     """Their loss is higher, and most of them use the whole radius."""
     data = stripes(64, seed=4)
     x, y = data.pixels * PIXEL, data.labels
-    network = Frozen(build("small", channels=3, size=32, classes=2, seed=1, device="cpu"), dtype=torch.float32)
-    threat = Threat(norm=norm, radius=radius)
+    network = FoldedModel(build("small", channels=3, size=32, classes=2, seed=1, device="cpu"), dtype=torch.float32)
+    threat = ThreatModel(norm=norm, radius=radius)
     found = adversarial_examples(network, threat, Progress(), x, y, generator=rng())
     order = {"Linf": np.inf, "L2": 2, "L1": 1}[norm]
     far = torch.linalg.vector_norm((found - x).flatten(1), ord=order, dim=1) * 255
@@ -164,9 +164,9 @@ def test_accuracy_counts_every_test_image() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return torch.stack([x[:, :, :16].mean((1, 2, 3)), x[:, :, 16:].mean((1, 2, 3))], 1)
 
-    network = Frozen(Upper(), dtype=torch.float32)
+    network = FoldedModel(Upper(), dtype=torch.float32)
     assert accuracy_of(network, test, device=device, progress=Progress()) == 1.0
-    wrong = Labelled(pixels=test.pixels, labels=torch.where(torch.arange(301) < 3, 1 - test.labels, test.labels))
+    wrong = LabelledImages(pixels=test.pixels, labels=torch.where(torch.arange(301) < 3, 1 - test.labels, test.labels))
     assert accuracy_of(network, wrong, device=device, progress=Progress()) == pytest.approx(298 / 301)
 
 

@@ -10,27 +10,27 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from core.countermeasures.registry import COUNTERMEASURES
-from core.evaluation.evidence import Exhibit, take_evidence
-from core.evaluation.learner_run import Pictures
-from core.evaluation.verification_runner import Examination, School
+from core.evaluation.evidence import EvaluationData, measure_evidence
+from core.evaluation.learner_run import LearnerData
+from core.evaluation.verification_runner import LearnerSetup, VerificationRunner
 from core.limits import BadInput
-from core.models.folded import Frozen
+from core.models.folded import FoldedModel
 from core.models.registry import build
 from core.results.evidence import Evidence
 from core.results.verification import VerifyRow
-from core.runtime.checkpoints import NoShelf, Shelf
+from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.device import CPU_ROWS, Device
 from core.runtime.progress import Cancelled, Progress, Step
 from core.specs.lr_schedule import LearningRate
-from core.specs.presets import QUICK, Length
+from core.specs.presets import QUICK, TrainingLength
 from core.specs.protect import ProtectSpec
-from core.specs.verify import RowAsked, Training, VerifySpec
+from core.specs.verify import RowSpec, Training, VerifySpec
 from core.training import learner
-from core.training.learner import LEARNER, Labelled, LearnerTraining, Threat, accuracy_of, train
+from core.training.learner import LEARNER, LabelledImages, LearnerTraining, ThreatModel, accuracy_of, train
 from tests.support.checkpoints import Memory
 
 UPDATES = 10
-SHORT = Length(epochs=0, least=4, most=4, batch=32)
+SHORT = TrainingLength(epochs=0, least=4, most=4, batch=32)
 
 
 @pytest.fixture(autouse=True)
@@ -40,11 +40,11 @@ def kept_after_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learner, "TESTS", 3)
 
 
-def pictures(count: int, *, seed: int) -> Labelled:
+def pictures(count: int, *, seed: int) -> LabelledImages:
     rng = torch.Generator().manual_seed(seed)
     labels = torch.arange(count) % 2
     pixels = torch.randint(0, 160, (count, 3, 32, 32), generator=rng) + 40 * labels[:, None, None, None]
-    return Labelled(pixels=pixels.to(torch.uint8), labels=labels)
+    return LabelledImages(pixels=pixels.to(torch.uint8), labels=labels)
 
 
 DATA, TEST, WATCHED = pictures(200, seed=1), pictures(60, seed=2), pictures(30, seed=3)
@@ -57,7 +57,7 @@ def training(*, radius: int = 4, augment: str | None = None, classes: int = 2, *
         build("small", channels=3, size=32, classes=classes, seed=1, device="cpu"),
         DATA,
         TEST,
-        threat=Threat(radius=radius, steps=1, step=0.5),
+        threat=ThreatModel(radius=radius, steps=1, step=0.5),
         device=device,
         generator=device.generator(5),
         augment=COUNTERMEASURES[augment].augment if augment else None,
@@ -65,9 +65,11 @@ def training(*, radius: int = 4, augment: str | None = None, classes: int = 2, *
     )
 
 
-def finished(run: LearnerTraining, shelf: Shelf | None = None, progress: Progress | None = None) -> dict[str, Tensor]:
+def finished(
+    run: LearnerTraining, checkpoints: CheckpointStore | None = None, progress: Progress | None = None
+) -> dict[str, Tensor]:
     """The state that a run ends with, which has the weights, the curve and the random numbers that would come next."""
-    run.go_on(progress or Progress(), shelf=shelf or NoShelf(), name=LEARNER)
+    run.resume(progress or Progress(), checkpoints=checkpoints or NullCheckpointStore(), name=LEARNER)
     return run.state()
 
 
@@ -97,13 +99,13 @@ def assert_same(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
 )
 def test_a_learner_that_breaks_off_in_every_step_ends_the_same(how: dict[str, Any]) -> None:
     """So it goes on from every state there is: within a pass and after one, before a test and after one."""
-    shelf = Memory()
+    checkpoints = Memory()
     for done in range(1, UPDATES + 1):
         with pytest.raises(Cancelled):
-            finished(training(**how), shelf, killed_at(done))
-        assert int(load(shelf.pieces[LEARNER])["step"]) == done - 1 if done > 1 else not shelf.pieces
+            finished(training(**how), checkpoints, killed_at(done))
+        assert int(load(checkpoints.pieces[LEARNER])["step"]) == done - 1 if done > 1 else not checkpoints.pieces
     resumed, whole = training(**how), training(**how)
-    assert_same(finished(resumed, shelf), finished(whole))
+    assert_same(finished(resumed, checkpoints), finished(whole))
     assert resumed.curve == whole.curve
     assert len(whole.curve.loss) == 3
     assert resumed.watched_accuracy == whole.watched_accuracy
@@ -111,23 +113,23 @@ def test_a_learner_that_breaks_off_in_every_step_ends_the_same(how: dict[str, An
 
 def test_a_learner_that_breaks_off_long_after_it_was_kept_ends_the_same() -> None:
     """In the middle of its test, after a pass and a point that no piece has."""
-    shelf, broken = Memory(), training()
+    checkpoints, broken = Memory(), training()
     steps = broken.steps(Progress())
     next(steps), next(steps)
-    broken.keep(shelf, LEARNER)
+    broken.keep(checkpoints, LEARNER)
     for _ in range(6):
         next(steps)
     resumed = training()
-    assert_same(finished(resumed, shelf), finished(training()))
+    assert_same(finished(resumed, checkpoints), finished(training()))
 
 
 def test_progress_counts_what_was_done_before() -> None:
-    shelf, counted = Memory(), []
+    checkpoints, counted = Memory(), []
     with pytest.raises(Cancelled):
-        finished(training(), shelf, killed_at(7))
+        finished(training(), checkpoints, killed_at(7))
     progress = Progress(lambda step: counted.append(step.done), interval=0.0)
     progress.start("evidence", UPDATES)
-    finished(training(), shelf, progress)
+    finished(training(), checkpoints, progress)
     assert (counted[0], counted[1], counted[-1]) == (0, 6, UPDATES)
 
 
@@ -137,23 +139,28 @@ def test_what_is_watched_is_tested_at_each_point() -> None:
     assert run.watched_accuracy == run.curve.accuracy
     run = training()
     finished(run)
-    network = Frozen(run.model, dtype=run.device.dtype)
+    network = FoldedModel(run.model, dtype=run.device.dtype)
     assert run.watched_accuracy[-1] == accuracy_of(network, WATCHED, device=run.device, progress=Progress())
 
 
 def test_train_goes_on_from_its_shelf() -> None:
-    def learned(shelf: Shelf, progress: Progress) -> tuple[Any, dict[str, Tensor]]:
+    def learned(checkpoints: CheckpointStore, progress: Progress) -> tuple[Any, dict[str, Tensor]]:
         device = Device("cpu", cores=2)
         model = build("small", channels=3, size=32, classes=2, seed=1, device="cpu")
-        how = {"threat": Threat(radius=4, steps=1), "updates": 4, "batch": 32, "learning_rate": LearningRate(peak=0.1)}
-        run = {"device": device, "generator": device.generator(2), "progress": progress, "shelf": shelf}
+        how = {
+            "threat": ThreatModel(radius=4, steps=1),
+            "updates": 4,
+            "batch": 32,
+            "learning_rate": LearningRate(peak=0.1),
+        }
+        run = {"device": device, "generator": device.generator(2), "progress": progress, "checkpoints": checkpoints}
         return train(model, DATA, TEST, **how, **run, name="mine"), model.state_dict()
 
-    shelf = Memory()
+    checkpoints = Memory()
     with pytest.raises(Cancelled):
-        learned(shelf, killed_at(3))
-    assert list(shelf.pieces) == ["mine"]
-    (curve, weights), (whole, same) = learned(shelf, Progress()), learned(NoShelf(), Progress())
+        learned(checkpoints, killed_at(3))
+    assert list(checkpoints.pieces) == ["mine"]
+    (curve, weights), (whole, same) = learned(checkpoints, Progress()), learned(NullCheckpointStore(), Progress())
     assert curve == whole
     assert_same(weights, same)
 
@@ -167,32 +174,32 @@ def test_train_goes_on_from_its_shelf() -> None:
     ],
 )
 def test_what_another_run_kept_is_refused(other: dict[str, int], error: type[Exception], words: str) -> None:
-    shelf = Memory()
+    checkpoints = Memory()
     with pytest.raises(Cancelled):
-        finished(training(), shelf, killed_at(3))
+        finished(training(), checkpoints, killed_at(3))
     with pytest.raises(error, match=words):
-        finished(training(**other), shelf)
+        finished(training(**other), checkpoints)
 
 
 def test_on_another_kind_of_device_random_numbers_start_again() -> None:
-    shelf, ends = Memory(), []
+    checkpoints, ends = Memory(), []
     with pytest.raises(Cancelled):
-        finished(training(), shelf, killed_at(3))
-    kept = load(shelf.pieces[LEARNER])
+        finished(training(), checkpoints, killed_at(3))
+    kept = load(checkpoints.pieces[LEARNER])
     for rng in (torch.zeros(16, dtype=torch.uint8), training().generator.get_state()):  # as a GPU's; as from the seed
-        shelf.save(LEARNER, save(kept | {"rng": rng}))
-        ends.append(finished(training(), shelf))
+        checkpoints.save(LEARNER, save(kept | {"rng": rng}))
+        ends.append(finished(training(), checkpoints))
     assert_same(*ends)
 
 
-def drawn(count: int, *, seed: int) -> Pictures:
+def drawn(count: int, *, seed: int) -> LearnerData:
     of = pictures(count, seed=seed)
-    return Pictures(pixels=of.pixels.numpy(), labels=of.labels.numpy())
+    return LearnerData(pixels=of.pixels.numpy(), labels=of.labels.numpy())
 
 
-def evidence(shelf: Shelf, progress: Progress) -> Evidence:
+def evidence(checkpoints: CheckpointStore, progress: Progress) -> Evidence:
     shown, held_out = drawn(120, seed=1), np.arange(120) < 50
-    exhibit = Exhibit(
+    exhibit = EvaluationData(
         clean=shown.pixels,
         delivered=255 - shown.pixels,
         labels=shown.labels,
@@ -202,32 +209,34 @@ def evidence(shelf: Shelf, progress: Progress) -> Evidence:
     )
     course = replace(QUICK.courses["quick"], length=SHORT, attack_steps=1)
     spec, preset = ProtectSpec(evidence="quick"), replace(QUICK, courses={"quick": course})
-    return take_evidence(exhibit, spec, preset, device=Device("cpu", cores=2), progress=progress, shelf=shelf)
+    return measure_evidence(
+        exhibit, spec, preset, device=Device("cpu", cores=2), progress=progress, checkpoints=checkpoints
+    )
 
 
 def test_evidence_goes_on_within_a_learner_and_leaves_only_curves() -> None:
-    shelf = Memory()
+    checkpoints = Memory()
     with pytest.raises(Cancelled):
-        evidence(shelf, killed_at(7))  # of 4 and 4 standard updates, and as many adversarial ones
-    assert set(shelf.pieces) == {"curve-0-None-before.json", "curve-0-None-after.safetensors"}
+        evidence(checkpoints, killed_at(7))  # of 4 and 4 standard updates, and as many adversarial ones
+    assert set(checkpoints.pieces) == {"curve-0-None-before.json", "curve-0-None-after.safetensors"}
     counted: list[int] = []
-    found = evidence(shelf, Progress(lambda step: counted.append(step.done), interval=0.0))
-    assert found.rows == evidence(NoShelf(), Progress()).rows
+    found = evidence(checkpoints, Progress(lambda step: counted.append(step.done), interval=0.0))
+    assert found.rows == evidence(NullCheckpointStore(), Progress()).rows
     assert sorted(set(counted))[:5] == [0, 4, 6, 7, 8]
-    assert {name.rpartition(".")[2] for name in shelf.pieces} == {"json"}
+    assert {name.rpartition(".")[2] for name in checkpoints.pieces} == {"json"}
 
 
 def test_verification_goes_on_within_a_learner_and_leaves_only_curves() -> None:
-    def row(shelf: Shelf) -> VerifyRow:
-        school = School(
-            Examination(test=drawn(60, seed=2), classes=2, train_images=80),
+    def row(checkpoints: CheckpointStore) -> VerifyRow:
+        school = VerificationRunner(
+            LearnerSetup(test=drawn(60, seed=2), classes=2, train_images=80),
             VerifySpec(),
             replace(QUICK.courses["quick"], length=SHORT),
             device=Device("cpu", cores=2),
             progress=Progress(),
-            shelf=shelf,
+            checkpoints=checkpoints,
         )
-        asked = RowAsked(training=Training(), countermeasure=None, architecture="small", percentage=100)
+        asked = RowSpec(training=Training(), countermeasure=None, architecture="small", percentage=100)
         return school.row(asked, lambda side, seed: None if side == "rest" else drawn(80, seed=len(side)))
 
     class Breaks(Memory):
@@ -236,11 +245,11 @@ def test_verification_goes_on_within_a_learner_and_leaves_only_curves() -> None:
             if "after" in name and int(load(data)["step"]) == 3:
                 raise Cancelled
 
-    shelf = Breaks()
+    checkpoints = Breaks()
     with pytest.raises(Cancelled):
-        row(shelf)
+        row(checkpoints)
     kept, name = Memory(), "learner-small-Linf-0-None-after-100-0"
-    kept.pieces = dict(shelf.pieces)
+    kept.pieces = dict(checkpoints.pieces)
     assert set(kept.pieces) == {"learner-small-Linf-0-None-before-0.json", f"{name}.safetensors"}
-    assert row(kept) == row(NoShelf())
+    assert row(kept) == row(NullCheckpointStore())
     assert set(kept.pieces) == {"learner-small-Linf-0-None-before-0.json", f"{name}.json"}
