@@ -31,7 +31,8 @@ WATCHED = 2_000  # training images, about, whose accuracy is taken along the way
 class ExperimentCache:
     """One folder of results for one set of images at one scale.
 
-    A run that is killed goes on, noises and learners from their last piece. Several processes (`core.runtime.distributed`) make
+    A run that is killed goes on, noises and learners from their last piece. Several processes
+    (`core.runtime.distributed`) make
     each together, where process 0 finds it missing; all of them see the folder.
     """
 

@@ -44,7 +44,8 @@ def reproduce(
 
     `dataset` is the paper's that the numbers are put beside; guessed where it is None. Of a table only these `rows` and
     `columns` are measured, where any are named; its page shows all that is there. `say` hears a line when a piece of
-    work is done. Several processes (`core.runtime.distributed`) share each piece; process 0 alone writes and says. Raises
+    work is done. Several processes (`core.runtime.distributed`) share each piece; process 0 alone writes and says.
+    Raises
     BadInput for what cannot be done, before anything is measured.
     """
     asked = _part(experiment, rows, columns)

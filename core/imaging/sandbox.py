@@ -1,7 +1,8 @@
 """The sandbox: restricted processes in which untrusted bytes become pixels.
 
 Decoders of pictures have holes. So no picture is ever decoded here, but in small child processes without network,
-files, environment or privileges, and with little memory and time (`core.imaging.sandbox_worker` says how). A picture that
+files, environment or privileges, and with little memory and time (`core.imaging.sandbox_worker` says how). A
+picture that
 crashes, hangs or exhausts its process costs that picture alone: it gets a reason, the process is replaced. Many small
 pictures travel in one message; a big one travels alone.
 """
@@ -165,7 +166,10 @@ class _Child:
             {"path": sys.path, "pixels": limits.pixels, "memory": memory},
             ensure_ascii=True,
         )
-        start = "import json,sys;s=json.loads(sys.argv[1]);sys.path[:]=s['path'];import core.imaging.sandbox_worker as c;c.main(s)"
+        start = (
+            "import json,sys;s=json.loads(sys.argv[1]);sys.path[:]=s['path'];"
+            "import core.imaging.sandbox_worker as c;c.main(s)"
+        )
         self.process = subprocess.Popen(
             [sys.executable, "-I", "-B", "-c", start, setup],
             stdin=subprocess.PIPE,

@@ -1,6 +1,7 @@
 """The inside of the sandbox: give up every right that decoding does not need, then turn bytes into pixels on request.
 
-Only core.imaging.sandbox starts this, as a process of its own. Frames come on standard input, answers go to standard output.
+Only core.imaging.sandbox starts this, as a process of its own. Frames come on standard input, answers go to
+standard output.
 """
 
 import os

@@ -24,7 +24,8 @@ def unpack(
 ) -> tuple[tuple[Unpacked, ...], tuple[Skipped, ...]]:
     """Unpack an archive below `into` (a folder source stays where it is); returns its files, and what was left out.
 
-    `on_bytes` hears how many bytes came with each piece, and may raise to stop. Raises BadInput as core.ingest.inspection does.
+    `on_bytes` hears how many bytes came with each piece, and may raise to stop. Raises BadInput as
+    core.ingest.inspection does.
     """
     sieve = NameFilter()
     files: list[Unpacked] = []

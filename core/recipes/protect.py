@@ -73,7 +73,8 @@ def protect(
 ) -> ProtectionResult:
     """Protect the images of a folder or archive into the zip `out`, which appears only when all of it is done.
 
-    `cores` limits how many of the processor's are used; None means all. Unfinished work is kept on `checkpoints`; `scratch`
+    `cores` limits how many of the processor's are used; None means all. Unfinished work is kept on `checkpoints`;
+    `scratch`
     is a folder of the caller's, which may be removed afterwards. With the file of a trained `generator` nothing is
     trained: it makes the noise, at its own size; the preset `instant` brings one that ships. Raises BadInput for a
     source or generator that cannot be used, SpecError where the generator was trained for another spec, and whatever

@@ -60,12 +60,14 @@ def train_generator(
 
     Where the preset has a noise network for the method, that is trained as well, and makes the noise.
 
-    Of `spec` the keys in `core.specs.protect.OF_TRAINING` count. The evidence is of its noise on the pictures that it was
+    Of `spec` the keys in `core.specs.protect.OF_TRAINING` count. The evidence is of its noise on the pictures that
+    it was
     trained on, and goes on its card; for that the upload's own test split is held out, or else a fifth of each class.
     `name` is the dataset's, `title` the generator's; `command` goes on the card. `size` is the side in pixels that it
     works at; default: the pictures' own, as the preset takes it. With `grey` its noise is judged in grey as well.
     Several processes (`core.runtime.distributed`) train one generator, which process 0 writes. The rest is as for
-    `core.recipes.protect.protect`; raises BadInput also for a size that these pictures do not have, for `grey` where they are
+    `core.recipes.protect.protect`; raises BadInput also for a size that these pictures do not have, for `grey`
+    where they are
     grey themselves, and for a network too large to be a generator.
     """
     progress, checkpoints, where = (

@@ -52,7 +52,8 @@ def verify(
 
     What is tested on took no part in the making of the noise: the split is drawn by the protection's own seed.
     Without `protected` the learners are trained on the dataset as it is, which has no after. `on_row` hears the report
-    so far after each row; every learner is kept on `checkpoints`, so that work that broke off goes on there. Raises BadInput
+    so far after each row; every learner is kept on `checkpoints`, so that work that broke off goes on there. Raises
+    BadInput
     for sources that cannot be used or say nothing, SpecError for a protected class that these do not have or that
     cannot be told apart in them, and whatever the callbacks raise (`Cancelled`). `limits` are those of the originals.
     """

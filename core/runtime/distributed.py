@@ -116,7 +116,8 @@ def put_together(made: Sequence[Tensor], rows: Sequence[int]) -> Tensor:
 
 
 class Rank0CheckpointStore:
-    """A shelf that process 0 alone reads and writes (core.runtime.checkpoints.Shelf): all go on from the same piece, or none does."""
+    """A shelf that process 0 alone reads and writes (core.runtime.checkpoints.Shelf): all go on from the same
+    piece, or none does."""
 
     def __init__(self, checkpoints: CheckpointStore) -> None:
         self._shelf = checkpoints

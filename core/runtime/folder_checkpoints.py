@@ -8,7 +8,8 @@ from core.runtime.atomic_files import read_json, write_bytes, write_json
 
 
 class FolderCheckpointStore:
-    """A shelf that is a folder (core.runtime.checkpoints.Shelf). It counts the seconds of all runs up to their last piece.
+    """A shelf that is a folder (core.runtime.checkpoints.Shelf). It counts the seconds of all runs up to their last
+    piece.
 
     What a killed run did after its last piece is done again, and counted then.
     """

@@ -13,7 +13,8 @@ from core.runtime.device import CPU_ROWS, Device
 from core.runtime.distributed import add_up, rank, same_as_on_rank_0, size
 
 Loss = Callable[..., Tensor]
-"""A network and some of a batch's rows, as many tensors as `DataParallelSGD.step` was given, to the sum of their losses."""
+"""A network and some of a batch's rows, as many tensors as `DataParallelSGD.step` was given, to the sum of their
+losses."""
 
 
 def classification_loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
@@ -26,7 +27,8 @@ class DataParallelSGD:
 
     On a CPU a batch is cut into parts of up to CPU_ROWS images, whose gradients are computed side by side and added;
     batch norm then takes its statistics from each part ("ghost" batch norm, Hoffer et al. 2017) and keeps their mean.
-    A GPU takes the batch whole, and replays the gradients of a network's own loss (`core.runtime.cuda_graphs`). Several processes
+    A GPU takes the batch whole, and replays the gradients of a network's own loss (`core.runtime.cuda_graphs`).
+    Several processes
     share the parts, or on GPUs take one each, and add up as well: all have the same model after every step.
     """
 

@@ -1,4 +1,5 @@
-"""The files of a tar, plain or packed by gzip or xz, as `core.ingest.archives.reader` wants them: one pass, never seeking back."""
+"""The files of a tar, plain or packed by gzip or xz, as `core.ingest.archives.reader` wants them: one pass, never
+seeking back."""
 
 import gzip
 import io
@@ -94,7 +95,8 @@ class _Metered(io.RawIOBase):
 
 
 def tar_members(source: Path, limits: Limits, sieve: NameFilter, head: bytes) -> Iterator[Member]:
-    """The regular files of a tar in its order; see core.ingest.archives.reader.open_members. `head`: its first bytes."""
+    """The regular files of a tar in its order; see core.ingest.archives.reader.open_members. `head`: its first
+    bytes."""
     watch = UnpackBudget(limits, packed=source.stat().st_size)
     with ExitStack() as stack:
         stream = _Metered(stack.enter_context(_unpacked(source, head)))
