@@ -17,7 +17,8 @@ from store import models as m
 from store.jobs import Claim, LeaseStatus
 from worker.context import BadSetting, WorkerContext
 from worker.job_files import forget, scratch
-from worker.lease import LeaseKeeper, LeaseLost, WorkerStopping, is_stopping
+from worker.lease import LeaseKeeper, is_stopping
+from worker.stop_reasons import LeaseLost, WorkerStopping
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 

@@ -10,14 +10,11 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.runtime.checkpoints import CheckpointStore, PrefixedCheckpointStore
-from core.specs.presets import fingerprint
-from store import datasets, jobs
+from store import datasets
 from store import models as m
-from store.jobs import Claim, LeaseStatus
-from store.object_keys import dataset_prefix, job_prefix, work_key
+from store.jobs import Claim
+from store.object_keys import dataset_prefix, job_prefix
 from worker.context import WorkerContext
-from worker.lease import LeaseLost
 
 SCRATCH_NAME = re.compile(r"(?P<job>[\w-]{22})\.(?P<attempt>\d+)")
 
@@ -44,45 +41,6 @@ def scratch(service: WorkerContext, claim: Claim) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-class JobCheckpointStore:
-    """A shelf (core.runtime.checkpoints.Shelf) in the file store: what one attempt saves, the next one finds."""
-
-    def __init__(self, service: WorkerContext, claim: Claim) -> None:
-        self._service = service
-        self._claim = claim
-
-    def load(self, name: str) -> bytes | None:
-        """What was saved under this name; None where nothing was."""
-        try:
-            return self._service.files.load(work_key(self._claim.job_id, name))
-        except FileNotFoundError:
-            return None
-
-    def save(self, name: str, data: bytes) -> None:
-        """Keep this for the next attempt, should there be one. Raises Lost where the job is someone else's by now."""
-        self._check()
-        self._service.files.write(work_key(self._claim.job_id, name), data)
-
-    def drop(self, name: str) -> None:
-        """Forget what was saved under this name, if anything was. Raises Lost like `save`."""
-        self._check()
-        self._service.files.delete(work_key(self._claim.job_id, name))
-
-    def _check(self) -> None:
-        with self._service.database.read() as session:
-            if jobs.standing(session, self._claim) is LeaseStatus.LOST:
-                raise LeaseLost
-
-
-def unfinished_work(service: WorkerContext, claim: Claim) -> CheckpointStore:
-    """The shelf of the job's science. What was begun by other recipes, before an upgrade, is not gone on with.
-
-    Half of one surrogate and half of another would be no surrogate, and a learner before and one after of different
-    lengths no comparison; so such a job begins anew.
-    """
-    return PrefixedCheckpointStore(JobCheckpointStore(service, claim), fingerprint())
 
 
 def forget(service: WorkerContext, claim: Claim, *, keep_work: bool) -> None:

@@ -18,19 +18,13 @@ from core.runtime.progress import Cancelled, Step
 from store import job_events, jobs
 from store.jobs import Claim, LeaseStatus
 from worker.context import WorkerContext
+from worker.job_files import forget
+from worker.stop_reasons import LeaseLost, WorkerStopping
 
 TICK = 0.25  # seconds between two looks of the thread
 STUCK = 70  # exit status of a process that was ended because its work did not stop
 
 log = structlog.get_logger()
-
-
-class LeaseLost(Cancelled):
-    """The lease is gone and someone else may have the job: stop, and write nothing."""
-
-
-class WorkerStopping(Cancelled):
-    """This worker is being stopped: hand the job back."""
 
 
 _running: "LeaseKeeper | None" = None
@@ -180,8 +174,6 @@ class LeaseKeeper:
 
     def _end_process(self) -> None:
         """The work did not stop by itself: set the row right, remove what is half done, and end this process."""
-        from worker.job_files import forget  # not at the top: traces needs Lost from here
-
         canceled = self._verdict is Cancelled
         if self._verdict is not LeaseLost:
             end = jobs.cancel if canceled else jobs.release

@@ -24,7 +24,8 @@ from tests.support.waiting import wait_until
 from worker.context import WorkerContext, open_service
 from worker.executor import execute
 from worker.job_files import forget, result_prefix, scratch_folder
-from worker.lease import STUCK, LeaseKeeper, LeaseLost, WorkerStopping, is_running, request_process_stop
+from worker.lease import STUCK, LeaseKeeper, is_running, request_process_stop
+from worker.stop_reasons import LeaseLost, WorkerStopping
 
 STEP = Step(stage="noise", done=3, total=12, seconds=6.0)
 

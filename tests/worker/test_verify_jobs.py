@@ -16,10 +16,11 @@ from store.job_recovery import sweep
 from store.object_keys import work_key, work_prefix
 from tests.support.rows import expire, job_of, new_job
 from tests.worker.conftest import Upload
+from worker.checkpoint_store import JobCheckpointStore
 from worker.context import WorkerContext
 from worker.executor import execute, take
 from worker.handlers import verify as handler
-from worker.job_files import JobCheckpointStore, scratch
+from worker.job_files import scratch
 from worker.lease import LeaseKeeper
 
 SOME = TrainingLength(epochs=0, least=4, most=4, batch=32)

@@ -13,7 +13,8 @@ from store.object_keys import dataset_prefix
 from worker.context import WorkerContext
 from worker.fetch_upload import fetch_upload, limits_of
 from worker.job_files import purge_deleted_dataset
-from worker.lease import LeaseKeeper, LeaseLost
+from worker.lease import LeaseKeeper
+from worker.stop_reasons import LeaseLost
 
 THUMBNAILS = 12
 

@@ -13,10 +13,12 @@ from store import jobs
 from store import models as m
 from store.jobs import Claim, JobResult
 from store.object_keys import work_prefix
+from worker.checkpoint_store import unfinished_work
 from worker.context import WorkerContext, computer
 from worker.fetch_upload import fetch_upload, limits_of
-from worker.job_files import purge, result_prefix, unfinished_work
-from worker.lease import LeaseKeeper, LeaseLost
+from worker.job_files import purge, result_prefix
+from worker.lease import LeaseKeeper
+from worker.stop_reasons import LeaseLost
 
 log = structlog.get_logger()
 

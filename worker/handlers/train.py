@@ -10,10 +10,12 @@ from core.specs.train import TrainSpec
 from store import generators, jobs
 from store.jobs import Claim
 from store.object_keys import work_prefix
+from worker.checkpoint_store import unfinished_work
 from worker.context import WorkerContext, computer
 from worker.fetch_upload import fetch_upload, limits_of
-from worker.job_files import purge, unfinished_work
-from worker.lease import LeaseKeeper, LeaseLost
+from worker.job_files import purge
+from worker.lease import LeaseKeeper
+from worker.stop_reasons import LeaseLost
 
 log = structlog.get_logger()
 

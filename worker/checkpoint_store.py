@@ -1,0 +1,48 @@
+"""Checkpoints of a job in the object store: what one attempt saves, the next attempt loads."""
+
+from core.runtime.checkpoints import CheckpointStore, PrefixedCheckpointStore
+from core.specs.presets import fingerprint
+from store import jobs
+from store.jobs import Claim, LeaseStatus
+from store.object_keys import work_key
+from worker.context import WorkerContext
+from worker.stop_reasons import LeaseLost
+
+
+class JobCheckpointStore:
+    """A `core.runtime.checkpoints.CheckpointStore` for one attempt of a job."""
+
+    def __init__(self, service: WorkerContext, claim: Claim) -> None:
+        self._service = service
+        self._claim = claim
+
+    def load(self, name: str) -> bytes | None:
+        """Return the checkpoint of this name, or None where there is none."""
+        try:
+            return self._service.files.load(work_key(self._claim.job_id, name))
+        except FileNotFoundError:
+            return None
+
+    def save(self, name: str, data: bytes) -> None:
+        """Store a checkpoint for the next attempt. Raises LeaseLost where another worker may run the job."""
+        self._check_lease()
+        self._service.files.write(work_key(self._claim.job_id, name), data)
+
+    def drop(self, name: str) -> None:
+        """Delete a checkpoint if it exists. Raises LeaseLost where another worker may run the job."""
+        self._check_lease()
+        self._service.files.delete(work_key(self._claim.job_id, name))
+
+    def _check_lease(self) -> None:
+        with self._service.database.read() as session:
+            if jobs.standing(session, self._claim) is LeaseStatus.LOST:
+                raise LeaseLost
+
+
+def unfinished_work(service: WorkerContext, claim: Claim) -> CheckpointStore:
+    """Return the checkpoints that the recipes of this version may resume from.
+
+    The prefix is the fingerprint of the presets: after an upgrade that changes them the job starts anew. One half of a
+    training under the old settings and one half under the new ones would match neither.
+    """
+    return PrefixedCheckpointStore(JobCheckpointStore(service, claim), fingerprint())

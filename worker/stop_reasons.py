@@ -1,0 +1,11 @@
+"""Why the work of a job must stop before it is done. A plain `Cancelled` means that the job was canceled."""
+
+from core.runtime.progress import Cancelled
+
+
+class LeaseLost(Cancelled):
+    """The lease expired, so another worker may run the job: stop, and write nothing."""
+
+
+class WorkerStopping(Cancelled):
+    """This worker is shutting down: stop, and put the job back into the queue."""
