@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from api.auth import own_dataset, own_job
 from api.context import AppContext, ring_after_commit
 from api.problems import Problem, field_problem
-from core.specs.protect import FieldError, ProtectSpec, SpecError
+from core.errors import FieldError, SpecError
+from core.specs.protect import ProtectSpec
 from core.specs.protected_class import check_archive, check_known
 from core.specs.train import TrainSpec
 from core.specs.verify import VerifySpec

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from core.specs.protect import FieldError, SpecError
+from core.errors import FieldError, SpecError
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -12,12 +12,12 @@ from typing import Annotated, Any
 
 import typer
 
+from core.errors import BadInput, SpecError
 from core.generators.card import read_card
 from core.generators.shipped import settled
-from core.limits import BadInput
 from core.runtime.launcher import alone
 from core.runtime.progress import Callback, Step
-from core.specs.protect import OF_TRAINING, ProtectSpec, SpecError
+from core.specs.protect import OF_TRAINING, ProtectSpec
 from core.specs.train import GREY_HELP, TrainSpec
 
 SourceArgument = Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from core.limits import BadInput
+from core.errors import BadInput
 from core.runtime.progress import Step
 
 INTERRUPTED = 130

@@ -8,7 +8,7 @@ import typer
 
 from cli.protect import DeviceOption, SourceArgument, WorkOption, check_paths, given, progress_bar, refusals
 from core.archive.manifest import read_manifest
-from core.limits import BadInput
+from core.errors import BadInput
 from core.reports.wording import outcome
 from core.results.verification import SIDES, VerifyReport, VerifyRow
 from core.runtime.atomic_files import write_bytes

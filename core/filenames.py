@@ -4,7 +4,8 @@ import re
 import unicodedata
 from pathlib import PurePosixPath
 
-from core.limits import BadInput, Skipped
+from core.errors import BadInput
+from core.limits import SkippedFile
 
 PICTURES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".avif")
@@ -78,17 +79,17 @@ def is_litter(path: str) -> bool:
     return "__macosx" in parts or parts[-1].startswith("._") or not LITTER.isdisjoint(parts)
 
 
-def why_left_out(path: str) -> Skipped | None:
+def why_left_out(path: str) -> SkippedFile | None:
     """The reason to leave a file out that its name alone gives; None where there is none."""
     if is_litter(path):
-        return Skipped(shown(path), "left by the operating system or an editor, no part of the data")
+        return SkippedFile(shown(path), "left by the operating system or an editor, no part of the data")
     if len(path) > LONGEST:
-        return Skipped(shown(path), f"its name is longer than {LONGEST:,} characters")
+        return SkippedFile(shown(path), f"its name is longer than {LONGEST:,} characters")
     if not path.isprintable() and any(0xD800 <= ord(c) <= 0xDFFF for c in path):
-        return Skipped(shown(path), "its name is not Unicode (UTF-8)")
+        return SkippedFile(shown(path), "its name is not Unicode (UTF-8)")
     if suffix(path) in UNREADABLE:
         kind = suffix(path)[1:].upper()
-        return Skipped(path, f"{kind} pictures are not read; save it as PNG, JPEG, WebP, TIFF, BMP or AVIF")
+        return SkippedFile(path, f"{kind} pictures are not read; save it as PNG, JPEG, WebP, TIFF, BMP or AVIF")
     return None
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.limits import BadInput
+from core.errors import BadInput
 
 PIXELS = 3 * 32 * 32
 Part = tuple[NDArray[np.uint8], NDArray[np.int64]]

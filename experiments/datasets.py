@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import BadInput
 from core.evaluation.evidence import too_few
 from core.ingest.dataset import ImageDataset, load_pixels, open_dataset
 from core.ingest.split import held_out
-from core.limits import BadInput
 from core.runtime.atomic_files import read_json, write_json
 from core.runtime.distributed import on_rank_0
 from core.runtime.progress import Progress

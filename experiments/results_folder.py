@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from core.limits import BadInput
+from core.errors import BadInput
 from core.runtime.atomic_files import read_json, write_json
 
 ABOUT = "about.json"

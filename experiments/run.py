@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from core.limits import BadInput
+from core.errors import BadInput
 from core.runtime.device import Device
 from core.runtime.distributed import on_rank_0, rank
 from core.runtime.progress import Callback, Progress

@@ -11,11 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from core.errors import BadInput, FieldError, SpecError
 from core.generators.card import Card, read_card
 from core.generators.compatibility import apply_generator_constraints, incompatibilities
 from core.generators.shipped import FOLDER, best_fit, settled
-from core.limits import BadInput
-from core.specs.protect import INSTANT, FieldError, ProtectSpec, SpecError
+from core.specs.protect import INSTANT, ProtectSpec
 from store import models as m
 from store.database import Database
 from store.object_store import ObjectStore

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from core.limits import BadInput
+from core.errors import BadInput
 from store.database import Database, open_database
 from store.object_store import ObjectStore, open_files
 from store.settings import Settings, get_settings

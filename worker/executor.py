@@ -9,9 +9,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.limits import BadInput
-from core.runtime.progress import Cancelled
-from core.specs.protect import SpecError
+from core.errors import BadInput, Cancelled, SpecError
 from store import datasets, job_events, jobs
 from store import models as m
 from store.jobs import Claim, LeaseStatus

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from core.limits import BadInput, Limits
+from core.errors import BadInput
+from core.limits import Limits
 from store import models as m
 from store.jobs import Claim
 from store.settings import Settings

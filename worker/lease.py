@@ -14,7 +14,8 @@ from typing import Self
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.runtime.progress import Cancelled, Step
+from core.errors import Cancelled
+from core.runtime.progress import Step
 from store import job_events, jobs
 from store.jobs import Claim, LeaseStatus
 from worker.context import WorkerContext

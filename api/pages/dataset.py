@@ -14,7 +14,7 @@ from api.pages.forms import protect as form
 from api.pages.forms import train as train_form
 from api.pages.render import page
 from api.routes import datasets as rest
-from core.specs.protect import SpecError
+from core.errors import SpecError
 from store import generators
 from store import models as m
 

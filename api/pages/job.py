@@ -17,11 +17,12 @@ from api.pages.forms.protect import errors as errors_of
 from api.pages.labels import stage_words
 from api.pages.render import page
 from api.problems import not_found
+from core.errors import SpecError
 from core.reports.heatmap import column_name
 from core.results.protection import Report
 from core.specs.learner_catalog import ARCHITECTURES
 from core.specs.presets import QUICK, has_network
-from core.specs.protect import EVIDENCE, INSTANT, ProtectSpec, SpecError
+from core.specs.protect import EVIDENCE, INSTANT, ProtectSpec
 from core.specs.verify import VerifySpec
 from store import job_events, jobs
 from store import models as m

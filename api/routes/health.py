@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.context import AppContext, Context
 from api.problems import Problem
-from core.specs.protect import FieldError
+from core.errors import FieldError
 from store import models as m
 from store import task_queue
 

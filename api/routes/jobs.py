@@ -14,7 +14,7 @@ from api.idempotency import StoredResponse
 from api.pagination import Part
 from api.problems import Problem, field_problem, spec_errors
 from api.schemas import JobIn, JobOut, Page
-from core.specs.protect import SpecError
+from core.errors import SpecError
 from store import job_events, jobs
 from store import models as m
 from store.object_keys import job_prefix

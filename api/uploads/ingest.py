@@ -14,9 +14,9 @@ from api.context import AppContext, ring_after_commit, run_after_commit
 from api.problems import Problem, field_problem
 from api.schemas import DatasetOut
 from api.uploads.streaming import disk_errors
+from core.errors import BadInput, NotAnArchive, UploadTooLarge
 from core.filenames import LONGEST_NAME, is_name, name_from
 from core.ingest.inspection import survey
-from core.limits import BadInput, NotAnArchive, UploadTooLarge
 from store import datasets
 from store import models as m
 from store.object_keys import dataset_prefix

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from core.errors import BadInput, SpecError
 from core.generators.card import Card
 from core.generators.compatibility import may_have_learned
 from core.ingest.archives.zip import DAMAGED
-from core.limits import BadInput, Limits
-from core.specs.protect import ProtectSpec, SpecError
+from core.limits import Limits
+from core.specs.protect import ProtectSpec
 
 NAME = "MANIFEST.json"
 MOST_BYTES = 256 << 20

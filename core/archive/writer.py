@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.archive.member_names import OURS, delivered_names, free_name
+from core.errors import BadInput
 from core.filenames import fold
 from core.imaging.sandbox import DecoderSandbox, SandboxResult, SandboxTask
 from core.ingest.dataset import ImageDataset, ImageRecord, blank, read_pixels, sandbox_for
-from core.limits import BadInput, Skipped
+from core.limits import SkippedFile
 from core.runtime.atomic_files import renamed
 from core.runtime.progress import Progress
 
@@ -48,7 +49,7 @@ class Archive:
     """An archive that is being written. Put what MANIFEST.json should say of the job into `about`."""
 
     delivered: Delivered
-    skipped: list[Skipped]
+    skipped: list[SkippedFile]
     about: dict[str, Any] = field(default_factory=dict)
     _zip: zipfile.ZipFile
     _files: list[dict[str, Any]]
@@ -122,7 +123,7 @@ def _pictures(
     settings: dict[str, Any],
     sandbox: DecoderSandbox,
     progress: Progress,
-) -> tuple[Delivered, list[Skipped]]:
+) -> tuple[Delivered, list[SkippedFile]]:
     """Every picture through the sandbox and into the archive, in order; those that fail there are skipped."""
     args = settings | {"channels": dataset.channels}
     described = [(p.path, p.format, p.mode) for p in dataset.pictures]
@@ -141,7 +142,7 @@ def _pictures(
     pixels = blank(noise.shape)
     figures = np.zeros((3, len(names)))
     paths: list[str | None] = []
-    failed: list[Skipped] = []
+    failed: list[SkippedFile] = []
     progress.start("writing", len(names))
     for i, (_, answer) in enumerate(sandbox.map(tasks, tick=progress.tick)):
         picture = dataset.pictures[i]
@@ -152,7 +153,7 @@ def _pictures(
             pixels[i] = read_pixels(answer, 1, pixels[i].shape, picture.path)
             figures[:, i] = [answer.values[key] for key in ("linf", "mae", "mse")]
         else:
-            failed.append(Skipped(picture.path, reason))
+            failed.append(SkippedFile(picture.path, reason))
             pixels[i] = _unchanged(picture, pixels[i].shape, sandbox)
         paths.append(names[i] if reason is None else None)
         progress.advance()

@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.archive.manifest import Manifest
+from core.errors import BadInput
 from core.evaluation.evidence import LEAST_TEST_IMAGES, LEAST_TRAIN_IMAGES_A_CLASS, too_few
 from core.evaluation.learner_run import LearnerData
 from core.evaluation.partial_protection import Share, clean_rest, mixed, one_class, scraped
 from core.imaging.sandbox import DecoderSandbox
 from core.ingest.dataset import ImageDataset, ImageRecord, load_pixels
 from core.ingest.split import held_out
-from core.limits import BadInput, Limits
+from core.limits import Limits
 from core.runtime.progress import Progress
 from core.specs.presets import PRESETS
 from core.specs.verify import VerifySpec

@@ -11,8 +11,8 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import IO, Any, NoReturn, get_args, get_origin
 
+from core.errors import BadInput
 from core.filenames import is_name
-from core.limits import BadInput
 from core.specs.protect import METHODS, WITHOUT_SURROGATE
 
 CARD = "unteachable.generator"

@@ -6,8 +6,8 @@ No torch here.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from core.errors import FieldError, SpecError
 from core.generators.card import Card
-from core.specs.protect import FieldError, SpecError
 
 FIXED = ("method", "radius_u", "radius_a")  # keys of a spec that a generator was trained for
 

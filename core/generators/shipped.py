@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.errors import BadInput
 from core.generators.card import Card, read_card
 from core.generators.compatibility import apply_generator_constraints, incompatibilities
-from core.limits import BadInput
 from core.specs.protect import INSTANT
 
 FOLDER = Path(__file__).parent / "weights"

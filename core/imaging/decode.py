@@ -24,7 +24,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from core.imaging.refusal import ImageRefused
+from core.errors import ImageRefused
 from core.imaging.to_8bit import to_eight_bits
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")

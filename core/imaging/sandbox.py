@@ -22,7 +22,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from core.imaging.sandbox_protocol import FramedPipe, SandboxError, pack
+from core.errors import SandboxError
+from core.imaging.sandbox_protocol import FramedPipe, pack
 from core.limits import Limits
 
 BATCH_BYTES = 256 << 10

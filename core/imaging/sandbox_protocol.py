@@ -11,6 +11,8 @@ import struct
 import time
 from typing import Any, BinaryIO
 
+from core.errors import SandboxError
+
 HEAD = struct.Struct(">II")
 MODES = ("L", "RGB", "LA", "RGBA")  # the kinds of pixels that come out: 8 bits a channel, upright
 MOST_JSON = 1 << 24
@@ -18,10 +20,6 @@ MOST_BLOBS = 1 << 12
 MOST_BLOB = 1 << 31
 
 Frame = tuple[dict[str, Any], list[bytes]]
-
-
-class SandboxError(Exception):
-    """The other side is gone, silent for too long, or talks nonsense."""
 
 
 def pack(message: dict[str, Any], blobs: list[bytes]) -> list[bytes]:

@@ -10,9 +10,9 @@ import sys
 from contextlib import suppress
 from typing import Any, BinaryIO, NoReturn
 
+from core.errors import ImageRefused
 from core.imaging.decode import prepare
 from core.imaging.operations import OPERATIONS
-from core.imaging.refusal import ImageRefused
 from core.imaging.sandbox_protocol import pack, read_frame
 
 NOBODY = 65534

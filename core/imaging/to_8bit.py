@@ -6,7 +6,7 @@ from contextlib import suppress
 import numpy as np
 from PIL import Image, ImageCms
 
-from core.imaging.refusal import ImageRefused
+from core.errors import ImageRefused
 from core.imaging.sandbox_protocol import MODES
 
 

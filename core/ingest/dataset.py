@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import BadInput
 from core.filenames import is_picture
 from core.imaging.sandbox import DecoderSandbox, SandboxResult, SandboxTask
 from core.imaging.sandbox_protocol import MODES
 from core.ingest.class_layout import Layout, Split, find_layout
 from core.ingest.inspection import DEFAULT, ONE_CLASS, check_content
 from core.ingest.unpack import Unpacked, unpack
-from core.limits import BadInput, Limits, Skipped
+from core.limits import Limits, SkippedFile
 from core.runtime.progress import Progress
 
 IN_MEMORY = 1 << 30  # bytes of pixels; more lie in a file that is mapped
@@ -54,7 +55,7 @@ class ImageDataset:
     classes: tuple[str, ...]
     pictures: tuple[ImageRecord, ...]
     others: tuple[PassthroughFile, ...]
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[SkippedFile, ...]
     limits: Limits = DEFAULT
 
     @property
@@ -158,7 +159,7 @@ def sandbox_for(given: DecoderSandbox | None, limits: Limits) -> Iterator[Decode
 
 def _unpacked(
     source: Path, scratch: Path, limits: Limits, progress: Progress
-) -> tuple[list[Unpacked], tuple[Skipped, ...]]:
+) -> tuple[list[Unpacked], tuple[SkippedFile, ...]]:
     progress.start("unpacking", 0)
     advance: Callable[[int], None] = progress.advance
     files, skipped = unpack(source, scratch, limits, advance)
@@ -168,14 +169,14 @@ def _unpacked(
 
 def _developed(
     files: list[Unpacked], layout: Layout, sandbox: DecoderSandbox, progress: Progress
-) -> tuple[list[tuple[str, Unpacked, SandboxResult]], list[Skipped]]:
+) -> tuple[list[tuple[str, Unpacked, SandboxResult]], list[SkippedFile]]:
     """The pictures that lie in a class folder and decode, with their class; and the rest, with the reason."""
-    skipped: list[Skipped] = []
+    skipped: list[SkippedFile] = []
     placed: list[tuple[str, Unpacked]] = []
     for file in files:
         label = layout.place(file.path).label
         if label is None:
-            skipped.append(Skipped(file.path, "it lies in no class folder"))
+            skipped.append(SkippedFile(file.path, "it lies in no class folder"))
         else:
             placed.append((label, file))
     progress.start("decoding", len(placed))
@@ -184,7 +185,7 @@ def _developed(
     for (label, file), (_, answer) in zip(placed, answers, strict=True):
         reason = answer.refused or _nonsense(answer)
         if reason:
-            skipped.append(Skipped(file.path, reason))
+            skipped.append(SkippedFile(file.path, reason))
         else:
             pictures.append((label, file, answer))
         progress.advance()
@@ -205,7 +206,7 @@ def _nonsense(answer: SandboxResult) -> str | None:
 
 
 def _check_classes(
-    classes: tuple[str, ...], pictures: list[tuple[str, Unpacked, SandboxResult]], skipped: list[Skipped]
+    classes: tuple[str, ...], pictures: list[tuple[str, Unpacked, SandboxResult]], skipped: list[SkippedFile]
 ) -> None:
     if len(classes) >= 2:
         return

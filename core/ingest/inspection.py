@@ -7,10 +7,11 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.errors import BadInput
 from core.filenames import is_picture
 from core.ingest.archives.reader import NameFilter, open_members
 from core.ingest.class_layout import class_names
-from core.limits import BadInput, Limits, Skipped
+from core.limits import Limits, SkippedFile
 
 KINDS = "JPEG, PNG, WebP, AVIF, TIFF, BMP or GIF"
 ONE_CLASS = (
@@ -34,7 +35,7 @@ class Inspection:
     classes: tuple[str, ...]
     images: int
     bytes: int
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[SkippedFile, ...]
 
 
 DEFAULT = Limits()

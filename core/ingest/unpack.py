@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.ingest.archives.reader import NameFilter, open_members
-from core.limits import Limits, Skipped
+from core.limits import Limits, SkippedFile
 
 PER_FOLDER = 1000
 
@@ -21,7 +21,7 @@ class Unpacked:
 
 def unpack(
     source: Path, into: Path, limits: Limits, on_bytes: Callable[[int], None] | None = None
-) -> tuple[tuple[Unpacked, ...], tuple[Skipped, ...]]:
+) -> tuple[tuple[Unpacked, ...], tuple[SkippedFile, ...]]:
     """Unpack an archive below `into` (a folder source stays where it is); returns its files, and what was left out.
 
     `on_bytes` hears how many bytes came with each piece, and may raise to stop. Raises BadInput as

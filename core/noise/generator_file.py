@@ -16,8 +16,8 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from core.errors import BadInput
 from core.generators.card import CARD, Card, check_bytes, read_head
-from core.limits import BadInput
 from core.models.registry import ARCHITECTURES, build
 from core.noise.class_map import class_map
 from core.noise.noise_network import NoiseNetwork, network_of

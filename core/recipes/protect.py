@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.archive.writer import Archive, Delivered, write_archive
+from core.errors import BadInput
 from core.evaluation.evidence import EvaluationData, measure_evidence, unmeasurable
 from core.evaluation.imperceptibility import invisibility
 from core.generators.card import read_card
@@ -18,7 +19,7 @@ from core.generators.shipped import best_fit
 from core.imaging.sandbox import DecoderSandbox
 from core.ingest.dataset import ImageDataset, load_pixels, open_dataset
 from core.ingest.split import held_out, protected_beside
-from core.limits import BadInput, Limits
+from core.limits import Limits
 from core.noise import make as noises
 from core.noise.class_map import class_map
 from core.noise.description import describe
@@ -27,7 +28,7 @@ from core.reports.caveats import limits as limits_of
 from core.reports.html import render_html
 from core.reports.samples import take_samples
 from core.results.evidence import Evidence
-from core.results.protection import ClassCount, Report, ReportDataset, SkippedFile
+from core.results.protection import ClassCount, Report, ReportDataset
 from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.device import Device
 from core.runtime.progress import Callback, Progress
@@ -223,7 +224,7 @@ def _report(
             name=dataset.name,
             images=len(dataset.pictures),
             classes=class_counts(dataset.classes, work.labels),
-            skipped=tuple(SkippedFile(path=s.path, reason=s.reason) for s in archive.skipped),
+            skipped=tuple(archive.skipped),
         ),
         spec=spec.to_dict(),
         generator=made_by,

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import BadInput
 from core.evaluation.evidence import EvaluationData, measure_evidence, unmeasurable
 from core.generators.card import Card
 from core.generators.measurements import of_evidence
 from core.imaging.sandbox import DecoderSandbox
 from core.ingest.dataset import ImageDataset, load_pixels, open_dataset
 from core.ingest.split import held_out
-from core.limits import BadInput, Limits
+from core.limits import Limits
 from core.noise import make as noises
 from core.noise.generator_file import as_saved, check_weight, save
 from core.noise.methods import METHODS

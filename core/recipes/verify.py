@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 
 from core.archive.manifest import Manifest, read_manifest
+from core.errors import BadInput
 from core.evaluation.learner_run import LearnerData
 from core.evaluation.verification_data import VerificationData, copies_of, sides_of
 from core.evaluation.verification_runner import LearnerSetup, VerificationRunner
 from core.imaging.sandbox import DecoderSandbox
 from core.ingest.dataset import ImageDataset, open_dataset
-from core.limits import BadInput, Limits
+from core.limits import Limits
 from core.recipes.protect import class_counts
 from core.reports.verification_caveats import limits_of
-from core.results.protection import ReportDataset, SkippedFile
+from core.results.protection import ReportDataset
 from core.results.verification import Measured, VerifyReport, VerifyRow
 from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.device import Device
@@ -154,7 +155,7 @@ def _described(dataset: ImageDataset) -> ReportDataset:
         name=dataset.name,
         images=len(dataset.pictures),
         classes=class_counts(dataset.classes, labels),
-        skipped=tuple(SkippedFile(path=one.path, reason=one.reason) for one in dataset.skipped),
+        skipped=dataset.skipped,
     )
 
 

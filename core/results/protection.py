@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from core.limits import SkippedFile
 from core.results.evidence import Curve, Evidence, EvidenceRow
 
 
@@ -31,14 +32,6 @@ class ClassCount:
 
     name: str
     images: int
-
-
-@dataclass(frozen=True, slots=True)
-class SkippedFile:
-    """A file of the upload that is not in the archive as a picture, and why."""
-
-    path: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from core.limits import BadInput
+from core.errors import BadInput
 from core.models.folded import fast_dtype
 from core.runtime.distributed import put_together, rank, share_of_cores, size
 

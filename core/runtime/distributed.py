@@ -16,7 +16,7 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.limits import BadInput
+from core.errors import BadInput
 from core.runtime.checkpoints import CheckpointStore
 from core.runtime.launcher import check_launcher, local_processes, local_rank, processes
 

@@ -2,7 +2,7 @@
 
 import os
 
-from core.limits import BadInput
+from core.errors import BadInput
 
 NEEDED = ("RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 

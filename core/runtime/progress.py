@@ -12,10 +12,6 @@ from dataclasses import dataclass
 STAGES = ("unpacking", "decoding", "training", "noise", "writing", "evidence", "report")  # of a protection
 
 
-class Cancelled(Exception):
-    """Someone asked for the work to stop; raised by the callback, never caught by the science."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """Where the work is: `done` of `total` units of a stage, and the seconds this stage has taken so far."""

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from core.limits import BadInput
+from core.errors import BadInput
 from core.runtime.atomic_files import read_json, write_json
 from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.distributed import on_rank_0, rank

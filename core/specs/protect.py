@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from core.errors import FieldError, SpecError
+
 METHODS = ("sem", "rem", "em", "tap", "ntga")
 INSTANT = "instant"  # the preset that trains nothing
 TRAINING_PRESETS = ("quick", "standard", "paper")
@@ -18,22 +20,6 @@ EVIDENCE = ("none", "quick", "full")
 DEFAULT_RADIUS_A = 4
 WITHOUT_SURROGATE = ("ntga",)  # methods that train no network, so there is nothing to keep as a generator
 OF_TRAINING = ("preset", "method", "radius_u", "radius_a", "evidence", "seed")  # keys that train a generator
-
-
-@dataclass(frozen=True, slots=True)
-class FieldError:
-    """One thing wrong with one field, in words a person can act on."""
-
-    field: str
-    message: str
-
-
-class SpecError(ValueError):
-    """The spec asks for something that cannot be done; `errors` names every field that is wrong."""
-
-    def __init__(self, errors: list[FieldError]) -> None:
-        self.errors = tuple(errors)
-        super().__init__("; ".join(f"{e.field}: {e.message}" for e in errors))
 
 
 def _choice(default: str | None, choices: tuple[str, ...], help: str) -> Any:

@@ -5,7 +5,7 @@ No torch here, so that the API refuses what the recipe would.
 
 from collections.abc import Sequence
 
-from core.specs.protect import FieldError, SpecError
+from core.errors import FieldError, SpecError
 from core.specs.verify import VerifySpec
 
 FIELD = "protected_class"

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.errors import FieldError, SpecError
 from core.filenames import LONGEST_NAME, is_name
 from core.specs import protect
 from core.specs.presets import has_network
-from core.specs.protect import OF_TRAINING, TRAINING_PRESETS, WITHOUT_SURROGATE, FieldError, ProtectSpec, SpecError
+from core.specs.protect import OF_TRAINING, TRAINING_PRESETS, WITHOUT_SURROGATE, ProtectSpec
 
 KEYS = ("name", "grey", *OF_TRAINING)
 GREY_HELP = (

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass, fields
 from itertools import product
 from typing import Any
 
+from core.errors import FieldError, SpecError
 from core.specs.countermeasure_catalog import NAMES as COUNTERMEASURES
 from core.specs.learner_catalog import ARCHITECTURES, NORMS
 from core.specs.presets import PRESETS
-from core.specs.protect import DEFAULT_RADIUS_A, TRAINING_PRESETS, FieldError, SpecError
+from core.specs.protect import DEFAULT_RADIUS_A, TRAINING_PRESETS
 
 NONE = "none"  # no countermeasure
 MOST_ROWS, MOST_SEEDS = 200, 10

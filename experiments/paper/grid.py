@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, compress
 from typing import Any
 
-from core.limits import BadInput
+from core.errors import BadInput
 from experiments.cells import Cell, Noise
 
 Numbers = tuple[tuple[float | None, ...], ...]

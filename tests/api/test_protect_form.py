@@ -3,7 +3,8 @@
 import pytest
 
 from api.pages.forms import protect
-from core.specs.protect import METHODS, ProtectSpec, SpecError
+from core.errors import SpecError
+from core.specs.protect import METHODS, ProtectSpec
 
 
 def spec_of(sent: dict[str, str]) -> ProtectSpec:

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.errors import Cancelled
 from core.runtime.atomic_files import write_json
-from core.runtime.progress import Cancelled, Step
+from core.runtime.progress import Step
 from experiments.cache import ExperimentCache
 from experiments.cells import Cell, Noise
 from tests.support.tiny_experiments import drawn_images, laboratory

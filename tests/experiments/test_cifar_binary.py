@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.limits import BadInput
+from core.errors import BadInput
 from experiments.cifar_binary import FORMS, find_form, read_binary
 
 CIFAR10, CIFAR100 = FORMS

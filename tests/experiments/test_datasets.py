@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.limits import BadInput
+from core.errors import BadInput
 from core.runtime.progress import Progress
 from experiments.datasets import fingerprint, first_of_each_class, guess_dataset, load_images
 from tests.experiments.test_cifar_binary import cifar10

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from core.limits import BadInput
+from core.errors import BadInput
 from experiments.catalogue import EXPERIMENTS
 from experiments.paper.grid import Table
 from tests.support.tiny_experiments import drawn_folder, run_tiny

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from core.limits import BadInput
-from core.specs.protect import ProtectSpec, SpecError
+from core.errors import BadInput, SpecError
+from core.specs.protect import ProtectSpec
 from store import generators
 from store import models as m
 from store.database import Database

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from core.limits import SkippedFile
 from core.reports.caveats import limits
 from core.reports.html import Sample
 from core.results.evidence import Curve, Evidence, EvidenceRow, wilson
-from core.results.protection import ClassCount, Invisibility, Report, ReportDataset, SkippedFile
+from core.results.protection import ClassCount, Invisibility, Report, ReportDataset
 from core.specs.protect import ProtectSpec
 
 CHANCE = 0.1

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.errors import BadInput
 from core.ingest.inspection import survey
-from core.limits import BadInput, Limits
+from core.limits import Limits
 
 
 def pixels(width: int = 40, height: int = 30, channels: int = 3, seed: int = 0) -> np.ndarray:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from core.runtime.progress import Cancelled, Step
+from core.errors import Cancelled
+from core.runtime.progress import Step
 from store import jobs
 from store import models as m
 from store.job_recovery import sweep

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import structlog
 
-from core.limits import BadInput
+from core.errors import BadInput
 from core.recipes import protect as pipeline
 from core.specs.protect import ProtectSpec
 from store import jobs

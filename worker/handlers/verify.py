@@ -4,7 +4,7 @@ from pathlib import Path
 
 import structlog
 
-from core.limits import BadInput
+from core.errors import BadInput
 from core.recipes.verify import verify as run
 from core.reports.verification_html import render_verification
 from core.results.verification import VerifyReport

@@ -5,7 +5,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from api.routes.options import PRESET_WORDS
-from core.specs.protect import EVIDENCE, FORMATS, METHODS, PRESETS, ProtectSpec, SpecError
+from core.errors import SpecError
+from core.specs.protect import EVIDENCE, FORMATS, METHODS, PRESETS, ProtectSpec
 from store import models as m
 
 ADVANCED = ("method", "radius_u", "radius_a", "eot", "percentage", "seed")

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.errors import BadInput, UploadTooLarge
 from core.filenames import Distinct, is_archive, shown, why_left_out
-from core.limits import BadInput, Limits, Skipped, UploadTooLarge, readable_bytes
+from core.limits import Limits, SkippedFile, readable_bytes
 
 CHUNK = 1 << 20
 NO_ARCHIVE = "This is not an archive that is read here; send a zip, tar, tar.gz or tar.xz of class folders."
@@ -89,7 +90,7 @@ class NameFilter:
 
     def __init__(self) -> None:
         self._distinct = Distinct()
-        self.skipped: list[Skipped] = []
+        self.skipped: list[SkippedFile] = []
 
     def keeps(self, path: str) -> bool:
         """Whether this file goes on; raises BadInput for a name that clashes and for an archive in the archive."""
@@ -137,7 +138,7 @@ def folder_members(source: Path, limits: Limits, sieve: NameFilter) -> Iterator[
                 inner.append(file)
             elif not stat.S_ISREG(status.st_mode):
                 kind = "a link; links are not followed" if stat.S_ISLNK(status.st_mode) else "not a regular file"
-                sieve.skipped.append(Skipped(shown(path), kind))
+                sieve.skipped.append(SkippedFile(shown(path), kind))
             elif sieve.keeps(path):
                 watch.count_file(path, status.st_size)
                 watch.count_bytes(status.st_size)

@@ -13,9 +13,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, cast
 
+from core.errors import BadInput, NotAnArchive, UploadTooLarge
 from core.filenames import clean, shown
 from core.ingest.archives.reader import CHUNK, NO_ARCHIVE, Member, NameFilter, UnpackBudget, drain
-from core.limits import BadInput, Limits, NotAnArchive, UploadTooLarge
+from core.limits import Limits
 
 DAMAGED = (
     tarfile.TarError, EOFError, OSError, lzma.LZMAError, zlib.error, struct.error, UnicodeError, ValueError,

@@ -9,9 +9,10 @@ from copy import copy
 from pathlib import Path
 from typing import BinaryIO
 
+from core.errors import BadInput, NotAnArchive, UploadTooLarge
 from core.filenames import clean, shown
 from core.ingest.archives.reader import CHUNK, NO_ARCHIVE, Member, NameFilter, UnpackBudget, drain
-from core.limits import BadInput, Limits, NotAnArchive, UploadTooLarge
+from core.limits import Limits
 
 DAMAGED = (
     zipfile.BadZipFile, zlib.error, EOFError, OSError, struct.error, UnicodeError, ValueError, OverflowError,

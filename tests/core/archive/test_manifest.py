@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.archive.manifest import read_manifest
-from core.limits import BadInput
+from core.errors import BadInput
 from tests.support.generator_files import a_card
 
 GOOD = {

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from core.errors import ImageRefused
 from core.imaging import operations
-from core.imaging.refusal import ImageRefused
 from core.imaging.sandbox import DecoderSandbox, SandboxResult, SandboxTask
 from core.limits import Limits
 from tests.support.uploads import encoded, picture, pixels, png

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.errors import BadInput
 from core.ingest.dataset import load_pixels, open_dataset, thumbnails
-from core.limits import BadInput, Limits
+from core.limits import Limits
 from core.runtime.progress import Progress, Step
 from tests.support.uploads import encoded, folder_of, picture, pixels, png_header, tar_of, two_classes, zip_of
 

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.errors import BadInput
 from core.ingest.inspection import survey
 from core.ingest.unpack import unpack
-from core.limits import BadInput, Limits
+from core.limits import Limits
 from tests.support.uploads import GOOD, folder_of, picture, refused, tar_of, zip_of
 
 

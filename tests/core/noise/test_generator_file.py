@@ -11,8 +11,8 @@ import pytest
 import safetensors.torch
 import torch
 
+from core.errors import BadInput
 from core.generators.card import CARD, MOST_BYTES, read_card
-from core.limits import BadInput
 from core.noise.generator_file import check_weight, load, save
 from tests.support.generator_files import a_card, a_model, a_network
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from core.errors import BadInput
 from core.generators.card import read_card
-from core.limits import BadInput
 from tests.support.generator_runs import changes, grey_pictures, png_files, protect, train
 from tests.support.short_training import STEPS, drawn, short_training
 

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
+from core.errors import Cancelled
 from core.noise.ntga.attack import dual_of, find_block_noise, ntga_noise, shuffled_blocks, validation_places
 from core.noise.ntga.ntk import WideNetwork
 from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.device import Device
-from core.runtime.progress import Cancelled, Progress
+from core.runtime.progress import Progress
 from core.specs.presets import NTGAConfig
 from tests.support.checkpoints import Memory
 

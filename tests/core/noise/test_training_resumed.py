@@ -8,9 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from core.errors import Cancelled
 from core.noise.train import GREY, NETWORK, SURROGATE
 from core.recipes.train import train_generator
-from core.runtime.progress import Cancelled, Step
+from core.runtime.progress import Step
 from core.specs.protect import ProtectSpec
 from tests.support.checkpoints import Memory
 from tests.support.short_training import STEPS, drawn, short_training

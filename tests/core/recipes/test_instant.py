@@ -8,11 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
+from core.errors import BadInput, SpecError
 from core.generators.shipped import best_fit, settled, shipped
-from core.limits import BadInput
 from core.noise.generator_file import save
 from core.specs.presets import PRESETS
-from core.specs.protect import INSTANT, OF_TRAINING, ProtectSpec, SpecError
+from core.specs.protect import INSTANT, OF_TRAINING, ProtectSpec
 from tests.support.generator_files import a_card, a_model
 from tests.support.short_training import drawn
 

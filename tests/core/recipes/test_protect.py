@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.errors import BadInput, Cancelled
 from core.evaluation.evidence import EvaluationData, measure_evidence
-from core.limits import BadInput
 from core.recipes import protect
 from core.results.evidence import Evidence
 from core.results.protection import Report
-from core.runtime.progress import Cancelled, Step
+from core.runtime.progress import Step
 from core.specs.presets import PRESETS, QUICK, TrainingLength
 from core.specs.protect import ProtectSpec
 from tests.support.uploads import encoded, folder_of, picture, zip_of

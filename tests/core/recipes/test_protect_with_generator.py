@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from core.errors import SpecError
 from core.generators import shipped as generators
 from core.generators.card import read_card
 from core.generators.compatibility import apply_generator_constraints, incompatibilities, may_have_learned
 from core.noise.class_map import class_map
 from core.noise.generator_file import describe_use, load, save, surrogate_for
-from core.specs.protect import SpecError
 from tests.support.generator_files import a_card, a_model
 
 

@@ -14,11 +14,11 @@ from typer.testing import CliRunner, Result
 
 from cli.main import app
 from core.archive.manifest import read_manifest
+from core.errors import BadInput, SpecError
 from core.generators.card import read_card
-from core.limits import BadInput
 from core.noise.generator_file import load
 from core.recipes.train import train_generator
-from core.specs.protect import ProtectSpec, SpecError
+from core.specs.protect import ProtectSpec
 from tests.support.generator_runs import changes, grey_pictures, png_files, protect, train
 from tests.support.short_training import STEPS, drawn, short_training
 from tests.support.uploads import picture, zip_of

@@ -12,6 +12,7 @@ import torch
 from typer.testing import CliRunner
 
 from cli.main import app
+from core.errors import Cancelled
 from core.evaluation.evidence import LEAST_TEST_IMAGES
 from core.generators.card import read_card
 from core.generators.measurements import FIGURES, NOTE, OWN, of_evidence
@@ -19,7 +20,7 @@ from core.noise import make as noises
 from core.noise.generator_file import as_saved, load
 from core.recipes.train import TrainingResult, train_generator
 from core.results.evidence import Curve, Evidence, EvidenceRow
-from core.runtime.progress import Cancelled, Step
+from core.runtime.progress import Step
 from core.specs.protect import ProtectSpec
 from tests.support.checkpoints import Memory
 from tests.support.short_training import drawn, short_training

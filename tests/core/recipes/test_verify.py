@@ -10,17 +10,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from core.errors import BadInput, Cancelled
 from core.evaluation import verification_runner
 from core.evaluation.learner_run import LearnerConfig, LearnerData
 from core.ingest.split import protected_share
-from core.limits import BadInput, Limits
+from core.limits import Limits
 from core.recipes import protect
 from core.recipes.verify import verify
 from core.reports.heatmap import heat_map
 from core.reports.verification_html import render_verification
 from core.results.evidence import Curve
 from core.results.verification import VerifyReport
-from core.runtime.progress import Cancelled, Step
+from core.runtime.progress import Step
 from core.specs.protect import ProtectSpec
 from core.specs.verify import VerifySpec
 from tests.support.checkpoints import Memory

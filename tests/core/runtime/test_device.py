@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from core.limits import BadInput
+from core.errors import BadInput
 from core.runtime.device import Device
 
 

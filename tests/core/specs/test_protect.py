@@ -4,7 +4,8 @@ from dataclasses import fields
 
 import pytest
 
-from core.specs.protect import ProtectSpec, SpecError, json_schema
+from core.errors import SpecError
+from core.specs.protect import ProtectSpec, json_schema
 
 
 def errors(**asked: object) -> dict[str, str]:

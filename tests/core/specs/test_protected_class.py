@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 from cli.verify import text_table
+from core.errors import BadInput, SpecError
 from core.evaluation import verification_runner
 from core.evaluation.learner_run import LearnerConfig, LearnerData
 from core.ingest.split import held_out
-from core.limits import BadInput
 from core.recipes import protect
 from core.recipes.verify import verify
 from core.reports.heatmap import heat_map
 from core.reports.verification_html import render_verification
 from core.results.evidence import Curve
 from core.results.verification import VerifyReport
-from core.specs.protect import ProtectSpec, SpecError
+from core.specs.protect import ProtectSpec
 from core.specs.verify import VerifySpec
 from tests.support.checkpoints import Memory
 from tests.support.uploads import picture, zip_of

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from core.specs.protect import OF_TRAINING, ProtectSpec, SpecError
+from core.errors import SpecError
+from core.specs.protect import OF_TRAINING, ProtectSpec
 from core.specs.train import TrainSpec, json_schema
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from core.attacks.norms import BALLS
 from core.countermeasures.registry import COUNTERMEASURES
+from core.errors import SpecError
 from core.models.registry import ARCHITECTURES as NETWORKS
 from core.specs.learner_catalog import ARCHITECTURES, NORMS
 from core.specs.presets import PRESETS
-from core.specs.protect import SpecError
 from core.specs.verify import LARGEST, MOST_ROWS, NONE, Training, VerifySpec, json_schema
 
 

@@ -10,17 +10,17 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from core.countermeasures.registry import COUNTERMEASURES
+from core.errors import BadInput, Cancelled
 from core.evaluation.evidence import EvaluationData, measure_evidence
 from core.evaluation.learner_run import LearnerData
 from core.evaluation.verification_runner import LearnerSetup, VerificationRunner
-from core.limits import BadInput
 from core.models.folded import FoldedModel
 from core.models.registry import build
 from core.results.evidence import Evidence
 from core.results.verification import VerifyRow
 from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.device import CPU_ROWS, Device
-from core.runtime.progress import Cancelled, Progress, Step
+from core.runtime.progress import Progress, Step
 from core.specs.lr_schedule import LearningRate
 from core.specs.presets import QUICK, TrainingLength
 from core.specs.protect import ProtectSpec
