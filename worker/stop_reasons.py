@@ -1,6 +1,6 @@
 """Why the work of a job must stop before it is done. A plain `Cancelled` means that the job was canceled."""
 
-from core.runtime.progress import Cancelled
+from core.errors import Cancelled
 
 
 class LeaseLost(Cancelled):
