@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from core.attacks.threat_model import ThreatModel
 from core.countermeasures.registry import COUNTERMEASURES
 from core.generators.card import Card
 from core.ingest.dataset import ImageDataset, ImageRecord, load_pixels
@@ -21,7 +22,7 @@ from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.presets import Preset
 from core.specs.protect import ProtectSpec
-from core.training.learner import LabelledImages, ThreatModel, train
+from core.training.learner import LabelledImages, train
 
 Weights = Mapping[str, Tensor]
 RADII = (0, 2, 4)  # of adversarial training, of 255; 0 is standard training

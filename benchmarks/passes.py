@@ -15,9 +15,9 @@ from core.runtime.device import Device  # before torch: it says how torch's thre
 import torch  # isort: skip
 from torch import Tensor  # isort: skip
 
+from core.attacks.losses import cross_entropy_sum
 from core.models.folded import FoldedModel
 from core.models.registry import ARCHITECTURES, build
-from core.noise.objective import cross_entropy_sum
 from core.runtime.cuda_graphs import SELDOM
 from core.training.sgd import DataParallelSGD, classification_loss
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from core.attacks.threat_model import ThreatModel
 from core.countermeasures.registry import COUNTERMEASURES
 from core.evaluation.partial_protection import clean_rest, mixed, scraped
 from core.models.registry import build
@@ -18,7 +19,7 @@ from core.runtime.folder_checkpoints import FolderCheckpointStore
 from core.runtime.progress import Progress
 from core.specs.presets import LearnerSchedule
 from core.specs.protect import ProtectSpec
-from core.training.learner import LEARNER, TESTS, LabelledImages, LearnerTraining, ThreatModel
+from core.training.learner import LEARNER, TESTS, LabelledImages, LearnerTraining
 from core.version import versions
 from experiments.cells import Cell, Noise
 from experiments.datasets import ExperimentImages

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+PIXEL = 1 / 255  # one step of an 8-bit pixel value, in the unit of images in [0, 1]
 SPARSITY = 0.99  # of the entries a step in L1 leaves alone: q of SLIDE, as its authors' code in CleverHans sets it
 
 
@@ -19,7 +20,7 @@ class NormBall(Protocol):
     @property
     def radius(self) -> float: ...
 
-    def start(self, like: Tensor, *, generator: torch.Generator) -> Tensor:
+    def random_init(self, like: Tensor, *, generator: torch.Generator) -> Tensor:
         """A perturbation drawn uniformly from the ball, in the shape of `like`."""
         ...
 
@@ -38,7 +39,7 @@ class Linf:
 
     radius: float
 
-    def start(self, like: Tensor, *, generator: torch.Generator) -> Tensor:
+    def random_init(self, like: Tensor, *, generator: torch.Generator) -> Tensor:
         """A perturbation drawn uniformly from the ball, in the shape of `like`."""
         uniform = torch.rand(like.shape, generator=generator, device=like.device, dtype=like.dtype)
         return uniform.mul_(2 * self.radius).sub_(self.radius)
@@ -58,7 +59,7 @@ class L2:
 
     radius: float
 
-    def start(self, like: Tensor, *, generator: torch.Generator) -> Tensor:
+    def random_init(self, like: Tensor, *, generator: torch.Generator) -> Tensor:
         """A direction by normal numbers, a length by the d-th root of a uniform one (Muller 1959)."""
         normal = torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
         rows = normal.flatten(1)
@@ -85,7 +86,7 @@ class L1:
 
     radius: float
 
-    def start(self, like: Tensor, *, generator: torch.Generator) -> Tensor:
+    def random_init(self, like: Tensor, *, generator: torch.Generator) -> Tensor:
         """Signed exponential numbers over their sum and one more's (Barthe et al. 2005)."""
         n, d = like.flatten(1).shape
         settings: dict[str, Any] = {"generator": generator, "device": like.device, "dtype": like.dtype}

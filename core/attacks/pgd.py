@@ -5,13 +5,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from core.attacks.losses import Loss
 from core.attacks.norms import NormBall
 
-Loss = Callable[[Tensor], Tensor]
 MAXIMIZE, MINIMIZE = 1, -1
 
 
-def _no_tick() -> None:
+def no_tick() -> None:
     pass
 
 
@@ -25,7 +25,7 @@ def pgd(
     sign: int,
     generator: torch.Generator,
     start: Tensor | None = None,
-    tick: Callable[[], None] = _no_tick,
+    tick: Callable[[], None] = no_tick,
 ) -> Tensor:
     """Perturb `x` within `ball` so that `loss` rises (sign 1) or falls (sign -1); returns the perturbation.
 
@@ -34,7 +34,7 @@ def pgd(
     It starts at the perturbation `start`, or at random in the ball; `tick` is called once a step. After the ball's
     projection comes that to [0, 1]: it makes no entry of the perturbation larger, so both hold.
     """
-    delta = within_pixels(x, ball.start(x, generator=generator) if start is None else start)
+    delta = within_pixels(x, ball.random_init(x, generator=generator) if start is None else start)
     for _ in range(steps):
         at = (x + delta).requires_grad_(True)
         (gradient,) = torch.autograd.grad(loss(at), at)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from core.attacks.threat_model import ThreatModel
 from core.countermeasures.registry import COUNTERMEASURES
 from core.models.registry import build
 from core.results.evidence import Curve
@@ -15,7 +16,7 @@ from core.runtime.checkpoints import CheckpointStore
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.presets import LearnerSchedule
-from core.training.learner import LEARNER, LabelledImages, ThreatModel, train
+from core.training.learner import LEARNER, LabelledImages, train
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,14 +16,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 from core.runtime.cuda_graphs import GraphedCallable, differentiable, whole
 
 
-def fast_dtype(device: str) -> torch.dtype:
-    """bfloat16 where the device computes in it natively, else float32."""
-    if device.startswith("cuda"):
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
-    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-    return torch.bfloat16 if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else torch.float32
-
-
 class FoldedModel(nn.Module):
     """A frozen copy of `model`; `refresh` takes over the weights it has by then. Never touches the model itself.
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from core.attacks.norms import Linf
+from core.attacks.norms import PIXEL, Linf
 from core.attacks.pgd import MINIMIZE, pgd
 from core.models.folded import FoldedModel
-from core.noise.objective import PIXEL, Objective, robust_loss
+from core.noise.objective import Objective, robust_loss
 from core.runtime.device import CPU_ROWS, Device
 from core.runtime.progress import Progress
 

@@ -5,8 +5,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from core.attacks.norms import PIXEL
 from core.noise.noise_network import NoiseNetwork
-from core.noise.objective import PIXEL, quantize_noise
+from core.noise.objective import quantize_noise
 from core.noise.shards import Numbered, in_shards
 from core.runtime.checkpoints import CheckpointStore
 from core.runtime.device import CPU_ROWS, Device

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.attacks.norms import PIXEL
 from core.models.registry import last_layer
-from core.noise.objective import PIXEL
 
 WIDTH, DEPTH = 48, 3
 MAP = 16  # px: the side at which it works, as the small surrogate does, whatever the size of the pictures

@@ -11,16 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from core.attacks.norms import Linf
+from core.attacks.losses import Network, cross_entropy_sum, targeted_cross_entropy_sum
+from core.attacks.norms import PIXEL, Linf
 from core.attacks.pgd import MAXIMIZE, MINIMIZE, pgd, within_pixels
 from core.attacks.transforms import Transform, identity, sample_transform
 
-Network = Callable[[Tensor], Tensor]
 Tick = Callable[[], None]
-PIXEL = 1 / 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,21 +49,6 @@ class Objective:
         """Forward and backward passes of the surrogate that the noise of one image takes."""
         inner = self.inner_steps if self.inner == "attack" and self.radius_a else 0
         return self.outer_steps * self.samples * (1 + inner)
-
-
-def cross_entropy_sum(network: Network, labels: Tensor) -> Callable[[Tensor], Tensor]:
-    """The loss of a batch, added over its images."""
-    return lambda x: F.cross_entropy(network(x), labels, reduction="sum")
-
-
-def targeted_cross_entropy_sum(network: Network, labels: Tensor) -> Callable[[Tensor], Tensor]:
-    """The loss of a batch at g(y), added over its images; g is y + 1 modulo the number of classes."""
-
-    def loss(x: Tensor) -> Tensor:
-        logits = network(x)
-        return F.cross_entropy(logits, (labels + 1) % logits.shape[1], reduction="sum")
-
-    return loss
 
 
 def optimize_noise(
@@ -131,7 +114,7 @@ def inner_perturbation(
     if objective.inner == "attack":
         return attack(network, seen, y, objective, generator=generator, tick=tick)
     if objective.inner == "uniform":
-        return within_pixels(seen, Linf(objective.radius_a * PIXEL).start(seen, generator=generator))
+        return within_pixels(seen, Linf(objective.radius_a * PIXEL).random_init(seen, generator=generator))
     return torch.zeros_like(seen)
 
 

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
+from core.attacks.norms import PIXEL
 from core.models.folded import FoldedModel
-from core.noise.objective import PIXEL, Objective, optimize_noise, quantize_noise
+from core.noise.objective import Objective, optimize_noise, quantize_noise
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 

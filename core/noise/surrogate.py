@@ -5,8 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from core.attacks.norms import PIXEL
 from core.models.folded import FoldedModel
-from core.noise.objective import PIXEL, Objective, attack, draw_transform, optimize_noise, quantize_noise
+from core.noise.objective import Objective, attack, draw_transform, optimize_noise, quantize_noise
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.lr_schedule import LearningRate

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from core.attacks.norms import PIXEL
 from core.models.folded import FoldedModel
 from core.noise.noise_network import NoiseNetwork
-from core.noise.objective import PIXEL, Objective, robust_loss
+from core.noise.objective import Objective, robust_loss
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.lr_schedule import LearningRate

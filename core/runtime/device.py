@@ -11,11 +11,18 @@ import torch
 from torch import Tensor
 
 from core.errors import BadInput
-from core.models.folded import fast_dtype
 from core.runtime.distributed import put_together, rank, share_of_cores, size
 
 Result = TypeVar("Result")
 CPU_ROWS = 64  # images that keep a core's cache busy and not overflowing (benchmarks/passes.py)
+
+
+def fast_dtype(device: str) -> torch.dtype:
+    """bfloat16 where the device, such as "cpu" or "cuda:0", computes in it natively, else float32."""
+    if device.startswith("cuda"):
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    return torch.bfloat16 if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else torch.float32
 
 
 class Device:

@@ -8,11 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.attacks.norms import BALLS, NormBall
-from core.attacks.pgd import MAXIMIZE, pgd
+from core.attacks.norms import PIXEL
+from core.attacks.threat_model import ThreatModel, adversarial_examples
 from core.attacks.transforms import sample_transform
 from core.models.folded import FoldedModel
-from core.noise.objective import PIXEL, cross_entropy_sum
 from core.results.evidence import Curve
 from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.device import Device
@@ -25,31 +24,6 @@ from core.training.pretrained import start_from
 TESTS = 10
 TEST_BATCH = 256
 LEARNER = "learner.safetensors"  # a piece of unfinished training
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ThreatModel:
-    """The adversary of adversarial training: a radius in pixel units of 255 in every norm; 0 is standard training.
-
-    A norm is that of an image's whole perturbation (docs/decisions/norms.md). Ten steps of a fifth of the radius are
-    the paper's for 32 px (A.4, appendix E). Raises ValueError for a norm that is not one of BALLS, or radius < 0.
-    """
-
-    norm: str = "Linf"
-    radius: float
-    steps: int = 10
-    step: float = 0.2  # of the radius
-
-    def __post_init__(self) -> None:
-        if self.norm not in BALLS:
-            raise ValueError(f"norm must be one of {', '.join(BALLS)}, not {self.norm!r}")
-        if self.radius < 0:
-            raise ValueError(f"radius must be 0 or more, not {self.radius}")
-
-    @property
-    def ball(self) -> NormBall:
-        """Where the adversary's perturbations live, in [0, 1] pixel units."""
-        return BALLS[self.norm](self.radius * PIXEL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +88,7 @@ class LearnerTraining(TrainingLoop):
             learner = Learner(self._frozen, self.device, classes=self._classes, progress=progress)
             x, y = self._augment(x, y, learner=learner, generator=self.generator)
         if self._threat.radius:
-            attack = partial(adversarial_examples, self._frozen.refresh(), self._threat, progress)
+            attack = partial(adversarial_examples, self._frozen.refresh(), threat=self._threat, tick=progress.tick)
             x = self.device.in_chunks(attack, x, y, generator=self.generator)
         self._losses.append(self.update(x, y))
         if (self.step + 1) * TESTS // self.updates > self.step * TESTS // self.updates:
@@ -184,22 +158,6 @@ def train(
 def _classes(network: FoldedModel, data: LabelledImages) -> int:
     """How many classes the network tells apart, which may be more than `data` holds."""
     return network(data.pixels[:1].float() * PIXEL).shape[1]
-
-
-def adversarial_examples(
-    network: FoldedModel, threat: ThreatModel, progress: Progress, x: Tensor, y: Tensor, *, generator: torch.Generator
-) -> Tensor:
-    """The adversarial examples of Eq. (2) for a batch."""
-    return x + pgd(
-        cross_entropy_sum(network, y),
-        x,
-        ball=threat.ball,
-        steps=threat.steps,
-        step_size=threat.step * threat.radius * PIXEL,
-        sign=MAXIMIZE,
-        generator=generator,
-        tick=progress.tick,
-    )
 
 
 @torch.no_grad()

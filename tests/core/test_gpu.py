@@ -9,14 +9,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.attacks.norms import BALLS
+from core.attacks.losses import cross_entropy_sum
+from core.attacks.norms import BALLS, PIXEL
+from core.attacks.threat_model import ThreatModel, adversarial_examples
 from core.countermeasures.registry import COUNTERMEASURES
 from core.models.folded import FoldedModel
 from core.models.registry import build
 from core.noise import make as noises
 from core.noise.ntga.attack import dual_of
 from core.noise.ntga.ntk import WideNetwork
-from core.noise.objective import PIXEL, cross_entropy_sum, optimize_noise
+from core.noise.objective import optimize_noise
 from core.noise.train import train_network, train_surrogate
 from core.runtime.checkpoints import NullCheckpointStore
 from core.runtime.device import Device
@@ -27,7 +29,7 @@ from core.specs.lr_schedule import LearningRate
 from core.specs.presets import QUICK, TrainingLength
 from core.specs.protect import METHODS, ProtectSpec
 from core.training.augmentation import Learner
-from core.training.learner import LabelledImages, LearnerTraining, ThreatModel, adversarial_examples
+from core.training.learner import LabelledImages, LearnerTraining
 from core.training.sgd import DataParallelSGD
 from experiments.cache import ExperimentCache
 from experiments.paper.table1 import TABLE
@@ -162,7 +164,7 @@ def test_adversarial_examples_are_as_far_as_the_threat_allows(norm: str, radius:
     model = build("small", channels=3, size=32, classes=2, seed=1, device=device.name)
     network, threat = FoldedModel(model, dtype=device.dtype), ThreatModel(norm=norm, radius=radius)
     assert threat.ball == BALLS[norm](radius * PIXEL)
-    found = adversarial_examples(network, threat, Progress(), x, y, generator=device.generator(0))
+    found = adversarial_examples(network, x, y, threat=threat, generator=device.generator(0))
     order = {"Linf": np.inf, "L2": 2, "L1": 1}[norm]
     far = torch.linalg.vector_norm((found - x).flatten(1), ord=order, dim=1) * 255
     assert far.max() <= radius * (1 + 1e-4)

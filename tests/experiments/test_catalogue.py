@@ -2,10 +2,10 @@
 
 import pytest
 
+from core.attacks.threat_model import ThreatModel
 from core.countermeasures.registry import COUNTERMEASURES
 from core.models.registry import ARCHITECTURES
 from core.specs.protect import ProtectSpec
-from core.training.learner import ThreatModel
 from experiments.catalogue import EXPERIMENTS
 from experiments.cells import Cell, Noise
 from experiments.paper.curves import Curves

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from cli.main import main
+from core.attacks.threat_model import ThreatModel
 from core.models.registry import build
 from core.noise.noise_network import network_of
 from core.noise.objective import Objective
@@ -26,7 +27,7 @@ from core.runtime.distributed import Rank0CheckpointStore, joined, rank
 from core.runtime.progress import Progress, Step
 from core.specs.lr_schedule import LearningRate
 from core.specs.protect import ProtectSpec
-from core.training.learner import LabelledImages, LearnerTraining, ThreatModel
+from core.training.learner import LabelledImages, LearnerTraining
 from tests.support.checkpoints import Memory
 from tests.support.short_training import short_training
 from tests.support.tiny_experiments import run_tiny

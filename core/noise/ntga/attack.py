@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from core.attacks.norms import Linf
+from core.attacks.norms import PIXEL, Linf
 from core.attacks.pgd import MAXIMIZE, pgd
 from core.noise.ntga.gradient_flow import dual_coefficients
 from core.noise.ntga.ntk import WideNetwork
-from core.noise.objective import PIXEL, Tick, quantize_noise
+from core.noise.objective import Tick, quantize_noise
 from core.noise.shards import Numbered, in_shards
 from core.runtime.checkpoints import CheckpointStore
 from core.runtime.device import Device

@@ -29,21 +29,21 @@ def lengths(name: str, perturbation: Tensor) -> Tensor:
 def test_every_verb_keeps_shape_type_and_radius(name: str, dtype: torch.dtype) -> None:
     ball: NormBall = BALLS[name](0.7)
     like = torch.rand(9, 3, 5, 4, generator=rng(), dtype=dtype)
-    start = ball.start(like, generator=rng(1))
+    start = ball.random_init(like, generator=rng(1))
     step = ball.step(torch.randn(like.shape, generator=rng(2), dtype=dtype), 0.3, at=like)
     back = ball.project(10 * step + start)
     assert {t.dtype for t in (start, step, back)} == {dtype}
     assert {t.shape for t in (start, step, back)} == {like.shape}
     for inside in (start, back):
         assert (lengths(name, inside) <= 0.7 * (1 + 1e-6)).all()
-    assert torch.equal(start, ball.start(like, generator=rng(1)))
+    assert torch.equal(start, ball.random_init(like, generator=rng(1)))
 
 
 @pytest.mark.parametrize("name", BALLS)
 def test_a_start_is_uniform(name: str) -> None:
     """In d dimensions a share s^d of a ball lies within s of its radius, no entry is favoured, none has a sign."""
     n, d = 40_000, 6
-    start = BALLS[name](2.0).start(torch.zeros(n, 1, 2, 3, dtype=torch.float64), generator=rng(3)).flatten(1)
+    start = BALLS[name](2.0).random_init(torch.zeros(n, 1, 2, 3, dtype=torch.float64), generator=rng(3)).flatten(1)
     for share in (0.5, 0.8, 0.95):
         within = (lengths(name, start) <= 2.0 * share).double().mean().item()
         assert within == pytest.approx(share**d, abs=4 * math.sqrt(share**d / n))
@@ -137,7 +137,11 @@ def test_nothing_in_the_ball_is_nearer_than_the_projection(name: str) -> None:
     assert (lengths(name, p) <= 0.5 + 1e-12).all()
     assert torch.allclose(ball.project(p.clone()), p, atol=1e-12, rtol=0)
     for seed in range(20):
-        q = 1.01 * ball.start(v, generator=rng(seed)) if seed % 2 else ball.project(10 * normal(50, 1, 2, 4, seed=seed))
+        q = (
+            1.01 * ball.random_init(v, generator=rng(seed))
+            if seed % 2
+            else ball.project(10 * normal(50, 1, 2, 4, seed=seed))
+        )
         q = ball.project(q)
         assert (((v - p) * (q - p)).flatten(1).sum(1) <= 1e-12).all()
 
@@ -147,7 +151,7 @@ def test_a_ball_of_no_size_holds_zero_alone(name: str) -> None:
     ball = BALLS[name](0.0)
     assert not ball.project(normal(3, 1, 2, 2)).any()
     assert not ball.project(torch.zeros(3, 1, 2, 2)).any()
-    assert not ball.start(torch.zeros(3, 1, 2, 2), generator=rng()).any()
+    assert not ball.random_init(torch.zeros(3, 1, 2, 2), generator=rng()).any()
 
 
 def test_in_l_inf_a_step_is_the_sign() -> None:

@@ -93,7 +93,7 @@ def test_minimizing_finds_the_minimum_and_maximizing_leaves_it() -> None:
 
 
 def test_the_start_is_random_and_fills_the_ball() -> None:
-    start = Linf(0.3).start(torch.zeros(10_000), generator=rng())
+    start = Linf(0.3).random_init(torch.zeros(10_000), generator=rng())
     assert start.abs().max() <= 0.3
     assert start.std() == pytest.approx(0.3 / 3**0.5, rel=0.02)
 

@@ -7,12 +7,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from core.attacks.losses import cross_entropy_sum
 from core.models.folded import FoldedModel
 from core.noise import make as noises
 from core.noise.class_patterns import class_patterns
 from core.noise.generator_file import TrainedGenerator
 from core.noise.methods import METHODS
-from core.noise.objective import Objective, cross_entropy_sum, optimize_noise
+from core.noise.objective import Objective, optimize_noise
 from core.noise.tuning import surrogate_from
 from core.runtime.checkpoints import NullCheckpointStore
 from core.runtime.device import Device

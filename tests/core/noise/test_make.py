@@ -9,10 +9,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from core.attacks.losses import cross_entropy_sum
 from core.attacks.transforms import sample_transform
 from core.noise import make as noises
 from core.noise.methods import METHODS
-from core.noise.objective import Objective, attack, cross_entropy_sum, optimize_noise, quantize_noise
+from core.noise.objective import Objective, attack, optimize_noise, quantize_noise
 from core.runtime.checkpoints import NullCheckpointStore
 from core.runtime.device import Device
 from core.runtime.progress import Progress

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from core.attacks.norms import PIXEL
 from core.generators.shipped import FOLDER
 from core.models.folded import FoldedModel
 from core.models.registry import last_layer
@@ -16,7 +17,7 @@ from core.noise import make as noises
 from core.noise.generator_file import load
 from core.noise.methods import METHODS
 from core.noise.noise_network import NoiseNetwork, network_of
-from core.noise.objective import PIXEL, Objective, quantize_noise, robust_loss
+from core.noise.objective import Objective, quantize_noise, robust_loss
 from core.noise.train_noise_network import NoiseNetworkTraining, WeightedSurrogate, _in_whole_pixels
 from core.runtime.checkpoints import NullCheckpointStore
 from core.runtime.device import Device

@@ -6,11 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.attacks.norms import PIXEL
 from core.attacks.transforms import sample_transform
 from core.noise import make as noises
 from core.noise.description import describe
 from core.noise.methods import METHODS, objective_of
-from core.noise.objective import PIXEL, Objective, optimize_noise
+from core.noise.objective import Objective, optimize_noise
 from core.noise.search import final_noise
 from core.noise.surrogate import SurrogateTraining
 from core.runtime.checkpoints import NullCheckpointStore

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from core.attacks.losses import cross_entropy_sum
 from core.models.folded import FoldedModel
 from core.models.registry import build
-from core.noise.objective import cross_entropy_sum
 from core.runtime.cuda_graphs import MOST, SELDOM, GraphedCallable
 from core.runtime.device import Device
 from core.training.sgd import DataParallelSGD

@@ -8,18 +8,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.attacks.norms import BALLS, L1, L2, Linf
+from core.attacks.losses import cross_entropy_sum
+from core.attacks.norms import BALLS, L1, L2, PIXEL, Linf
+from core.attacks.threat_model import ThreatModel, adversarial_examples
 from core.countermeasures.registry import COUNTERMEASURES
 from core.models.folded import FoldedModel
 from core.models.registry import build
-from core.noise.objective import PIXEL, cross_entropy_sum
 from core.results.evidence import Curve
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.lr_schedule import LearningRate
 from core.training.augmentation import Augmentation, Learner
 from core.training.batches import Batches
-from core.training.learner import LabelledImages, ThreatModel, accuracy_of, adversarial_examples, train
+from core.training.learner import LabelledImages, accuracy_of, train
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -103,7 +104,7 @@ def test_the_adversarial_examples_of_a_batch_are_as_far_as_the_threat_allows(nor
     x, y = data.pixels * PIXEL, data.labels
     network = FoldedModel(build("small", channels=3, size=32, classes=2, seed=1, device="cpu"), dtype=torch.float32)
     threat = ThreatModel(norm=norm, radius=radius)
-    found = adversarial_examples(network, threat, Progress(), x, y, generator=rng())
+    found = adversarial_examples(network, x, y, threat=threat, generator=rng())
     order = {"Linf": np.inf, "L2": 2, "L1": 1}[norm]
     far = torch.linalg.vector_norm((found - x).flatten(1), ord=order, dim=1) * 255
     assert far.max() <= radius * (1 + 1e-4)

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
+from core.attacks.threat_model import ThreatModel
 from core.countermeasures.registry import COUNTERMEASURES
 from core.errors import BadInput, Cancelled
 from core.evaluation.evidence import EvaluationData, measure_evidence
@@ -26,7 +27,7 @@ from core.specs.presets import QUICK, TrainingLength
 from core.specs.protect import ProtectSpec
 from core.specs.verify import RowSpec, Training, VerifySpec
 from core.training import learner
-from core.training.learner import LEARNER, LabelledImages, LearnerTraining, ThreatModel, accuracy_of, train
+from core.training.learner import LEARNER, LabelledImages, LearnerTraining, accuracy_of, train
 from tests.support.checkpoints import Memory
 
 UPDATES = 10
