@@ -2,8 +2,10 @@
 SHELL := /bin/sh
 PYTHON ?= python3
 UV := .tools/uv/bin/uv
-READY := .venv/.ready
 PY := .venv/bin/python
+READY := .venv/.ready
+READY_DEV := .venv/.ready-dev
+LOCKS := requirements/build.txt requirements/worker.txt requirements/dev.txt
 
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1
@@ -12,30 +14,45 @@ export UV_CACHE_DIR := $(CURDIR)/.tools/cache
 export MPLCONFIGDIR := $(CURDIR)/.tools/matplotlib
 endif
 
-.PHONY: help setup up demo test lint lock clean
+.PHONY: help setup setup-dev up demo test test-all lint lock clean
 
 help:
-	@echo "make up      run the service on this machine until Ctrl-C"
-	@echo "make demo    protect a small drawn dataset and show the evidence"
-	@echo "make test    lint, then every test"
-	@echo "make lint    style, types, and the direction of imports"
-	@echo "make lock    bring requirements.lock up to date with pyproject.toml"
+	@echo "make up        run the service on this machine until Ctrl-C"
+	@echo "make demo      protect a small drawn dataset and show the evidence"
+	@echo "make test      lint, then the tests of every part, in minutes"
+	@echo "make test-all  lint, then all tests: also kills, browsers, whole tables"
+	@echo "make lint      style, types, and the direction of imports"
+	@echo "make lock      bring requirements/ up to date with pyproject.toml"
 
+# What the service needs, workers included; no test tool.
 setup: $(READY)
 
-$(UV):
+# The same, and what tests and linters need.
+setup-dev: $(READY_DEV)
+
+$(UV): requirements/uv.txt
 	@echo "Fetching uv …"
-	@$(PYTHON) -m pip install -q --no-deps --disable-pip-version-check --root-user-action=ignore \
-		--target .tools/uv "uv==0.13.9"
+	@$(PYTHON) -m pip install -q --no-deps --require-hashes --upgrade --disable-pip-version-check \
+		--root-user-action=ignore --target .tools/uv -r requirements/uv.txt
+	@touch $@
 
 .venv/bin/python: | $(UV)
 	@$(UV) venv -q --python $(PYTHON) --no-project .venv
 
-$(READY): requirements.lock pyproject.toml | $(UV) .venv/bin/python
+# $(1): the lock to install exactly.
+define install
 	@echo "Installing the locked environment …"
-	@VIRTUAL_ENV=.venv $(UV) pip sync -q --require-hashes requirements.lock
+	@VIRTUAL_ENV=.venv $(UV) pip sync -q --require-hashes $(1) requirements/build.txt
 	@VIRTUAL_ENV=.venv $(UV) pip install -q --no-deps --no-build-isolation -e .
+endef
+
+$(READY): $(LOCKS) pyproject.toml | $(UV) .venv/bin/python
+	$(call install,$(if $(wildcard $(READY_DEV)),requirements/dev.txt,requirements/worker.txt))
 	@touch $@
+
+$(READY_DEV): $(LOCKS) pyproject.toml | $(UV) .venv/bin/python
+	$(call install,requirements/dev.txt)
+	@touch $(READY) $@
 
 up: $(READY)
 	@exec .venv/bin/unteachable up
@@ -43,17 +60,24 @@ up: $(READY)
 demo: $(READY)
 	@exec .venv/bin/unteachable demo
 
-lint: $(READY)
+lint: $(READY_DEV)
 	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check -q .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo
 
 test: lint
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n 2 -m "not slow"
+
+test-all: lint
+	@$(PY) -m pytest -n 2
+
+COMPILE = $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 lock: $(UV)
-	@$(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras \
-		pyproject.toml -o requirements.lock
+	@$(COMPILE) --extra worker --extra dev pyproject.toml -o requirements/dev.txt
+	@$(COMPILE) -c requirements/dev.txt --extra worker pyproject.toml -o requirements/worker.txt
+	@$(COMPILE) -c requirements/dev.txt pyproject.toml -o requirements/service.txt
 
 clean:
 	@rm -rf .venv .tools build .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache *.egg-info
