@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from markupsafe import Markup
 
 from api.routes.options import LIMITS
-from core.runtime.progress import STAGES
+from core.specs.stages import STAGES
 from store import models as m
 
 

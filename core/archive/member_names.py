@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 from core.filenames import fold, suffix
+from core.imaging.encode import delivered_format
 
 OURS = ("report.json", "report.html", "MANIFEST.json")
 SUFFIXES = {
@@ -15,16 +16,6 @@ SUFFIXES = {
     "TIFF": (".tif", ".tiff"),
     "AVIF": (".avif",),
 }
-
-
-def delivered_format(format: str, mode: str, asked: str) -> str:
-    """The format that a picture of this format and mode is delivered in. asked: `png` or `same`.
-
-    `same` is PNG all the same for a GIF, whose 256 colours cannot carry noise, and a BMP with alpha, which few read.
-    """
-    if asked == "png" or format == "GIF" or (format == "BMP" and mode in ("LA", "RGBA")):
-        return "PNG"
-    return format
 
 
 def delivered_names(pictures: Sequence[tuple[str, str, str]], others: Iterable[str], asked: str) -> list[str]:

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
-from core.archive.member_names import delivered_format
 from core.errors import ImageRefused
 from core.imaging.decode import decode
-from core.imaging.encode import LOSSY, encode
+from core.imaging.encode import LOSSY, delivered_format, encode
 
 Result = tuple[dict[str, Any], list[bytes]]
 Bytes = NDArray[np.uint8]

@@ -9,8 +9,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-STAGES = ("unpacking", "decoding", "training", "noise", "writing", "evidence", "report")  # of a protection
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
