@@ -128,11 +128,3 @@ def _found(name: str) -> str:
     if asked.index is not None and asked.index >= torch.cuda.device_count():
         raise BadInput(f"There is no “{name}”: the last GPU is cuda:{torch.cuda.device_count() - 1}.")
     return name
-
-
-def fast_dtype(device: str) -> torch.dtype:
-    """bfloat16 where the device computes in it natively, else float32."""
-    if device.startswith("cuda"):
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
-    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-    return torch.bfloat16 if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else torch.float32
