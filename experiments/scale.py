@@ -1,6 +1,6 @@
 """How much of the paper's setting a run takes: `laptop` is two cores, `gpu` one GPU, `paper` the setting to the letter.
 
-What each costs is in docs/decisions/experiments.md.
+What each costs is in docs/lab/experiments.md.
 """
 
 from collections.abc import Callable, Mapping

@@ -15,7 +15,7 @@ from core.attacks.pgd import MAXIMIZE, no_tick, pgd
 class ThreatModel:
     """What perturbations an adversary may add to an image, and how it searches for them.
 
-    The norm is that of the whole perturbation of an image (docs/decisions/norms.md). Ten steps of a fifth of the radius
+    The norm is that of the whole perturbation of an image (docs/lab/norms.md). Ten steps of a fifth of the radius
     are the paper's settings for 32 px (A.4, appendix E).
 
     Attributes:

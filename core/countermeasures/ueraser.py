@@ -1,7 +1,7 @@
 """Strong augmentation in the style of UEraser (Qin et al. 2023): lite, one draw an image; max, the hardest of several.
 
 Plasma brightness, plasma contrast and a shuffle of the channels, each with probability 0.5, then a TrivialAugment-like
-operation: the source's recipe, with operations of our own (docs/decisions/countermeasures.md says where they differ).
+operation: the source's recipe, with operations of our own (docs/lab/countermeasures.md says where they differ).
 """
 
 import torch

@@ -1,7 +1,7 @@
 """CUDA graphs: what a GPU is asked for again and again is recorded once, and replayed by one call in place of hundreds.
 
 With batches of 128 the processor needs longer to ask for a pass of ResNet-18 than the GPU to compute it: an H100 waited
-60 % of the time (docs/decisions/gpu.md). A recording has its tensors at fixed addresses, so what it returns is good
+60 % of the time (docs/lab/gpu.md). A recording has its tensors at fixed addresses, so what it returns is good
 until its next call, and the weights that it reads must be changed where they are.
 """
 

@@ -2,7 +2,7 @@
 
 Every process runs the same program on the same seeds; each takes its part of a batch, and what they add up is the same
 for all. Process 0 alone reads, decides and writes (`on_rank_0`). Without a launcher there is no process group, and
-everything here is the identity (docs/decisions/several-gpus.md).
+everything here is the identity (docs/lab/several-gpus.md).
 """
 
 from collections.abc import Callable, Iterator, Sequence

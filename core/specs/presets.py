@@ -2,7 +2,7 @@
 
 `paper` follows Fu et al. 2022 to the letter: Table 5 and A.3.1 for the noise, A.4 for the learners. `quick` was chosen
 by measuring (benchmarks/protection.py): its default method fell furthest under adversarial training; for how long it
-trains on few pictures and on many, see docs/decisions/generators.md. `instant` is `quick` with a generator that ships
+trains on few pictures and on many, see docs/lab/generators.md. `instant` is `quick` with a generator that ships
 in the place of training (`core.generators`). Where its noise network cannot make the noise, the final search is the
 shortest that keeps its protection (benchmarks/noise_cost.py).
 """
@@ -56,7 +56,7 @@ class NoiseConfig:
 
     A generator's training goes on for `network` updates with a noise network, which then takes the search's place.
     Where its noise is to withstand being turned grey, `grey_share` of the loss is that on grey pictures, by a second
-    surrogate, whose T turns `grey_chance` of what it learns from grey (docs/decisions/noise.md).
+    surrogate, whose T turns `grey_chance` of what it learns from grey (docs/lab/noise.md).
     """
 
     length: TrainingLength
