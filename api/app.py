@@ -31,7 +31,7 @@ from store.signing_keys import secret_keys
 log = structlog.get_logger(__name__)
 
 HOUSEKEEPING = 600.0  # seconds between two rounds
-SURVEYS = 2  # archives that are looked over at the same time
+MAX_INSPECTIONS = 2  # archives that are inspected at the same time
 
 _PROBLEM: dict[str, Any] = {"content": {problems.MEDIA_TYPE: {"schema": ProblemOut.model_json_schema()}}}
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -50,7 +50,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         files=open_files(settings),
         keys=secret_keys(settings),
         job_event_broker=JobEventBroker(settings, db),
-        surveys=anyio.CapacityLimiter(SURVEYS),
+        inspections=anyio.CapacityLimiter(MAX_INSPECTIONS),
     )
     app = FastAPI(
         title="Unteachable",

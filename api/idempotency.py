@@ -11,10 +11,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Any
 
 import anyio.to_thread
-from fastapi import Header
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
@@ -29,17 +28,6 @@ from store.database import Database
 STALE = timedelta(seconds=60)
 SIGN_OF_LIFE = 15.0  # seconds
 KEPT = timedelta(days=1)
-
-Key = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=200,
-        pattern=r"^[\x21-\x7e]+$",
-        description="the same key with the same request gives the first answer again",
-    ),
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

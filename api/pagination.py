@@ -6,11 +6,11 @@ import json
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Depends, Query
+from fastapi import Query
 from sqlalchemy import Select, and_, or_
 from sqlalchemy.orm import Session
 
-from api.auth import looks_like_id
+from api.lookup import looks_like_id
 from api.problems import field_problem
 from store import models as m
 
@@ -38,9 +38,6 @@ class PageParams:
         more = len(rows) > self.limit
         rows = rows[: self.limit]
         return rows, _write(rows[-1].created_at, rows[-1].id) if more else None
-
-
-Part = Annotated[PageParams, Depends()]
 
 
 def _write(at: datetime, id_: str) -> str:

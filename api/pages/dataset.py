@@ -7,8 +7,7 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
 from api import job_requests
-from api.auth import CurrentUser, OwnDataset
-from api.context import Context, Db
+from api.dependencies import Context, CurrentRequest, CurrentUser, Db, OwnDataset
 from api.pages import listing
 from api.pages.forms import protect as form
 from api.pages.forms import train as train_form
@@ -36,24 +35,24 @@ Shown = tuple[dict[str, Any], dict[str, str]]  # a form's values, and what is wr
 
 
 @router.post("/datasets/{dataset_id}/protect")
-def protect(user: CurrentUser, dataset: OwnDataset, db: Db, context: Context, request: Request, sent: Sent) -> Response:
+def protect(request: CurrentRequest, dataset: OwnDataset, sent: Sent) -> Response:
     """Start a job and go to its page; or show the form again, with each error at its field."""
     try:
-        job = job_requests.protect(db, context, request, dataset, form.asked(sent))
+        job = job_requests.request_protection(request, dataset, form.asked(sent))
     except SpecError as error:
         shown = form.values(sent)
-        return _page(db, user, dataset, protect=(shown, form.errors_of(error, shown)))
+        return _page(request.session, request.user, dataset, protect=(shown, form.errors_of(error, shown)))
     return RedirectResponse(f"/jobs/{job.id}", status_code=303)
 
 
 @router.post("/datasets/{dataset_id}/train")
-def train(user: CurrentUser, dataset: OwnDataset, db: Db, context: Context, request: Request, sent: Sent) -> Response:
+def train(request: CurrentRequest, dataset: OwnDataset, sent: Sent) -> Response:
     """Start the training of a generator and go to its page; or show the form again, with each error at its field."""
-    job_requests.check_kind(m.TRAIN, user)
+    job_requests.check_may_request(request.user, m.TRAIN)
     try:
-        job = job_requests.train(db, context, request, dataset, train_form.asked(sent))
+        job = job_requests.request_training(request, dataset, train_form.asked(sent))
     except SpecError as error:
-        return _page(db, user, dataset, train=(train_form.values(sent), form.errors(error)))
+        return _page(request.session, request.user, dataset, train=(train_form.values(sent), form.errors(error)))
     return RedirectResponse(f"/jobs/{job.id}", status_code=303)
 
 

@@ -8,8 +8,7 @@ from fastapi import APIRouter, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.auth import CurrentUser
-from api.context import Db
+from api.dependencies import CurrentUser, Db
 from api.pages import generator_measurements, listing
 from api.pages.forms.protect import WORDS
 from api.pages.render import page

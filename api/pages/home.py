@@ -2,8 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from api.auth import CurrentUser
-from api.context import Context, Db
+from api.dependencies import Context, CurrentUser, Db
 from api.pages import listing
 from api.pages.render import page
 from store import models as m

@@ -9,8 +9,9 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
 from api import job_requests
-from api.auth import CurrentUser, OwnJob
-from api.context import AppContext, Context, Db, after_commit
+from api.after_commit import after_commit
+from api.context import AppContext
+from api.dependencies import Context, CurrentRequest, CurrentUser, Db, OwnJob
 from api.pages import evidence, listing
 from api.pages.forms import verify as verify_form
 from api.pages.forms.protect import errors as errors_of
@@ -56,13 +57,13 @@ Ticked = Annotated[dict[str, list[str]], Depends(_ticked)]
 
 
 @router.post("/jobs/{job_id}/verify")
-def verify(user: CurrentUser, job: OwnJob, db: Db, context: Context, request: Request, sent: Ticked) -> Response:
+def verify(request: CurrentRequest, job: OwnJob, sent: Ticked) -> Response:
     """Start a verification of this job and go to its page; or show the form again, with what is wrong."""
-    job_requests.check_kind(m.VERIFY, user)
+    job_requests.check_may_request(request.user, m.VERIFY)
     try:
-        started = job_requests.verify_job(db, context, request, user, job.id, verify_form.asked(sent))
+        started = job_requests.request_job_verification(request, job.id, verify_form.asked(sent))
     except SpecError as error:
-        return _page(db, context, user, job, sent=sent, errors=errors_of(error))
+        return _page(request.session, request.app, request.user, job, sent=sent, errors=errors_of(error))
     return RedirectResponse(f"/jobs/{started.id}", status_code=303)
 
 

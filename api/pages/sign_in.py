@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api import auth
-from api.context import Context
+from api.dependencies import Context, CurrentUser
 from api.pages.render import page
 from api.problems import Problem
 from store import users
@@ -44,7 +44,7 @@ def by_token(request: Request, context: Context, token: Annotated[str, Form(max_
 
 
 @router.post("/sign-out")
-def leave(user: auth.CurrentUser, context: Context) -> Response:
+def leave(user: CurrentUser, context: Context) -> Response:
     """Take this browser's session away."""
     response = RedirectResponse("/sign-in", status_code=303)
     auth.sign_out(response, context)

@@ -7,8 +7,7 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.auth import CurrentUser
-from api.context import Db
+from api.dependencies import CurrentUser, Db, OwnToken
 from api.pages.render import page
 from api.routes import tokens as rest
 from core.filenames import LONGEST_NAME, is_name
@@ -36,9 +35,9 @@ def make(user: CurrentUser, db: Db, name: Annotated[str, Form()] = "") -> Respon
 
 
 @router.post("/tokens/{token_id}/revoke")
-def revoke(token_id: str, user: CurrentUser, db: Db) -> Response:
+def revoke(token: OwnToken, db: Db) -> Response:
     """Make a token useless. Raises Problem 404 where it does not exist or belongs to somebody else."""
-    rest.delete(token_id, user, db)
+    rest.delete(token, db)
     return RedirectResponse("/tokens", status_code=303)
 
 

@@ -9,10 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api import idempotency
-from api.auth import CurrentUser, OwnDataset
-from api.context import AppContext, Context, Db, delete_after_commit
+from api.after_commit import delete_after_commit
+from api.context import AppContext
+from api.dependencies import Context, CurrentUser, Db, IdempotencyKey, OwnDataset, Pagination
 from api.idempotency import StoredResponse
-from api.pagination import Part
 from api.problems import Problem, not_found
 from api.schemas import DatasetOut, Page
 from api.uploads import ingest, multipart
@@ -45,7 +45,7 @@ _BODY: dict[str, Any] = {
 
 
 @router.post("", status_code=201, response_model=DatasetOut, openapi_extra=_BODY)
-async def create(request: Request, user: CurrentUser, context: Context, key: idempotency.Key = None) -> Response:
+async def create(request: Request, user: CurrentUser, context: Context, key: IdempotencyKey = None) -> Response:
     """Send a dataset: one archive as `file`, or pictures with relative names as `files`; optionally a `name`.
 
     It is looked over at once (4xx where it is no good as a whole), and then checked picture by picture by a worker.
@@ -53,8 +53,8 @@ async def create(request: Request, user: CurrentUser, context: Context, key: ide
     _refuse_overlong(request, context)
     async with idempotency.held(context, owner_id=user.id, key=key) as known:
         dataset_id = m.new_id()
-        path = context.arriving / f"form-{dataset_id}"
-        context.arriving.mkdir(parents=True, exist_ok=True)
+        path = context.upload_dir / f"form-{dataset_id}"
+        context.upload_dir.mkdir(parents=True, exist_ok=True)
         try:
             return await _receive(request, context, user, path, dataset_id=dataset_id, key=key, known=known)
         finally:
@@ -111,9 +111,9 @@ def _refuse_overlong(request: Request, context: AppContext) -> None:
 
 
 @router.get("")
-def index(user: CurrentUser, db: Db, part: Part) -> Page[DatasetOut]:
+def index(user: CurrentUser, db: Db, page: Pagination) -> Page[DatasetOut]:
     """One's datasets, newest first."""
-    rows, cursor = part.cut(db, select(m.Dataset).where(m.Dataset.owner_id == user.id), m.Dataset)
+    rows, cursor = page.cut(db, select(m.Dataset).where(m.Dataset.owner_id == user.id), m.Dataset)
     return Page(items=[DatasetOut.of(row) for row in rows], next=cursor)
 
 

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from api.auth import OwnJob
-from api.context import Context
+from api.dependencies import Context, OwnJob
 from api.problems import Problem
 from store import models as m
 

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.context import AppContext, Context
+from api.context import AppContext
+from api.dependencies import Context
 from api.problems import Problem
 from core.errors import FieldError
 from store import models as m

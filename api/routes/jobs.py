@@ -3,15 +3,14 @@
 from typing import Any
 
 import structlog
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from api import idempotency, job_requests
-from api.auth import CurrentUser, OwnJob, own_dataset
-from api.context import AppContext, Context, Db, after_commit, delete_after_commit
+from api import idempotency, job_requests, lookup
+from api.after_commit import after_commit, delete_after_commit
+from api.dependencies import Context, CurrentRequest, CurrentUser, Db, IdempotencyKey, OwnJob, Pagination
 from api.idempotency import StoredResponse
-from api.pagination import Part
+from api.job_requests import RequestContext
 from api.problems import Problem, field_problem, spec_errors
 from api.schemas import JobIn, JobOut, Page
 from core.errors import SpecError
@@ -26,60 +25,62 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {202: {"headers": {"Location": {"sc
 
 
 @router.post("", status_code=202, response_model=JobOut, responses=_ACCEPTED)
-def create(
-    wanted: JobIn, request: Request, user: CurrentUser, db: Db, context: Context, key: idempotency.Key = None
-) -> Response:
+def create(requested: JobIn, request: CurrentRequest, key: IdempotencyKey = None) -> Response:
     """Ask for a protection, or as an admin for the training of a generator, or for a verification.
 
     A dataset that is still being checked is fine: the job waits for it.
     """
-    job_requests.check_kind(wanted.kind, user)
+    job_requests.check_may_request(request.user, requested.kind)
     try:
-        sent = idempotency.fingerprint("POST /v1/jobs", wanted.model_dump(mode="json"))
+        sent = idempotency.fingerprint("POST /v1/jobs", requested.model_dump(mode="json"))
     except ValueError:
         raise field_problem("spec", "is nested too deeply") from None
-    known = None if key is None else idempotency.take(db, owner_id=user.id, key=key)
+    known = None if key is None else idempotency.take(request.session, owner_id=request.user.id, key=key)
     if known is not None:
         return idempotency.same(known, sent).response(replayed="true")
-    job = _asked(wanted, request, user, db, context)
+    job = _request_job(request, requested)
     body = JobOut.of(job).model_dump(mode="json")
     answer = StoredResponse(request=sent, status=202, location=f"/v1/jobs/{job.id}", body=body)
     if key is not None:
-        idempotency.settle(db, owner_id=user.id, key=key, answer=answer)
+        idempotency.settle(request.session, owner_id=request.user.id, key=key, answer=answer)
     return answer.response()
 
 
-def _asked(wanted: JobIn, request: Request, user: m.User, db: Session, context: AppContext) -> m.Job:
-    """The job, where it can be done at all. Raises Problem."""
-    target = _target_of(wanted)
+_REQUEST_FOR_DATASET = {
+    m.PROTECT: job_requests.request_protection,
+    m.TRAIN: job_requests.request_training,
+    m.VERIFY: job_requests.request_dataset_verification,
+}
+
+
+def _request_job(request: RequestContext, requested: JobIn) -> m.Job:
+    target_id = _target_of(requested)
     try:
-        if target is not None:
-            return job_requests.verify_job(db, context, request, user, target, wanted.spec)
-        ask = {m.PROTECT: job_requests.protect, m.TRAIN: job_requests.train, m.VERIFY: job_requests.verify_dataset}[
-            wanted.kind
-        ]
-        return ask(db, context, request, own_dataset(wanted.dataset_id or "", user, db), wanted.spec)
+        if target_id is not None:
+            return job_requests.request_job_verification(request, target_id, requested.spec)
+        dataset = lookup.own_dataset(request.session, request.user, requested.dataset_id or "")
+        return _REQUEST_FOR_DATASET[requested.kind](request, dataset, requested.spec)
     except SpecError as error:
         raise spec_errors(error, "spec") from None
 
 
-def _target_of(wanted: JobIn) -> str | None:
-    """The job that is to be verified, or None where it is a dataset. Raises Problem 422 for both, and for neither."""
-    if wanted.target_job_id is not None and wanted.kind != m.VERIFY:
+def _target_of(requested: JobIn) -> str | None:
+    """The id of the job to verify, or None for a dataset. Raises Problem 422 unless exactly one of both is named."""
+    if requested.target_job_id is not None and requested.kind != m.VERIFY:
         raise field_problem("target_job_id", "is for verify jobs only")
-    if wanted.target_job_id is not None and wanted.dataset_id is not None:
+    if requested.target_job_id is not None and requested.dataset_id is not None:
         raise field_problem("target_job_id", "must come without dataset_id: the target has a dataset")
-    if wanted.target_job_id is None and wanted.dataset_id is None:
-        verify = wanted.kind == m.VERIFY
+    if requested.target_job_id is None and requested.dataset_id is None:
+        verify = requested.kind == m.VERIFY
         raise field_problem("target_job_id" if verify else "dataset_id", "Field required")
-    return wanted.target_job_id
+    return requested.target_job_id
 
 
 @router.get("")
-def index(user: CurrentUser, db: Db, part: Part) -> Page[JobOut]:
+def index(user: CurrentUser, db: Db, page: Pagination) -> Page[JobOut]:
     """One's jobs, newest first."""
     mine = select(m.Job).where(m.Job.owner_id == user.id, m.Job.kind != m.CHECK)
-    rows, cursor = part.cut(db, mine, m.Job)
+    rows, cursor = page.cut(db, mine, m.Job)
     return Page(items=[JobOut.of(row) for row in rows], next=cursor)
 
 
@@ -97,7 +98,7 @@ def cancel(job: OwnJob, db: Db, context: Context) -> JobOut:
     db.refresh(job)
     job_id = job.id
     after_commit(db, lambda: job_events.publish(context.settings, job_id))
-    log.info("job.cancel_asked", job=job_id)
+    log.info("job.cancel_requested", job=job_id)
     return JobOut.of(job)
 
 

@@ -3,10 +3,7 @@
 from fastapi import APIRouter
 from sqlalchemy import select
 
-from api.auth import CurrentUser, looks_like_id
-from api.context import Db
-from api.pagination import Part
-from api.problems import not_found
+from api.dependencies import CurrentUser, Db, Generator, Pagination
 from api.schemas import GeneratorOut, Page, PresetOut, SpecOut
 from core.specs import train, verify
 from core.specs.protect import PRESETS, ProtectSpec, json_schema
@@ -47,16 +44,13 @@ def spec(user: CurrentUser) -> SpecOut:
 
 
 @router.get("/generators")
-def generators(user: CurrentUser, db: Db, part: Part) -> Page[GeneratorOut]:
+def generators(user: CurrentUser, db: Db, page: Pagination) -> Page[GeneratorOut]:
     """The trained generators one can choose, newest first."""
-    rows, cursor = part.cut(db, select(m.Generator), m.Generator)
+    rows, cursor = page.cut(db, select(m.Generator), m.Generator)
     return Page(items=[GeneratorOut.model_validate(row) for row in rows], next=cursor)
 
 
 @router.get("/generators/{generator_id}")
-def generator(generator_id: str, user: CurrentUser, db: Db) -> GeneratorOut:
+def generator(generator: Generator) -> GeneratorOut:
     """One trained generator, with its card."""
-    row = db.get(m.Generator, generator_id) if looks_like_id(generator_id) else None
-    if row is None:
-        raise not_found("generator")
-    return GeneratorOut.model_validate(row)
+    return GeneratorOut.model_validate(generator)

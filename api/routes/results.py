@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Request, Response
 
 from api import downloads, signed_links
-from api.auth import OwnJob
-from api.context import AppContext, Context, Db
+from api.context import AppContext
+from api.dependencies import Context, Db, OwnJob
 from api.problems import Problem, not_found
 from api.schemas import LinkIn, LinkOut
 from store import models as m

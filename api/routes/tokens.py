@@ -3,10 +3,7 @@
 from fastapi import APIRouter, Response
 from sqlalchemy import select
 
-from api.auth import CurrentUser, looks_like_id
-from api.context import Db
-from api.pagination import Part
-from api.problems import not_found
+from api.dependencies import CurrentUser, Db, OwnToken, Pagination
 from api.schemas import NewTokenOut, Page, TokenIn, TokenOut
 from store import models as m
 from store import users
@@ -15,9 +12,9 @@ router = APIRouter(prefix="/v1/tokens", tags=["tokens"])
 
 
 @router.get("")
-def index(user: CurrentUser, db: Db, part: Part) -> Page[TokenOut]:
+def index(user: CurrentUser, db: Db, page: Pagination) -> Page[TokenOut]:
     """One's tokens, newest first, without their secrets."""
-    rows, cursor = part.cut(db, select(m.Token).where(m.Token.user_id == user.id), m.Token)
+    rows, cursor = page.cut(db, select(m.Token).where(m.Token.user_id == user.id), m.Token)
     return Page(items=[TokenOut.model_validate(row) for row in rows], next=cursor)
 
 
@@ -29,10 +26,7 @@ def create(wanted: TokenIn, user: CurrentUser, db: Db) -> NewTokenOut:
 
 
 @router.delete("/{token_id}", status_code=204)
-def delete(token_id: str, user: CurrentUser, db: Db) -> Response:
-    """Make a token worthless, at once."""
-    token = db.get(m.Token, token_id) if looks_like_id(token_id) else None
-    if token is None or token.user_id != user.id:
-        raise not_found("token")
+def delete(token: OwnToken, db: Db) -> Response:
+    """Revoke a token: it stops working at once."""
     db.delete(token)
     return Response(status_code=204)

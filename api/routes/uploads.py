@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Header, Request, Response
 
-from api.auth import CurrentUser, looks_like_id
-from api.context import AppContext, Context
-from api.problems import Problem, not_found
+from api.context import AppContext
+from api.dependencies import Context, CurrentUser, OwnUpload
+from api.problems import Problem
 from api.uploads import resumable, tus
 from store import models as m
 
@@ -30,16 +30,6 @@ def tus_version(
         raise Problem(412, detail, kind="tus-version", headers={"Tus-Version": tus.VERSION})
 
 
-def own_upload(upload_id: str, user: CurrentUser, context: Context) -> m.Upload:
-    """The upload of this id. Raises Problem 404 where it does not exist or belongs to somebody else."""
-    with context.db.read() as session:
-        upload = session.get(m.Upload, upload_id) if looks_like_id(upload_id) else None
-    if upload is None or upload.owner_id != user.id:
-        raise not_found("upload")
-    return upload
-
-
-OwnUpload = Annotated[m.Upload, Depends(own_upload)]
 Spoken = Depends(tus_version)
 
 

@@ -10,7 +10,8 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from api.context import AppContext, ring_after_commit, run_after_commit
+from api.after_commit import enqueue_after_commit, run_after_commit
+from api.context import AppContext
 from api.problems import Problem, field_problem
 from api.schemas import DatasetOut
 from api.uploads.streaming import disk_errors
@@ -47,7 +48,7 @@ async def ingest_upload(
     possible. Raises Problem 413, 415 or 422 where the upload is no good as a whole.
     """
     try:
-        await anyio.to_thread.run_sync(survey, upload.path, context.limits, limiter=context.surveys)
+        await anyio.to_thread.run_sync(survey, upload.path, context.limits, limiter=context.inspections)
     except BadInput as bad:
         log.info("upload.refused", owner=upload.owner_id, reason=bad.reason, path=bad.path)
         raise refusal(bad) from None
@@ -73,7 +74,7 @@ def _keep(
                 settings=context.settings,
                 request_id=upload.request_id,
             )
-            ring_after_commit(session, context, check)
+            enqueue_after_commit(session, context, check)
             out = DatasetOut.of(dataset)
             if with_it is not None:
                 with_it(session, out)

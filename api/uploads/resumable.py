@@ -27,7 +27,7 @@ STILL = 3600  # seconds without a byte after which nobody is sending an upload, 
 
 def part(context: AppContext, upload_id: str) -> Path:
     """Where an upload grows."""
-    return context.arriving / f"{upload_id}.part"
+    return context.upload_dir / f"{upload_id}.part"
 
 
 def begin(context: AppContext, *, owner_id: str, length: int, metadata: dict[str, str]) -> m.Upload:
@@ -48,7 +48,7 @@ def begin(context: AppContext, *, owner_id: str, length: int, metadata: dict[str
         session.add(upload)
         session.flush()
         with disk_errors():
-            context.arriving.mkdir(parents=True, exist_ok=True)
+            context.upload_dir.mkdir(parents=True, exist_ok=True)
             part(context, upload.id).touch(mode=0o600)
     return upload
 
@@ -143,7 +143,7 @@ def remove_expired(context: AppContext) -> int:
         session.execute(delete(m.Upload).where(m.Upload.id.in_(gone)))
     for upload_id in gone:
         _remove_stray(context, upload_id, part(context, upload_id))
-    for stray in context.arriving.glob("form-*"):
+    for stray in context.upload_dir.glob("form-*"):
         if not _moved_within(stray, context.settings.upload_ttl_hours * 3600):
             _remove_stray(context, stray.name.removeprefix("form-"), stray)
     return len(gone)

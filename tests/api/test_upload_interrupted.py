@@ -65,7 +65,7 @@ def test_what_nobody_comes_back_for_is_removed(api: httpx.Client, service: Servi
     service.files.share(
         f"datasets/{stray.split('/')[-1]}/upload", resumable.part(service.context(), stray.split("/")[-1])
     )
-    form = service.context().arriving / "form-abc"
+    form = service.context().upload_dir / "form-abc"
     form.write_bytes(b"x")
     service.files.share("datasets/abc/upload", form)
     for path in (form, resumable.part(service.context(), stray.split("/")[-1])):

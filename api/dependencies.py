@@ -1,0 +1,104 @@
+"""FastAPI dependencies: everything that a route can ask for in its signature, in one place."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import Depends, Header, Request
+from sqlalchemy.orm import Session
+
+from api import auth, lookup
+from api.after_commit import run_after_commit
+from api.context import AppContext
+from api.job_requests import RequestContext
+from api.pagination import PageParams
+from store import models as m
+
+
+def app_context(request: Request) -> AppContext:
+    """The application context that `create_app` opened."""
+    context: AppContext = request.app.state.context
+    return context
+
+
+Context = Annotated[AppContext, Depends(app_context)]
+
+
+def transaction(request: Request, context: Context) -> Iterator[Session]:
+    """The transaction of one request: read-only for safe methods.
+
+    It is committed before the response is sent, so that a failed commit answers 500. It is rolled back if the route
+    raises.
+    """
+    if request.method in auth.SAFE_METHODS:
+        with context.db.read() as session:
+            yield session
+        return
+    with context.db.write.begin() as session:
+        yield session
+    run_after_commit(session)
+
+
+Db = Annotated[Session, Depends(transaction, scope="function")]
+
+
+def current_user(request: Request, context: Context) -> m.User:
+    """The user who sends this request. Raises Problem 401, or 403 for a session cookie sent from another site."""
+    return auth.authenticate(request, context)
+
+
+CurrentUser = Annotated[m.User, Depends(current_user)]
+
+
+def own_dataset(dataset_id: str, user: CurrentUser, db: Db) -> m.Dataset:
+    """The current user's dataset of this id. Raises Problem 404."""
+    return lookup.own_dataset(db, user, dataset_id)
+
+
+def own_job(job_id: str, user: CurrentUser, db: Db) -> m.Job:
+    """The current user's job of this id. Raises Problem 404."""
+    return lookup.own_job(db, user, job_id)
+
+
+def own_token(token_id: str, user: CurrentUser, db: Db) -> m.Token:
+    """The current user's API token of this id. Raises Problem 404."""
+    return lookup.own_token(db, user, token_id)
+
+
+def own_upload(upload_id: str, user: CurrentUser, context: Context) -> m.Upload:
+    """The current user's upload of this id. Raises Problem 404.
+
+    The read uses a short transaction of its own: an upload must not hold a database connection while bytes arrive.
+    """
+    with context.db.read() as session:
+        return lookup.own_upload(session, user, upload_id)
+
+
+def generator_by_id(generator_id: str, user: CurrentUser, db: Db) -> m.Generator:
+    """The trained generator of this id; every signed-in user can use it. Raises Problem 404."""
+    return lookup.generator(db, generator_id)
+
+
+OwnDataset = Annotated[m.Dataset, Depends(own_dataset, scope="function")]
+OwnJob = Annotated[m.Job, Depends(own_job, scope="function")]
+OwnToken = Annotated[m.Token, Depends(own_token, scope="function")]
+OwnUpload = Annotated[m.Upload, Depends(own_upload)]
+Generator = Annotated[m.Generator, Depends(generator_by_id, scope="function")]
+
+
+def request_context(request: Request, context: Context, db: Db, user: CurrentUser) -> RequestContext:
+    """What a function that requests a job needs to know of the request."""
+    return RequestContext(session=db, app=context, user=user, request_id=request.state.request_id)
+
+
+CurrentRequest = Annotated[RequestContext, Depends(request_context, scope="function")]
+Pagination = Annotated[PageParams, Depends()]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Repeat a request with the same key to receive the first response again.",
+    ),
+]
