@@ -94,7 +94,7 @@ class Service:
         for key, data in zip(keys.values(), (archive, report, page), strict=True):
             self.files.write(key, data)
         archive_key, report_key, page_key = keys.values()
-        result = jobs.Result(
+        result = jobs.JobResult(
             archive_key=archive_key, archive_bytes=len(archive), report_key=report_key, page_key=page_key
         )
         with self.db.write.begin() as session:

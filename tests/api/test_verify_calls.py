@@ -201,7 +201,7 @@ def test_rows_are_there_as_they_come(api: httpx.Client, service: Service, target
     service.files.write(f"jobs/{job}/results/1/report.html", render_verification(done).encode())
     prefix = f"jobs/{job}/results/1"
     with service.db.write.begin() as session:
-        result = jobs.Result(report_key=f"{prefix}/report.json", page_key=f"{prefix}/report.html")
+        result = jobs.JobResult(report_key=f"{prefix}/report.json", page_key=f"{prefix}/report.html")
         assert jobs.succeed(session, claim, result)
     assert len(api.get(f"/v1/jobs/{job}/rows").json()["evidence"]["rows"]) == 2
     assert api.get(f"/v1/jobs/{job}/report").json() == api.get(f"/v1/jobs/{job}/rows").json()
