@@ -1,1 +1,1 @@
-"""Projected gradient descent, norm balls, and the transformations T."""
+"""Projected gradient descent, its norm balls and losses, and the random transformations T of expectation over them."""

@@ -1,6 +1,7 @@
-"""The one projected-gradient loop (Madry et al. 2018; Fu et al. 2022, section 3). Noises and attacks vary its loss."""
+"""Projected gradient descent (Madry et al. 2018; Fu et al. 2022, section 3), once for every noise and attack."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -9,6 +10,25 @@ from core.attacks.losses import Loss
 from core.attacks.norms import NormBall
 
 MAXIMIZE, MINIMIZE = 1, -1
+Tick = Callable[[], None]
+"""Called after each step; it may raise to stop the work."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PGDConfig:
+    """Where projected gradient descent searches, and by which steps.
+
+    Attributes:
+        ball: The perturbations that are allowed, in the unit of images in [0, 1].
+        steps: The number of steps.
+        step_size: The length of a step in the norm of the ball, in the unit of images in [0, 1].
+        sign: MAXIMIZE to raise the loss, MINIMIZE to lower it.
+    """
+
+    ball: NormBall
+    steps: int
+    step_size: float
+    sign: int
 
 
 def no_tick() -> None:
@@ -18,33 +38,45 @@ def no_tick() -> None:
 def pgd(
     loss: Loss,
     x: Tensor,
+    config: PGDConfig,
     *,
-    ball: NormBall,
-    steps: int,
-    step_size: float,
-    sign: int,
     generator: torch.Generator,
     start: Tensor | None = None,
-    tick: Callable[[], None] = no_tick,
+    tick: Tick = no_tick,
 ) -> Tensor:
-    """Perturb `x` within `ball` so that `loss` rises (sign 1) or falls (sign -1); returns the perturbation.
+    """Perturb images within a ball so that their loss rises or falls.
 
-    `x` is (n, c, h, w) in [0, 1], and x + perturbation stays there. `loss` maps such images to a scalar, a sum over the
-    images (a mean would do too: in every norm a step has the same length, whatever the length of an image's gradient).
-    It starts at the perturbation `start`, or at random in the ball; `tick` is called once a step. After the ball's
-    projection comes that to [0, 1]: it makes no entry of the perturbation larger, so both hold.
+    After the projection onto the ball comes the projection onto [0, 1]. The second makes no entry of the perturbation
+    larger, so the result satisfies both.
+
+    Args:
+        loss: Maps images to a scalar, the sum over the images. A mean gives the same result: in every norm the length
+            of a step does not depend on the length of the gradient.
+        x: Images (n, c, h, w) in [0, 1].
+        config: The ball, the steps and the direction.
+        generator: The source of the random start, on the device of `x`.
+        start: The perturbation to start from, in the shape of `x`; by default a random one in the ball.
+        tick: Called after each step.
+
+    Returns:
+        The perturbation (n, c, h, w), detached; `x` + perturbation is in [0, 1].
     """
-    delta = within_pixels(x, ball.random_init(x, generator=generator) if start is None else start)
-    for _ in range(steps):
+    delta = within_pixels(x, config.ball.random_init(x, generator=generator) if start is None else start)
+    for _ in range(config.steps):
         at = (x + delta).requires_grad_(True)
         (gradient,) = torch.autograd.grad(loss(at), at)
         with torch.no_grad():
-            delta = delta.add_(ball.step(gradient, sign * step_size, at=at))
-            delta = within_pixels(x, ball.project(delta))
+            delta = delta.add_(config.ball.step(gradient, config.sign * config.step_size, at=at))
+            delta = within_pixels(x, config.ball.project(delta))
         tick()
     return delta.detach()
 
 
 def within_pixels(x: Tensor, delta: Tensor) -> Tensor:
-    """The part of `delta` that keeps x + delta in [0, 1]."""
+    """Clip a perturbation so that the perturbed images stay in [0, 1].
+
+    Args:
+        x: Images (n, c, h, w) in [0, 1].
+        delta: A perturbation in the shape of `x`.
+    """
     return (x + delta).clamp_(0, 1).sub_(x)

@@ -1,6 +1,5 @@
 """The adversary of adversarial training and the examples that it finds (Fu et al. 2022, Eq. (2))."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +7,7 @@ from torch import Tensor
 
 from core.attacks.losses import Network, cross_entropy_sum
 from core.attacks.norms import BALLS, PIXEL, NormBall
-from core.attacks.pgd import MAXIMIZE, no_tick, pgd
+from core.attacks.pgd import MAXIMIZE, PGDConfig, Tick, no_tick, pgd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +43,11 @@ class ThreatModel:
         """The perturbations that the adversary may add, in the unit of images in [0, 1]."""
         return BALLS[self.norm](self.radius * PIXEL)
 
+    @property
+    def attack(self) -> PGDConfig:
+        """The search of the adversary."""
+        return PGDConfig(ball=self.ball, steps=self.steps, step_size=self.step * self.radius * PIXEL, sign=MAXIMIZE)
+
 
 def adversarial_examples(
     network: Network,
@@ -52,7 +56,7 @@ def adversarial_examples(
     *,
     threat: ThreatModel,
     generator: torch.Generator,
-    tick: Callable[[], None] = no_tick,
+    tick: Tick = no_tick,
 ) -> Tensor:
     """Perturb images so that the loss of the network rises: the inner maximum of Eq. (2).
 
@@ -67,13 +71,4 @@ def adversarial_examples(
     Returns:
         The perturbed images (n, c, h, w) in [0, 1].
     """
-    return x + pgd(
-        cross_entropy_sum(network, y),
-        x,
-        ball=threat.ball,
-        steps=threat.steps,
-        step_size=threat.step * threat.radius * PIXEL,
-        sign=MAXIMIZE,
-        generator=generator,
-        tick=tick,
-    )
+    return x + pgd(cross_entropy_sum(network, y), x, threat.attack, generator=generator, tick=tick)

@@ -1,4 +1,4 @@
-"""The transformation distribution T (Fu et al. 2022, A.2): batched, differentiable, drawn per image, on the device."""
+"""The distribution T of random transformations (Fu et al. 2022, A.2): one draw per image, batched, differentiable."""
 
 import math
 from collections.abc import Callable
@@ -9,28 +9,29 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Transform = Callable[[Tensor], Tensor]
-LARGE = 96  # px; from here on random resized crops, as the paper takes for ImageNet
+"""Images (n, c, h, w) in [0, 1] to images of the same shape and range; the random choices are already made."""
+RESIZED_CROP_MIN_SIZE = 96  # px; from this size on T has random resized crops, as in the paper for ImageNet
 
 
-class _Shift(torch.autograd.Function):
-    """Mirror some images and move each by whole pixels, zeros coming in; the gradient is moved and mirrored back."""
+class _FlipAndShift(torch.autograd.Function):
+    """Mirror some images and move each by whole pixels over zeros; the gradient goes back the same way."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, flip: Tensor, dy: Tensor, dx: Tensor) -> Tensor:
         ctx.save_for_backward(flip, dy, dx)
-        return _move(_mirror(x, flip), dy, dx)
+        return _shifted(_flipped(x, flip), dy, dx)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         flip, dy, dx = ctx.saved_tensors
-        return _mirror(_move(gradient, -dy, -dx), flip), None, None, None
+        return _flipped(_shifted(gradient, -dy, -dx), flip), None, None, None
 
 
-def _mirror(x: Tensor, flip: Tensor) -> Tensor:
+def _flipped(x: Tensor, flip: Tensor) -> Tensor:
     return torch.where(flip[:, None, None, None], x.flip(3), x)
 
 
-def _move(x: Tensor, dy: Tensor, dx: Tensor) -> Tensor:
+def _shifted(x: Tensor, dy: Tensor, dx: Tensor) -> Tensor:
     """out[i, :, r, c] = x[i, :, r + dy[i], c + dx[i]], zero outside."""
     n, c, h, w = x.shape
     rows = torch.arange(h, device=x.device) + dy[:, None]
@@ -42,15 +43,29 @@ def _move(x: Tensor, dy: Tensor, dx: Tensor) -> Tensor:
 
 
 def flip_and_crop(n: int, size: int, *, generator: torch.Generator) -> Transform:
-    """For n images: a random mirror, and a random crop after padding an eighth of the size (4 px at 32) with zeros."""
+    """Draw a horizontal flip and a crop after zero padding by an eighth of the size (4 px at 32) for each image.
+
+    Args:
+        n: The number of images.
+        size: Their height and width in pixels.
+        generator: The source of randomness, on the device of the images.
+    """
     device, pad = generator.device, size // 8
     flip = torch.rand(n, generator=generator, device=device) < 0.5
     dy, dx = (torch.randint(-pad, pad + 1, (n,), generator=generator, device=device) for _ in range(2))
-    return lambda x: _Shift.apply(x, flip, dy, dx)
+    return lambda x: _FlipAndShift.apply(x, flip, dy, dx)
 
 
 def flip_and_resized_crop(n: int, size: int, *, generator: torch.Generator) -> Transform:
-    """For n images: a random mirror, and a random crop of 8 to 100 % of the area, 3:4 to 4:3, at full size again."""
+    """Draw a horizontal flip and a crop for each image; the crop is scaled back to the full size.
+
+    A crop has 8 to 100 % of the area and proportions of 3:4 to 4:3.
+
+    Args:
+        n: The number of images.
+        size: Their height and width in pixels.
+        generator: The source of randomness, on the device of the images.
+    """
     device = generator.device
 
     def uniform(low: float, high: float) -> Tensor:
@@ -70,39 +85,48 @@ def flip_and_resized_crop(n: int, size: int, *, generator: torch.Generator) -> T
     return crop
 
 
-def random_grey(n: int, chance: float, *, generator: torch.Generator) -> Transform:
-    """For n images: with this chance a mean of its three channels, weighted at random, takes the place of each of them.
+def random_greyscale(n: int, probability: float, *, generator: torch.Generator) -> Transform:
+    """Draw for each image whether a weighted mean of its three channels replaces all three, and the weights.
 
-    The weights are uniform on the simplex, so that whatever weights somebody turns pictures grey by are near to some
-    that are drawn. Images of one channel stay as they are.
+    The weights are uniform on the simplex, so some draws come near to any weights that a greyscale conversion may use.
+    Images of one channel stay as they are.
+
+    Args:
+        n: The number of images.
+        probability: That an image turns greyscale, 0 to 1.
+        generator: The source of randomness, on the device of the images.
     """
     device = generator.device
-    taken = torch.rand(n, generator=generator, device=device) < chance
-    waits = -torch.log1p(-torch.rand(n, 3, generator=generator, device=device))  # exponential
-    weights = waits / waits.sum(1, keepdim=True)
+    selected = torch.rand(n, generator=generator, device=device) < probability
+    exponential = -torch.log1p(-torch.rand(n, 3, generator=generator, device=device))
+    weights = exponential / exponential.sum(1, keepdim=True)
 
-    def turn(x: Tensor) -> Tensor:
+    def to_greyscale(x: Tensor) -> Tensor:
         if x.shape[1] == 1:
             return x
-        grey = (x * weights.to(x.dtype)[:, :, None, None]).sum(1, keepdim=True)
-        return torch.where(taken[:, None, None, None], grey, x)
+        mean = (x * weights.to(x.dtype)[:, :, None, None]).sum(1, keepdim=True)
+        return torch.where(selected[:, None, None, None], mean, x)
 
-    return turn
+    return to_greyscale
 
 
-def sample_transform(n: int, size: int, *, generator: torch.Generator, grey: float = 0.0) -> Transform:
-    """One draw of T for each of n images of `size` px: (n, c, size, size) -> the same shape.
+def sample_transform(n: int, size: int, *, generator: torch.Generator, greyscale_probability: float = 0.0) -> Transform:
+    """Draw one transformation from T for each image.
 
-    With a chance of `grey` it turns the image grey as well, which T of the paper does not.
+    Args:
+        n: The number of images.
+        size: Their height and width in pixels.
+        generator: The source of randomness, on the device of the images.
+        greyscale_probability: That an image turns greyscale as well, 0 to 1. T of the paper has no such step.
     """
-    draw = flip_and_resized_crop if size >= LARGE else flip_and_crop
-    moved = draw(n, size, generator=generator)
-    if not grey:
-        return moved
-    turned = random_grey(n, grey, generator=generator)
-    return lambda x: turned(moved(x))
+    draw = flip_and_resized_crop if size >= RESIZED_CROP_MIN_SIZE else flip_and_crop
+    geometric = draw(n, size, generator=generator)
+    if not greyscale_probability:
+        return geometric
+    greyscale = random_greyscale(n, greyscale_probability, generator=generator)
+    return lambda x: greyscale(geometric(x))
 
 
 def identity(x: Tensor) -> Tensor:
-    """No transformation at all: what the noise of Eq. (3) sees."""
+    """Return the images as they are: the noise of Eq. (3) is found without T."""
     return x

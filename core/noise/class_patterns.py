@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from core.attacks.norms import PIXEL, Linf
-from core.attacks.pgd import MINIMIZE, pgd
+from core.attacks.pgd import MINIMIZE, PGDConfig, pgd
 from core.models.folded import FoldedModel
 from core.noise.objective import Objective, robust_loss
 from core.runtime.device import CPU_ROWS, Device
@@ -38,7 +38,8 @@ def class_patterns(
     """
     seeds = torch.randint(2**62, (classes,), generator=generator, device=generator.device).tolist()
     one_draw = replace(objective, samples=1)
-    ball = Linf(objective.radius_u * PIXEL)
+    radius = objective.radius_u * PIXEL
+    search = PGDConfig(ball=Linf(radius), steps=steps, step_size=STEP * radius, sign=MINIMIZE)
 
     def pattern(label: int, seed: int) -> Tensor:
         own = pixels[labels == label]
@@ -53,7 +54,6 @@ def class_patterns(
             robust = robust_loss(network, y, one_draw, generator=draws, tick=progress.tick)
             return robust((shown + (on_grey - GREY)).clamp(0, 1))
 
-        size = STEP * objective.radius_u * PIXEL
-        return pgd(loss, base, ball=ball, steps=steps, step_size=size, sign=MINIMIZE, generator=draws)
+        return pgd(loss, base, search, generator=draws)
 
     return torch.cat(device.side_by_side(pattern, list(enumerate(seeds))))

@@ -15,10 +15,8 @@ from torch import Tensor
 
 from core.attacks.losses import Network, cross_entropy_sum, targeted_cross_entropy_sum
 from core.attacks.norms import PIXEL, Linf
-from core.attacks.pgd import MAXIMIZE, MINIMIZE, pgd, within_pixels
+from core.attacks.pgd import MAXIMIZE, MINIMIZE, PGDConfig, Tick, pgd, within_pixels
 from core.attacks.transforms import Transform, identity, sample_transform
-
-Tick = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,17 +66,14 @@ def optimize_noise(
     """
     if objective.outer_steps == 0:
         return torch.zeros_like(x) if start is None else within_pixels(x, start)
-    return pgd(
-        robust_loss(network, y, objective, generator=generator, tick=tick),
-        x,
+    search = PGDConfig(
         ball=Linf(objective.radius_u * PIXEL),
         steps=objective.outer_steps,
         step_size=objective.outer_step * objective.radius_u * PIXEL,
         sign=MINIMIZE,
-        generator=generator,
-        start=start,
-        tick=tick,
     )
+    loss = robust_loss(network, y, objective, generator=generator, tick=tick)
+    return pgd(loss, x, search, generator=generator, start=start, tick=tick)
 
 
 def robust_loss(
@@ -104,7 +99,7 @@ def robust_loss(
 
 def draw_transform(n: int, size: int, objective: Objective, *, generator: torch.Generator, drawn: bool) -> Transform:
     """t ~ T of the objective, one for each of n images; the identity where none is to be drawn."""
-    return sample_transform(n, size, generator=generator, grey=objective.grey) if drawn else identity
+    return sample_transform(n, size, generator=generator, greyscale_probability=objective.grey) if drawn else identity
 
 
 def inner_perturbation(
@@ -124,16 +119,13 @@ def attack(
     """The adversarial perturbation of lines 12 and 18 of Algorithm 1; zero where radius_a is."""
     if objective.radius_a == 0:
         return torch.zeros_like(seen)
-    return pgd(
-        cross_entropy_sum(network, y),
-        seen,
+    search = PGDConfig(
         ball=Linf(objective.radius_a * PIXEL),
         steps=objective.inner_steps,
         step_size=objective.inner_step * objective.radius_a * PIXEL,
         sign=MAXIMIZE,
-        generator=generator,
-        tick=tick,
     )
+    return pgd(cross_entropy_sum(network, y), seen, search, generator=generator, tick=tick)
 
 
 def quantize_noise(delta: Tensor, pixels: Tensor, radius: int) -> Tensor:

@@ -18,10 +18,10 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from core.attacks.norms import PIXEL, Linf
-from core.attacks.pgd import MAXIMIZE, pgd
+from core.attacks.pgd import MAXIMIZE, PGDConfig, Tick, pgd
 from core.noise.ntga.gradient_flow import dual_coefficients
 from core.noise.ntga.ntk import WideNetwork
-from core.noise.objective import Tick, quantize_noise
+from core.noise.objective import quantize_noise
 from core.noise.shards import Numbered, in_shards
 from core.runtime.checkpoints import CheckpointStore
 from core.runtime.device import Device
@@ -110,17 +110,10 @@ def find_block_noise(
             total = total + checkpoint(_loss_of, v.flatten(1), y_v, rows, dual, use_reentrant=False)
         return total
 
-    return pgd(
-        loss,
-        x,
-        ball=Linf(radius * PIXEL),
-        steps=recipe.steps,
-        step_size=recipe.step * radius * PIXEL,
-        sign=MAXIMIZE,
-        start=torch.zeros_like(x),
-        generator=generator,
-        tick=tick,
+    search = PGDConfig(
+        ball=Linf(radius * PIXEL), steps=recipe.steps, step_size=recipe.step * radius * PIXEL, sign=MAXIMIZE
     )
+    return pgd(loss, x, search, start=torch.zeros_like(x), generator=generator, tick=tick)
 
 
 def dual_of(rows: Tensor, y: Tensor, *, time: float) -> Tensor:

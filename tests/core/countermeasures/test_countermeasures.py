@@ -13,13 +13,10 @@ from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.countermeasure_catalog import DESCRIBED, NAMES
 from core.training.augmentation import Learner
+from tests.support.seeded import rng
 
 ON_DATA = [name for name in NAMES if DESCRIBED[name].applied == "data"]
 IN_TRAINING = [name for name in NAMES if DESCRIBED[name].applied == "training"]
-
-
-def rng(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def test_names_and_functions_are_in_step() -> None:

@@ -9,13 +9,10 @@ from core.models.registry import build
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.training.augmentation import Learner
+from tests.support.seeded import rng
 
 N, CLASSES = 400, 5
 LABELS = torch.arange(N) % CLASSES
-
-
-def rng(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 @pytest.fixture(scope="module")

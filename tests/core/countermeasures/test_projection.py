@@ -4,10 +4,7 @@ import pytest
 import torch
 
 from core.countermeasures.projection import _mean_image, orthogonal_projection, predictive_directions
-
-
-def rng(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+from tests.support.seeded import rng
 
 
 def planted(n: int, classes: int, channels: int) -> tuple[torch.Tensor, torch.Tensor]:

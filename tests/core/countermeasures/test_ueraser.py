@@ -13,10 +13,7 @@ from core.models.registry import build
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.training.augmentation import Learner
-
-
-def rng(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+from tests.support.seeded import rng
 
 
 def pictures(n: int, c: int, h: int, w: int) -> torch.Tensor:

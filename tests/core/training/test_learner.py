@@ -8,9 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.attacks.losses import cross_entropy_sum
-from core.attacks.norms import BALLS, L1, L2, PIXEL, Linf
-from core.attacks.threat_model import ThreatModel, adversarial_examples
+from core.attacks.threat_model import ThreatModel
 from core.countermeasures.registry import COUNTERMEASURES
 from core.models.folded import FoldedModel
 from core.models.registry import build
@@ -21,10 +19,7 @@ from core.specs.lr_schedule import LearningRate
 from core.training.augmentation import Augmentation, Learner
 from core.training.batches import Batches
 from core.training.learner import LabelledImages, accuracy_of, train
-
-
-def rng(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+from tests.support.seeded import rng
 
 
 def stripes(count: int, *, seed: int) -> LabelledImages:
@@ -84,33 +79,6 @@ def test_an_adversary_raises_the_loss(norm: str, radius: int) -> None:
 
 def test_radius_zero_is_standard_training_in_every_norm() -> None:
     assert learn(0, norm="L1") == learn(0, norm="L2") == learn(0)
-
-
-def test_a_radius_is_of_255_in_every_norm() -> None:
-    assert [ThreatModel(norm=norm, radius=51).ball for norm in BALLS] == [Linf(0.2), L2(0.2), L1(0.2)]
-
-
-def test_a_threat_refuses_what_it_cannot_be() -> None:
-    with pytest.raises(ValueError, match="Linf, L2, L1"):
-        ThreatModel(norm="L3", radius=4)
-    with pytest.raises(ValueError, match="0 or more"):
-        ThreatModel(radius=-1)
-
-
-@pytest.mark.parametrize(("norm", "radius"), [("Linf", 4), ("L2", 100), ("L1", 1000)])
-def test_the_adversarial_examples_of_a_batch_are_as_far_as_the_threat_allows(norm: str, radius: int) -> None:
-    """Their loss is higher, and most of them use the whole radius."""
-    data = stripes(64, seed=4)
-    x, y = data.pixels * PIXEL, data.labels
-    network = FoldedModel(build("small", channels=3, size=32, classes=2, seed=1, device="cpu"), dtype=torch.float32)
-    threat = ThreatModel(norm=norm, radius=radius)
-    found = adversarial_examples(network, x, y, threat=threat, generator=rng())
-    order = {"Linf": np.inf, "L2": 2, "L1": 1}[norm]
-    far = torch.linalg.vector_norm((found - x).flatten(1), ord=order, dim=1) * 255
-    assert far.max() <= radius * (1 + 1e-4)
-    assert far.median() > 0.95 * radius
-    loss = cross_entropy_sum(network, y)
-    assert loss(found) > loss(x)
 
 
 @pytest.mark.parametrize(("name", "radius"), [("mixup", 4), ("cutout", 0)])
