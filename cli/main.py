@@ -1,4 +1,4 @@
-"""The command line. Whatever is heavy is imported by the command that needs it, so the others answer at once."""
+"""The `unteachable` command. Each command imports its own dependencies, so that light commands start at once."""
 
 from importlib import import_module
 from typing import Annotated, Any
@@ -7,36 +7,36 @@ import typer
 from pydantic import ValidationError
 from typer.core import TyperGroup
 
-LATER = {  # commands that are written elsewhere, and imported when asked for
+LAZY_COMMANDS = {  # name to module and function; the module is imported when the command runs or is listed
     "protect": ("cli.protect", "protect_command"),
-    "train": ("cli.protect", "train_command"),
+    "train": ("cli.train", "train_command"),
     "reproduce": ("cli.reproduce", "reproduce_command"),
     "verify": ("cli.verify", "verify_command"),
     "demo": ("ops.demo", "demo"),
 }
 
 
-class Commands(TyperGroup):
-    """The commands below, and those that are imported only when they are used or listed."""
+class LazyGroup(TyperGroup):
+    """The commands of this module and those of LAZY_COMMANDS."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Every command's name, in order."""
-        return sorted({*super().list_commands(ctx), *LATER})
+        """The names of all commands, sorted."""
+        return sorted({*super().list_commands(ctx), *LAZY_COMMANDS})
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command of this name; None where there is none."""
-        if cmd_name not in LATER:
+        """The command of this name, or None."""
+        if cmd_name not in LAZY_COMMANDS:
             return super().get_command(ctx, cmd_name)
-        module, function = LATER[cmd_name]
-        alone = typer.Typer(add_completion=False)
-        alone.command(cmd_name)(getattr(import_module(module), function))
-        command = typer.main.get_command(alone)
+        module, function = LAZY_COMMANDS[cmd_name]
+        single = typer.Typer(add_completion=False)
+        single.command(cmd_name)(getattr(import_module(module), function))
+        command = typer.main.get_command(single)
         command.name = cmd_name
         return command
 
 
 app = typer.Typer(
-    cls=Commands,
+    cls=LazyGroup,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -111,7 +111,7 @@ def doctor() -> None:
 
 
 def main() -> None:
-    """The `unteachable` command. Settings that make no sense are one clear line and exit status 2."""
+    """Run the command line. Each invalid setting prints one line, and the exit status is 2."""
     try:
         app()
     except ValidationError as error:

@@ -1,6 +1,7 @@
 """One experiment from images to pages: every noise and learner that is not there yet, then what the paper shows."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import BadInput
@@ -23,67 +24,93 @@ from experiments.render.tables import write_table
 from experiments.results_folder import claim, claim_settings
 from experiments.scale import Scale
 
-Say = Callable[[str], None]
+OnMessage = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReproduceConfig:
+    """What to measure of an experiment.
+
+    Attributes:
+        scale: how much of the paper's setting a run takes.
+        seeds: runs of everything, with seeds 0 to `seeds` - 1.
+        dataset: the paper's dataset to compare with, a key of DATASETS; None to guess it from the images.
+        rows: labels of the only rows of a table to measure; empty for all.
+        columns: names of the only columns of a table to measure; empty for all.
+    """
+
+    scale: Scale
+    seeds: int = 1
+    dataset: str | None = None
+    rows: Sequence[str] = ()
+    columns: Sequence[str] = ()
 
 
 def reproduce(
     experiment: Experiment,
     source: Path,
     out: Path,
-    scale: Scale,
+    config: ReproduceConfig,
     *,
-    seeds: int,
     device: Device,
-    say: Say,
-    dataset: str | None = None,
-    rows: Sequence[str] = (),
-    columns: Sequence[str] = (),
+    on_message: OnMessage | None = None,
     on_progress: Callback | None = None,
 ) -> list[Path]:
-    """Measure what is missing in `out` and write the experiment's pages there; returns their paths.
+    """Measure what is missing of an experiment and write its pages.
 
-    `dataset` is the paper's that the numbers are put beside; guessed where it is None. Of a table only these `rows` and
-    `columns` are measured, where any are named; its page shows all that is there. `say` hears a line when a piece of
-    work is done. Several processes (`core.runtime.distributed`) share each piece; process 0 alone writes and says.
-    Raises
-    BadInput for what cannot be done, before anything is measured.
+    Several processes (`core.runtime.distributed`) share each noise and each learner. Process 0 alone writes pages and
+    sends messages.
+
+    Args:
+        experiment: a table or figure of the paper.
+        source: images, as `load_images` takes them.
+        out: folder of the results. A second run continues there.
+        config: what to measure, and how large.
+        device: where to compute.
+        on_message: receives a line when a noise is made or a cell is measured.
+        on_progress: receives each step of the progress.
+
+    Returns:
+        The pages. A page of a table shows everything that is measured, also outside the rows and columns of `config`.
+
+    Raises:
+        BadInput: the images, the folder, or the rows and columns cannot be used; nothing was measured.
     """
-    asked = _part(experiment, rows, columns)
-    progress = Progress(on_progress)
+    selected = _select(experiment, config)
+    progress, scale = Progress(on_progress), config.scale
     on_rank_0(lambda: claim(out, data=fingerprint(source), scale=scale.name))
     images = load_images(source, out / "images", scale, progress=progress)
     on_rank_0(lambda: claim_settings(out, scale.settings(images.size)))
-    dataset = dataset or guess_dataset(images)
+    dataset = config.dataset or guess_dataset(images)
     if isinstance(experiment, Pictures) and experiment.dataset not in (None, dataset):
         shown = f"{experiment.name} shows {DATASETS[str(experiment.dataset)]}"
         raise BadInput(f"{shown}; name it with --dataset if {source} stands for it")
-    seeds = 1 if isinstance(experiment, Pictures) else seeds
+    seeds = 1 if isinstance(experiment, Pictures) else config.seeds
     lab = ExperimentCache(out, images, scale, device=device, progress=progress)
 
     def write() -> list[Path]:
         return on_rank_0(lambda: write_pages_of(experiment, lab, out, seeds=seeds, dataset=dataset))
 
-    work = [(piece, seed) for seed in range(seeds) for piece in pieces(asked)]
-    for number, (piece, seed) in enumerate(work, 1):
-        said = do(lab, piece, seed)
-        if said is not None:
-            if rank() == 0:
-                say(f"[{number}/{len(work)}] {piece.name}, seed {seed}: {said}")
-            if not isinstance(experiment, Pictures):  # which need every noise
+    steps = [(step, seed) for seed in range(seeds) for step in steps_of(selected)]
+    for number, (step, seed) in enumerate(steps, 1):
+        message = do(lab, step, seed)
+        if message is not None:
+            if on_message is not None and rank() == 0:
+                on_message(f"[{number}/{len(steps)}] {step.name}, seed {seed}: {message}")
+            if not isinstance(experiment, Pictures):  # a figure of pictures needs every noise
                 write()
     return write()
 
 
-def _part(experiment: Experiment, rows: Sequence[str], columns: Sequence[str]) -> Experiment:
-    """What is to be measured of an experiment."""
-    if not rows and not columns:
+def _select(experiment: Experiment, config: ReproduceConfig) -> Experiment:
+    if not config.rows and not config.columns:
         return experiment
     if not isinstance(experiment, Table):
         raise BadInput(f"{experiment.name} is no table of learners, and has no rows and columns to choose")
-    return experiment.part(rows=rows, columns=columns)
+    return experiment.part(rows=config.rows, columns=config.columns)
 
 
-def pieces(experiment: Experiment) -> list[Noise | Cell]:
+def steps_of(experiment: Experiment) -> list[Noise | Cell]:
     """What has to be there for an experiment: clean cells, then each noise and the cells that need it."""
     cells = experiment.cells
     found: list[Noise | Cell] = [cell for cell in cells if cell.noise is None]

@@ -115,30 +115,3 @@ def _sentence(row: EvidenceRow, chance: float) -> str:
         )
         return f"{name}: {numbers}; protection is not shown ({why})."
     return f"{name}: {numbers}, but {percent(row.peak_after)} at its best moment, which is no less."
-
-
-def text_table(evidence: Evidence) -> str:
-    """The before/after table in plain text, for a terminal; one line a row, ends without a newline."""
-    if not evidence.rows:
-        return verdict(evidence).headline + " " + verdict(evidence).details[0]
-    head = ("trained on", "originals", "95 % interval", "protected", "95 % interval", "protection")
-    cells = [
-        (
-            row.name,
-            percent(row.accuracy_before, digits=1),
-            span(row.ci95_before),
-            percent(row.accuracy_after, digits=1),
-            span(row.ci95_after),
-            outcome(row, chance=evidence.chance),
-        )
-        for row in evidence.rows
-    ]
-    widths = [max(len(line[i]) for line in [head, *cells]) for i in range(len(head))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in [head, *cells]]
-    foot = (
-        f"Accuracy on {evidence.test_images} clean test images; chance {percent(evidence.chance, digits=1)}; "
-        f"learner {evidence.learner} at {evidence.image_size} px, {evidence.train_images} training images."
-    )
-    return "\n".join([lines[0].rstrip(), "-" * len(lines[0]), *(line.rstrip() for line in lines[1:]), foot]).replace(
-        SPACE, " "
-    )

@@ -15,7 +15,7 @@ from core.specs.presets import PRESETS, NTGAConfig, PGDSearch, Preset, TrainingL
 from experiments.cache import ExperimentCache
 from experiments.catalogue import EXPERIMENTS
 from experiments.datasets import ExperimentImages
-from experiments.run import reproduce
+from experiments.run import ReproduceConfig, reproduce
 from experiments.scale import Scale
 
 _SHORT = PGDSearch(outer_steps=2, outer_step=0.5, samples=1, inner_steps=1, inner_step=0.5)
@@ -85,17 +85,17 @@ def drawn_folder(root: Path, classes: int = 2, train: int = 12, test: int = 25) 
     return root
 
 
-def run_tiny(name: str, source: Path, out: Path, *, seeds: int = 1, **options: Any) -> list[str]:
-    """`unteachable reproduce NAME` at the tiny scale, with options of `reproduce`; the lines that it said."""
+def run_tiny(name: str, source: Path, out: Path, **options: Any) -> list[str]:
+    """Reproduce an experiment at the tiny scale, with options of ReproduceConfig; returns the messages."""
     lines: list[str] = []
 
-    def say(line: str) -> None:
+    def print_line(line: str) -> None:
         lines.append(line)
         sys.stderr.write(line + "\n")
         sys.stderr.flush()
 
-    device = Device("cpu", cores=2)
-    reproduce(EXPERIMENTS[name], source, out, TINY, seeds=seeds, device=device, say=say, **options)
+    config = ReproduceConfig(scale=TINY, **options)
+    reproduce(EXPERIMENTS[name], source, out, config, device=Device("cpu", cores=2), on_message=print_line)
     return lines
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.reports.wording import outcome, text_table, verdict
+from core.reports.wording import outcome, verdict
 from tests.support.report_samples import CHANCE, adversarial, evidence, row
 
 
@@ -73,19 +73,6 @@ def test_no_rows_means_not_measured_with_the_reason() -> None:
     assert found.tone == "not measured"
     assert found.details == ("Too few pictures: 12 could be held out.",)
     assert "%" not in found.headline
-
-
-def test_the_table_has_a_line_a_row_and_says_what_was_tested() -> None:
-    table = text_table(evidence(row(before=0.662, after=0.247), adversarial(4, before=0.558, after=0.384)))
-    head, rule, standard, attacked, foot = table.splitlines()
-    assert " ".join(head.split()) == "trained on originals 95 % interval protected 95 % interval protection"
-    assert set(rule) == {"-"}
-    assert standard.split("  ")[0] == "standard training"
-    assert "66.2 %" in standard
-    assert "24.7 %" in standard
-    assert attacked.startswith("adversarial training, Linf radius 4/255")
-    assert "2000 clean test images" in foot
-    assert "Too few" in text_table(evidence(note="too few pictures"))
 
 
 def test_rows_that_touch_are_not_shown() -> None:

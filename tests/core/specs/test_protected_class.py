@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cli.verify import text_table
 from core.errors import BadInput, SpecError
 from core.evaluation import verification_runner
 from core.evaluation.learner_run import LearnerConfig, LearnerData
@@ -16,6 +15,7 @@ from core.ingest.split import held_out
 from core.recipes import protect
 from core.recipes.verify import verify
 from core.reports.heatmap import heat_map
+from core.reports.text_tables import verification_table
 from core.reports.verification_html import render_verification
 from core.results.evidence import Curve
 from core.results.verification import VerifyReport
@@ -123,7 +123,7 @@ def test_what_was_tested_is_said_everywhere(of_cats: tuple[VerifyReport, Heard])
     said = "Tested on the 50 clean pictures of “cat” alone; the other classes were clean."
     assert any(limit.startswith(said) for limit in report.limits)
     assert any("a model that names it for every picture" in limit for limit in report.limits)
-    table = text_table(report)
+    table = verification_table(report)
     assert said in table
     assert "evenly gives 33.3" in table
     told = json.loads(report.to_json())
@@ -146,7 +146,7 @@ def test_reports_of_older_versions_are_read_and_drawn(folder: Path, tmp_path: Pa
     assert read.protected_class is None
     assert read.evidence == report.evidence
     assert render_verification(read) == render_verification(report)
-    assert "alone" not in text_table(read)
+    assert "alone" not in verification_table(read)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,79 @@
+"""What the commands share: arguments and options, and the options made from the fields of a spec."""
+
+import inspect
+import os
+from collections.abc import Callable, Collection
+from dataclasses import Field, fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core.errors import BadInput
+from core.specs.protect import ProtectSpec
+
+SourceArgument = Annotated[
+    Path, typer.Argument(metavar="FOLDER_OR_ARCHIVE", help="class folders of pictures, or a zip or tar of them")
+]
+WorkOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="keep unfinished work in this folder: killed, the same command goes on from there; removed at the end",
+    ),
+]
+DeviceOption = Annotated[
+    str | None, typer.Option(help="where to compute, such as cpu or cuda:1; default: a GPU if there is one")
+]
+
+
+def without_unset(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that were set; the spec has the defaults of the others.
+
+    Args:
+        options: values by option name, None for an option that was not set.
+    """
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def check_paths(source: Path, out: Path, *, kind: str) -> None:
+    """Check before any work that the source exists and that the output can be written.
+
+    Args:
+        source: file or folder to read.
+        out: file to write.
+        kind: what `out` is, for the message, such as "zip".
+
+    Raises:
+        BadInput: there is nothing to read, or `out` cannot be written.
+    """
+    if not source.exists():
+        raise BadInput(f"{source} does not exist")
+    folder = out.absolute().parent
+    if out.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise BadInput(f"{out} is no file that can be written: name a {kind} in a folder that exists")
+
+
+def add_spec_options(command: Callable[..., None], names: Collection[str]) -> None:
+    """Replace the `**options` of a command by one typed option for each named field of ProtectSpec.
+
+    Args:
+        command: function whose signature typer reads; changed in place.
+        names: fields of ProtectSpec that become options.
+    """
+    signature = inspect.signature(command)
+    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    options = [_option(f) for f in fields(ProtectSpec) if f.name in names]
+    command.__signature__ = signature.replace(parameters=own + options)  # type: ignore[attr-defined]
+    command.__annotations__ |= {option.name: option.annotation for option in options}
+
+
+def _option(field: Field[Any]) -> inspect.Parameter:
+    name, help = field.name.replace("_", "-"), field.metadata["help"]
+    kind: Any = bool if isinstance(field.default, bool) else (int if "low" in field.metadata else str)
+    flag = f"--{name}/--no-{name}" if field.default is True else f"--{name}"
+    default = "" if field.default is None or field.default is False else str(field.default)
+    option = typer.Option(flag, help=help, show_default=name if field.default is True else default or False)
+    return inspect.Parameter(  # the default is None, so that an unset option leaves the spec or generator to decide
+        field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
+    )

@@ -1,0 +1,45 @@
+"""How a command ends when it cannot go on: one clear line on standard error, and an exit status."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from core.errors import BadInput, SpecError
+
+REFUSED = 2
+
+
+@contextmanager
+def refusals(
+    source: Path | None,
+    *,
+    interrupted: str = "unteachable: stopped; nothing was written",
+    interrupted_status: int = REFUSED,
+) -> Iterator[None]:
+    """Turn an error that the user can correct, and Ctrl-C, into one line and an exit status.
+
+    Args:
+        source: file or folder to name where the operating system's error names none.
+        interrupted: the line that Ctrl-C prints.
+        interrupted_status: the exit status after Ctrl-C.
+
+    Raises:
+        typer.Exit: status 2 for an error, `interrupted_status` for Ctrl-C.
+    """
+    try:
+        yield
+    except SpecError as error:
+        _end("unteachable: " + "; ".join(f"--{e.field.replace('_', '-')} {e.message}" for e in error.errors))
+    except BadInput as error:
+        _end(f"unteachable: {error}")
+    except OSError as error:
+        _end(f"unteachable: {error.filename or source}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        _end(interrupted, interrupted_status)
+
+
+def _end(line: str, status: int = REFUSED) -> None:
+    typer.echo(line, err=True)  # in one write, because several processes may print at the same time
+    raise typer.Exit(status) from None

@@ -1,0 +1,101 @@
+"""`unteachable train`: the recipe of a generator without the service. Each field of its spec is an option."""
+
+import shlex
+import tempfile
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.options import DeviceOption, SourceArgument, WorkOption, add_spec_options, check_paths, without_unset
+from cli.progress import progress_display
+from cli.refusals import refusals
+from core.specs.protect import OF_TRAINING, ProtectSpec
+from core.specs.train import GREY_HELP, TrainSpec
+
+OutArgument = Annotated[Path, typer.Argument(metavar="OUT.safetensors", help="the trained generator to write")]
+NameOption = Annotated[str | None, typer.Option(help="what the generator is called; default: the file's name")]
+SizeOption = Annotated[
+    int | None,
+    typer.Option(help="side in pixels that the generator works at; default: the pictures' own", metavar="PX"),
+]
+GreyOption = Annotated[bool, typer.Option("--grey", help=GREY_HELP)]
+
+
+def train_command(
+    source: SourceArgument,
+    out: OutArgument,
+    name: NameOption = None,
+    size: SizeOption = None,
+    grey: GreyOption = False,
+    work: WorkOption = None,
+    device: DeviceOption = None,
+    **options: Any,
+) -> None:
+    """Train a noise generator on the pictures of a folder or archive, to protect other pictures with."""
+    with refusals(source):
+        check_paths(source, out, kind="safetensors file")
+        spec = TrainSpec(grey=grey, noise=ProtectSpec.parse_training(without_unset(options)))
+        command = _command_line(source, out, {"name": name, "size": size, "grey": grey or None, **options})
+        _train(source, out, spec, name=name, size=size, work=work, device=device, command=command)
+
+
+add_spec_options(train_command, OF_TRAINING)
+
+
+def _command_line(source: Path, out: Path, options: dict[str, Any]) -> str:
+    """The command for the generator's card, which is public: paths lose their folders."""
+    words: list[str] = []
+    for name, value in without_unset(options).items():
+        words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
+    return shlex.join(["unteachable", "train", source.resolve().name, out.name, *words])
+
+
+def _train(
+    source: Path,
+    out: Path,
+    spec: TrainSpec,
+    *,
+    name: str | None,
+    size: int | None,
+    work: Path | None,
+    device: str | None,
+    command: str,
+) -> None:
+    from core.recipes.train import train_generator
+    from core.reports.text_tables import evidence_table
+    from core.runtime.distributed import joined, rank
+    from core.runtime.resume import unfinished
+
+    with (
+        joined(device) as own,
+        unfinished(
+            work, sources=[source], asked={"train": spec.noise.to_dict(), "grey": spec.grey, "size": size}
+        ) as checkpoints,
+        tempfile.TemporaryDirectory(prefix="unteachable-") as scratch,
+        progress_display() if rank() == 0 else nullcontext() as display,
+    ):
+        first = rank() == 0
+        done = train_generator(
+            source,
+            out,
+            spec.noise,
+            scratch=Path(scratch),
+            on_progress=None if display is None else display.show,
+            checkpoints=checkpoints,
+            device=own,
+            title=name,
+            size=size,
+            grey=spec.grey,
+            command=command,
+        )
+    if not first:
+        return
+    card = done.card
+    print(evidence_table(done.evidence))
+    print(
+        f"Generator “{card.name}”: {card.method}, radius {card.radius_u}, {card.classes} classes at {card.size} px, "
+        f"trained on {card.images} pictures in {done.seconds:.0f} s: {out}"
+    )
+    print(f"Use it: unteachable protect FOLDER_OR_ARCHIVE OUT.zip --generator {shlex.quote(str(out))}")

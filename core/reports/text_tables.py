@@ -1,0 +1,81 @@
+"""The numbers of a report as a plain text table for a terminal."""
+
+from collections.abc import Sequence
+
+from core.reports.wording import SPACE, outcome, percent, span, verdict
+from core.results.evidence import Evidence
+from core.results.verification import SIDES, VerifyReport, VerifyRow
+from core.specs.protected_class import tested_on
+
+
+def evidence_table(evidence: Evidence) -> str:
+    """The accuracies before and after protection, a line for each row; without rows the reason why there are none.
+
+    Args:
+        evidence: the measurements of one protection.
+
+    Returns:
+        Lines without a newline at the end.
+    """
+    if not evidence.rows:
+        return verdict(evidence).headline + " " + verdict(evidence).details[0]
+    head = ("trained on", "originals", "95 % interval", "protected", "95 % interval", "protection")
+    rows = [
+        (
+            row.name,
+            percent(row.accuracy_before, digits=1),
+            span(row.ci95_before),
+            percent(row.accuracy_after, digits=1),
+            span(row.ci95_after),
+            outcome(row, chance=evidence.chance),
+        )
+        for row in evidence.rows
+    ]
+    foot = (
+        f"Accuracy on {evidence.test_images} clean test images; chance {percent(evidence.chance, digits=1)}; "
+        f"learner {evidence.learner} at {evidence.image_size} px, {evidence.train_images} training images."
+    )
+    return _table(head, rows, foot)
+
+
+def verification_table(report: VerifyReport) -> str:
+    """The accuracies of a verification, a line for each row.
+
+    Args:
+        report: a verification, finished or not.
+
+    Returns:
+        Lines without a newline at the end.
+    """
+    head = ("trained", "originals", "protected", "clean rest", "protection")
+    rows = [_verification_row(row, chance=report.evidence.chance) for row in report.evidence.rows]
+    return _table(head, rows, _verification_foot(report))
+
+
+def _verification_row(row: VerifyRow, *, chance: float) -> tuple[str, ...]:
+    accuracies = (f"{100 * side.accuracy:.1f}" if (side := row.sides.get(name)) else "" for name in SIDES)
+    compared = row.comparison
+    return (row.name, *accuracies, outcome(compared, chance=chance) if compared else "")
+
+
+def _verification_foot(report: VerifyReport) -> str:
+    measured, name = report.evidence, report.protected_class
+    chance, trained = f"{100 * measured.chance:.1f}", f"{measured.train_images} training images"
+    if name is None:
+        return (
+            f"Accuracy in % on {measured.test_images} clean test images at {measured.image_size} px; chance {chance}; "
+            f"{trained}."
+        )
+    return (
+        f"{tested_on(measured.test_images, name)} Share of them recognized, in %, at {measured.image_size} px; naming "
+        f"classes evenly gives {chance}; {trained}."
+    )
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], foot: str) -> str:
+    lines = [head, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    first, *rest = (
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+    return "\n".join([first, "-" * len(first), *rest, foot]).replace(SPACE, " ")
