@@ -1,6 +1,6 @@
 """What fine-tuning a network that was pretrained on other, clean pictures makes of a protection.
 
-    .venv/bin/python -m benchmarks.finetuning --generator core/generators/cifar10-32.safetensors \\
+    .venv/bin/python -m benchmarks.finetuning --generator core/generators/weights/cifar10-32.safetensors \\
         --others data/tiny-imagenet-100 --data data/cifar10 --out build/finetuning
 
 DATA and OTHERS hold train/CLASS/FILE and test/CLASS/FILE. The learner is first trained on OTHERS, 10 passes of standard

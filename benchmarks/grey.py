@@ -1,6 +1,6 @@
 """What a noise network protects in colour and in grey, by the share that grey pictures have of its loss.
 
-    .venv/bin/python -m benchmarks.grey --generator core/generators/tiny-imagenet-32.safetensors \\
+    .venv/bin/python -m benchmarks.grey --generator core/generators/weights/tiny-imagenet-32.safetensors \\
         --others data/tiny-imagenet-last-90 --data data/cifar10 --train 500 --out build/grey
 
 DATA and OTHERS hold train/CLASS/FILE, and DATA test/CLASS/FILE as well. The generator's surrogate stays; OTHERS are the

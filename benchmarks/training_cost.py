@@ -1,6 +1,6 @@
 """What a stranger's pictures need of training: protection against seconds, from scratch and from a generator's weights.
 
-    .venv/bin/python -m benchmarks.training_cost --generator core/generators/cifar10-32.safetensors \\
+    .venv/bin/python -m benchmarks.training_cost --generator core/generators/weights/cifar10-32.safetensors \\
         --data data/tiny-imagenet-100 --classes 10 --out build/training_cost
 
 DATA holds train/CLASS/FILE and test/CLASS/FILE; `--first` and `--classes` choose some of its classes, in order, which
