@@ -1,6 +1,7 @@
 """How much of a trained generator's protection is left when its noise is found in fewer passes.
 
-    .venv/bin/python -m benchmarks.noise_cost --generator core/generators/weights/cifar10-32.safetensors --data data/cifar10 \\
+    .venv/bin/python -m benchmarks.noise_cost --generator core/generators/weights/cifar10-32.safetensors \\
+        --data data/cifar10 \\
         --out build/noise_cost
 
 DATA holds train/CLASS/FILE and test/CLASS/FILE. Each row is another final search with the same network: K steps of
