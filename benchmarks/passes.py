@@ -94,8 +94,8 @@ def _passes(device: Device, network: str) -> dict[str, Callable[[], object]]:
 
     return {
         "plain": lambda: _by_pixels(model, x, y),
-        "folded": lambda: _by_pixels(folded.unrecorded, x, y),
-        "folded, fast type": lambda: _by_pixels(fast.unrecorded, x, y),
+        "folded": lambda: _by_pixels(folded.forward_without_graph, x, y),
+        "folded, fast type": lambda: _by_pixels(fast.forward_without_graph, x, y),
         "folded, fast type, recorded": lambda: _by_pixels(fast, x, y),
     }
 

@@ -1,1 +1,1 @@
-"""Networks: surrogates and learners."""
+"""Networks that surrogates and learners are trained from. To add one, see registry.py."""

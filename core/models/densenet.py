@@ -3,15 +3,18 @@
 from torch import nn
 from torchvision import models
 
-from core.models.stem import is_small, stem
+from core.models.stem import make_stem, uses_small_stem
 
 
 def densenet121(*, channels: int, size: int, classes: int) -> nn.Module:
-    """Up to 64 px the stem is one 3x3 stride-1 convolution straight into the first block, as for CIFAR-10."""
+    """DenseNet-121; up to 64 px a 3x3 stride-1 convolution leads into the first block, as is usual for CIFAR-10.
+
+    For the parameters see `core.models.registry.Architecture`.
+    """
     network = models.densenet121(weights=None, num_classes=classes)
     features = network.features
-    if is_small(size) or channels != 3:
-        features.conv0 = stem(channels, 64, size=size)
-    if is_small(size):
+    if uses_small_stem(size) or channels != 3:
+        features.conv0 = make_stem(channels, 64, size=size)
+    if uses_small_stem(size):
         features.norm0, features.relu0, features.pool0 = nn.Identity(), nn.Identity(), nn.Identity()
     return network

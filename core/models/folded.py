@@ -1,7 +1,7 @@
-"""A network as an attacker needs it: eval mode, fixed weights, batch norm folded into convolutions, bf16 where fast.
+"""A frozen copy of a network for attacks: in eval mode, with batch norm folded into convolutions, and in a fast type.
 
-Projected gradient descent differentiates by the pixels only. Folding and bf16 leave the function the same up to
-rounding and make such a pass about twice as fast as through the trained network (benchmarks/passes.py).
+Projected gradient descent differentiates with respect to the pixels only. Folding and bfloat16 change the function by
+no more than rounding, and make a pass about twice as fast as through the network itself (benchmarks/passes.py).
 """
 
 import copy
@@ -17,10 +17,15 @@ from core.runtime.cuda_graphs import GraphedCallable, differentiable, whole
 
 
 class FoldedModel(nn.Module):
-    """A frozen copy of `model`; `refresh` takes over the weights it has by then. Never touches the model itself.
+    """A frozen copy of a model; `refresh` copies the current weights of the model, which is never changed.
 
-    Made while no other thread runs a network: torch.fx replaces the call of every module while it traces one. On a GPU
-    passes are recorded (`core.runtime.cuda_graphs`), so the gradient of one has to be taken before the next one begins.
+    No other thread may run a network during the construction, because torch.fx replaces the call of every module while
+    it traces one. On a GPU a pass is a CUDA graph (core.runtime.cuda_graphs), so its gradient must be taken before the
+    next pass begins.
+
+    Args:
+        model: Maps images (n, c, h, w) in [0, 1] to logits (n, classes).
+        dtype: The type of the copy's weights and activations.
     """
 
     def __init__(self, model: nn.Module, *, dtype: torch.dtype) -> None:
@@ -30,64 +35,73 @@ class FoldedModel(nn.Module):
         for conv, norm in pairs:
             _fold(model, folded, conv, norm)
         folded.to(dtype).to(memory_format=torch.channels_last)
-        plain = _unfolded_parameters(model, folded, {name for pair in pairs for name in pair})
+        unfolded = _unfolded_tensors(model, folded, {name for pair in pairs for name in pair})
         self._folded = folded
         self._on_gpu = next(folded.parameters(), torch.empty(0)).is_cuda
-        # partials hide the original from `parameters()` and `to()`
-        self._take_over = GraphedCallable(partial(_take_over, model, folded, pairs, plain), record=whole)
-        self._by_pixels = GraphedCallable(partial(_logits, folded), record=differentiable)
-        self._latest = object()
+        # partials hide the model from `parameters()` and `to()`
+        self._copy_weights = GraphedCallable(partial(_copy_weights, model, folded, pairs, unfolded), record=whole)
+        self._graphed_forward = GraphedCallable(partial(_logits, folded), record=differentiable)
+        self._latest_pass = object()
 
     @torch.no_grad()
     def refresh(self) -> "FoldedModel":
-        """Take over the model's present weights and running statistics."""
-        self._take_over(on_gpu=self._on_gpu)
+        """Copy the current weights and running statistics of the model; returns this copy."""
+        self._copy_weights(on_gpu=self._on_gpu)
         return self
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (n, classes) in float32 for images (n, c, h, w) in [0, 1].
+        """Map images to logits.
 
-        On a GPU its gradient raises RuntimeError where another pass that will have one came between.
+        Args:
+            x: Images (n, c, h, w) in [0, 1].
+
+        Returns:
+            Logits (n, classes) in float32. On a GPU their backward pass raises RuntimeError if another differentiable
+            forward pass has come in between.
         """
         if not (self._on_gpu and x.requires_grad and torch.is_grad_enabled()):
-            return self.unrecorded(x)
-        logits: Tensor = self._by_pixels(x, on_gpu=True)
-        self._latest = this = object()
-        logits.register_hook(lambda _: self._check(this))
+            return self.forward_without_graph(x)
+        logits: Tensor = self._graphed_forward(x, on_gpu=True)
+        self._latest_pass = this_pass = object()
+        logits.register_hook(lambda _: self._check_latest(this_pass))
         return logits
 
-    def unrecorded(self, x: Tensor) -> Tensor:
-        """The same, and as many passes at once as you like."""
+    def forward_without_graph(self, x: Tensor) -> Tensor:
+        """Map images to logits without a CUDA graph, so that several passes can wait for their gradients.
+
+        Args:
+            x: Images (n, c, h, w) in [0, 1].
+        """
         return _logits(self._folded, x)
 
-    def _check(self, this: object) -> None:
-        if this is not self._latest:
-            raise RuntimeError("the recording of this pass holds another one by now: take the gradient before the next")
+    def _check_latest(self, this_pass: object) -> None:
+        if this_pass is not self._latest_pass:
+            raise RuntimeError("a later pass has overwritten the CUDA graph: take the gradient before the next pass")
 
 
 def _logits(folded: nn.Module, x: Tensor) -> Tensor:
-    found: Tensor = folded(x)
-    return found
+    logits: Tensor = folded(x)
+    return logits
 
 
-def _take_over(
-    source: nn.Module, folded: nn.Module, pairs: Sequence[tuple[str, str]], plain: Sequence[tuple[Tensor, Tensor]]
+def _copy_weights(
+    source: nn.Module, folded: nn.Module, pairs: Sequence[tuple[str, str]], unfolded: Sequence[tuple[Tensor, Tensor]]
 ) -> None:
     for conv_name, norm_name in pairs:
         weight, bias = _folded_weights(source, conv_name, norm_name)
         target = _conv(folded, conv_name)
-        assert target.bias is not None, "folding gave it one"
+        assert target.bias is not None, "`_fold` has set the bias"
         target.weight.copy_(weight)
         target.bias.copy_(bias)
-    for theirs, ours in plain:
-        ours.copy_(theirs)
+    for original, copied in unfolded:
+        copied.copy_(original)
 
 
 def _conv_bn_pairs(model: nn.Module) -> Iterator[tuple[str, str]]:
-    """Names of each convolution and the batch norm that alone receives its output, each of them called once.
+    """The names of each convolution and of the batch norm that is the only reader of its output; both are called once.
 
-    The data flow decides, not the order of registration: networks with batch norm before the convolution, or with a
-    second reader of its output, stay exact. A network whose flow depends on its input folds nothing.
+    The data flow decides, not the order of registration, so a network stays exact if batch norm precedes a convolution
+    or if something else reads its output too. If the data flow depends on the input, nothing is folded.
     """
     modules = dict(model.named_modules())
     try:
@@ -110,16 +124,16 @@ def _conv_bn_pairs(model: nn.Module) -> Iterator[tuple[str, str]]:
 
 
 def _conv(model: nn.Module, name: str) -> nn.Conv2d:
-    found = model.get_submodule(name)
-    assert isinstance(found, nn.Conv2d), "as `_conv_bn_pairs` saw"
-    return found
+    module = model.get_submodule(name)
+    assert isinstance(module, nn.Conv2d), "`_conv_bn_pairs` yields convolutions"
+    return module
 
 
 def _folded_weights(model: nn.Module, conv_name: str, norm_name: str) -> tuple[Tensor, Tensor]:
     conv, norm = _conv(model, conv_name), model.get_submodule(norm_name)
-    assert isinstance(norm, nn.BatchNorm2d), "as `_conv_bn_pairs` saw"
-    assert norm.running_mean is not None, "as it tracks its statistics"
-    assert norm.running_var is not None, "as it tracks its statistics"
+    assert isinstance(norm, nn.BatchNorm2d), "`_conv_bn_pairs` yields batch norms"
+    assert norm.running_mean is not None, "its statistics are tracked"
+    assert norm.running_var is not None, "its statistics are tracked"
     weight, bias = fuse_conv_bn_weights(
         conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
     )
@@ -134,12 +148,12 @@ def _fold(source: nn.Module, folded: nn.Module, conv_name: str, norm_name: str) 
     folded.set_submodule(norm_name, nn.Identity())
 
 
-def _unfolded_parameters(source: nn.Module, folded: nn.Module, taken: set[str]) -> list[tuple[Tensor, Tensor]]:
-    """Pairs of (model's tensor, copy's tensor) for everything that folding did not touch."""
-    theirs = {**dict(source.named_parameters()), **dict(source.named_buffers())}
-    ours = {**dict(folded.named_parameters()), **dict(folded.named_buffers())}
+def _unfolded_tensors(source: nn.Module, folded: nn.Module, folded_names: set[str]) -> list[tuple[Tensor, Tensor]]:
+    """Pairs of (tensor of the model, tensor of the copy) for all modules that were not folded."""
+    originals = {**dict(source.named_parameters()), **dict(source.named_buffers())}
+    copies = {**dict(folded.named_parameters()), **dict(folded.named_buffers())}
     return [
-        (tensor, ours[name])
-        for name, tensor in theirs.items()
-        if name in ours and name.rpartition(".")[0] not in taken and tensor.is_floating_point()
+        (tensor, copies[name])
+        for name, tensor in originals.items()
+        if name in copies and name.rpartition(".")[0] not in folded_names and tensor.is_floating_point()
     ]

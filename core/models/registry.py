@@ -1,6 +1,11 @@
-"""Surrogates and learners: each maps images in [0, 1], (n, channels, size, size), to logits (n, classes)."""
+"""The networks by name.
 
-from collections.abc import Callable
+To add a network, write a function or class with the signature of `Architecture`, enter it in `ARCHITECTURES`, and give
+it a name for readers in core/specs/learner_catalog.py, which the API reads without torch. Specs and presets then accept
+it. Normalization is no part of it: `build` adds the rescaling.
+"""
+
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +17,28 @@ from core.models.small import SmallResNet
 from core.models.vgg import vgg16
 from core.models.wideresnet import WideResNet
 
-ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
+
+class Architecture(Protocol):
+    """Makes a network with random weights from torch's global generator."""
+
+    def __call__(self, *, channels: int, size: int, classes: int) -> nn.Module:
+        """Make the network.
+
+        Args:
+            channels: The channels of an image, 1 or 3.
+            size: The height and width of an image in pixels.
+            classes: The number of logits.
+
+        Returns:
+            A network that maps images (n, channels, size, size), centred at zero, to logits (n, classes).
+
+        Raises:
+            ValueError: The network cannot take this size.
+        """
+        ...
+
+
+ARCHITECTURES: dict[str, Architecture] = {
     "small": SmallResNet,
     "vgg16": vgg16,
     "resnet18": resnet18,
@@ -26,8 +52,8 @@ ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
 }
 
 
-class Centred(nn.Module):
-    """A network behind the paper's rescaling to [-0.5, 0.5] (A.2), so that everything outside sees pixels in [0, 1]."""
+class CentredInput(nn.Module):
+    """A network behind the rescaling of pixels to [-0.5, 0.5] (A.2), so that its callers work with pixels in [0, 1]."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -39,13 +65,33 @@ class Centred(nn.Module):
 
 
 def build(architecture: str, *, channels: int, size: int, classes: int, seed: int, device: str) -> nn.Module:
-    """A fresh network with weights drawn from `seed`; raises KeyError for an unknown architecture."""
+    """Make a network with random weights; torch's global generator keeps its state.
+
+    Args:
+        architecture: A key of ARCHITECTURES.
+        channels: The channels of an image, 1 or 3.
+        size: The height and width of an image in pixels.
+        classes: The number of logits.
+        seed: The seed of the weights.
+        device: Where the network goes, such as "cpu" or "cuda".
+
+    Returns:
+        A network that maps images (n, channels, size, size) in [0, 1] to logits (n, classes) in float32.
+
+    Raises:
+        KeyError: The architecture is unknown.
+        ValueError: The network cannot take this size.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = ARCHITECTURES[architecture](channels=channels, size=size, classes=classes)
-    return Centred(network).to(device).to(memory_format=torch.channels_last)
+    return CentredInput(network).to(device).to(memory_format=torch.channels_last)
 
 
 def last_layer(model: nn.Module) -> nn.Linear:
-    """The layer of a network that gives its logits, with a row of weights for each class."""
+    """Find the layer that gives the logits; its weight has one row per class.
+
+    Args:
+        model: A network that `build` made.
+    """
     return [module for module in model.modules() if isinstance(module, nn.Linear)][-1]

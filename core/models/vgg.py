@@ -5,15 +5,16 @@ from collections import OrderedDict
 from torch import nn
 from torchvision.models import vgg
 
-from core.models.stem import is_small
+from core.models.stem import uses_small_stem
 
 
 def vgg16(*, channels: int, size: int, classes: int) -> nn.Module:
-    """13 convolutions; up to 64 px one linear layer from 512 means, as for CIFAR-10, else the original's three layers.
+    """VGG-16: up to 64 px with one linear layer behind a global mean, as is usual for CIFAR-10, else with three.
 
-    The large head has no dropout: it would draw from the global seed, and batch norm regularizes already.
+    The three layers have no dropout: it would draw from torch's global generator, and batch norm regularizes already.
+    For the parameters see `core.models.registry.Architecture`.
     """
-    if is_small(size):
+    if uses_small_stem(size):
         features = vgg.make_layers(vgg.cfgs["D"], batch_norm=True)
         head = [("pool", nn.AdaptiveAvgPool2d(1)), ("flat", nn.Flatten()), ("classifier", nn.Linear(512, classes))]
         network: nn.Module = nn.Sequential(OrderedDict([("features", features), *head]))

@@ -1,9 +1,9 @@
-"""WideResNet-34-10 (Zagoruyko & Komodakis 2016), the field's standard learner for adversarial training on CIFAR-10."""
+"""WideResNet-34-10 (Zagoruyko & Komodakis 2016), the usual learner in adversarial training on CIFAR-10."""
 
 import torch
 from torch import Tensor, nn
 
-from core.models.stem import is_small, stem
+from core.models.stem import make_stem, uses_small_stem
 
 DEPTH, WIDEN = 34, 10
 
@@ -11,7 +11,7 @@ DEPTH, WIDEN = 34, 10
 class Block(nn.Module):
     """Batch norm and ReLU before each of two 3x3 convolutions: (n, c_in, h, w) -> (n, c_out, h / stride, w / stride).
 
-    Where the shape changes, the shortcut is a 1x1 convolution of the first activation; elsewhere it is x itself.
+    If the shape changes, the shortcut is a 1x1 convolution of the first activation, else the input itself.
     """
 
     def __init__(self, c_in: int, c_out: int, *, stride: int) -> None:
@@ -29,15 +29,21 @@ class Block(nn.Module):
 
 
 class WideResNet(nn.Module):
-    """Images (n, channels, size, size) to logits (n, classes), through three stages of (DEPTH - 4) / 6 blocks.
+    """Maps images (n, channels, size, size) to logits (n, classes), through three stages of (DEPTH - 4) / 6 blocks.
 
-    From 65 px the stem is a pre-activation ResNet's for ImageNet, 7x7 with stride 2 and a max-pool.
+    From 65 px the stem is that of a pre-activation ResNet for ImageNet: 7x7 with stride 2, then a max-pool.
+
+    Args:
+        channels: The channels of an image.
+        size: The height and width of an image in pixels.
+        classes: The number of logits.
+        widen: The factor of the width; the three stages have 16, 32 and 64 times as many channels.
     """
 
     def __init__(self, *, channels: int, size: int, classes: int, widen: int = WIDEN) -> None:
         super().__init__()
-        self.conv1 = stem(channels, 16, size=size)
-        self.pool = nn.Identity() if is_small(size) else nn.MaxPool2d(3, stride=2, padding=1)
+        self.conv1 = make_stem(channels, 16, size=size)
+        self.pool = nn.Identity() if uses_small_stem(size) else nn.MaxPool2d(3, stride=2, padding=1)
         blocks, width = [], 16
         for stage, stride in enumerate((1, 2, 2)):
             for index in range((DEPTH - 4) // 6):

@@ -23,10 +23,8 @@ def test_the_perturbation_stays_in_the_ball_and_the_image_in_the_pixel_range(
 ) -> None:
     x = torch.rand(4, 3, 8, 8, generator=rng())
     x[:, :, 0] = 1.0
-    ball = BALLS[norm](radius)
-    delta = pgd(
-        squared_distance_from_grey, x, PGDConfig(ball=ball, steps=7, step_size=radius / 2, sign=sign), generator=rng(1)
-    )
+    config = PGDConfig(ball=BALLS[norm](radius), steps=7, step_size=radius / 2, sign=sign)
+    delta = pgd(squared_distance_from_grey, x, config, generator=rng(1))
     assert torch.linalg.vector_norm(delta.flatten(1), ord=order, dim=1).max() <= radius * (1 + 1e-5)
     assert (x + delta).min() >= 0
     assert (x + delta).max() <= 1
