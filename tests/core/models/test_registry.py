@@ -54,9 +54,8 @@ def test_a_narrow_network_has_the_layers_of_its_original_with_fewer_channels(
             model = ARCHITECTURES[architecture](channels=3, size=size, classes=10)
         convolutions = [module for module in model.modules() if isinstance(module, nn.Conv2d)]
         # 1x1 convolutions are left out, since WideResNet-34-1 has one shortcut fewer
-        return [
-            (conv.kernel_size, conv.stride, conv.out_channels) for conv in convolutions if conv.kernel_size != (1, 1)
-        ]
+        spatial = [conv for conv in convolutions if conv.kernel_size != (1, 1)]
+        return [(conv.kernel_size, conv.stride, conv.out_channels) for conv in spatial]
 
     narrow_layers, original_layers = layers(narrow), layers(original)
     assert [layer[:2] for layer in narrow_layers] == [layer[:2] for layer in original_layers]

@@ -39,7 +39,7 @@ def test_without_batch_statistics_the_gradients_of_the_parts_add_up_to_that_of_t
 def test_running_statistics_are_the_mean_over_the_parts_of_a_batch(
     architecture: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After one update the running mean of the first batch norm is 0.1, its momentum, times the mean over both parts."""
+    """After one update the running mean of the first batch norm is its momentum, 0.1, times the mean over the parts."""
     monkeypatch.setattr("core.training.sgd.CPU_ROWS", 2)
     model, x = network(architecture), batch_for(architecture, 4)
     means: list[torch.Tensor] = []
