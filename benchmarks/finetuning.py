@@ -13,7 +13,7 @@ from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 
-from benchmarks.measuring import RADII, Weights, accuracy, by_generator, read, taught, threat_name
+from benchmarks.measuring import RADII, Weights, accuracy, by_generator, read, threat_name, trained_learner
 from benchmarks.setting import Setting, opened, parser
 
 
@@ -23,14 +23,14 @@ def main() -> None:
     args = options.parse_args()
     setting = opened(args)
     starts = {"random weights": None, f"weights from {args.others.name}": _pretrained(setting, args.others)}
-    delivered = by_generator(setting.generator, setting.images, **setting.run)
+    delivered = by_generator(setting.generator, setting.images, setting.conditions)
     found = {}
     for trained_on, pixels in (("the originals", setting.images.pixels), ("protected", delivered)):
         for start, weights in starts.items():
             for radius in RADII:
                 file = setting.kept(f"{trained_on} {start} {radius}")
                 if not file.exists():
-                    reached = accuracy(pixels, setting.images, setting.test, radius, start=weights, **setting.run)
+                    reached = accuracy(pixels, setting.images, setting.test, radius, setting.conditions, start=weights)
                     file.write_text(json.dumps(reached))
                 found[trained_on, start, radius] = json.loads(file.read_text())
                 print(trained_on, start, radius, found[trained_on, start, radius], flush=True)
@@ -39,14 +39,14 @@ def main() -> None:
 
 def _pretrained(setting: Setting, others: Path) -> Weights:
     """The learner's weights after standard training on the others, kept in OUT."""
-    file = setting.out / f"pretrained-on-{others.name}-{setting.seed}.safetensors"
+    file = setting.out / f"pretrained-on-{others.name}-{setting.conditions.seed}.safetensors"
     if not file.exists():
         size = setting.generator.card.size
         images, test = (read(others / split, per_class=1_000, size=size) for split in ("train", "test"))
-        model, reached = taught(images.pixels, images, test, 0, **setting.run)
+        model, reached = trained_learner(images.pixels, images, test, 0, setting.conditions)
         print(f"pretrained on {len(images.labels):,} pictures of {images.classes} classes: {reached} %", flush=True)
         save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, file)
-    return load_file(file, device=setting.device.name)
+    return load_file(file, device=setting.conditions.device.name)
 
 
 def _print_table(found: dict[tuple[str, str, int], float], setting: Setting) -> None:

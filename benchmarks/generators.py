@@ -18,9 +18,9 @@ from benchmarks.measuring import RADII, accuracies, by_generator, protected, spe
 from benchmarks.setting import Setting, opened, parser
 from core.countermeasures.registry import COUNTERMEASURES
 from core.generators.measurements import GENERATOR, ORIGINALS, TRAINED, outcome
-from core.noise import make as noises
 from core.noise.generator_file import save
-from core.runtime.checkpoints import NullCheckpointStore
+from core.noise.setup import NoiseSetup
+from core.noise.surrogate import train_surrogate
 from core.runtime.progress import Progress
 
 ROWS = (ORIGINALS, TRAINED, GENERATOR)
@@ -46,21 +46,19 @@ def _measured(row: str, countermeasure: str | None, setting: Setting) -> dict[st
         known: dict[str, Any] = json.loads(file.read_text())
         return known
     progress, pixels = Progress(), images.pixels
-    shared = {"preset": setting.preset, "device": setting.device, "progress": progress}
+    conditions, card = setting.conditions.with_progress(progress), setting.generator.card
     if row == TRAINED:
-        spec = spec_of(setting.generator.card, seed=setting.seed)
-        network = noises.train_surrogate(
-            images.pixels, images.labels, images.classes, spec, checkpoints=NullCheckpointStore(), **shared
-        )
-        pixels = protected(network, images.labels, images, spec, **shared)
+        setup = NoiseSetup(spec=spec_of(card, seed=conditions.seed), preset=conditions.preset)
+        surrogate = train_surrogate(images, setup, conditions.run)
+        pixels = protected(surrogate, images.labels, images, card, conditions)
     elif row == GENERATOR:
-        pixels = by_generator(setting.generator, images, seed=setting.seed, **shared)
+        pixels = by_generator(setting.generator, images, conditions)
     progress.finish()
     seconds = {stage: round(progress.seconds.get(stage, 0.0), 1) for stage in ("training", "noise")}
     if countermeasure is not None:
-        pixels = treated(pixels, images, countermeasure, seed=setting.seed, device=setting.device)
+        pixels = treated(pixels, images, countermeasure, setting.conditions)
     began = time.monotonic()
-    found = accuracies(pixels, images, setting.test, **setting.run)
+    found = accuracies(pixels, images, setting.test, setting.conditions)
     measured = {"seconds": seconds, "accuracy": found, "learners_seconds": round(time.monotonic() - began)}
     file.write_text(json.dumps(measured))
     print(row, measured, flush=True)
@@ -86,7 +84,7 @@ def _note(name: str, setting: Setting, found: dict[str, Any]) -> None:
         classes=setting.images.classes,
         training_images=len(setting.images.labels),
         test_images=len(setting.test.labels),
-        seed=setting.seed,
+        seed=setting.conditions.seed,
     )
     card = setting.generator.card
     measured = {**(card.measured or {}), name: own}

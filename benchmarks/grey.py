@@ -13,13 +13,15 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.measuring import Images, accuracy, by_generator, read, spec_of, treated
+from benchmarks.measuring import accuracy, by_generator, read, spec_of, treated
 from benchmarks.setting import Setting, opened, parser
-from core.noise import make as noises
 from core.noise.generator_file import as_saved
-from core.noise.train import GREY
+from core.noise.setup import NoiseSetup
+from core.noise.surrogate import GREYSCALE_SURROGATE
+from core.noise.train_noise_network import train_noise_network
+from core.runtime.context import RunContext
 from core.runtime.folder_checkpoints import FolderCheckpointStore
-from core.runtime.progress import Progress
+from core.training.labelled_images import LabelledArrays
 
 COLUMNS = (("as they are", 0), ("greyscale", 0), ("as they are", 4))  # what is done to the pictures, and the radius
 
@@ -38,44 +40,38 @@ def main() -> None:
         print(f"| {share:g} | {' | '.join(f'{value:.1f}' for value in accuracies)} |")
 
 
-def _measured(share: float, others: Images, setting: Setting) -> list[float]:
+def _measured(share: float, others: LabelledArrays, setting: Setting) -> list[float]:
     """Test accuracy by column."""
     file, images = setting.kept(f"share {share:g}"), setting.images
     if file.exists():
         known: list[float] = json.loads(file.read_text())
         return known
     card, found = setting.generator.card, []
-    recipe = replace(setting.preset.noise[card.method], grey_share=share)
-    network = noises.train_network(
-        setting.generator.model,
-        others.pixels,
-        others.labels,
-        others.classes,
-        spec_of(card, seed=card.seed),
-        replace(setting.preset, noise={card.method: recipe}),
-        device=setting.device,
-        progress=Progress(),
-        checkpoints=_shelf(setting.out, share),
-        grey=share > 0,
+    conditions = setting.conditions
+    config = replace(conditions.preset.noise[card.method], grey_share=share)
+    setup = NoiseSetup(
+        spec=spec_of(card, seed=card.seed), preset=replace(conditions.preset, noise={card.method: config})
     )
+    run = RunContext(device=conditions.device, checkpoints=_checkpoints(setting.out, share))
+    network = train_noise_network(setting.generator.model, others, setup, run, greyscale=share > 0)
     assert network is not None
-    delivered = by_generator(replace(setting.generator, network=as_saved(network)), images, **setting.run)
+    delivered = by_generator(replace(setting.generator, network=as_saved(network)), images, conditions)
     for what, radius in COLUMNS:
         pixels = delivered
         if what != "as they are":
-            pixels = treated(delivered, images, what, seed=setting.seed, device=setting.device)
-        found.append(accuracy(pixels, images, setting.test, radius, **setting.run))
+            pixels = treated(delivered, images, what, conditions)
+        found.append(accuracy(pixels, images, setting.test, radius, conditions))
     file.write_text(json.dumps(found))
     print(share, found, flush=True)
     return found
 
 
-def _shelf(out: Path, share: float) -> FolderCheckpointStore:
+def _checkpoints(out: Path, share: float) -> FolderCheckpointStore:
     """A folder for each share; the grey surrogate, which is the same for all, is copied from one that has it."""
     checkpoints = FolderCheckpointStore(out / f"parts-{share:g}")
-    for made in out.glob(f"parts-*/{GREY}"):
-        if checkpoints.load(GREY) is None:
-            checkpoints.save(GREY, made.read_bytes())
+    for made in out.glob(f"parts-*/{GREYSCALE_SURROGATE}"):
+        if checkpoints.load(GREYSCALE_SURROGATE) is None:
+            checkpoints.save(GREYSCALE_SURROGATE, made.read_bytes())
     return checkpoints
 
 

@@ -1,43 +1,55 @@
 """What the benchmarks of protection share: pictures from a folder, and what a learner makes of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from benchmarks.pretrained import start_from
 from core.attacks.threat_model import ThreatModel
 from core.countermeasures.registry import COUNTERMEASURES
 from core.generators.card import Card
 from core.ingest.dataset import ImageDataset, ImageRecord, load_pixels
 from core.models.registry import build
-from core.noise import make as noises
 from core.noise.class_map import class_map
 from core.noise.generator_file import TrainedGenerator
-from core.runtime.checkpoints import NullCheckpointStore
+from core.noise.inference import predict_noise
+from core.noise.search import search_noise
+from core.noise.setup import NoiseSetup
+from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.presets import Preset
 from core.specs.protect import ProtectSpec
-from core.training.learner import LabelledImages, train
+from core.training.labelled_images import LabelledArrays
+from core.training.learner import LearnerImages, LearnerMethod, train
+from core.training.loop import TrainingPlan
 
 Weights = Mapping[str, Tensor]
 RADII = (0, 2, 4)  # of adversarial training, of 255; 0 is standard training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Images:
-    """uint8 (n, 3, size, size) and int64 (n,), of `classes` classes."""
+class Conditions:
+    """What every measurement of a benchmark shares: its seed, its preset, and where it runs."""
 
-    pixels: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    classes: int
+    seed: int
+    preset: Preset
+    run: RunContext
+
+    @property
+    def device(self) -> Device:
+        return self.run.device
+
+    def with_progress(self, progress: Progress) -> "Conditions":
+        """The same conditions with a progress that counts the seconds of each stage."""
+        return replace(self, run=self.run.with_progress(progress))
 
 
-def read(folder: Path, *, per_class: int, size: int = 32, first: int = 0, classes: int | None = None) -> Images:
+def read(folder: Path, *, per_class: int, size: int = 32, first: int = 0, classes: int | None = None) -> LabelledArrays:
     """The first `per_class` files of each class of `folder`; of `classes` of them from number `first`, or of all."""
     names = sorted(path.name for path in folder.iterdir())[first:][:classes]
     files = [(label, f) for label, name in enumerate(names) for f in sorted((folder / name).iterdir())[:per_class]]
@@ -57,134 +69,103 @@ def read(folder: Path, *, per_class: int, size: int = 32, first: int = 0, classe
     )
     dataset = ImageDataset(name="", root=folder, classes=tuple(names), pictures=pictures, others=(), skipped=())
     labels = np.array([label for label, _ in files], dtype=np.int64)
-    return Images(pixels=load_pixels(dataset, size), labels=labels, classes=len(names))
+    return LabelledArrays(pixels=load_pixels(dataset, size), labels=labels, classes=len(names))
 
 
 def accuracies(
-    pixels: NDArray[np.uint8], clean: Images, test: Images, *, seed: int, preset: Preset, device: Device
+    pixels: NDArray[np.uint8], clean: LabelledArrays, test: LabelledArrays, conditions: Conditions
 ) -> dict[str, float]:
     """Test accuracy in per cent after training on `pixels` with the labels of `clean`, by radius: 10 passes."""
-    return {
-        str(radius): accuracy(pixels, clean, test, radius, seed=seed, preset=preset, device=device) for radius in RADII
-    }
+    return {str(radius): accuracy(pixels, clean, test, radius, conditions) for radius in RADII}
 
 
 def threat_name(radius: int) -> str:
-    """A column's head."""
+    """The head of a column."""
     return f"AT {radius}/255" if radius else "standard"
 
 
 def treated(
-    pixels: NDArray[np.uint8], clean: Images, countermeasure: str, *, seed: int, device: Device
+    pixels: NDArray[np.uint8], clean: LabelledArrays, countermeasure: str, conditions: Conditions
 ) -> NDArray[np.uint8]:
-    """`pixels` after what somebody does to them once, knowing the labels of `clean`."""
-    on = _on(device, pixels, clean.labels)
+    """`pixels` after a countermeasure that is applied once, and may use the labels of `clean`."""
+    on = replace(clean, pixels=pixels).on(conditions.device)
     treat = COUNTERMEASURES[countermeasure].treat
-    return treat(on.pixels, on.labels, generator=device.generator(seed, 201)).numpy(force=True)
+    generator = conditions.device.generator(conditions.seed, 201)
+    return treat(on.pixels, on.labels, generator=generator).numpy(force=True)
 
 
 def accuracy(
     pixels: NDArray[np.uint8],
-    clean: Images,
-    test: Images,
+    clean: LabelledArrays,
+    test: LabelledArrays,
     radius: int,
+    conditions: Conditions,
     *,
-    seed: int,
-    preset: Preset,
-    device: Device,
     start: Weights | None = None,
 ) -> float:
     """Test accuracy in per cent after training on `pixels` at one radius: 10 passes, from given or random weights."""
-    run = {"seed": seed, "preset": preset, "device": device, "start": start}
-    return taught(pixels, clean, test, radius, **run)[1]
+    return trained_learner(pixels, clean, test, radius, conditions, start=start)[1]
 
 
-def taught(
+def trained_learner(
     pixels: NDArray[np.uint8],
-    clean: Images,
-    test: Images,
+    clean: LabelledArrays,
+    test: LabelledArrays,
     radius: int,
+    conditions: Conditions,
     *,
-    seed: int,
-    preset: Preset,
-    device: Device,
     start: Weights | None = None,
 ) -> tuple[nn.Module, float]:
-    """The learner that `accuracy` measures, and what it measures."""
-    course = preset.courses["quick"]
+    """The learner that `accuracy` measures, and its accuracy."""
+    course, device, seed = conditions.preset.courses["quick"], conditions.device, conditions.seed
     model = build(
-        preset.architecture,
+        conditions.preset.architecture,
         channels=3,
         size=pixels.shape[-1],
         classes=clean.classes,
         seed=seed + 100,
         device=device.name,
     )
-    curve = train(
-        model,
-        _on(device, pixels, clean.labels),
-        _on(device, test.pixels, test.labels),
+    if start is not None:
+        start_from(model, start)
+    method = LearnerMethod(
         threat=ThreatModel(radius=radius, steps=course.attack_steps, step=course.attack_step),
-        updates=10 * len(pixels) // course.length.batch,
-        batch=course.length.batch,
-        learning_rate=course.learning_rate,
-        device=device,
-        generator=device.generator(seed, 200),
-        progress=Progress(),
-        start=start,
+        plan=TrainingPlan(
+            updates=10 * len(pixels) // course.length.batch,
+            batch=course.length.batch,
+            learning_rate=course.learning_rate,
+        ),
     )
+    images = LearnerImages(train=replace(clean, pixels=pixels).on(device), test=test.on(device))
+    curve = train(model, images, method, RunContext(device=device), generator=device.generator(seed, 200))
     return model, round(100 * curve.accuracy[-1], 2)
 
 
 def spec_of(card: Card, *, seed: int) -> ProtectSpec:
-    """What a generator makes noise by."""
+    """The spec of a generator's noise."""
     return ProtectSpec(method=card.method, radius_u=card.radius_u, radius_a=card.radius_a, seed=seed)
 
 
 def protected(
-    network: nn.Module,
-    outputs: NDArray[np.int64],
-    images: Images,
-    spec: ProtectSpec,
-    *,
-    preset: Preset,
-    device: Device,
-    progress: Progress | None = None,
+    surrogate: nn.Module, outputs: NDArray[np.int64], images: LabelledArrays, card: Card, conditions: Conditions
 ) -> NDArray[np.uint8]:
-    """`images` with the noise that draws each to its own of the network's `outputs`, int64 (n,)."""
-    everything, run = np.ones(len(outputs), bool), {"device": device, "progress": progress or Progress()}
-    noise = noises.search_noise(
-        network, images.pixels, outputs, everything, spec, preset, checkpoints=NullCheckpointStore(), **run
-    )
+    """`images` with noise by the card's method and radii that draws each to its own of the `outputs`, int64 (n,)."""
+    setup = NoiseSetup(spec=spec_of(card, seed=conditions.seed), preset=conditions.preset)
+    everything = np.ones(len(outputs), bool)
+    noise = search_noise(surrogate, replace(images, labels=outputs), setup, conditions.run, protect_mask=everything)
     return (images.pixels + noise).astype(np.uint8)
 
 
-def by_generator(
-    generator: TrainedGenerator,
-    images: Images,
-    *,
-    seed: int,
-    preset: Preset,
-    device: Device,
-    progress: Progress | None = None,
-) -> NDArray[np.uint8]:
-    """`images` as the generator protects them without any training: at once, or else by the preset's search."""
-    outputs, spec = outputs_of(generator, images), spec_of(generator.card, seed=seed)
+def by_generator(generator: TrainedGenerator, images: LabelledArrays, conditions: Conditions) -> NDArray[np.uint8]:
+    """`images` as the generator protects them without training: by its noise network, or else by a search."""
+    outputs, card = outputs_of(generator, images), generator.card
     if generator.network is None:
-        return protected(generator.model, outputs, images, spec, preset=preset, device=device, progress=progress)
-    everything, run = np.ones(len(outputs), bool), {"device": device, "progress": progress or Progress()}
-    noise = noises.predict_noise(
-        generator.network, images.pixels, outputs, everything, spec, checkpoints=NullCheckpointStore(), **run
-    )
+        return protected(generator.model, outputs, images, card, conditions)
+    labelled, everything = replace(images, labels=outputs), np.ones(len(outputs), bool)
+    noise = predict_noise(generator.network, labelled, conditions.run, radius=card.radius_u, protect_mask=everything)
     return (images.pixels + noise).astype(np.uint8)
 
 
-def outputs_of(generator: TrainedGenerator, images: Images) -> NDArray[np.int64]:
+def outputs_of(generator: TrainedGenerator, images: LabelledArrays) -> NDArray[np.int64]:
     """The generator's output for each image's class, int64 (n,)."""
     return class_map(images.classes, outputs=generator.card.classes)[images.labels]
-
-
-def _on(device: Device, pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> LabelledImages:
-    return LabelledImages(
-        pixels=torch.from_numpy(pixels).to(device.name), labels=torch.from_numpy(labels).to(device.name)
-    )

@@ -15,14 +15,14 @@ are taken side by side at the start. Every number is kept in OUT as it comes.
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.class_patterns import search_from_patterns
 from benchmarks.measuring import (
     RADII,
-    Images,
     accuracies,
     accuracy,
     by_generator,
@@ -34,15 +34,30 @@ from benchmarks.measuring import (
 )
 from benchmarks.setting import Setting, opened, parser
 from core.generators.measurements import ORIGINALS
+from core.noise.setup import NoiseSetup
 from core.specs.presets import PGDSearch
+from core.training.labelled_images import LabelledArrays
 
 TIMED, ROUNDS = 2_048, 2  # pictures, and how often each search is timed
 PROJECTED, SUBTRACTED = "projected", "subtracted"
 
 
-Way = PGDSearch | None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinalSearch:
+    """A final search, from random noise or from a class pattern that is found in `pattern_steps`."""
+
+    search: PGDSearch
+    pattern_steps: int = 0
+
+    @property
+    def name(self) -> str:
+        start = f"pattern {self.pattern_steps}" if self.pattern_steps else "random"
+        return f"{start}, {self.search.outer_steps} x {self.search.samples} of {self.search.outer_step}"
+
+
+Way = FinalSearch | None
 """A search, or None for the noise network."""
-AT_ONCE = "the noise network"
+NOISE_NETWORK = "the noise network"
 
 
 def main() -> None:
@@ -50,9 +65,9 @@ def main() -> None:
     options.add_argument("--only", nargs="+", metavar="ROW", help="measure these rows alone, beside the originals")
     args = options.parse_args()
     setting = opened(args)
-    ways: dict[str, Way] = dict(_searches(setting.preset.noise[setting.generator.card.method].final))
+    ways: dict[str, Way] = dict(_searches(setting.conditions.preset.noise[setting.generator.card.method].final))
     if setting.generator.network is not None:
-        ways[AT_ONCE] = None
+        ways[NOISE_NETWORK] = None
     ways = {name: way for name, way in ways.items() if not args.only or name in args.only}
     speeds = _speeds(ways, setting)
     print(json.dumps(speeds), flush=True)
@@ -60,14 +75,15 @@ def main() -> None:
     _print_table(found, ways, speeds, setting)
 
 
-def _searches(longest: PGDSearch) -> dict[str, PGDSearch]:
+def _searches(longest: PGDSearch) -> dict[str, FinalSearch]:
     """The preset's own first, then cheaper and cheaper ones."""
 
-    def cheaper(steps: int, step: float, samples: int, pattern: int = 0) -> PGDSearch:
-        return replace(longest, outer_steps=steps, outer_step=step, samples=samples, pattern_steps=pattern)
+    def cheaper(steps: int, step: float, samples: int, pattern: int = 0) -> FinalSearch:
+        search = replace(longest, outer_steps=steps, outer_step=step, samples=samples)
+        return FinalSearch(search=search, pattern_steps=pattern)
 
     tried = (
-        longest,
+        FinalSearch(search=longest),
         cheaper(10, 0.2, 2),
         cheaper(10, 0.2, 1),
         cheaper(4, 0.4, 1),
@@ -76,24 +92,26 @@ def _searches(longest: PGDSearch) -> dict[str, PGDSearch]:
         cheaper(2, 0.25, 1, pattern=20),
         cheaper(0, 0.0, 1, pattern=20),
     )
-    return {_name(search): search for search in tried}
+    return {one.name: one for one in tried}
 
 
-def _name(search: PGDSearch) -> str:
-    start = f"pattern {search.pattern_steps}" if search.pattern_steps else "random"
-    return f"{start}, {search.outer_steps} x {search.samples} of {search.outer_step}"
-
-
-def _protected(way: Way, images: Images, setting: Setting, *, seed: int | None = None) -> NDArray[np.uint8]:
+def _protected(way: Way, images: LabelledArrays, setting: Setting, *, seed: int | None = None) -> NDArray[np.uint8]:
     """`images` with noise found that way."""
-    generator, run = setting.generator, {"device": setting.device}
-    seed = setting.seed if seed is None else seed
+    generator, conditions = setting.generator, setting.conditions
+    if seed is not None:
+        conditions = replace(conditions, seed=seed)
     if way is None:
-        return by_generator(generator, images, seed=seed, preset=setting.preset, **run)
-    method = generator.card.method
-    preset = replace(setting.preset, noise={method: replace(setting.preset.noise[method], final=way)})
+        return by_generator(generator, images, conditions)
+    card = generator.card
+    config = replace(conditions.preset.noise[card.method], final=way.search)
+    conditions = replace(conditions, preset=replace(conditions.preset, noise={card.method: config}))
     outputs = outputs_of(generator, images)
-    return protected(generator.model, outputs, images, spec_of(generator.card, seed=seed), preset=preset, **run)
+    if not way.pattern_steps:
+        return protected(generator.model, outputs, images, card, conditions)
+    setup = NoiseSetup(spec=spec_of(card, seed=conditions.seed), preset=conditions.preset)
+    labelled = replace(images, labels=outputs)
+    noise = search_from_patterns(generator.model, labelled, setup, conditions.run, pattern_steps=way.pattern_steps)
+    return (images.pixels + noise).astype(np.uint8)
 
 
 def _speeds(ways: Mapping[str, Way], setting: Setting) -> dict[str, float]:
@@ -118,15 +136,15 @@ def _measured(name: str, ways: Mapping[str, Way], setting: Setting) -> dict[str,
         return found
     pixels = images.pixels if name == ORIGINALS else _protected(ways[name], images, setting)
     if not found:
-        found = accuracies(pixels, images, setting.test, **setting.run)
-        flat = treated(pixels, images, "orthogonal-projection", seed=setting.seed, device=setting.device)
-        found[PROJECTED] = accuracy(flat, images, setting.test, 0, **setting.run)
+        found = accuracies(pixels, images, setting.test, setting.conditions)
+        flat = treated(pixels, images, "orthogonal-projection", setting.conditions)
+        found[PROJECTED] = accuracy(flat, images, setting.test, 0, setting.conditions)
     if name == ORIGINALS:
         found[SUBTRACTED] = found["0"]
     else:
-        again = _protected(ways[name], replace(images, pixels=pixels), setting, seed=setting.seed + 1)
+        again = _protected(ways[name], replace(images, pixels=pixels), setting, seed=setting.conditions.seed + 1)
         less = np.clip(2 * pixels.astype(int) - again, 0, 255).astype(np.uint8)
-        found[SUBTRACTED] = accuracy(less, images, setting.test, 0, **setting.run)
+        found[SUBTRACTED] = accuracy(less, images, setting.test, 0, setting.conditions)
     file.write_text(json.dumps(found))
     print(name, found, flush=True)
     return found
@@ -149,7 +167,7 @@ def _passes(name: str, ways: Mapping[str, Way]) -> str:
     if name == ORIGINALS:
         return ""
     way = ways[name]
-    return "1, forward" if way is None else str(way.outer_steps * way.samples)
+    return "1, forward" if way is None else str(way.search.outer_steps * way.search.samples)
 
 
 if __name__ == "__main__":

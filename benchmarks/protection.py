@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.measuring import RADII, Images, accuracies, read
-from core.noise import make as noises
-from core.runtime.checkpoints import NullCheckpointStore
+from benchmarks.measuring import RADII, Conditions, accuracies, read
+from core.noise.make import generate_noise
+from core.noise.setup import NoiseSetup
+from core.runtime.context import RunContext
 from core.runtime.device import Device
-from core.runtime.progress import Progress
 from core.specs.presets import PRESETS, Preset
 from core.specs.protect import ProtectSpec
+from core.training.labelled_images import LabelledArrays
 
 METHODS = ("clean", "em", "rem", "sem")
 KNOWN = (*METHODS, "tap", "ntga")
@@ -34,7 +35,8 @@ def main() -> None:
     test_set = read(args.data / "test", per_class=args.test // 10)
     for seed in args.seeds:
         for method in args.methods:
-            _measure(args.out / f"{method}-{seed}.json", method, seed, train_set, test_set, preset, device)
+            conditions = Conditions(seed=seed, preset=preset, run=RunContext(device=device))
+            _measure(args.out / f"{method}-{seed}.json", method, train_set, test_set, conditions)
     _print_table(args, preset, device)
 
 
@@ -51,27 +53,23 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _measure(file: Path, method: str, seed: int, images: Images, test: Images, preset: Preset, device: Device) -> None:
+def _measure(file: Path, method: str, images: LabelledArrays, test: LabelledArrays, conditions: Conditions) -> None:
     """Make one noise, train a learner at each radius on it, and write what came of it to `file`."""
     if file.exists():
         return
     began = time.monotonic()
-    delivered = images.pixels if method == "clean" else _protected(images, method, seed, preset, device)
+    delivered = images.pixels if method == "clean" else _protected(images, method, conditions)
     seconds = time.monotonic() - began
-    found = accuracies(delivered, images, test, seed=seed, preset=preset, device=device)
+    found = accuracies(delivered, images, test, conditions)
     file.write_text(json.dumps({"noise_seconds": seconds, "accuracy": found}))
     print(file.stem, f"noise {seconds:.0f} s", found, flush=True)
 
 
-def _protected(images: Images, method: str, seed: int, preset: Preset, device: Device) -> NDArray[np.uint8]:
-    spec = ProtectSpec(method=method, seed=seed)
-    pixels, labels = images.pixels, images.labels
-    run = {"device": device, "progress": Progress(), "checkpoints": NullCheckpointStore()}
-    everything = np.ones(len(labels), bool)
-    noise = noises.generate_noise(
-        pixels, labels, images.classes, chosen=everything, kept=everything, spec=spec, preset=preset, **run
-    )
-    return (pixels.astype(np.int16) + noise).astype(np.uint8)
+def _protected(images: LabelledArrays, method: str, conditions: Conditions) -> NDArray[np.uint8]:
+    setup = NoiseSetup(spec=ProtectSpec(method=method, seed=conditions.seed), preset=conditions.preset)
+    everything = np.ones(len(images), bool)
+    noise = generate_noise(images, setup, conditions.run, protect_mask=everything, train_mask=everything)
+    return (images.pixels.astype(np.int16) + noise).astype(np.uint8)
 
 
 def _print_table(args: argparse.Namespace, preset: Preset, device: Device) -> None:

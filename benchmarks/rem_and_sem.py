@@ -14,13 +14,15 @@ from statistics import median
 
 import numpy as np
 
-from core.noise import make as noises
 from core.noise.methods import objective_of
-from core.runtime.checkpoints import NullCheckpointStore
+from core.noise.search import search_noise
+from core.noise.setup import NoiseSetup
+from core.noise.surrogate import train_surrogate
+from core.runtime.context import RunContext
 from core.runtime.device import Device
-from core.runtime.progress import Progress
 from core.specs.presets import QUICK, Preset, TrainingLength
 from core.specs.protect import ProtectSpec
+from core.training.labelled_images import LabelledArrays
 
 IMAGES, CLASSES = 1_024, 10
 METHODS = ("rem", "sem")
@@ -41,8 +43,9 @@ def main() -> None:
     )
     for method, taken in seconds.items():
         training, making = (median(one[stage] for one in taken) for stage in (0, 1))
-        step = objective_of(ProtectSpec(method=method), preset, recipe.training).passes + recipe.training.inner_steps
-        final = objective_of(ProtectSpec(method=method), preset, recipe.final).passes
+        setup = NoiseSetup(spec=ProtectSpec(method=method), preset=preset)
+        step = objective_of(setup, recipe.training).passes + recipe.training.inner_steps
+        final = objective_of(setup, recipe.final).passes
         print(f"| {method.upper()} | {step} | {training:.1f} | {final} | {making:.1f} |")
     ratios = [median(rem[stage] / sem[stage] for rem, sem in zip(*seconds.values(), strict=True)) for stage in (0, 1)]
     print(f"\nREM takes {ratios[0]:.1f} times as long as SEM to train, {ratios[1]:.1f} times to make the noise.")
@@ -61,14 +64,12 @@ def _seconds(method: str, preset: Preset, device: Device) -> tuple[float, float]
     draw = np.random.default_rng(0)
     pixels = draw.integers(0, 256, (IMAGES, 3, 32, 32), dtype=np.uint8)
     labels = draw.integers(0, CLASSES, IMAGES)
-    spec, run = (
-        ProtectSpec(method=method),
-        {"device": device, "progress": Progress(), "checkpoints": NullCheckpointStore()},
-    )
+    images = LabelledArrays(pixels=pixels, labels=labels, classes=CLASSES)
+    setup, run = NoiseSetup(spec=ProtectSpec(method=method), preset=preset), RunContext(device=device)
     began = time.monotonic()
-    surrogate = noises.train_surrogate(pixels, labels, CLASSES, spec, preset, **run)
+    surrogate = train_surrogate(images, setup, run)
     trained = time.monotonic()
-    noises.search_noise(surrogate, pixels, labels, np.ones(IMAGES, bool), spec, preset, **run)
+    search_noise(surrogate, images, setup, run, protect_mask=np.ones(IMAGES, bool))
     return trained - began, time.monotonic() - trained
 
 

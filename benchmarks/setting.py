@@ -3,12 +3,13 @@
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from benchmarks.measuring import Images, read
+from benchmarks.measuring import Conditions, read
 from core.noise.generator_file import TrainedGenerator, load
+from core.runtime.context import RunContext
 from core.runtime.device import Device
-from core.specs.presets import PRESETS, Preset
+from core.specs.presets import PRESETS
+from core.training.labelled_images import LabelledArrays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,32 +18,25 @@ class Setting:
 
     file: Path
     generator: TrainedGenerator
-    preset: Preset
-    device: Device
-    seed: int
+    conditions: Conditions
     data: str
     first: int  # number of the first class
-    images: Images
-    test: Images
+    images: LabelledArrays
+    test: LabelledArrays
     out: Path
-
-    @property
-    def run(self) -> dict[str, Any]:
-        """What every measurement takes."""
-        return {"seed": self.seed, "preset": self.preset, "device": self.device}
 
     def kept(self, row: str) -> Path:
         """The file in which what was measured of a row is kept: its name has all that the numbers depend on."""
         counts = f"{self.images.classes}-classes-{len(self.images.labels)}-{len(self.test.labels)}-pictures"
-        name = f"{self.file.stem}-on-{self.data}-from-{self.first}-{counts}-{row}-{self.seed}"
+        name = f"{self.file.stem}-on-{self.data}-from-{self.first}-{counts}-{row}-{self.conditions.seed}"
         return self.out / f"{name.replace(',', '').replace(' ', '-')}.json"
 
     @property
     def about(self) -> str:
         """A table's caption."""
         return (
-            f"\n{self.file.name} on {self.data}: {self.images.classes} classes, {len(self.images.labels):,} training "
-            f"and {len(self.test.labels):,} test pictures, seed {self.seed}, {self.device.label}\n"
+            f"\n{self.file.name} on {self.data}: {self.images.classes} classes, {len(self.images):,} training and "
+            f"{len(self.test):,} test images, seed {self.conditions.seed}, {self.conditions.device.label}\n"
         )
 
 
@@ -66,16 +60,18 @@ def opened(args: argparse.Namespace) -> Setting:
     args.out.mkdir(parents=True, exist_ok=True)
     device = Device(cores=args.cores)
     generator = load(args.generator, device=device.name)
-    chosen = {"size": generator.card.size, "first": args.first, "classes": args.classes}
+
+    def images(split: str, per_class: int) -> LabelledArrays:
+        folder = args.data / split
+        return read(folder, per_class=per_class, size=generator.card.size, first=args.first, classes=args.classes)
+
     return Setting(
         file=args.generator,
         generator=generator,
-        preset=PRESETS[generator.card.preset],
-        device=device,
-        seed=args.seed,
+        conditions=Conditions(seed=args.seed, preset=PRESETS[generator.card.preset], run=RunContext(device=device)),
         data=args.data.name,
         first=args.first,
-        images=read(args.data / "train", per_class=args.train, **chosen),
-        test=read(args.data / "test", per_class=args.test, **chosen),
+        images=images("train", args.train),
+        test=images("test", args.test),
         out=args.out,
     )

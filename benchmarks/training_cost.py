@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from benchmarks.measuring import RADII, accuracies, by_generator, protected, spec_of, threat_name
 from benchmarks.setting import Setting, opened, parser
-from core.noise import make as noises
-from core.runtime.checkpoints import NullCheckpointStore
+from benchmarks.tuning import tune_surrogate
+from core.noise.setup import NoiseSetup
+from core.noise.surrogate import train_surrogate
 from core.runtime.progress import Progress
 from core.specs.presets import TrainingLength
 
@@ -75,7 +76,7 @@ def _measured(row: Row, setting: Setting) -> dict[str, Any]:
     measured = {
         **asdict(row),
         "seconds": round(progress.seconds.get("training", 0.0), 1),
-        "accuracy": accuracies(pixels, images, setting.test, **setting.run),
+        "accuracy": accuracies(pixels, images, setting.test, setting.conditions),
     }
     file.write_text(json.dumps(measured))
     print(row.name, measured["seconds"], measured["accuracy"], flush=True)
@@ -85,27 +86,22 @@ def _measured(row: Row, setting: Setting) -> dict[str, Any]:
 def _protected(row: Row, setting: Setting, progress: Progress) -> NDArray[np.uint8]:
     """The pictures with noise."""
     generator, images = setting.generator, setting.images
+    conditions, card = setting.conditions.with_progress(progress), setting.generator.card
     if row.start == "as it is":
-        return by_generator(generator, images, progress=progress, **setting.run)
-    method = generator.card.method
+        return by_generator(generator, images, conditions)
+    config = conditions.preset.noise[card.method]
     short = replace(
-        setting.preset.noise[method],
+        config,
         length=TrainingLength(epochs=0, least=row.updates, most=row.updates),
-        learning_rate=replace(setting.preset.noise[method].learning_rate, peak=row.peak),
+        learning_rate=replace(config.learning_rate, peak=row.peak),
     )
-    preset, spec = replace(setting.preset, noise={method: short}), spec_of(generator.card, seed=setting.seed)
-    surrogate = noises.train_surrogate(
-        images.pixels,
-        images.labels,
-        images.classes,
-        spec,
-        preset,
-        device=setting.device,
-        progress=progress,
-        checkpoints=NullCheckpointStore(),
-        start=None if row.start == "scratch" else generator,
-    )
-    return protected(surrogate, images.labels, images, spec, preset=preset, device=setting.device, progress=progress)
+    preset = replace(conditions.preset, noise={card.method: short})
+    setup = NoiseSetup(spec=spec_of(card, seed=conditions.seed), preset=preset)
+    if row.start == "scratch":
+        surrogate = train_surrogate(images, setup, conditions.run)
+    else:
+        surrogate = tune_surrogate(generator, images, setup, conditions.run)
+    return protected(surrogate, images.labels, images, card, replace(conditions, preset=preset))
 
 
 def _print_table(found: dict[Row, dict[str, Any]], setting: Setting) -> None:

@@ -11,22 +11,26 @@ from core.countermeasures.registry import COUNTERMEASURES
 from core.evaluation.partial_protection import clean_rest, mixed, scraped
 from core.models.registry import build
 from core.noise.make import generate_noise
+from core.noise.setup import NoiseSetup
 from core.runtime.atomic_files import read_json, write_bytes, write_json
 from core.runtime.checkpoints import pack
+from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.distributed import Rank0CheckpointStore, on_rank_0
 from core.runtime.folder_checkpoints import FolderCheckpointStore
 from core.runtime.progress import Progress
 from core.specs.presets import LearnerSchedule
 from core.specs.protect import ProtectSpec
-from core.training.learner import LEARNER, TESTS, LabelledImages, LearnerTraining
+from core.training.labelled_images import LabelledArrays, LabelledTensors
+from core.training.learner import LEARNER, TESTS, LearnerImages, LearnerMethod, LearnerTraining
+from core.training.loop import TrainingPlan
 from core.version import versions
 from experiments.cells import Cell, Noise
 from experiments.datasets import ExperimentImages
 from experiments.measurement import Measurement
 from experiments.scale import Scale
 
-WATCHED = 2_000  # training images, about, whose accuracy is taken along the way
+MONITORED = 2_000  # training images, about, whose accuracy is taken along the way
 
 
 class ExperimentCache:
@@ -101,19 +105,15 @@ class ExperimentCache:
     def _make(self, noise: Noise, seed: int) -> None:
         checkpoints = FolderCheckpointStore(self._noise_file(noise, seed, ".parts"))
         everything = np.ones(len(self.images.train_labels), dtype=bool)
+        spec = ProtectSpec(
+            method=noise.method, radius_u=noise.radius_u, radius_a=noise.radius_a, eot=noise.eot, seed=seed
+        )
         made = generate_noise(
-            self.images.train,
-            self.images.train_labels,
-            self.images.classes,
-            chosen=everything,
-            kept=everything,
-            spec=ProtectSpec(
-                method=noise.method, radius_u=noise.radius_u, radius_a=noise.radius_a, eot=noise.eot, seed=seed
-            ),
-            preset=self.preset,
-            device=self.device,
-            progress=self._progress,
-            checkpoints=Rank0CheckpointStore(checkpoints),
+            LabelledArrays(pixels=self.images.train, labels=self.images.train_labels, classes=self.images.classes),
+            NoiseSetup(spec=spec, preset=self.preset),
+            RunContext(device=self.device, progress=self._progress, checkpoints=Rank0CheckpointStore(checkpoints)),
+            protect_mask=everything,
+            train_mask=everything,
         )
 
         def keep() -> None:
@@ -131,11 +131,10 @@ class ExperimentCache:
         data = self._labelled(*self._scraped(cell, seed))
         if countermeasure:
             generator = self.device.generator(seed, 201)
-            data = LabelledImages(
+            data = LabelledTensors(
                 pixels=countermeasure.treat(data.pixels, data.labels, generator=generator), labels=data.labels
             )
-        spread = torch.arange(0, len(data.labels), max(1, len(data.labels) // WATCHED), device=self.device.name)
-        watched = LabelledImages(pixels=data.pixels[spread], labels=data.labels[spread])
+        spread = torch.arange(0, len(data.labels), max(1, len(data.labels) // MONITORED), device=self.device.name)
         _, channels, size, _ = self.images.train.shape
         self._progress.start("evidence", updates)
         training = LearnerTraining(
@@ -147,16 +146,20 @@ class ExperimentCache:
                 seed=seed + 100,
                 device=self.device.name,
             ),
-            data,
-            self._labelled(self.images.test, self.images.test_labels),
-            threat=ThreatModel(norm=cell.norm, radius=cell.radius, steps=course.attack_steps, step=course.attack_step),
-            updates=updates,
-            batch=course.length.batch,
-            learning_rate=course.learning_rate,
+            LearnerImages(
+                train=data,
+                test=self._labelled(self.images.test, self.images.test_labels),
+                monitored=LabelledTensors(pixels=data.pixels[spread], labels=data.labels[spread]),
+            ),
+            LearnerMethod(
+                threat=ThreatModel(
+                    norm=cell.norm, radius=cell.radius, steps=course.attack_steps, step=course.attack_step
+                ),
+                plan=TrainingPlan(updates=updates, batch=course.length.batch, learning_rate=course.learning_rate),
+                augment=countermeasure.augment if countermeasure else None,
+            ),
             device=self.device,
             generator=self.device.generator(seed, 200),
-            augment=countermeasure.augment if countermeasure else None,
-            watched=watched,
         )
         training.resume(self._progress, checkpoints=Rank0CheckpointStore(checkpoints), name=LEARNER)
         curve, points = training.curve, len(training.curve.accuracy)
@@ -164,7 +167,7 @@ class ExperimentCache:
             network=network,
             updates=tuple(-(-(point + 1) * updates // min(TESTS, updates)) for point in range(points)),
             test_accuracy=curve.accuracy,
-            train_accuracy=training.watched_accuracy,
+            train_accuracy=training.monitored_accuracy,
             loss=curve.loss,
             seconds=checkpoints.seconds,
             device=self.device.label,
@@ -182,7 +185,7 @@ class ExperimentCache:
         delivered = clean + self.noise(cell.noise, seed).view(np.uint8)  # exact modulo 256, as no sum leaves 0..255
         return scraped(mixed(labels, cell.percentage, seed=seed), clean, delivered, labels)
 
-    def _labelled(self, pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> LabelledImages:
-        return LabelledImages(
+    def _labelled(self, pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> LabelledTensors:
+        return LabelledTensors(
             pixels=torch.tensor(pixels, device=self.device.name), labels=torch.tensor(labels, device=self.device.name)
         )

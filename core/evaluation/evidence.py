@@ -2,20 +2,18 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.evaluation.learner_run import LearnerConfig, LearnerData, Units, learn, pack_curve, unpack_curve
+from core.evaluation.learner_run import LearnerConfig, Units, learn, pack_curve, unpack_curve
 from core.results.evidence import Curve, Evidence, EvidenceRow, wilson
-from core.runtime.checkpoints import CheckpointStore
-from core.runtime.device import Device
-from core.runtime.progress import Progress
+from core.runtime.context import RunContext
 from core.specs.learner_catalog import ARCHITECTURES
 from core.specs.presets import LearnerSchedule, Preset
 from core.specs.protect import ProtectSpec
+from core.training.labelled_images import LabelledArrays
 
 Pixels = NDArray[np.uint8]
 LEAST_TEST_IMAGES = 50
@@ -74,10 +72,7 @@ def measure_evidence(
     exhibit: EvaluationData,
     spec: ProtectSpec,
     preset: Preset,
-    *,
-    device: Device,
-    progress: Progress,
-    checkpoints: CheckpointStore,
+    run: RunContext,
 ) -> Evidence:
     """Every row that the spec asks for, kept on the shelf as it comes; a note where numbers would mean nothing."""
     held_out, labels = exhibit.held_out, exhibit.labels
@@ -87,10 +82,8 @@ def measure_evidence(
     if exhibit.note is None:
         asked, course = questions(spec.evidence, spec.adversarial_radius), preset.courses[spec.evidence]
         updates = course.length.updates(int((~held_out).sum()))
-        progress.start("evidence", 2 * updates * sum(_cost(question, course) for question in asked))
-        rows = tuple(
-            _rows(asked, exhibit, spec, preset, course, device=device, progress=progress, checkpoints=checkpoints)
-        )
+        run.progress.start("evidence", 2 * updates * sum(_cost(question, course) for question in asked))
+        rows = tuple(_rows(asked, exhibit, spec, preset, course, run))
     return Evidence(
         learner=ARCHITECTURES[preset.architecture],
         image_size=exhibit.clean.shape[-1],
@@ -114,14 +107,12 @@ def _rows(
     spec: ProtectSpec,
     preset: Preset,
     course: LearnerSchedule,
-    *,
-    device: Device,
-    progress: Progress,
-    checkpoints: CheckpointStore,
+    run: RunContext,
 ) -> Iterator[EvidenceRow]:
     kept = ~exhibit.held_out
     updates = course.length.updates(int(kept.sum()))
-    test = LearnerData(pixels=exhibit.clean[exhibit.held_out], labels=exhibit.labels[exhibit.held_out])
+    clean = LabelledArrays(pixels=exhibit.clean, labels=exhibit.labels, classes=exhibit.classes)
+    test = clean.select(exhibit.held_out)
     for question in asked:
         units = _cost(question, course)
         lesson = LearnerConfig(
@@ -135,15 +126,14 @@ def _rows(
 
         def taught(side: str, pixels: Pixels, lesson: LearnerConfig = lesson, units: int = units) -> Curve:
             name = f"curve-{lesson.radius}-{lesson.countermeasure}-{side}"
-            known, unfinished = checkpoints.load(f"{name}.json"), f"{name}.safetensors"
+            known, unfinished = run.checkpoints.load(f"{name}.json"), f"{name}.safetensors"
             if known is not None:
-                progress.advance(units * updates)
+                run.progress.advance(units * updates)
                 return unpack_curve(known)
-            data = LearnerData(pixels=pixels[kept], labels=exhibit.labels[kept])
-            run: dict[str, Any] = {"device": device, "progress": Units(progress, units), "checkpoints": checkpoints}
-            curve = learn(lesson, data, test, classes=exhibit.classes, name=unfinished, **run)
-            checkpoints.save(f"{name}.json", pack_curve(curve))
-            checkpoints.drop(unfinished)
+            data = replace(clean, pixels=pixels).select(kept)
+            curve = learn(lesson, data, test, run.with_progress(Units(run.progress, units)), name=unfinished)
+            run.checkpoints.save(f"{name}.json", pack_curve(curve))
+            run.checkpoints.drop(unfinished)
             return curve
 
         before = taught("before", exhibit.clean)

@@ -3,35 +3,17 @@
 import json
 from dataclasses import asdict, dataclass, replace
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-
 from core.attacks.threat_model import ThreatModel
 from core.countermeasures.registry import COUNTERMEASURES
 from core.models.registry import build
 from core.results.evidence import Curve
 from core.results.protection import curve_from
-from core.runtime.checkpoints import CheckpointStore
-from core.runtime.device import Device
+from core.runtime.context import RunContext
 from core.runtime.progress import Progress
 from core.specs.presets import LearnerSchedule
-from core.training.learner import LEARNER, LabelledImages, train
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LearnerData:
-    """Pixels uint8 (n, c, s, s) and their labels int64 (n,)."""
-
-    pixels: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-
-    def on(self, device: Device) -> LabelledImages:
-        """The same, where the device computes."""
-        return LabelledImages(
-            pixels=torch.from_numpy(np.ascontiguousarray(self.pixels)).to(device.name),
-            labels=torch.from_numpy(self.labels).to(device.name),
-        )
+from core.training.labelled_images import LabelledArrays
+from core.training.learner import LEARNER, LearnerImages, LearnerMethod, train
+from core.training.loop import TrainingPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,45 +30,41 @@ class LearnerConfig:
 
 
 def learn(
-    lesson: LearnerConfig,
-    data: LearnerData,
-    test: LearnerData,
-    *,
-    classes: int,
-    device: Device,
-    progress: Progress,
-    checkpoints: CheckpointStore | None = None,
-    name: str = LEARNER,
+    config: LearnerConfig, images: LabelledArrays, test: LabelledArrays, run: RunContext, *, name: str = LEARNER
 ) -> Curve:
-    """Train one learner on `data`, countered first, and test it as it goes; the same lesson draws the same numbers.
+    """Train one learner, and test it as it learns. The same config draws the same random numbers.
 
-    Unfinished training is kept on `checkpoints` as `name` and gone on with from there.
+    Args:
+        config: The architecture, the adversary, the countermeasure and the seed.
+        images: The training images, as the learner gets them, before the countermeasure.
+        test: Clean images.
+        run: The training starts from its checkpoint.
+        name: The name of the checkpoint.
     """
-    countermeasure = COUNTERMEASURES[lesson.countermeasure] if lesson.countermeasure else None
-    learned, augment = data.on(device), None
+    device, schedule = run.device, config.course
+    countermeasure = COUNTERMEASURES[config.countermeasure] if config.countermeasure else None
+    learned, augment = images.on(device), None
     if countermeasure:
-        treated = countermeasure.treat(learned.pixels, learned.labels, generator=device.generator(lesson.seed, 3))
+        treated = countermeasure.treat(learned.pixels, learned.labels, generator=device.generator(config.seed, 3))
         learned, augment = replace(learned, pixels=treated), countermeasure.augment
-    _, channels, size, _ = data.pixels.shape
+    _, channels, size, _ = images.pixels.shape
     model = build(
-        lesson.architecture, channels=channels, size=size, classes=classes, seed=lesson.seed + 1, device=device.name
+        config.architecture,
+        channels=channels,
+        size=size,
+        classes=images.classes,
+        seed=config.seed + 1,
+        device=device.name,
     )
-    course = lesson.course
-    return train(
-        model,
-        learned,
-        test.on(device),
-        threat=ThreatModel(norm=lesson.norm, radius=lesson.radius, steps=course.attack_steps, step=course.attack_step),
-        updates=lesson.updates,
-        batch=course.length.batch,
-        learning_rate=course.learning_rate,
-        device=device,
-        generator=device.generator(lesson.seed, 2),
-        progress=progress,
+    method = LearnerMethod(
+        threat=ThreatModel(
+            norm=config.norm, radius=config.radius, steps=schedule.attack_steps, step=schedule.attack_step
+        ),
+        plan=TrainingPlan(updates=config.updates, batch=schedule.length.batch, learning_rate=schedule.learning_rate),
         augment=augment,
-        checkpoints=checkpoints,
-        name=name,
     )
+    both = LearnerImages(train=learned, test=test.on(device))
+    return train(model, both, method, run, generator=device.generator(config.seed, 2), name=name)
 
 
 class Units(Progress):

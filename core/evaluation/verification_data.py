@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from core.archive.manifest import Manifest
 from core.errors import BadInput
 from core.evaluation.evidence import LEAST_TEST_IMAGES, LEAST_TRAIN_IMAGES_A_CLASS, too_few
-from core.evaluation.learner_run import LearnerData
 from core.evaluation.partial_protection import Share, clean_rest, mixed, one_class, scraped
 from core.imaging.sandbox import DecoderSandbox
 from core.ingest.dataset import ImageDataset, ImageRecord, load_pixels
@@ -19,6 +18,7 @@ from core.runtime.progress import Progress
 from core.specs.presets import PRESETS
 from core.specs.verify import VerifySpec
 from core.specs.work_size import work_size
+from core.training.labelled_images import LabelledArrays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class VerificationData:
     clean: NDArray[np.uint8]
     delivered: NDArray[np.uint8] | None
     labels: NDArray[np.int64]
-    test: LearnerData
+    test: LabelledArrays
     classes: int
     missing: int
     only: int | None
@@ -50,17 +50,17 @@ class VerificationData:
         counts = np.bincount(self.test.labels, minlength=self.classes)
         return float(counts.max() / counts.sum())
 
-    def shown(self, side: str, percentage: int, *, seed: int) -> LearnerData | None:
+    def shown(self, side: str, percentage: int, *, seed: int) -> LabelledArrays | None:
         """What the learners of a side get. None where there is no such side, or too few clean pictures are left."""
         if side == "before":
-            return LearnerData(pixels=self.clean, labels=self.labels)
+            return LabelledArrays(pixels=self.clean, labels=self.labels, classes=self.classes)
         if self.delivered is None or (side == "rest" and percentage == 100):
             return None
         chosen = self._share(side, percentage, seed=seed)
         if chosen is None or chosen.learned.sum() < LEAST_TRAIN_IMAGES_A_CLASS * self.classes:
             return None
         pixels, labels = scraped(chosen, self.clean, self.delivered, self.labels)
-        return LearnerData(pixels=pixels, labels=labels)
+        return LabelledArrays(pixels=pixels, labels=labels, classes=self.classes)
 
     def _share(self, side: str, percentage: int, *, seed: int) -> Share | None:
         if self.only is not None:
@@ -119,7 +119,7 @@ def sides_of(
         clean=pixels[learned],
         delivered=delivered,
         labels=labels[learned],
-        test=LearnerData(pixels=pixels[tested], labels=labels[tested]),
+        test=LabelledArrays(pixels=pixels[tested], labels=labels[tested], classes=len(dataset.classes)),
         classes=len(dataset.classes),
         missing=int((~there).sum()),
         only=only,

@@ -5,17 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.evaluation.learner_run import LearnerConfig, LearnerData, Units, learn, pack_curve, unpack_curve
+from core.evaluation.learner_run import LearnerConfig, Units, learn, pack_curve, unpack_curve
 from core.results.evidence import Curve, wilson
 from core.results.verification import Side, VerifyRow
-from core.runtime.checkpoints import CheckpointStore
-from core.runtime.device import Device
-from core.runtime.progress import Progress
+from core.runtime.context import RunContext
 from core.specs.learner_catalog import ARCHITECTURES
 from core.specs.presets import LearnerSchedule
 from core.specs.verify import RowSpec, VerifySpec
+from core.training.labelled_images import LabelledArrays
 
-Shown = Callable[[str, int], LearnerData | None]
+Shown = Callable[[str, int], LabelledArrays | None]
 """What the learners of a side get in the run of a seed; None where there is no such side."""
 
 
@@ -26,7 +25,7 @@ class LearnerSetup:
     `only` is the label of the one class that is protected and tested, None where all are.
     """
 
-    test: LearnerData
+    test: LabelledArrays
     classes: int
     train_images: int
     only: int | None = None
@@ -44,13 +43,10 @@ class VerificationRunner:
         examination: LearnerSetup,
         spec: VerifySpec,
         course: LearnerSchedule,
-        *,
-        device: Device,
-        progress: Progress,
-        checkpoints: CheckpointStore,
+        run: RunContext,
     ) -> None:
         self._examination, self._spec, self._course = examination, spec, course
-        self._device, self._progress, self._shelf = device, progress, checkpoints
+        self._run = run
         self._known: dict[str, Curve] = {}
 
     def row(self, asked: RowSpec, shown: Shown) -> VerifyRow:
@@ -76,9 +72,9 @@ class VerificationRunner:
         name = _name(asked, side, seed, only=self._examination.only)
         if name in self._known:
             return self._known[name]
-        kept, unfinished = self._shelf.load(f"{name}.json"), f"{name}.safetensors"
+        kept, unfinished = self._run.checkpoints.load(f"{name}.json"), f"{name}.safetensors"
         if kept is not None:
-            self._progress.tick()
+            self._run.progress.tick()
             curve = unpack_curve(kept)
         else:
             data = shown(side, seed)
@@ -88,14 +84,11 @@ class VerificationRunner:
                 self._lesson(asked, seed),
                 data,
                 self._examination.test,
-                classes=self._examination.classes,
-                device=self._device,
-                progress=Units(self._progress, 0),
-                checkpoints=self._shelf,
+                self._run.with_progress(Units(self._run.progress, 0)),
                 name=unfinished,
             )
-            self._shelf.save(f"{name}.json", pack_curve(curve))
-            self._shelf.drop(unfinished)
+            self._run.checkpoints.save(f"{name}.json", pack_curve(curve))
+            self._run.checkpoints.drop(unfinished)
         self._known[name] = curve
         return curve
 

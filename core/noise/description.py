@@ -1,26 +1,34 @@
-"""What the report says of how noise is made."""
+"""How the noise was made, for the report."""
 
 from core.noise.methods import METHODS, objective_of
 from core.noise.ntga.attack import NAME as NTGA
 from core.noise.ntga.attack import describe_ntga
-from core.specs.presets import NoiseConfig, Preset
-from core.specs.protect import ProtectSpec
+from core.noise.setup import NoiseSetup
 
 
-def describe(spec: ProtectSpec, preset: Preset, *, size: int, trained_on: int) -> dict[str, object]:
-    """What made the noise, for the report; `radius_a` and `eot` are as the method used them."""
-    name = spec.method or preset.method
-    found: dict[str, object] = {"method": name, "preset": preset.name, "work_size": size, "radius_u": spec.radius_u}
-    if name == NTGA:
-        return found | describe_ntga(preset.ntga, trained_on=trained_on)
-    recipe: NoiseConfig = preset.noise[name]
-    aim = objective_of(spec, preset, recipe.final)
-    return found | {
-        "source": METHODS[name].source,
-        "surrogate": preset.architecture,
-        "radius_a": aim.radius_a,
-        "eot": aim.eot,
+def describe(setup: NoiseSetup, *, size: int, trained_on: int) -> dict[str, object]:
+    """The `generator` of a report; `radius_a` and `eot` are those that the method used.
+
+    Args:
+        setup: The method, its radii and its numbers.
+        size: The work size in pixels.
+        trained_on: The number of images that the surrogate was trained on.
+    """
+    head: dict[str, object] = {
+        "method": setup.method,
+        "preset": setup.preset.name,
+        "work_size": size,
+        "radius_u": setup.spec.radius_u,
+    }
+    if setup.method == NTGA:
+        return head | describe_ntga(setup.preset.ntga, trained_on=trained_on)
+    objective = objective_of(setup, setup.config.final)
+    return head | {
+        "source": METHODS[setup.method].source,
+        "surrogate": setup.preset.architecture,
+        "radius_a": objective.radius_a,
+        "eot": objective.eot,
         "trained_on_images": trained_on,
-        "training_steps": recipe.length.updates(trained_on),
-        "passes_per_image": aim.passes,
+        "training_steps": setup.config.length.updates(trained_on),
+        "passes_per_image": objective.passes,
     }

@@ -9,7 +9,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import safetensors.torch
 import torch
@@ -20,7 +20,7 @@ from core.errors import BadInput
 from core.generators.card import CARD, Card, check_bytes, read_head
 from core.models.registry import ARCHITECTURES, build
 from core.noise.class_map import class_map
-from core.noise.noise_network import NoiseNetwork, network_of
+from core.noise.noise_network import NoiseNetwork, create_noise_network
 from core.runtime.atomic_files import renamed
 
 HALF = "F16"  # safetensors' own name of float16
@@ -160,11 +160,15 @@ def _shapes(card: Card) -> dict[str, torch.Size]:
 
 def _networks(card: Card, *, device: str) -> tuple[nn.Module, NoiseNetwork | None]:
     """The surrogate and the noise network that the card describes, with any weights."""
-    alike: dict[str, Any] = {"channels": card.channels, "size": card.size, "classes": card.classes}
-    model = build(card.architecture, **alike, seed=0, device=device)
+    model = build(
+        card.architecture, channels=card.channels, size=card.size, classes=card.classes, seed=0, device=device
+    )
     if not card.network_updates:
         return model, None
-    return model, network_of(model, **alike, radius=card.radius_u, seed=0, device=device)
+    network = create_noise_network(
+        model, channels=card.channels, size=card.size, classes=card.classes, radius=card.radius_u, seed=0
+    )
+    return model, network
 
 
 def _read_into(network: nn.Module, weights: Mapping[str, Tensor], prefix: str = "") -> None:

@@ -1,4 +1,4 @@
-"""The noise of every image, by a noise network in one forward pass."""
+"""The noise of each image by a noise network, in one forward pass."""
 
 import numpy as np
 import torch
@@ -8,44 +8,51 @@ from torch import Tensor
 from core.attacks.norms import PIXEL
 from core.noise.noise_network import NoiseNetwork
 from core.noise.objective import quantize_noise
-from core.noise.shards import Numbered, in_shards
-from core.runtime.checkpoints import CheckpointStore
-from core.runtime.device import CPU_ROWS, Device
-from core.runtime.progress import Progress
+from core.noise.shards import Shard, make_in_shards, shards_of
+from core.runtime.context import RunContext
+from core.runtime.device import CPU_ROWS
+from core.training.labelled_images import LabelledArrays
 
-ROWS = 1024  # images that a GPU takes at once
+GPU_ROWS = 1024  # images in one batch of a GPU
 
 
-def one_pass_noise(
+def predict_noise(
     network: NoiseNetwork,
-    pixels: NDArray[np.uint8],
-    labels: NDArray[np.int64],
-    shards: list[NDArray[np.int64]],
+    images: LabelledArrays,
+    run: RunContext,
     *,
     radius: int,
-    device: Device,
-    progress: Progress,
-    checkpoints: CheckpointStore,
+    protect_mask: NDArray[np.bool_],
 ) -> NDArray[np.int8]:
-    """Noise for the images in `shards`, zero for the rest: int8 (n, c, s, s), |noise| <= radius, in whole pixel units.
+    """Predict the noise of some images with a noise network. Nothing is drawn: the same images get the same noise.
 
-    `pixels` is uint8 (n, c, s, s), `labels` (n,), each a class of the network; nothing is drawn.
+    Args:
+        network: A trained noise network.
+        images: All images; the labels are classes of the network.
+        run: The checkpoints hold each finished shard.
+        radius: The bound in pixel units of 255.
+        protect_mask: bool (n,), the images that get noise.
+
+    Returns:
+        int8 (n, c, s, s) in pixel units of 255, |noise| <= radius; zero where `protect_mask` is False.
     """
     network.eval()
 
-    def noise_of(shown: Tensor, y: Tensor) -> Tensor:
-        progress.tick()
+    def predict(pixels: Tensor, y: Tensor) -> Tensor:
+        run.progress.tick()
         with torch.inference_mode():
-            return quantize_noise(network(shown.float() * PIXEL, y), shown, radius).to(torch.int8)
+            return quantize_noise(network(pixels.float() * PIXEL, y), pixels, radius).to(torch.int8)
 
-    def of_shard(places: NDArray[np.int64]) -> NDArray[np.int8]:
-        x, y = (torch.from_numpy(some[places]).to(device.name) for some in (pixels, labels))
-        rows = CPU_ROWS if device.is_cpu else ROWS
-        parts = device.side_by_side(noise_of, list(zip(x.split(rows), y.split(rows), strict=True)))
-        progress.advance(len(places))
-        return torch.cat(parts).numpy(force=True)
+    def noise_of(shard: Shard) -> NDArray[np.int8]:
+        part = images.select(shard.places).on(run.device)
+        rows = CPU_ROWS if run.device.is_cpu else GPU_ROWS
+        batches = list(zip(part.pixels.split(rows), part.labels.split(rows), strict=True))
+        noise = torch.cat(run.device.side_by_side(predict, batches)).numpy(force=True)
+        run.progress.advance(len(shard.places))
+        return noise
 
-    def make(group: list[Numbered]) -> list[NDArray[np.int8]]:
-        return [of_shard(places) for _, places in group]
+    def make(group: list[Shard]) -> list[NDArray[np.int8]]:
+        return [noise_of(shard) for shard in group]
 
-    return in_shards(pixels.shape, shards, make, at_once=1, progress=progress, checkpoints=checkpoints)
+    run.progress.start("noise", int(protect_mask.sum()))
+    return make_in_shards(images.pixels.shape, shards_of(protect_mask), make, run, parallel=1)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 
 from core.noise.objective import Objective
-from core.specs.presets import PGDSearch, Preset
-from core.specs.protect import ProtectSpec
+from core.noise.setup import NoiseSetup
+from core.specs.presets import PGDSearch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +52,10 @@ METHODS = {
 }
 
 
-def objective_of(spec: ProtectSpec, preset: Preset, search: PGDSearch) -> Objective:
-    """Eq. (5) with the spec's radii, the method's switches and the recipe's search."""
-    return METHODS[spec.method or preset.method].applied_to(
+def objective_of(setup: NoiseSetup, search: PGDSearch) -> Objective:
+    """Eq. (5) with the radii of the spec, the switches of the method, and the numbers of one search of the preset."""
+    spec = setup.spec
+    return METHODS[setup.method].applied_to(
         Objective(
             radius_u=spec.radius_u,
             radius_a=spec.adversarial_radius,

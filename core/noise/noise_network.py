@@ -59,18 +59,29 @@ class NoiseNetwork(nn.Module):
         return torch.tanh(F.pixel_shuffle(self.head(found), self._fold)) * self._radius
 
 
-def network_of(
-    surrogate: nn.Module, *, channels: int, size: int, classes: int, radius: int, seed: int, device: str
+def create_noise_network(
+    surrogate: nn.Module, *, channels: int, size: int, classes: int, radius: int, seed: int
 ) -> NoiseNetwork:
-    """A noise network to be trained against `surrogate`, with weights drawn from `seed`.
+    """An untrained noise network for a surrogate, on the surrogate's device.
 
-    It begins with the directions in which the surrogate's last layer looks for each class.
+    The direction of each class starts as that of the surrogate's last layer.
+
+    Args:
+        surrogate: A trained network whose last layer is linear with `classes` rows.
+        channels: 1 or 3.
+        size: The side of the images in pixels, a multiple of 16.
+        classes: The number of classes.
+        radius: The bound of the noise in pixel units of 255.
+        seed: The seed of the weights.
+
+    Raises:
+        ValueError: For a size that is no multiple of 16.
     """
     rows = last_layer(surrogate).weight.detach()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = NoiseNetwork(channels=channels, size=size, classes=classes, features=rows.shape[1], radius=radius)
-    away = rows - rows.mean(dim=0)
+    centred = rows - rows.mean(dim=0)
     with torch.no_grad():
-        network.directions.weight.copy_(away / away.std())
-    return network.to(device).to(memory_format=torch.channels_last)
+        network.directions.weight.copy_(centred / centred.std())
+    return network.to(rows.device).to(memory_format=torch.channels_last)

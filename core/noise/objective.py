@@ -1,19 +1,18 @@
-"""The loss that robust error-minimizing noise minimizes (Fu et al. 2022, Eq. (5)), and the noise that one batch gets.
+"""The loss that robust error-minimizing noise minimizes (Fu et al. 2022, Eq. (5)), and the search that minimizes it.
 
     min over |delta_u| <= radius_u  of  E over t in T  of  max over |delta_a| <= radius_a  of
         cross-entropy(f(t(x + delta_u) + delta_a), y)
 
-The methods differ in few switches: how the inner maximum is taken, whether T is there at all, and whether the loss is
+The methods differ in a few settings: how the inner maximum is taken, whether there is a T, and whether the loss is
 taken at y or, for targeted adversarial poisoning, at another class g(y).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from core.attacks.losses import Network, cross_entropy_sum, targeted_cross_entropy_sum
+from core.attacks.losses import Loss, Network, cross_entropy_sum, targeted_cross_entropy_sum
 from core.attacks.norms import PIXEL, Linf
 from core.attacks.pgd import MAXIMIZE, MINIMIZE, PGDConfig, Tick, pgd, within_pixels
 from core.attacks.transforms import Transform, identity, sample_transform
@@ -21,12 +20,22 @@ from core.attacks.transforms import Transform, identity, sample_transform
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objective:
-    """One setting of Eq. (5). Radii are in pixel units of 255, step sizes in fractions of their radius.
+    """One setting of Eq. (5).
 
-    `inner` is how delta_a is found while noise is made: "attack" by PGD (REM), "uniform" noise in its ball (SEM; Liu et
-    al., AAAI 2024), "none" (EM, Eq. (3)). `samples` is J of Algorithm 1; `eot` False leaves T out of the searches, and
-    `augment` False leaves it out of what the surrogate learns from, too (Eq. (4)). `targeted` takes the loss at g(y)
-    (Fowl et al. 2021b; A.3.2). `grey` is the chance with which T turns an image grey as well (ours).
+    Attributes:
+        radius_u: The bound of the noise in pixel units of 255.
+        radius_a: The bound of the adversary in pixel units of 255.
+        inner: How delta_a is found while noise is made: "attack" by PGD (REM), "uniform" draws it from its ball (SEM;
+            Liu et al., AAAI 2024), "none" has no delta_a (EM, Eq. (3)).
+        eot: Whether the searches see images through T.
+        outer_steps: K_u, the steps of the search of delta_u.
+        outer_step: The size of one such step, as a share of radius_u.
+        inner_steps: K_a, the steps of the search of delta_a.
+        inner_step: The size of one such step, as a share of radius_a.
+        samples: J, the draws of T in one step of the search of delta_u.
+        targeted: Whether the loss is taken at g(y) (Fowl et al. 2021b; A.3.2).
+        augment: Whether the surrogate learns from images through T; Eq. (4) has no T at all.
+        greyscale: The chance with which T also turns an image to greyscale, 0 to 1. T of the paper has no such step.
     """
 
     radius_u: int
@@ -40,48 +49,63 @@ class Objective:
     samples: int
     targeted: bool = False
     augment: bool = True
-    grey: float = 0.0
+    greyscale: float = 0.0
 
     @property
     def passes(self) -> int:
-        """Forward and backward passes of the surrogate that the noise of one image takes."""
+        """The forward and backward passes of the surrogate that the noise of one image takes."""
         inner = self.inner_steps if self.inner == "attack" and self.radius_a else 0
         return self.outer_steps * self.samples * (1 + inner)
 
+    @property
+    def outer_search(self) -> PGDConfig:
+        """The search of delta_u."""
+        radius = self.radius_u * PIXEL
+        return PGDConfig(ball=Linf(radius), steps=self.outer_steps, step_size=self.outer_step * radius, sign=MINIMIZE)
+
+    @property
+    def inner_search(self) -> PGDConfig:
+        """The search of delta_a."""
+        radius = self.radius_a * PIXEL
+        return PGDConfig(ball=Linf(radius), steps=self.inner_steps, step_size=self.inner_step * radius, sign=MAXIMIZE)
+
 
 def optimize_noise(
-    network: Network,
-    x: Tensor,
-    y: Tensor,
-    objective: Objective,
-    *,
-    generator: torch.Generator,
-    tick: Tick,
-    start: Tensor | None = None,
+    network: Network, x: Tensor, y: Tensor, objective: Objective, *, generator: torch.Generator, tick: Tick
 ) -> Tensor:
-    """Lines 8 to 16 of Algorithm 1: the delta_u of a batch, as float (n, c, h, w), |delta_u| <= radius_u.
+    """Search the delta_u of a batch from a random start: lines 8 to 16 of Algorithm 1.
 
-    `network` is frozen; x is (n, c, h, w) in [0, 1], y (n,). The search begins at `start`, of x's shape and within
-    radius_u, or at random. A search of no steps finds what it began with: `start`, or no noise.
+    Args:
+        network: Maps images to logits; its weights stay fixed.
+        x: Images (n, c, h, w) in [0, 1].
+        y: Labels int64 (n,).
+        objective: The loss, the radii and the steps. With no outer steps there is no search, and no noise.
+        generator: The source of randomness, on the device of `x`.
+        tick: Called after each step.
+
+    Returns:
+        float (n, c, h, w), |delta_u| <= radius_u / 255; x + delta_u is in [0, 1].
     """
     if objective.outer_steps == 0:
-        return torch.zeros_like(x) if start is None else within_pixels(x, start)
-    search = PGDConfig(
-        ball=Linf(objective.radius_u * PIXEL),
-        steps=objective.outer_steps,
-        step_size=objective.outer_step * objective.radius_u * PIXEL,
-        sign=MINIMIZE,
-    )
+        return torch.zeros_like(x)
     loss = robust_loss(network, y, objective, generator=generator, tick=tick)
-    return pgd(loss, x, search, generator=generator, start=start, tick=tick)
+    return pgd(loss, x, objective.outer_search, generator=generator, tick=tick)
 
 
-def robust_loss(
-    network: Network, y: Tensor, objective: Objective, *, generator: torch.Generator, tick: Tick
-) -> Callable[[Tensor], Tensor]:
-    """The loss of protected images (n, c, h, w) in [0, 1] that the objective minimizes, added over images and draws.
+def robust_loss(network: Network, y: Tensor, objective: Objective, *, generator: torch.Generator, tick: Tick) -> Loss:
+    """The loss of protected images in Eq. (5), summed over the images and the J draws of T.
 
-    The J transformed copies go through the network as one batch, so their gradients are averaged by the sum itself.
+    The J transformed copies go through the network as one batch, so that the sum averages their gradients.
+
+    Args:
+        network: Maps images to logits; its weights stay fixed.
+        y: Labels int64 (n,).
+        objective: The loss and the inner search.
+        generator: The source of randomness, on the device of `y`.
+        tick: Called after each step of the inner search.
+
+    Returns:
+        Maps n images in [0, 1] to a scalar.
     """
     copies = objective.samples
     labels = y.repeat(copies)
@@ -90,46 +114,76 @@ def robust_loss(
     def robust(protected: Tensor) -> Tensor:
         size = protected.shape[-1]
         transform = draw_transform(len(labels), size, objective, generator=generator, drawn=objective.eot)
-        seen = transform(protected.repeat(copies, 1, 1, 1))
-        delta_a = inner_perturbation(network, seen.detach(), labels, objective, generator=generator, tick=tick)
-        return loss(seen + delta_a)  # the gradient is taken at the adversarial point, and pulled back through T alone
+        transformed = transform(protected.repeat(copies, 1, 1, 1))
+        delta_a = inner_perturbation(network, transformed.detach(), labels, objective, generator=generator, tick=tick)
+        return loss(transformed + delta_a)  # the gradient passes through T, and delta_a is a constant
 
     return robust
 
 
 def draw_transform(n: int, size: int, objective: Objective, *, generator: torch.Generator, drawn: bool) -> Transform:
-    """t ~ T of the objective, one for each of n images; the identity where none is to be drawn."""
-    return sample_transform(n, size, generator=generator, greyscale_probability=objective.grey) if drawn else identity
+    """Draw t ~ T for each image, or return the identity.
+
+    Args:
+        n: The number of images.
+        size: Their height and width in pixels.
+        objective: Gives the chance of greyscale.
+        generator: The source of randomness, on the device of the images.
+        drawn: False for the identity.
+    """
+    if not drawn:
+        return identity
+    return sample_transform(n, size, generator=generator, greyscale_probability=objective.greyscale)
 
 
 def inner_perturbation(
-    network: Network, seen: Tensor, y: Tensor, objective: Objective, *, generator: torch.Generator, tick: Tick
+    network: Network, transformed: Tensor, y: Tensor, objective: Objective, *, generator: torch.Generator, tick: Tick
 ) -> Tensor:
-    """The delta_a at which the loss of the transformed images `seen` is taken; detached, `seen` + delta_a in [0, 1]."""
+    """Find the delta_a at which Eq. (5) takes the loss.
+
+    Args:
+        network: Maps images to logits; its weights stay fixed.
+        transformed: Images t(x + delta_u), (n, c, h, w) in [0, 1].
+        y: Labels int64 (n,).
+        objective: The kind of the inner maximum, and its search.
+        generator: The source of randomness, on the device of the images.
+        tick: Called after each step of the search.
+
+    Returns:
+        (n, c, h, w), |delta_a| <= radius_a / 255, detached; the images + delta_a are in [0, 1].
+    """
     if objective.inner == "attack":
-        return attack(network, seen, y, objective, generator=generator, tick=tick)
+        return attack(network, transformed, y, objective, generator=generator, tick=tick)
     if objective.inner == "uniform":
-        return within_pixels(seen, Linf(objective.radius_a * PIXEL).random_init(seen, generator=generator))
-    return torch.zeros_like(seen)
+        drawn = objective.inner_search.ball.random_init(transformed, generator=generator)
+        return within_pixels(transformed, drawn)
+    return torch.zeros_like(transformed)
 
 
 def attack(
-    network: Network, seen: Tensor, y: Tensor, objective: Objective, *, generator: torch.Generator, tick: Tick
+    network: Network, transformed: Tensor, y: Tensor, objective: Objective, *, generator: torch.Generator, tick: Tick
 ) -> Tensor:
-    """The adversarial perturbation of lines 12 and 18 of Algorithm 1; zero where radius_a is."""
+    """The adversarial perturbation of lines 12 and 18 of Algorithm 1; zero for a radius_a of 0.
+
+    Its arguments and its result are those of `inner_perturbation`.
+    """
     if objective.radius_a == 0:
-        return torch.zeros_like(seen)
-    search = PGDConfig(
-        ball=Linf(objective.radius_a * PIXEL),
-        steps=objective.inner_steps,
-        step_size=objective.inner_step * objective.radius_a * PIXEL,
-        sign=MAXIMIZE,
-    )
-    return pgd(cross_entropy_sum(network, y), seen, search, generator=generator, tick=tick)
+        return torch.zeros_like(transformed)
+    loss = cross_entropy_sum(network, y)
+    return pgd(loss, transformed, objective.inner_search, generator=generator, tick=tick)
 
 
 def quantize_noise(delta: Tensor, pixels: Tensor, radius: int) -> Tensor:
-    """Noise in whole pixel units, int16 of `delta`'s shape: |noise| <= radius and pixels + noise in 0..255, exactly."""
-    shown = pixels.to(torch.int16)
+    """Round noise to whole pixel units, so that the bound and the range 0 to 255 hold exactly.
+
+    Args:
+        delta: float (n, c, h, w) in the unit of images in [0, 1].
+        pixels: uint8 (n, c, h, w), the images without noise.
+        radius: The bound in pixel units of 255.
+
+    Returns:
+        int16 (n, c, h, w), |noise| <= radius; pixels + noise is in 0 to 255.
+    """
+    original = pixels.to(torch.int16)
     noise = (delta * 255).round().to(torch.int16).clamp(-radius, radius)
-    return (shown + noise).clamp(0, 255) - shown
+    return (original + noise).clamp(0, 255) - original

@@ -1,43 +1,85 @@
-"""The noise of every image, by a fresh search with the surrogate's last state (the formula after Eq. (5))."""
+"""The final search: the noise of each image by PGD on the trained surrogate (Fu et al. 2022, after Eq. (5))."""
 
+import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from core.attacks.norms import PIXEL
 from core.models.folded import FoldedModel
+from core.noise.methods import objective_of
 from core.noise.objective import Objective, optimize_noise, quantize_noise
-from core.runtime.device import Device
-from core.runtime.progress import Progress
+from core.noise.setup import NoiseSetup
+from core.noise.shards import Shard, make_in_shards, shards_of
+from core.runtime.context import RunContext
+from core.training.labelled_images import LabelledArrays, LabelledTensors
 
 BATCH = 256
 
 
-def final_noise(
-    network: FoldedModel,
-    pixels: Tensor,
-    labels: Tensor,
+def search_noise(
+    surrogate: nn.Module,
+    images: LabelledArrays,
+    setup: NoiseSetup,
+    run: RunContext,
     *,
-    objective: Objective,
-    device: Device,
-    generator: torch.Generator,
-    progress: Progress,
-    patterns: Tensor | None = None,
-) -> Tensor:
-    """Noise for all of `pixels` (uint8, (n, c, s, s)) in whole pixel units: int8 (n, c, s, s), |noise| <= radius_u.
+    protect_mask: NDArray[np.bool_],
+) -> NDArray[np.int8]:
+    """Search the noise of some images with a trained surrogate.
 
-    Every image has its turn, also where n is no multiple of a batch or less than one. The search begins at the pattern
-    of the image's class, (classes, c, s, s), or at random. `progress` counts images.
+    Each shard draws its random numbers from its own seed, so that a resumed run ends with the same bytes.
+
+    Args:
+        surrogate: Images (n, c, s, s) in [0, 1] to logits; it stays unchanged.
+        images: All images; the labels are outputs of the surrogate.
+        setup: The method, its radii and its numbers.
+        run: The checkpoints hold each finished shard.
+        protect_mask: bool (n,), the images that get noise.
+
+    Returns:
+        int8 (n, c, s, s) in pixel units of 255, |noise| <= radius_u; zero where `protect_mask` is False.
+    """
+    objective = objective_of(setup, setup.config.final)
+    network = FoldedModel(surrogate, dtype=run.device.dtype)
+
+    def noise_of(shard: Shard) -> NDArray[np.int8]:
+        generator = run.device.generator(setup.spec.seed, 3, shard.number)
+        part = images.select(shard.places).on(run.device)
+        return final_noise(network, part, objective, run, generator=generator).numpy(force=True)
+
+    def make(group: list[Shard]) -> list[NDArray[np.int8]]:
+        return [noise_of(shard) for shard in group]
+
+    run.progress.start("noise", int(protect_mask.sum()))
+    return make_in_shards(images.pixels.shape, shards_of(protect_mask), make, run, parallel=1)
+
+
+def final_noise(
+    network: FoldedModel, images: LabelledTensors, objective: Objective, run: RunContext, *, generator: torch.Generator
+) -> Tensor:
+    """Search the noise of all `images`, also where their number is no multiple of the batch.
+
+    Args:
+        network: The folded surrogate.
+        images: The images of one shard, on the device.
+        objective: The loss, the radii and the steps of the search.
+        run: The progress counts images.
+        generator: All random numbers come from it.
+
+    Returns:
+        int8 (n, c, s, s) in pixel units of 255, |noise| <= radius_u.
     """
 
-    def noise_of(shown: Tensor, y: Tensor, *, generator: torch.Generator) -> Tensor:
-        start = None if patterns is None else patterns[y]
-        x, tick = shown.float() * PIXEL, progress.tick
-        delta = optimize_noise(network, x, y, objective, generator=generator, tick=tick, start=start)
-        return quantize_noise(delta, shown, objective.radius_u).to(torch.int8)
+    def noise_of(pixels: Tensor, y: Tensor, *, generator: torch.Generator) -> Tensor:
+        x = pixels.float() * PIXEL
+        delta = optimize_noise(network, x, y, objective, generator=generator, tick=run.progress.tick)
+        return quantize_noise(delta, pixels, objective.radius_u).to(torch.int8)
 
     noise = []
-    for x, y in zip(pixels.split(BATCH), labels.split(BATCH), strict=True):
-        part = device.in_chunks(noise_of, x, y, rows_per_image=objective.samples, generator=generator, alone=True)
+    for pixels, y in zip(images.pixels.split(BATCH), images.labels.split(BATCH), strict=True):
+        part = run.device.in_chunks(
+            noise_of, pixels, y, rows_per_image=objective.samples, generator=generator, alone=True
+        )
         noise.append(part)
-        progress.advance(len(part))
+        run.progress.advance(len(part))
     return torch.cat(noise)

@@ -1,60 +1,88 @@
-"""Noise made piece by piece, each kept as it comes, so that a broken-off run goes on and ends with the same bytes."""
+"""Noise in shards: each finished shard is saved, so that a resumed run ends with the same bytes."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.runtime.checkpoints import CheckpointStore, pack, unpack
+from core.runtime.checkpoints import pack, unpack
+from core.runtime.context import RunContext
 from core.runtime.distributed import array_of, rank, size
 from core.runtime.progress import Progress
 
-Numbered = tuple[int, NDArray[np.int64]]  # a shard's number and the places of its images
+SHARD = 1024  # images whose noise is saved together
 
 
-def in_shards(
+class Shard(NamedTuple):
+    """Images whose noise is made and saved together.
+
+    Attributes:
+        number: From 0; names the checkpoint, and is part of the seed.
+        places: int64 (m,), the rows of these images among all.
+    """
+
+    number: int
+    places: NDArray[np.int64]
+
+
+MakeShards = Callable[[list[Shard]], Iterable[NDArray[np.int8]]]
+"""The noise of each of some shards, int8 (m, c, s, s), in their order."""
+
+
+def shards_of(mask: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+    """The places of the images that `mask` (n,) chooses, up to SHARD of them in each array."""
+    places = np.flatnonzero(mask)
+    return [places[first : first + SHARD] for first in range(0, len(places), SHARD)]
+
+
+def make_in_shards(
     shape: tuple[int, ...],
     shards: Sequence[NDArray[np.int64]],
-    make: Callable[[list[Numbered]], Iterable[NDArray[np.int8]]],
+    make: MakeShards,
+    run: RunContext,
     *,
-    at_once: int,
-    progress: Progress,
-    checkpoints: CheckpointStore,
+    parallel: int,
 ) -> NDArray[np.int8]:
-    """Noise of `shape` (n, c, s, s), zero where no shard is; `make` gives it for up to `at_once` shards.
+    """Make the noise of all shards that no checkpoint has yet.
 
-    A shard's noise must depend on its number and places alone. `make` counts its images in `progress` itself. Several
-    processes make so many each at once, and all get all of it; the shelf must be the same for all.
+    Args:
+        shape: (n, c, s, s), the shape of all the noise.
+        shards: The places of each shard's images, int64 (m,).
+        make: Makes the noise of up to `parallel` shards, and counts their images in the progress. The noise of a shard
+            depends on its number and its places alone. Several processes share the shards, and each gets all the noise.
+        run: The checkpoints are the same for all processes.
+        parallel: How many shards one process makes at a time.
+
+    Returns:
+        int8 of `shape`; zero where no shard is.
     """
     noise = np.zeros(shape, dtype=np.int8)
-    waiting: list[Numbered] = []
+    missing: list[Shard] = []
     for number, places in enumerate(shards):
-        known = checkpoints.load(f"noise-{number}.npy")
-        if known is None:
-            waiting.append((number, places))
+        saved = run.checkpoints.load(f"noise-{number}.npy")
+        if saved is None:
+            missing.append(Shard(number, places))
         else:
-            noise[places] = unpack(known)
-            progress.advance(len(places))
-    make = make if size() == 1 else partial(_among_all, make, shape[1:], progress)
-    for first in range(0, len(waiting), at_once * size()):
-        group = waiting[first : first + at_once * size()]
-        for (number, places), made in zip(group, make(group), strict=True):
-            noise[places] = made
-            checkpoints.save(f"noise-{number}.npy", pack(made))
+            noise[places] = unpack(saved)
+            run.progress.advance(len(places))
+    make = make if size() == 1 else partial(_make_on_all_ranks, make, shape[1:], run.progress)
+    for first in range(0, len(missing), parallel * size()):
+        group = missing[first : first + parallel * size()]
+        for shard, made in zip(group, make(group), strict=True):
+            noise[shard.places] = made
+            run.checkpoints.save(f"noise-{shard.number}.npy", pack(made))
     return noise
 
 
-def _among_all(
-    make: Callable[[list[Numbered]], Iterable[NDArray[np.int8]]],
-    shape: tuple[int, ...],
-    progress: Progress,
-    group: list[Numbered],
+def _make_on_all_ranks(
+    make: MakeShards, shape: tuple[int, ...], progress: Progress, group: list[Shard]
 ) -> Iterator[NDArray[np.int8]]:
-    """The noise of each shard of a group, made by one of the processes."""
+    """The noise of each shard of a group; the processes take turns at making them."""
     own = list(make(group[rank() :: size()]))
-    for place, (_, places) in enumerate(group):
-        turn, source = divmod(place, size())
-        yield array_of(source, own[turn] if source == rank() else None, (len(places), *shape))
+    for index, shard in enumerate(group):
+        turn, source = divmod(index, size())
+        yield array_of(source, own[turn] if source == rank() else None, (len(shard.places), *shape))
         if source != rank():
-            progress.advance(len(places))
+            progress.advance(len(shard.places))

@@ -1,60 +1,105 @@
-"""Algorithm 1: training the surrogate f' whose last state makes the noise. The surrogate is the noise generator."""
+"""Train the surrogate f' of Algorithm 1 (Fu et al. 2022). Its last state makes the noise: it is the noise generator."""
 
-from typing import Any
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from core.attacks.norms import PIXEL
 from core.models.folded import FoldedModel
+from core.models.registry import build
+from core.noise.methods import objective_of
 from core.noise.objective import Objective, attack, draw_transform, optimize_noise, quantize_noise
+from core.noise.setup import NoiseSetup
+from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.specs.lr_schedule import LearningRate
-from core.training.loop import TrainingLoop
+from core.training.labelled_images import LabelledArrays, LabelledTensors
+from core.training.loop import TrainingLoop, TrainingPlan
+
+SURROGATE = "surrogate.safetensors"
+GREYSCALE_SURROGATE = "grey-surrogate.safetensors"
+
+
+def train_surrogate(images: LabelledArrays, setup: NoiseSetup, run: RunContext, *, greyscale: float = 0.0) -> nn.Module:
+    """Train the surrogate of a method on some images.
+
+    Args:
+        images: The training images at the work size.
+        setup: The method, its radii and its numbers.
+        run: The checkpoints hold the state of the training, which starts from there.
+        greyscale: The chance with which T turns an image to greyscale. Above 0 this is the second surrogate of a noise
+            network, and has a stage of progress and a checkpoint of its own.
+
+    Returns:
+        The surrogate in eval mode: images (n, c, s, s) in [0, 1] to logits (n, classes).
+    """
+    spec, config, device = setup.spec, setup.config, run.device
+    count, channels, size, _ = images.pixels.shape
+    training = SurrogateTraining(
+        build(
+            setup.preset.architecture,
+            channels=channels,
+            size=size,
+            classes=images.classes,
+            seed=spec.seed,
+            device=device.name,
+        ),
+        images.on(device),
+        replace(objective_of(setup, config.training), greyscale=greyscale),
+        TrainingPlan.of(config.length, config.learning_rate, images=count),
+        device=device,
+        generator=device.generator(spec.seed),
+    )
+    stage, name = ("grey", GREYSCALE_SURROGATE) if greyscale else ("training", SURROGATE)
+    run.progress.start(stage, training.plan.updates)
+    training.resume(run.progress, checkpoints=run.checkpoints, name=name)
+    training.save(run.checkpoints, name)
+    return training.model.eval()
 
 
 class SurrogateTraining(TrainingLoop):
-    """A run of Algorithm 1 that can be stopped after any step and gone on with.
+    """Algorithm 1 as a training that can be stopped after any step and resumed.
 
-    M is `updates`. `pixels` is uint8 (n, c, s, s), `labels` int64 (n,), both on the device that `generator` belongs to.
+    Args:
+        model: The network to train.
+        images: The training images, on `device`.
+        objective: The loss, the radii and the steps of the searches.
+        plan: M of Algorithm 1 is `plan.updates`.
+        device: Where it computes.
+        generator: All random numbers come from it.
     """
 
     def __init__(
         self,
         model: nn.Module,
-        pixels: Tensor,
-        labels: Tensor,
-        *,
+        images: LabelledTensors,
         objective: Objective,
-        updates: int,
-        batch: int,
-        learning_rate: LearningRate,
+        plan: TrainingPlan,
+        *,
         device: Device,
         generator: torch.Generator,
     ) -> None:
-        run: dict[str, Any] = {"updates": updates, "batch": batch, "learning_rate": learning_rate}
-        super().__init__(model, len(labels), device=device, generator=generator, **run)
-        self.pixels, self.labels, self.objective = pixels, labels, objective
-        self._frozen = FoldedModel(model, dtype=device.dtype)
+        super().__init__(model, len(images), plan, device=device, generator=generator)
+        self.images, self.objective = images, objective
+        self._folded = FoldedModel(model, dtype=device.dtype)
 
     def one_step(self, progress: Progress) -> None:
-        """Lines 7 to 19."""
-        chosen = next(self._batches)
-        self._frozen.refresh()
+        """Lines 7 to 19 of Algorithm 1."""
+        batch = next(self._batches)
+        self._folded.refresh()
 
-        def adversarial(shown: Tensor, y: Tensor, *, generator: torch.Generator) -> Tensor:
-            delta_u = optimize_noise(
-                self._frozen, shown.float() * PIXEL, y, self.objective, generator=generator, tick=progress.tick
-            )
-            protected = (shown + quantize_noise(delta_u, shown, self.objective.radius_u)).float() * PIXEL
-            drawn = self.objective.augment
-            t = draw_transform(len(y), shown.shape[-1], self.objective, generator=generator, drawn=drawn)
-            seen = t(protected)
-            return seen + attack(self._frozen, seen, y, self.objective, generator=generator, tick=progress.tick)
+        def adversarial_examples(pixels: Tensor, y: Tensor, *, generator: torch.Generator) -> Tensor:
+            objective, tick = self.objective, progress.tick
+            x = pixels.float() * PIXEL
+            delta_u = optimize_noise(self._folded, x, y, objective, generator=generator, tick=tick)
+            protected = (pixels + quantize_noise(delta_u, pixels, objective.radius_u)).float() * PIXEL
+            t = draw_transform(len(y), x.shape[-1], objective, generator=generator, drawn=objective.augment)
+            transformed = t(protected)
+            return transformed + attack(self._folded, transformed, y, objective, generator=generator, tick=tick)
 
-        y = self.labels[chosen]
+        pixels, y = self.images.pixels[batch], self.images.labels[batch]
         x = self.device.in_chunks(
-            adversarial, self.pixels[chosen], y, rows_per_image=self.objective.samples, generator=self.generator
+            adversarial_examples, pixels, y, rows_per_image=self.objective.samples, generator=self.generator
         )
         self.update(x, y)

@@ -1,78 +1,139 @@
-"""Training a noise network: the minimum of Eq. (5) over one function of all pictures, not over each one's delta_u."""
+"""Train a noise network: it minimizes Eq. (5) by one function of all images, not by a delta_u for each image."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from core.attacks.norms import PIXEL
 from core.models.folded import FoldedModel
-from core.noise.noise_network import NoiseNetwork
+from core.noise.methods import objective_of
+from core.noise.noise_network import NoiseNetwork, create_noise_network
 from core.noise.objective import Objective, robust_loss
+from core.noise.setup import NoiseSetup
+from core.noise.surrogate import train_surrogate
+from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.specs.lr_schedule import LearningRate
-from core.training.loop import TrainingLoop
+from core.training.labelled_images import LabelledArrays, LabelledTensors
+from core.training.loop import TrainingLoop, TrainingPlan
+
+NOISE_NETWORK = "noise-network.safetensors"
+
+
+def train_noise_network(
+    surrogate: nn.Module, images: LabelledArrays, setup: NoiseSetup, run: RunContext, *, greyscale: bool = False
+) -> NoiseNetwork | None:
+    """Train the noise network of a trained surrogate.
+
+    Args:
+        surrogate: Images (n, c, s, s) in [0, 1] to logits; it stays unchanged.
+        images: The training images at the work size, those of the surrogate.
+        setup: The method, its radii and its numbers.
+        run: The checkpoints hold the state of the training, which starts from there.
+        greyscale: Whether part of the loss is that of greyscale images. For them a second surrogate is trained here,
+            which no file keeps.
+
+    Returns:
+        The noise network in eval mode, or None where the preset has none for the method.
+    """
+    spec, config, device = setup.spec, setup.config, run.device
+    if config.network is None:
+        return None
+    count, channels, size, _ = images.pixels.shape
+    training = NoiseNetworkTraining(
+        create_noise_network(
+            surrogate, channels=channels, size=size, classes=images.classes, radius=spec.radius_u, seed=spec.seed
+        ),
+        _surrogates(surrogate, images, setup, run, greyscale=greyscale),
+        images.on(device),
+        TrainingPlan.of(config.network, config.learning_rate, images=count),
+        device=device,
+        generator=device.generator(spec.seed, 5),
+    )
+    run.progress.start("network", training.plan.updates)
+    training.resume(run.progress, checkpoints=run.checkpoints, name=NOISE_NETWORK)
+    training.save(run.checkpoints, NOISE_NETWORK)
+    return training.network.eval()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightedSurrogate:
-    """A trained surrogate, which stays as it is, and the `share` that its `objective` has of the loss.
+    """One term of a noise network's loss.
 
-    Of the objective everything counts but the steps of its search: T, the inner maximum, the draws and the target.
+    Attributes:
+        surrogate: A trained network, which stays unchanged.
+        objective: The loss on this surrogate. The steps of its search do not count: no search is made.
+        weight: The weight of this term; those of all terms sum to 1.
     """
 
     surrogate: nn.Module
     objective: Objective
-    share: float = 1.0
+    weight: float = 1.0
+
+
+def _surrogates(
+    surrogate: nn.Module, images: LabelledArrays, setup: NoiseSetup, run: RunContext, *, greyscale: bool
+) -> list[WeightedSurrogate]:
+    """The terms of the loss: the surrogate, and with `greyscale` a second one that is trained on greyscale images."""
+    config = setup.config
+    objective = replace(objective_of(setup, config.final), samples=1)
+    if not greyscale:
+        return [WeightedSurrogate(surrogate=surrogate, objective=objective)]
+    second = train_surrogate(images, setup, run, greyscale=config.grey_chance)
+    return [
+        WeightedSurrogate(surrogate=surrogate, objective=objective, weight=1 - config.grey_share),
+        WeightedSurrogate(surrogate=second, objective=replace(objective, greyscale=1.0), weight=config.grey_share),
+    ]
 
 
 class NoiseNetworkTraining(TrainingLoop):
-    """So many `updates` of `network` against `judges`, whose shares add up to 1.
+    """The training of a noise network, which can be stopped after any step and resumed.
 
-    `pixels` is uint8 (n, c, s, s), `labels` int64 (n,), both on the device that `generator` belongs to.
+    Args:
+        network: The noise network to train.
+        surrogates: The terms of the loss; their weights sum to 1.
+        images: The training images, on `device`.
+        plan: How many updates, of how many images, at which learning rate.
+        device: Where it computes.
+        generator: All random numbers come from it.
     """
 
     def __init__(
         self,
         network: NoiseNetwork,
-        judges: Sequence[WeightedSurrogate],
-        pixels: Tensor,
-        labels: Tensor,
+        surrogates: Sequence[WeightedSurrogate],
+        images: LabelledTensors,
+        plan: TrainingPlan,
         *,
-        updates: int,
-        batch: int,
-        learning_rate: LearningRate,
         device: Device,
         generator: torch.Generator,
     ) -> None:
-        run: dict[str, Any] = {"updates": updates, "batch": batch, "learning_rate": learning_rate}
-        super().__init__(network, len(labels), device=device, generator=generator, loss=self._robust, **run)
-        self.network, self.pixels, self.labels = network, pixels, labels
-        self._judges = [(judge, FoldedModel(judge.surrogate, dtype=device.dtype)) for judge in judges]
+        super().__init__(network, len(images), plan, device=device, generator=generator, loss=self._loss)
+        self.network, self.images = network, images
+        self._terms = [(term, FoldedModel(term.surrogate, dtype=device.dtype)) for term in surrogates]
         self._progress = Progress()
 
     def one_step(self, progress: Progress) -> None:
-        """One update on a batch of pictures, each with the noise that the network gives it by now."""
+        """One update on a batch of images, each with the noise that the network now gives it."""
         self._progress = progress
-        chosen = next(self._batches)
-        seeds = torch.randint(2**62, chosen.shape, generator=self.generator, device=chosen.device)
-        self.update(self.pixels[chosen], self.labels[chosen], seeds)
+        batch = next(self._batches)
+        seeds = torch.randint(2**62, batch.shape, generator=self.generator, device=batch.device)
+        self.update(self.images.pixels[batch], self.images.labels[batch], seeds)
 
-    def _robust(self, network: nn.Module, shown: Tensor, y: Tensor, seeds: Tensor) -> Tensor:
-        """The robust loss of some of a batch, added over its images; what is drawn comes from the first of `seeds`."""
-        draws = torch.Generator(shown.device).manual_seed(int(seeds[0]))
-        x = shown.float() * PIXEL
-        protected = _in_whole_pixels((x + network(x, y)).clamp(0, 1))
-        parts = []
-        for judge, frozen in self._judges:
-            loss = robust_loss(frozen, y, judge.objective, generator=draws, tick=self._progress.tick)
-            parts.append(judge.share * loss(protected) / judge.objective.samples)
-        return torch.stack(parts).sum()
+    def _loss(self, network: nn.Module, pixels: Tensor, y: Tensor, seeds: Tensor) -> Tensor:
+        """The weighted robust loss of a part of a batch, summed over its images; the first of `seeds` seeds it."""
+        generator = torch.Generator(pixels.device).manual_seed(int(seeds[0]))
+        x = pixels.float() * PIXEL
+        protected = _quantize((x + network(x, y)).clamp(0, 1))
+        losses = []
+        for term, folded in self._terms:
+            loss = robust_loss(folded, y, term.objective, generator=generator, tick=self._progress.tick)
+            losses.append(term.weight * loss(protected) / term.objective.samples)
+        return torch.stack(losses).sum()
 
 
-def _in_whole_pixels(x: Tensor) -> Tensor:
-    """`x` as it is delivered; the gradient passes as if it were not rounded (Bengio et al. 2013)."""
+def _quantize(x: Tensor) -> Tensor:
+    """`x` in whole pixel units, as delivered; a straight-through gradient (Bengio et al. 2013)."""
     return x + ((x * 255).round() * PIXEL - x).detach()

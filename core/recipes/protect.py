@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,21 +19,26 @@ from core.imaging.sandbox import DecoderSandbox
 from core.ingest.dataset import ImageDataset, load_pixels, open_dataset
 from core.ingest.split import held_out, protected_beside
 from core.limits import Limits
-from core.noise import make as noises
 from core.noise.class_map import class_map
 from core.noise.description import describe
 from core.noise.generator_file import TrainedGenerator, describe_use, load, network_for, surrogate_for
+from core.noise.inference import predict_noise
+from core.noise.make import generate_noise
+from core.noise.search import search_noise
+from core.noise.setup import NoiseSetup
 from core.reports.caveats import limits as limits_of
 from core.reports.html import render_html
 from core.reports.samples import take_samples
 from core.results.evidence import Evidence
 from core.results.protection import ClassCount, Report, ReportDataset
 from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
+from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.progress import Callback, Progress
 from core.specs.presets import PRESETS, Preset, preset_for
 from core.specs.protect import INSTANT, ProtectSpec
 from core.specs.work_size import LEAST, work_size
+from core.training.labelled_images import LabelledArrays
 from core.version import versions
 
 
@@ -81,12 +85,12 @@ def protect(
     source or generator that cannot be used, SpecError where the generator was trained for another spec, and whatever
     `on_progress` raises (`Cancelled`).
     """
-    progress, checkpoints, where = (
-        Progress(on_progress),
-        checkpoints or NullCheckpointStore(),
-        Device(device, cores=cores),
+    run = RunContext(
+        device=Device(device, cores=cores),
+        progress=Progress(on_progress),
+        checkpoints=checkpoints or NullCheckpointStore(),
     )
-    allowed = limits or Limits()
+    progress, allowed = run.progress, limits or Limits()
     if generator is not None:
         spec = ProtectSpec.parse(apply_generator_constraints(spec.to_dict(), read_card(generator)))
     with DecoderSandbox(limits=allowed) as sandbox:
@@ -94,13 +98,11 @@ def protect(
         if generator is None and spec.preset == INSTANT:
             generator = _shipped(dataset)
             spec = ProtectSpec.parse(apply_generator_constraints(spec.to_dict(), read_card(generator)))
-        trained = None if generator is None else load(generator, device=where.name)
+        trained = None if generator is None else load(generator, device=run.device.name)
         size = _size(dataset, spec, trained)
         preset = preset_for(spec.preset, size)
         work = _prepare(dataset, size, spec, progress, sandbox)
-        noise = _noise(
-            work, len(dataset.classes), spec, preset, trained, device=where, progress=progress, checkpoints=checkpoints
-        )
+        noise = _noise(work, len(dataset.classes), NoiseSetup(spec=spec, preset=preset), trained, run)
         with write_archive(
             dataset,
             noise,
@@ -114,9 +116,9 @@ def protect(
             sandbox=sandbox,
         ) as archive:
             exhibit = _exhibit(work, archive.delivered, len(dataset.classes))
-            evidence = measure_evidence(exhibit, spec, preset, device=where, progress=progress, checkpoints=checkpoints)
+            evidence = measure_evidence(exhibit, spec, preset, run)
             progress.start("report", 1)
-            report = _report(dataset, work, archive, evidence, spec, preset, trained, where, progress, job_id)
+            report = _report(dataset, work, archive, evidence, spec, preset, trained, run.device, progress, job_id)
             samples = take_samples(dataset, archive, scratch, sandbox)
             _describe(archive, report, render_html(report, samples))
             progress.advance()
@@ -159,27 +161,18 @@ def _prepare(dataset: ImageDataset, size: int, spec: ProtectSpec, progress: Prog
 
 
 def _noise(
-    work: _Work,
-    classes: int,
-    spec: ProtectSpec,
-    preset: Preset,
-    trained: TrainedGenerator | None,
-    *,
-    device: Device,
-    progress: Progress,
-    checkpoints: CheckpointStore,
+    work: _Work, classes: int, setup: NoiseSetup, trained: TrainedGenerator | None, run: RunContext
 ) -> NDArray[np.int8]:
-    """Noise for everything that is to be protected, learned from what is not held out, or by a generator long ago."""
-    run: dict[str, Any] = {"device": device, "progress": progress, "checkpoints": checkpoints}
-    if trained is not None:
-        channels, outputs = work.pixels.shape[1], class_map(classes, outputs=trained.card.classes)[work.labels]
-        if network := network_for(trained, channels=channels):
-            return noises.predict_noise(network, work.pixels, outputs, work.chosen, spec, **run)
-        surrogate = surrogate_for(trained, channels=channels)
-        return noises.search_noise(surrogate, work.pixels, outputs, work.chosen, spec, preset, **run)
-    return noises.generate_noise(
-        work.pixels, work.labels, classes, chosen=work.chosen, kept=~work.held_out, spec=spec, preset=preset, **run
-    )
+    """The noise of all images to protect, by a trained generator, or by a surrogate that is trained on them."""
+    images = LabelledArrays(pixels=work.pixels, labels=work.labels, classes=classes)
+    if trained is None:
+        return generate_noise(images, setup, run, protect_mask=work.chosen, train_mask=~work.held_out)
+    channels = images.pixels.shape[1]
+    outputs = class_map(classes, outputs=trained.card.classes)[images.labels]
+    images = LabelledArrays(pixels=images.pixels, labels=outputs, classes=trained.card.classes)
+    if network := network_for(trained, channels=channels):
+        return predict_noise(network, images, run, radius=setup.spec.radius_u, protect_mask=work.chosen)
+    return search_noise(surrogate_for(trained, channels=channels), images, setup, run, protect_mask=work.chosen)
 
 
 def _exhibit(work: _Work, delivered: Delivered, classes: int) -> EvaluationData:
@@ -206,7 +199,7 @@ def _report(
     job_id: str | None,
 ) -> Report:
     delivered, size = archive.delivered, work.pixels.shape[-1]
-    made_by = describe(spec, preset, size=size, trained_on=int((~work.held_out).sum()))
+    made_by = describe(NoiseSetup(spec=spec, preset=preset), size=size, trained_on=int((~work.held_out).sum()))
     familiar = trained is not None and may_have_learned(trained.card, name=dataset.name, classes=dataset.classes)
     if trained is not None:
         channels = work.pixels.shape[1]

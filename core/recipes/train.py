@@ -16,17 +16,23 @@ from core.imaging.sandbox import DecoderSandbox
 from core.ingest.dataset import ImageDataset, load_pixels, open_dataset
 from core.ingest.split import held_out
 from core.limits import Limits
-from core.noise import make as noises
 from core.noise.generator_file import as_saved, check_weight, save
+from core.noise.inference import predict_noise
 from core.noise.methods import METHODS
+from core.noise.search import search_noise
+from core.noise.setup import NoiseSetup
+from core.noise.surrogate import train_surrogate
+from core.noise.train_noise_network import train_noise_network
 from core.results.evidence import Evidence
 from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
+from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.distributed import Rank0CheckpointStore, on_rank_0
 from core.runtime.progress import Callback, Progress
 from core.specs.presets import PRESETS, Preset, preset_for
 from core.specs.protect import ProtectSpec
 from core.specs.work_size import LEAST, STEP, work_size
+from core.training.labelled_images import LabelledArrays
 from core.version import versions
 
 
@@ -71,12 +77,12 @@ def train_generator(
     where they are
     grey themselves, and for a network too large to be a generator.
     """
-    progress, checkpoints, where = (
-        Progress(on_progress),
-        Rank0CheckpointStore(checkpoints or NullCheckpointStore()),
-        Device(device, cores=cores),
+    run = RunContext(
+        device=Device(device, cores=cores),
+        progress=Progress(on_progress),
+        checkpoints=Rank0CheckpointStore(checkpoints or NullCheckpointStore()),
     )
-    allowed = limits or Limits()
+    progress, allowed = run.progress, limits or Limits()
 
     def read() -> tuple[Card, EvaluationData]:
         with DecoderSandbox(limits=allowed) as sandbox:
@@ -85,8 +91,17 @@ def train_generator(
             )
             side = _size(dataset, spec, size)
             preset = preset_for(spec.preset, side)
-            about: dict[str, Any] = {"name": title or out.stem, "device": where.label, "command": command, "grey": grey}
-            card = _card(dataset, spec, preset, side, images=int((~apart).sum()), **about)
+            card = _card(
+                dataset,
+                spec,
+                preset,
+                side,
+                images=int((~apart).sum()),
+                name=title or out.stem,
+                device=run.device.label,
+                command=command,
+                grey=grey,
+            )
             check_weight(card)
             progress.start("decoding", 0)
             pixels = load_pixels(dataset, side, progress=progress, sandbox=sandbox)
@@ -100,20 +115,19 @@ def train_generator(
         )
 
     card, exhibit = on_rank_0(read)
-    preset, kept = preset_for(spec.preset, card.size), ~exhibit.held_out
-    run: dict[str, Any] = {"device": where, "progress": progress, "checkpoints": checkpoints}
-    learned = (exhibit.clean[kept], exhibit.labels[kept], card.classes, spec, preset)
-    surrogate = as_saved(noises.train_surrogate(*learned, **run))
-    network = noises.train_network(surrogate, *learned, grey=grey, **run)
+    preset, train_mask = preset_for(spec.preset, card.size), ~exhibit.held_out
+    setup = NoiseSetup(spec=spec, preset=preset)
+    images = LabelledArrays(pixels=exhibit.clean, labels=exhibit.labels, classes=card.classes)
+    learned = images.select(train_mask)
+    surrogate = as_saved(train_surrogate(learned, setup, run))
+    network = train_noise_network(surrogate, learned, setup, run, greyscale=grey)
     if exhibit.note is None:
-        asked = (exhibit.clean, exhibit.labels, kept, spec)
-        noise = (
-            noises.search_noise(surrogate, *asked, preset, **run)
-            if network is None
-            else noises.predict_noise(as_saved(network), *asked, **run)
-        )
+        if network is None:
+            noise = search_noise(surrogate, images, setup, run, protect_mask=train_mask)
+        else:
+            noise = predict_noise(as_saved(network), images, run, radius=spec.radius_u, protect_mask=train_mask)
         exhibit = replace(exhibit, delivered=exhibit.clean + noise.view(np.uint8))
-    evidence = measure_evidence(exhibit, spec, preset, **run)
+    evidence = measure_evidence(exhibit, spec, preset, run)
     if spec.evidence != "none":
         found = of_evidence(evidence, data=card.data, classes=card.classes, seed=spec.seed)
         card = replace(card, measured=found)

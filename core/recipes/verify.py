@@ -11,7 +11,6 @@ import numpy as np
 
 from core.archive.manifest import Manifest, read_manifest
 from core.errors import BadInput
-from core.evaluation.learner_run import LearnerData
 from core.evaluation.verification_data import VerificationData, copies_of, sides_of
 from core.evaluation.verification_runner import LearnerSetup, VerificationRunner
 from core.imaging.sandbox import DecoderSandbox
@@ -22,11 +21,13 @@ from core.reports.verification_caveats import limits_of
 from core.results.protection import ReportDataset
 from core.results.verification import Measured, VerifyReport, VerifyRow
 from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
+from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.progress import Callback, Progress
 from core.specs.presets import preset_for
 from core.specs.protected_class import check_archive, check_known
 from core.specs.verify import RowSpec, VerifySpec
+from core.training.labelled_images import LabelledArrays
 from core.version import versions
 
 COURSES = {"quick": "quick", "standard": "full", "paper": "full"}  # how long learners train: as for this much evidence
@@ -58,11 +59,12 @@ def verify(
     for sources that cannot be used or say nothing, SpecError for a protected class that these do not have or that
     cannot be told apart in them, and whatever the callbacks raise (`Cancelled`). `limits` are those of the originals.
     """
-    progress, checkpoints, where = (
-        Progress(on_progress),
-        checkpoints or NullCheckpointStore(),
-        Device(device, cores=cores),
+    run = RunContext(
+        device=Device(device, cores=cores),
+        progress=Progress(on_progress),
+        checkpoints=checkpoints or NullCheckpointStore(),
     )
+    progress = run.progress
     manifest = read_manifest(protected) if protected is not None else None
     _check_percentages(spec, manifest)
     check_archive(spec, None if manifest is None else manifest.spec.percentage)
@@ -83,7 +85,7 @@ def verify(
         job_id=job_id,
         created_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         versions=versions(),
-        device=where.label,
+        device=run.device.label,
         seconds=0.0,
         dataset=_described(dataset),
         spec=spec.to_dict(),
@@ -102,9 +104,7 @@ def verify(
         LearnerSetup(test=sides.test, classes=sides.classes, train_images=len(sides.labels), only=sides.only),
         spec,
         preset_for(spec.scale, size).courses[COURSES[spec.scale]],
-        device=where,
-        progress=progress,
-        checkpoints=checkpoints,
+        run,
     )
     for row in _rows(asked, sides, school, progress, name=spec.protected_class):
         measured = replace(report.evidence, rows=(*report.evidence.rows, row))
@@ -129,7 +129,7 @@ def _rows(
     for one in asked:
         share = one.percentage
 
-        def shown(side: str, seed: int, share: int = share) -> LearnerData | None:
+        def shown(side: str, seed: int, share: int = share) -> LabelledArrays | None:
             return sides.shown(side, share, seed=seed)
 
         row = school.row(one, shown)

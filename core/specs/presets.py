@@ -19,17 +19,13 @@ LARGE = 96  # px from which the paper's ImageNet settings apply; below, its CIFA
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PGDSearch:
-    """How hard a delta_u is looked for: K_u steps of `outer_step` radius_u, J draws, K_a of `inner_step` radius_a.
-
-    With `pattern_steps` it begins at a pattern of the class, found in so many steps, else at random.
-    """
+    """How long a delta_u is searched: K_u steps of `outer_step` radius_u, J draws, K_a of `inner_step` radius_a."""
 
     outer_steps: int
     outer_step: float
     samples: int
     inner_steps: int
     inner_step: float
-    pattern_steps: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

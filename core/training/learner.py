@@ -1,9 +1,7 @@
 """Standard and adversarial training (Fu et al. 2022, Eq. (1) and (2), A.4): what a thief would do with the pictures."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,13 +11,12 @@ from core.attacks.threat_model import ThreatModel, adversarial_examples
 from core.attacks.transforms import sample_transform
 from core.models.folded import FoldedModel
 from core.results.evidence import Curve
-from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
+from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.specs.lr_schedule import LearningRate
 from core.training.augmentation import Augmentation, Learner
-from core.training.loop import TrainingLoop
-from core.training.pretrained import start_from
+from core.training.labelled_images import LabelledTensors
+from core.training.loop import TrainingLoop, TrainingPlan
 
 TESTS = 10
 TEST_BATCH = 256
@@ -27,46 +24,60 @@ LEARNER = "learner.safetensors"  # a piece of unfinished training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LabelledImages:
-    """Images uint8 (n, c, s, s) and labels int64 (n,) on the device."""
+class LearnerMethod:
+    """How a learner is trained.
 
-    pixels: Tensor
-    labels: Tensor
+    Attributes:
+        threat: The adversary; radius 0 is standard training.
+        plan: How many updates, of how many images, at which learning rate.
+        augment: Changes a batch after the usual crop and mirror, and before the adversary.
+    """
+
+    threat: ThreatModel
+    plan: TrainingPlan
+    augment: Augmentation | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnerImages:
+    """What a learner gets, all on its device.
+
+    Attributes:
+        train: It learns from these.
+        test: Clean images; each point of the curve is the accuracy on them.
+        monitored: Other images whose accuracy is taken at the same points.
+    """
+
+    train: LabelledTensors
+    test: LabelledTensors
+    monitored: LabelledTensors | None = None
 
 
 class LearnerTraining(TrainingLoop):
-    """A learner's training on `data` against `threat`, which can be stopped after any step and gone on with.
+    """The training of a learner, which can be stopped after any step and resumed.
 
-    `curve` has a point of each of up to TESTS tests so far, on the clean `test` images, with the mean training loss
-    since the point before; `watched_accuracy` has the accuracy on `watched` at each. `augment` comes after the usual
-    crop and mirror and before the adversary.
+    `curve` has a point for each of up to TESTS tests so far; `monitored_accuracy` has the accuracy on the monitored
+    images at the same points.
     """
 
     def __init__(
         self,
         model: nn.Module,
-        data: LabelledImages,
-        test: LabelledImages,
+        images: LearnerImages,
+        method: LearnerMethod,
         *,
-        threat: ThreatModel,
-        updates: int,
-        batch: int,
-        learning_rate: LearningRate,
         device: Device,
         generator: torch.Generator,
-        augment: Augmentation | None = None,
-        watched: LabelledImages | None = None,
     ) -> None:
-        run: dict[str, Any] = {"updates": updates, "batch": batch, "learning_rate": learning_rate}
-        super().__init__(model, len(data.labels), device=device, generator=generator, **run)
-        self._data, self._test, self._watched = data, test, watched
-        self._threat, self._augment = threat, augment
+        super().__init__(model, len(images.train), method.plan, device=device, generator=generator)
+        self._data, self._test, self._monitored = images.train, images.test, images.monitored
+        self._threat, self._augment = method.threat, method.augment
         self._frozen = FoldedModel(model, dtype=device.dtype)
-        self._classes = _classes(self._frozen, data)
+        self._classes = _classes(self._frozen, images.train)
         self._epoch: list[int] = []
         self._accuracy: list[float] = []
         self._loss: list[float] = []
-        self._watched_accuracy: list[float] = []
+        self._monitored_accuracy: list[float] = []
         self._losses: list[Tensor] = []  # of the updates since the last point
 
     @property
@@ -75,9 +86,9 @@ class LearnerTraining(TrainingLoop):
         return Curve(epoch=tuple(self._epoch), accuracy=tuple(self._accuracy), loss=tuple(self._loss))
 
     @property
-    def watched_accuracy(self) -> tuple[float, ...]:
-        """On what is watched, a point for each of the curve's; none where nothing is."""
-        return tuple(self._watched_accuracy)
+    def monitored_accuracy(self) -> tuple[float, ...]:
+        """The accuracy on the monitored images at each point of the curve; empty where none are monitored."""
+        return tuple(self._monitored_accuracy)
 
     def one_step(self, progress: Progress) -> None:
         """One update, and a test where it is time for one."""
@@ -91,7 +102,7 @@ class LearnerTraining(TrainingLoop):
             attack = partial(adversarial_examples, self._frozen.refresh(), threat=self._threat, tick=progress.tick)
             x = self.device.in_chunks(attack, x, y, generator=self.generator)
         self._losses.append(self.update(x, y))
-        if (self.step + 1) * TESTS // self.updates > self.step * TESTS // self.updates:
+        if (self.step + 1) * TESTS // self.plan.updates > self.step * TESTS // self.plan.updates:
             self._epoch.append(round((self.step + 1) * len(chosen) / len(self._data.labels)))
             self._take_point(progress)
 
@@ -100,9 +111,9 @@ class LearnerTraining(TrainingLoop):
         self._accuracy.append(accuracy_of(self._frozen, self._test, device=self.device, progress=progress))
         self._loss.append(torch.stack(self._losses).mean().item())
         self._losses.clear()
-        if self._watched is not None:
-            seen = accuracy_of(self._frozen, self._watched, device=self.device, progress=progress)
-            self._watched_accuracy.append(seen)
+        if self._monitored is not None:
+            seen = accuracy_of(self._frozen, self._monitored, device=self.device, progress=progress)
+            self._monitored_accuracy.append(seen)
 
     def state(self) -> dict[str, Tensor]:
         """That of every run, the points so far, and the losses since the last of them."""
@@ -110,7 +121,7 @@ class LearnerTraining(TrainingLoop):
             "epoch": torch.tensor(self._epoch, dtype=torch.int64),
             "accuracy": torch.tensor(self._accuracy, dtype=torch.float64),
             "loss": torch.tensor(self._loss, dtype=torch.float64),
-            "watched_accuracy": torch.tensor(self._watched_accuracy, dtype=torch.float64),
+            "watched_accuracy": torch.tensor(self._monitored_accuracy, dtype=torch.float64),
         }
         return {**super().state(), **points, "losses": torch.stack(self._losses) if self._losses else torch.empty(0)}
 
@@ -118,50 +129,48 @@ class LearnerTraining(TrainingLoop):
         """Go on from `state`, as every run does."""
         super().restore(state)
         self._epoch, self._accuracy = state["epoch"].tolist(), state["accuracy"].tolist()
-        self._loss, self._watched_accuracy = state["loss"].tolist(), state["watched_accuracy"].tolist()
+        self._loss, self._monitored_accuracy = state["loss"].tolist(), state["watched_accuracy"].tolist()
         self._losses = list(state["losses"].to(self.generator.device))
 
 
 def train(
     model: nn.Module,
-    data: LabelledImages,
-    test: LabelledImages,
+    images: LearnerImages,
+    method: LearnerMethod,
+    run: RunContext,
     *,
-    threat: ThreatModel,
-    updates: int,
-    batch: int,
-    learning_rate: LearningRate,
-    device: Device,
     generator: torch.Generator,
-    progress: Progress,
-    augment: Augmentation | None = None,
-    start: Mapping[str, Tensor] | None = None,
-    checkpoints: CheckpointStore | None = None,
     name: str = LEARNER,
 ) -> Curve:
-    """Train `model` on `data` against `threat` by SGD, momentum 0.9, weight decay 5e-4, for so many `updates`.
+    """Train `model` by SGD with momentum 0.9 and weight decay 5e-4.
 
-    The curve holds up to TESTS points: accuracy on the clean `test` images, mean training loss since the point before.
-    `progress` counts updates. `augment` comes after the usual crop and mirror and before the adversary. `start` is the
-    state dict of a model trained before, on whatever classes; see `start_from` for what it raises. Unfinished training
-    is kept on `checkpoints` as `name` and gone on with from there; see `TrainingLoop.restore` for what that raises.
+    Args:
+        model: The network to train, on the device of `run`; its weights change.
+        images: The training and the test images.
+        method: The adversary, the plan and the augmentation.
+        run: The progress counts updates; the training starts from its checkpoint.
+        generator: All random numbers come from it.
+        name: The name of the checkpoint.
+
+    Returns:
+        Up to TESTS points: the accuracy on the test images, and the mean training loss since the point before.
+
+    Raises:
+        BadInput: For a checkpoint of another plan.
     """
-    if start is not None:
-        start_from(model, start)
-    run: dict[str, Any] = {"updates": updates, "batch": batch, "learning_rate": learning_rate, "augment": augment}
-    training = LearnerTraining(model, data, test, threat=threat, device=device, generator=generator, **run)
-    training.resume(progress, checkpoints=checkpoints or NullCheckpointStore(), name=name)
+    training = LearnerTraining(model, images, method, device=run.device, generator=generator)
+    training.resume(run.progress, checkpoints=run.checkpoints, name=name)
     return training.curve
 
 
 @torch.no_grad()
-def _classes(network: FoldedModel, data: LabelledImages) -> int:
+def _classes(network: FoldedModel, data: LabelledTensors) -> int:
     """How many classes the network tells apart, which may be more than `data` holds."""
     return network(data.pixels[:1].float() * PIXEL).shape[1]
 
 
 @torch.no_grad()
-def accuracy_of(network: nn.Module, test: LabelledImages, *, device: Device, progress: Progress) -> float:
+def accuracy_of(network: nn.Module, test: LabelledTensors, *, device: Device, progress: Progress) -> float:
     """The share of `test` that the frozen network labels right, 0 to 1."""
 
     @torch.no_grad()

@@ -3,9 +3,10 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+import safetensors.torch
 import torch
-from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from core.errors import BadInput
@@ -13,10 +14,31 @@ from core.runtime.checkpoints import CheckpointStore
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.lr_schedule import LearningRate
+from core.specs.presets import TrainingLength
 from core.training.batches import Batches
 from core.training.sgd import DataParallelSGD, Loss, classification_loss
 
 KEEP_EVERY = 30.0  # seconds of training that a crash may cost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingPlan:
+    """How long a training takes, and at which learning rate.
+
+    Attributes:
+        updates: The number of SGD steps.
+        batch: Images in a batch, at most.
+        learning_rate: The learning rate of each step.
+    """
+
+    updates: int
+    batch: int
+    learning_rate: LearningRate
+
+    @classmethod
+    def of(cls, length: TrainingLength, learning_rate: LearningRate, *, images: int) -> "TrainingPlan":
+        """The plan of a preset for a training set of `images` images."""
+        return cls(updates=length.updates(images), batch=length.batch, learning_rate=learning_rate)
 
 
 class TrainingLoop(ABC):
@@ -31,19 +53,16 @@ class TrainingLoop(ABC):
         self,
         model: nn.Module,
         images: int,
+        plan: TrainingPlan,
         *,
-        updates: int,
-        batch: int,
-        learning_rate: LearningRate,
         device: Device,
         generator: torch.Generator,
         loss: Loss = classification_loss,
     ) -> None:
         self.model, self.device, self.generator = model, device, generator
-        self.updates, self.step = updates, 0
-        self._plan = torch.tensor([updates, batch, images])
-        self._rate = learning_rate
-        self._batches = Batches(images, batch, generator=generator)
+        self.plan, self.step = plan, 0
+        self._plan_numbers = torch.tensor([plan.updates, plan.batch, images])
+        self._batches = Batches(images, plan.batch, generator=generator)
         # its replicas have no state: after each step all have the model's
         self._updater = DataParallelSGD(model, device, loss=loss)
 
@@ -53,11 +72,11 @@ class TrainingLoop(ABC):
 
     def update(self, *batch: Tensor) -> Tensor:
         """The step's update, as `DataParallelSGD.step`; the mean loss."""
-        return self._updater.step(*batch, learning_rate=self._rate.at(self.step, steps=self.updates))
+        return self._updater.step(*batch, learning_rate=self.plan.learning_rate.at(self.step, steps=self.plan.updates))
 
     def steps(self, progress: Progress) -> Iterator[int]:
         """Take every step that is left, yielding after each the number taken; `progress` counts them."""
-        while self.step < self.updates:
+        while self.step < self.plan.updates:
             self.one_step(progress)
             self.step += 1
             progress.advance()
@@ -70,17 +89,17 @@ class TrainingLoop(ABC):
         """
         kept = checkpoints.load(name)
         if kept is not None:
-            self.restore(load(kept))
+            self.restore(safetensors.torch.load(kept))
         progress.advance(self.step)
         saved = time.monotonic()
         for _ in self.steps(progress):
             if time.monotonic() - saved > KEEP_EVERY:
-                self.keep(checkpoints, name)
+                self.save(checkpoints, name)
                 saved = time.monotonic()
 
-    def keep(self, checkpoints: CheckpointStore, name: str) -> None:
+    def save(self, checkpoints: CheckpointStore, name: str) -> None:
         """Keep the state as the piece `name`."""
-        checkpoints.save(name, save(_contiguous(self.state())))
+        checkpoints.save(name, safetensors.torch.save(_contiguous(self.state())))
 
     def state(self) -> dict[str, Tensor]:
         """Everything that the rest of the run depends on, as tensors."""
@@ -90,7 +109,7 @@ class TrainingLoop(ABC):
             if "momentum_buffer" in self._updater.optimizer.state[p]
         }
         weights = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        run = {"plan": self._plan, "step": torch.tensor(self.step), "rng": self.generator.get_state()}
+        run = {"plan": self._plan_numbers, "step": torch.tensor(self.step), "rng": self.generator.get_state()}
         return {**weights, **momentum, **run, **self._batches.state()}
 
     def restore(self, state: dict[str, Tensor]) -> None:
@@ -98,8 +117,8 @@ class TrainingLoop(ABC):
 
         Where it was kept on a CPU and this is a GPU, or the other way round, random numbers start from the seed again.
         """
-        if not torch.equal(state["plan"], self._plan):
-            planned, kept = self._plan.tolist(), state["plan"].tolist()
+        if not torch.equal(state["plan"], self._plan_numbers):
+            planned, kept = self._plan_numbers.tolist(), state["plan"].tolist()
             raise BadInput(
                 "The unfinished training was kept by another version, which trains otherwise: start it again. (It was "
                 f"kept of a run of [updates, batch, images] {kept}, and this is one of {planned}.)"

@@ -11,16 +11,21 @@ from torch import Tensor
 
 from core.attacks.losses import cross_entropy_sum
 from core.attacks.norms import BALLS, PIXEL
+from core.attacks.pgd import pgd
 from core.attacks.threat_model import ThreatModel, adversarial_examples
 from core.countermeasures.registry import COUNTERMEASURES
 from core.models.folded import FoldedModel
 from core.models.registry import build
-from core.noise import make as noises
-from core.noise.ntga.attack import dual_of
+from core.noise.inference import predict_noise
+from core.noise.make import generate_noise
+from core.noise.ntga.attack import trained_coefficients
 from core.noise.ntga.ntk import WideNetwork
-from core.noise.objective import optimize_noise
-from core.noise.train import train_network, train_surrogate
+from core.noise.objective import robust_loss
+from core.noise.setup import NoiseSetup
+from core.noise.surrogate import train_surrogate
+from core.noise.train_noise_network import train_noise_network
 from core.runtime.checkpoints import NullCheckpointStore
+from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.countermeasure_catalog import DESCRIBED, NAMES
@@ -29,7 +34,9 @@ from core.specs.lr_schedule import LearningRate
 from core.specs.presets import QUICK, TrainingLength
 from core.specs.protect import METHODS, ProtectSpec
 from core.training.augmentation import Learner
-from core.training.learner import LabelledImages, LearnerTraining
+from core.training.labelled_images import LabelledArrays, LabelledTensors
+from core.training.learner import LearnerImages, LearnerMethod, LearnerTraining
+from core.training.loop import TrainingPlan
 from core.training.sgd import DataParallelSGD
 from experiments.cache import ExperimentCache
 from experiments.paper.table1 import TABLE
@@ -48,20 +55,19 @@ def device() -> Device:
     return Device("cuda")
 
 
-def on(device: Device, data: LabelledImages) -> LabelledImages:
+def on(device: Device, data: LabelledTensors) -> LabelledTensors:
     """The same pictures, on the device."""
-    return LabelledImages(pixels=data.pixels.to(device.name), labels=data.labels.to(device.name))
+    return LabelledTensors(pixels=data.pixels.to(device.name), labels=data.labels.to(device.name))
 
 
 def a_run(device: Device, *, norm: str = "Linf", radius: float = 4, updates: int = 25) -> LearnerTraining:
     return LearnerTraining(
         build("small", channels=3, size=32, classes=2, seed=1, device=device.name),
-        on(device, stripes(96, seed=1)),
-        on(device, stripes(60, seed=2)),
-        threat=ThreatModel(norm=norm, radius=radius, steps=2, step=0.5),
-        updates=updates,
-        batch=32,
-        learning_rate=LearningRate(peak=0.1),
+        LearnerImages(train=on(device, stripes(96, seed=1)), test=on(device, stripes(60, seed=2))),
+        LearnerMethod(
+            threat=ThreatModel(norm=norm, radius=radius, steps=2, step=0.5),
+            plan=TrainingPlan(updates=updates, batch=32, learning_rate=LearningRate(peak=0.1)),
+        ),
         device=device,
         generator=device.generator(0),
     )
@@ -97,12 +103,14 @@ def test_a_search_without_chance_finds_what_it_finds_on_the_cpu(method: str, dev
     """In float64, from the same start; a sign of a gradient that is zero but for rounding may differ."""
     pixels, labels = some_images(9)
     x, y = torch.from_numpy(pixels).double() / 255, torch.from_numpy(labels)
-    aim, start = replace(an_objective(method, outer_steps=5), eot=False), torch.zeros_like(x)
+    aim = replace(an_objective(method, outer_steps=5), eot=False)
 
     def found(on: str) -> Tensor:
         network, generator = Smooth().to(on), torch.Generator(on).manual_seed(0)
-        run: dict[str, Any] = {"generator": generator, "tick": lambda: None, "start": start.to(on)}
-        return optimize_noise(network, x.to(on), y.to(on), aim, **run).cpu()
+        loss = robust_loss(network, y.to(on), aim, generator=generator, tick=lambda: None)
+        start = torch.zeros_like(x).to(on)
+        delta = pgd(loss, x.to(on), aim.outer_search, generator=generator, start=start)
+        return delta.cpu()
 
     assert (found(device.name) - found("cpu")).abs().gt(1e-9).double().mean() < 1e-4
 
@@ -113,16 +121,19 @@ def test_the_tangent_kernel_is_that_of_the_cpu(device: Device) -> None:
     for activation in ("relu", "erf"):
         wide = WideNetwork(activation=activation)
         torch.testing.assert_close(wide.kernel(x.to(device.name), x.to(device.name)).cpu(), wide.kernel(x, x))
-    torch.testing.assert_close(dual_of(x.to(device.name), y.to(device.name), time=64.0).cpu(), dual_of(x, y, time=64.0))
+    torch.testing.assert_close(
+        trained_coefficients(x.to(device.name), y.to(device.name), time=64.0).cpu(),
+        trained_coefficients(x, y, time=64.0),
+    )
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_image_has_noise_within_the_radius(method: str, device: Device) -> None:
     (pixels, labels), everything = some_images(75), np.ones(75, dtype=bool)
-    run: dict[str, Any] = {"device": device, "progress": Progress(), "checkpoints": Memory()}
-    noise = noises.generate_noise(
-        pixels, labels, 3, chosen=everything, kept=everything, spec=ProtectSpec(method=method), preset=SHORT, **run
-    )
+    images = LabelledArrays(pixels=pixels, labels=labels, classes=3)
+    setup = NoiseSetup(spec=ProtectSpec(method=method), preset=SHORT)
+    run = RunContext(device=device, checkpoints=Memory())
+    noise = generate_noise(images, setup, run, protect_mask=everything, train_mask=everything)
     assert np.abs(noise).max() == 8
     assert (np.abs(noise).reshape(75, -1).mean(1) > 2).all()
     delivered = pixels.astype(int) + noise
@@ -130,22 +141,16 @@ def test_every_image_has_noise_within_the_radius(method: str, device: Device) ->
     assert delivered.max() <= 255
 
 
-@pytest.mark.parametrize("grey", [False, True])
-def test_a_noise_network_is_trained_and_used(grey: bool, device: Device) -> None:
+@pytest.mark.parametrize("greyscale", [False, True])
+def test_a_noise_network_is_trained_and_used(greyscale: bool, device: Device) -> None:
     pixels, labels = some_images(75)
+    images = LabelledArrays(pixels=pixels, labels=labels, classes=3)
     preset = replace(QUICK, noise={"sem": replace(QUICK.noise["sem"], length=SOME, network=SOME)})
-    run: dict[str, Any] = {"device": device, "progress": Progress(), "checkpoints": Memory()}
-    surrogate = train_surrogate(pixels, labels, 3, ProtectSpec(), preset, **run)
-    network = train_network(surrogate, pixels, labels, 3, ProtectSpec(), preset, grey=grey, **run)
+    setup, run = NoiseSetup(spec=ProtectSpec(), preset=preset), RunContext(device=device, checkpoints=Memory())
+    surrogate = train_surrogate(images, setup, run)
+    network = train_noise_network(surrogate, images, setup, run, greyscale=greyscale)
     assert network is not None
-    noise = noises.predict_noise(
-        network,
-        pixels,
-        labels,
-        np.arange(75) % 2 == 0,
-        ProtectSpec(method="sem"),
-        **run | {"checkpoints": NullCheckpointStore()},
-    )
+    noise = predict_noise(network, images, RunContext(device=device), radius=8, protect_mask=np.arange(75) % 2 == 0)
     assert 0 < np.abs(noise.astype(int)).max() <= 8
     assert not noise[1::2].any()
 
@@ -180,7 +185,7 @@ def test_a_learner_that_broke_off_goes_on(began_on: str, device: Device) -> None
     steps = broken.steps(Progress())
     for _ in range(12):
         next(steps)
-    broken.keep(checkpoints, "learner")
+    broken.save(checkpoints, "learner")
     resumed = finished(a_run(device, updates=20), checkpoints)
     assert len(resumed.curve.accuracy) == 10
     assert resumed.curve.accuracy[:6] == broken.curve.accuracy

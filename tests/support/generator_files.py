@@ -6,7 +6,7 @@ import torch
 
 from core.generators.card import Card
 from core.models.registry import build, last_layer
-from core.noise.noise_network import NoiseNetwork, network_of
+from core.noise.noise_network import NoiseNetwork, create_noise_network
 from tests.support import generator_rows
 
 CLASSES = ("cat", "dog", "newt")
@@ -20,7 +20,7 @@ def a_card(**other: Any) -> Card:
 def a_network(model: torch.nn.Module, *, size: int = 32, seed: int = 2) -> NoiseNetwork:
     """A noise network for that model and pictures in colour."""
     classes = last_layer(model).out_features
-    return network_of(model, channels=3, size=size, classes=classes, radius=8, seed=seed, device="cpu").eval()
+    return create_noise_network(model, channels=3, size=size, classes=classes, radius=8, seed=seed).eval()
 
 
 def a_model(*, channels: int = 3, classes: int = 3, size: int = 32, seed: int = 1) -> torch.nn.Module:

@@ -15,19 +15,22 @@ from torch import Tensor
 from cli.main import main
 from core.attacks.threat_model import ThreatModel
 from core.models.registry import build
-from core.noise.noise_network import network_of
+from core.noise.noise_network import create_noise_network
 from core.noise.objective import Objective
-from core.noise.shards import Numbered, in_shards
+from core.noise.shards import Shard, make_in_shards
 from core.noise.surrogate import SurrogateTraining
 from core.noise.train_noise_network import NoiseNetworkTraining, WeightedSurrogate
 from core.recipes.train import train_generator
 from core.runtime.checkpoints import NullCheckpointStore
+from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.distributed import Rank0CheckpointStore, joined, rank
 from core.runtime.progress import Progress, Step
 from core.specs.lr_schedule import LearningRate
 from core.specs.protect import ProtectSpec
-from core.training.learner import LabelledImages, LearnerTraining
+from core.training.labelled_images import LabelledTensors
+from core.training.learner import LearnerImages, LearnerMethod, LearnerTraining
+from core.training.loop import TrainingPlan
 from tests.support.checkpoints import Memory
 from tests.support.short_training import short_training
 from tests.support.tiny_experiments import run_tiny
@@ -59,25 +62,21 @@ def run(processes: int, module: str, *words: object) -> subprocess.CompletedProc
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
 
 
-def pictures(count: int) -> LabelledImages:
+def pictures(count: int) -> LabelledTensors:
     """Three classes of drawn pictures."""
     rng = torch.Generator().manual_seed(0)
     labels = torch.arange(count) % 3
     pixels = torch.randint(0, 160, (count, 3, 32, 32), generator=rng) + 40 * labels[:, None, None, None]
-    return LabelledImages(pixels=pixels.to(torch.uint8), labels=labels)
+    return LabelledTensors(pixels=pixels.to(torch.uint8), labels=labels)
 
 
 def surrogate_training(device: Device, *, batch: int) -> SurrogateTraining:
     """A run of Algorithm 1 of two updates."""
-    data = pictures(160)
     return SurrogateTraining(
         build("small", channels=3, size=32, classes=3, seed=rank(), device="cpu"),  # that of process 0 must count
-        data.pixels,
-        data.labels,
-        objective=REM,
-        updates=2,
-        batch=batch,
-        learning_rate=LearningRate(peak=0.05),
+        pictures(160),
+        REM,
+        TrainingPlan(updates=2, batch=batch, learning_rate=LearningRate(peak=0.05)),
         device=device,
         generator=device.generator(1),
     )
@@ -95,7 +94,7 @@ def resumed_surrogate(device: Device, *, batch: int) -> dict[str, Tensor]:
     """The same, where the run was broken off and went on from what process 0 alone had kept."""
     checkpoints, broken = Rank0CheckpointStore(Memory()), surrogate_training(device, batch=batch)
     next(broken.steps(Progress()))
-    broken.keep(checkpoints, "surrogate")
+    broken.save(checkpoints, "surrogate")
     training = surrogate_training(device, batch=batch)
     training.resume(Progress(), checkpoints=checkpoints, name="surrogate")
     return training.state()
@@ -103,19 +102,15 @@ def resumed_surrogate(device: Device, *, batch: int) -> dict[str, Tensor]:
 
 def trained_network(device: Device, *, batch: int) -> dict[str, Tensor]:
     """The state that two updates of a noise network end with."""
-    data, alike = pictures(160), {"channels": 3, "size": 32, "classes": 3, "device": "cpu"}
-    surrogate = build("small", seed=7, **alike)
+    surrogate = build("small", channels=3, size=32, classes=3, seed=7, device="cpu")
     training = NoiseNetworkTraining(
-        network_of(surrogate, radius=8, seed=rank(), **alike),
+        create_noise_network(surrogate, channels=3, size=32, classes=3, radius=8, seed=rank()),
         [
-            WeightedSurrogate(surrogate=surrogate, objective=REM, share=0.7),
-            WeightedSurrogate(surrogate=surrogate, objective=replace(REM, grey=1.0), share=0.3),
+            WeightedSurrogate(surrogate=surrogate, objective=REM, weight=0.7),
+            WeightedSurrogate(surrogate=surrogate, objective=replace(REM, greyscale=1.0), weight=0.3),
         ],
-        data.pixels,
-        data.labels,
-        updates=2,
-        batch=batch,
-        learning_rate=LearningRate(peak=0.05),
+        pictures(160),
+        TrainingPlan(updates=2, batch=batch, learning_rate=LearningRate(peak=0.05)),
         device=device,
         generator=device.generator(3),
     )
@@ -127,15 +122,13 @@ def learner_training(device: Device, *, batch: int) -> LearnerTraining:
     """Adversarial training of two updates."""
     return LearnerTraining(
         build("small", channels=3, size=32, classes=3, seed=rank(), device="cpu"),
-        pictures(160),
-        pictures(40),
-        threat=ThreatModel(radius=4, steps=2, step=0.5),
-        updates=2,
-        batch=batch,
-        learning_rate=LearningRate(peak=0.05),
+        LearnerImages(train=pictures(160), test=pictures(40), monitored=pictures(50)),
+        LearnerMethod(
+            threat=ThreatModel(radius=4, steps=2, step=0.5),
+            plan=TrainingPlan(updates=2, batch=batch, learning_rate=LearningRate(peak=0.05)),
+        ),
         device=device,
         generator=device.generator(2),
-        watched=pictures(50),
     )
 
 
@@ -150,32 +143,26 @@ def resumed_learner(device: Device, *, batch: int) -> dict[str, Tensor]:
     """The same, where the run was broken off and went on from what process 0 alone had kept."""
     checkpoints, broken = Rank0CheckpointStore(Memory()), learner_training(device, batch=batch)
     next(broken.steps(Progress()))
-    broken.keep(checkpoints, "learner")
+    broken.save(checkpoints, "learner")
     training = learner_training(device, batch=batch)
     training.resume(Progress(), checkpoints=checkpoints, name="learner")
     return training.state()
 
 
-def noise_in_shards(at_once: int) -> dict[str, Tensor]:
+def noise_in_shards(parallel: int) -> dict[str, Tensor]:
     """Noise that says by its value which shard it is of, and how far the progress of making it was counted."""
     ends = np.cumsum(SHARDS)
     shards = [np.arange(end - count, end) for end, count in zip(ends, SHARDS, strict=True)]
     counted: list[int] = []
     progress = Progress(lambda step: counted.append(step.done), interval=0)
 
-    def make(group: list[Numbered]) -> list[np.ndarray]:
-        assert len(group) <= at_once
+    def make(group: list[Shard]) -> list[np.ndarray]:
+        assert len(group) <= parallel
         progress.advance(sum(len(places) for _, places in group))
         return [np.full((len(places), 1, 2, 2), number + 1, np.int8) for number, places in group]
 
-    made = in_shards(
-        (int(ends[-1]) + 1, 1, 2, 2),
-        shards,
-        make,
-        at_once=at_once,
-        progress=progress,
-        checkpoints=NullCheckpointStore(),
-    )
+    run = RunContext(device=Device("cpu"), progress=progress)
+    made = make_in_shards((int(ends[-1]) + 1, 1, 2, 2), shards, make, run, parallel=parallel)
     return {"noise": torch.from_numpy(made), "counted": torch.tensor(counted[-1])}
 
 

@@ -9,6 +9,7 @@ The network and T are `core.noise.ntga.ntk`, g is `core.noise.ntga.gradient_flow
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -22,119 +23,158 @@ from core.attacks.pgd import MAXIMIZE, PGDConfig, Tick, pgd
 from core.noise.ntga.gradient_flow import dual_coefficients
 from core.noise.ntga.ntk import WideNetwork
 from core.noise.objective import quantize_noise
-from core.noise.shards import Numbered, in_shards
-from core.runtime.checkpoints import CheckpointStore
-from core.runtime.device import Device
-from core.runtime.progress import Progress
+from core.noise.setup import NoiseSetup
+from core.noise.shards import Shard, make_in_shards
+from core.runtime.context import RunContext
 from core.specs.presets import NTGAConfig
+from core.training.labelled_images import LabelledArrays, LabelledTensors
 
 NAME = "ntga"
 NETWORK = WideNetwork()
 RIDGE = 1e-4  # of the kernel's mean diagonal, added to its diagonal, as the official code does
-TESTED_AT_ONCE = 500  # validation images whose kernel is in memory
+VALIDATION_BATCH = 500  # validation images whose kernel is in memory at a time
 
 
 def ntga_noise(
-    pixels: NDArray[np.uint8],
-    labels: NDArray[np.int64],
-    chosen: NDArray[np.bool_],
-    kept: NDArray[np.bool_],
-    classes: int,
+    images: LabelledArrays,
+    setup: NoiseSetup,
+    run: RunContext,
     *,
-    radius: int,
-    seed: int,
-    recipe: NTGAConfig,
-    device: Device,
-    progress: Progress,
-    checkpoints: CheckpointStore,
+    protect_mask: NDArray[np.bool_],
+    train_mask: NDArray[np.bool_],
 ) -> NDArray[np.int8]:
-    """Noise for the `chosen` images, zero for the rest: int8 (n, c, s, s), |noise| <= radius, of 255.
+    """Make the noise of some images block by block. A CPU makes one block on each core.
 
-    What is not `kept` is held out for testing: such images get noise in blocks of their own, and no other's noise
-    depends on them. Blocks are shuffled and computed side by side on the cores of a CPU.
+    The images that are not in `train_mask` are for testing: they get noise in blocks of their own, and the noise of
+    other images does not depend on them.
+
+    Args:
+        images: All images of the dataset at the work size.
+        setup: The radius, the seed and the preset's numbers of NTGA.
+        run: The checkpoints hold each finished block.
+        protect_mask: bool (n,), the images that get noise.
+        train_mask: bool (n,), the images whose labels the validation of a block may use.
+
+    Returns:
+        int8 (n, c, s, s) in pixel units of 255, |noise| <= radius_u; zero where `protect_mask` is False.
     """
+    config, radius, seed, device = setup.preset.ntga, setup.spec.radius_u, setup.spec.seed, run.device
     blocks = [
         block
-        for number, part in enumerate((chosen & kept, chosen & ~kept))
-        for block in shuffled_blocks(np.flatnonzero(part), recipe.block, seed=(seed, 4, number))
+        for number, mask in enumerate((protect_mask & train_mask, protect_mask & ~train_mask))
+        for block in shuffled_blocks(np.flatnonzero(mask), config.block, seed=(seed, 4, number))
     ]
-    y = F.one_hot(torch.from_numpy(labels), classes).double()
 
     def noise_of(number: int, block: NDArray[np.int64]) -> NDArray[np.int8]:
-        judges = validation_places(kept, block, recipe.validation, seed=(seed, 5, number))
-        shown = torch.from_numpy(pixels[block]).to(device.name)
-        delta = find_block_noise(
-            shown.double() * PIXEL,
-            y[block].to(device.name),
-            torch.from_numpy(pixels[judges]).to(device.name).double() * PIXEL,
-            y[judges].to(device.name),
+        others = validation_places(train_mask, block, config.validation, seed=(seed, 5, number))
+        part = images.select(block).on(device)
+        delta = search_block_noise(
+            OneHotImages.of(part, images.classes),
+            OneHotImages.of(images.select(others).on(device), images.classes),
             radius=radius,
-            recipe=recipe,
+            config=config,
             generator=device.generator(seed, 6, number),
-            tick=progress.tick,
+            tick=run.progress.tick,
         )
-        return quantize_noise(delta, shown, radius).to(torch.int8).numpy(force=True)
+        return quantize_noise(delta, part.pixels, radius).to(torch.int8).numpy(force=True)
 
-    def make(group: list[Numbered]) -> Iterator[NDArray[np.int8]]:
+    def make(group: list[Shard]) -> Iterator[NDArray[np.int8]]:
         for noise in device.side_by_side(noise_of, group):
             yield noise
-            progress.advance(len(noise))  # where it may be stopped, the noise being kept by now
+            run.progress.advance(len(noise))  # may raise Cancelled: the noise is saved by now
 
-    progress.start("noise", int(chosen.sum()))
-    at_once = device.cores if device.is_cpu else 1
-    return in_shards(pixels.shape, blocks, make, at_once=at_once, progress=progress, checkpoints=checkpoints)
+    run.progress.start("noise", int(protect_mask.sum()))
+    return make_in_shards(images.pixels.shape, blocks, make, run, parallel=device.cores if device.is_cpu else 1)
 
 
-def find_block_noise(
-    x: Tensor,
-    y: Tensor,
-    judges: Tensor,
-    judged: Tensor,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneHotImages:
+    """Images as NTGA computes with them.
+
+    Attributes:
+        x: float64 (n, c, h, w) in [0, 1].
+        y: float64 (n, classes), one-hot labels.
+    """
+
+    x: Tensor
+    y: Tensor
+
+    @classmethod
+    def of(cls, images: LabelledTensors, classes: int) -> "OneHotImages":
+        """The same images in float64."""
+        return cls(x=images.pixels.double() * PIXEL, y=F.one_hot(images.labels, classes).double())
+
+
+def search_block_noise(
+    block: OneHotImages,
+    validation: OneHotImages,
     *,
     radius: int,
-    recipe: NTGAConfig,
+    config: NTGAConfig,
     generator: torch.Generator,
     tick: Tick,
 ) -> Tensor:
-    """The noise of one block, float of x's shape: images x, `judges` (., c, h, w) in [0, 1], one-hot y, `judged`.
+    """Search the noise of one block by PGD from zero.
 
-    Starts at zero: Table 5's steps together are 1.1 times the radius, which a random start would not let them reach.
+    The steps of Table 5 together are 1.1 times the radius; from a random start they would not reach it.
+
+    Args:
+        block: The n images that get noise.
+        validation: The images that the network should get wrong.
+        radius: The bound in pixel units of 255.
+        config: The steps of the search, and the time of the training.
+        generator: Required by PGD; nothing is drawn from it.
+        tick: Called in each step, and may raise `Cancelled`.
+
+    Returns:
+        float64 (n, c, h, w), |noise| <= radius / 255.
     """
 
     def loss(protected: Tensor) -> Tensor:
         rows = protected.flatten(1)
-        dual = dual_of(rows, y, time=recipe.time)
+        coefficients = trained_coefficients(rows, block.y, time=config.time)
         total = rows.new_zeros(())
-        for v, y_v in zip(judges.split(TESTED_AT_ONCE), judged.split(TESTED_AT_ONCE), strict=True):
+        for x, y in zip(validation.x.split(VALIDATION_BATCH), validation.y.split(VALIDATION_BATCH), strict=True):
             tick()
-            total = total + checkpoint(_loss_of, v.flatten(1), y_v, rows, dual, use_reentrant=False)
+            total = total + checkpoint(_loss_of, x.flatten(1), y, rows, coefficients, use_reentrant=False)
         return total
 
     search = PGDConfig(
-        ball=Linf(radius * PIXEL), steps=recipe.steps, step_size=recipe.step * radius * PIXEL, sign=MAXIMIZE
+        ball=Linf(radius * PIXEL), steps=config.steps, step_size=config.step * radius * PIXEL, sign=MAXIMIZE
     )
-    return pgd(loss, x, search, start=torch.zeros_like(x), generator=generator, tick=tick)
+    return pgd(loss, block.x, search, start=torch.zeros_like(block.x), generator=generator, tick=tick)
 
 
-def dual_of(rows: Tensor, y: Tensor, *, time: float) -> Tensor:
-    """What training on `rows` (n, d) with one-hot y (n, k) for `time` comes to: (n, k), to be seen through the kernel.
+def trained_coefficients(rows: Tensor, y: Tensor, *, time: float) -> Tensor:
+    """What the wide network has learned: the kernel between test rows and `rows`, times this, is its prediction.
 
-    The squared error is a mean over images and classes, so `time` counts steps of gradient descent at rate 1.
+    Args:
+        rows: The training images, float64 (n, d).
+        y: Their one-hot labels, float64 (n, classes).
+        time: The steps of gradient descent at rate 1. The squared error is a mean over images and classes.
+
+    Returns:
+        float64 (n, classes).
     """
     kernel = NETWORK.kernel(rows, rows)
     ridge = RIDGE * kernel.diagonal().mean() * torch.eye(len(rows), dtype=rows.dtype, device=rows.device)
     return dual_coefficients(kernel + ridge, y, time=time / y.numel())
 
 
-def _loss_of(v: Tensor, y_v: Tensor, rows: Tensor, dual: Tensor) -> Tensor:
-    return F.cross_entropy(NETWORK.kernel(v, rows) @ dual, y_v, reduction="sum")
+def _loss_of(x: Tensor, y: Tensor, rows: Tensor, coefficients: Tensor) -> Tensor:
+    return F.cross_entropy(NETWORK.kernel(x, rows) @ coefficients, y, reduction="sum")
 
 
 def shuffled_blocks(places: NDArray[np.int64], most: int, *, seed: tuple[int, ...]) -> list[NDArray[np.int64]]:
-    """`places` in random order, in blocks of nearly equal size of at most `most`; two where one would do.
+    """Divide images into random blocks of nearly equal size, at least two where there are two images.
 
-    An upload comes class by class, and a network learns nothing from a block of one class. One block alone would leave
-    no other images to be wrong about.
+    Uploads are sorted by class, and a network learns nothing from a block of one class. With a single block there would
+    be no other images to validate on.
+
+    Args:
+        places: int64 (n,), the rows of the images.
+        most: The largest size of a block.
+        seed: The seed of the order.
     """
     count = max(-(-len(places) // most), min(2, len(places)))
     order = np.random.default_rng(seed).permutation(places)
@@ -142,25 +182,35 @@ def shuffled_blocks(places: NDArray[np.int64], most: int, *, seed: tuple[int, ..
 
 
 def validation_places(
-    kept: NDArray[np.bool_], block: NDArray[np.int64], most: int, *, seed: tuple[int, ...]
+    train_mask: NDArray[np.bool_], block: NDArray[np.int64], most: int, *, seed: tuple[int, ...]
 ) -> NDArray[np.int64]:
-    """Up to `most` of the `kept` images outside the block; where there are none, the kept images themselves."""
-    outside = kept.copy()
+    """Choose the validation images of a block: training images outside it, or all of them where none is outside.
+
+    Args:
+        train_mask: bool (n,), the training images.
+        block: int64 (m,), the images of the block.
+        most: The largest number of validation images.
+        seed: The seed of the choice.
+
+    Returns:
+        int64 (at most `most`,), sorted.
+    """
+    outside = train_mask.copy()
     outside[block] = False
-    others = np.flatnonzero(outside if outside.any() else kept)
+    others = np.flatnonzero(outside if outside.any() else train_mask)
     return np.sort(np.random.default_rng(seed).permutation(others)[:most])
 
 
-def describe_ntga(recipe: NTGAConfig, *, trained_on: int) -> dict[str, object]:
-    """What the report says of this method beside its name, preset, size and radius_u."""
+def describe_ntga(config: NTGAConfig, *, trained_on: int) -> dict[str, object]:
+    """What the report says about NTGA, besides the method's name, the preset, the size and radius_u."""
     return {
         "source": "Yuan & Wu, ICML 2021; Fu et al. 2022, A.3.2",
         "surrogate": f"tangent kernel of an infinitely wide network of {NETWORK.depth} {NETWORK.activation} layers",
         "radius_a": 0,
         "eot": False,
         "trained_on_images": trained_on,
-        "largest_block": recipe.block,
-        "most_validation_images": recipe.validation,
-        "time": recipe.time,
-        "steps_per_image": recipe.steps,
+        "largest_block": config.block,
+        "most_validation_images": config.validation,
+        "time": config.time,
+        "steps_per_image": config.steps,
     }

@@ -11,14 +11,18 @@ from torch import Tensor, nn
 
 from core.attacks.losses import cross_entropy_sum
 from core.attacks.transforms import sample_transform
-from core.noise import make as noises
+from core.noise import shards
+from core.noise.make import generate_noise
 from core.noise.methods import METHODS
 from core.noise.objective import Objective, attack, optimize_noise, quantize_noise
+from core.noise.setup import NoiseSetup
 from core.runtime.checkpoints import NullCheckpointStore
+from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.presets import QUICK, TrainingLength
 from core.specs.protect import ProtectSpec
+from core.training.labelled_images import LabelledArrays
 from tests.support.checkpoints import Memory
 
 COUNT = 75  # no multiple of any batch
@@ -129,15 +133,18 @@ def protect(
     checkpoints: Memory | NullCheckpointStore | None = None,
     count: int = COUNT,
     channels: int = 3,
-    chosen: NDArray[np.bool_] | None = None,
+    protect_mask: NDArray[np.bool_] | None = None,
     progress: Progress | None = None,
 ) -> NDArray[np.int8]:
     pixels, labels = some_images(count, channels=channels)
     spec, device = ProtectSpec(method=method, seed=seed), Device("cpu", cores=cores)
-    run = {"device": device, "progress": progress or Progress(), "checkpoints": checkpoints or NullCheckpointStore()}
-    kept = np.ones(count, dtype=bool)
-    return noises.generate_noise(
-        pixels, labels, 3, chosen=kept if chosen is None else chosen, kept=kept, spec=spec, preset=SHORT, **run
+    everything = np.ones(count, dtype=bool)
+    return generate_noise(
+        LabelledArrays(pixels=pixels, labels=labels, classes=3),
+        NoiseSetup(spec=spec, preset=SHORT),
+        RunContext(device=device, progress=progress or Progress(), checkpoints=checkpoints or NullCheckpointStore()),
+        protect_mask=everything if protect_mask is None else protect_mask,
+        train_mask=everything,
     )
 
 
@@ -157,9 +164,9 @@ def test_grey_images_have_one_channel_of_noise() -> None:
 
 
 def test_only_the_chosen_are_touched() -> None:
-    chosen = np.arange(20) % 4 == 0
-    noise = protect("em", count=20, chosen=chosen)
-    assert (np.abs(noise).reshape(20, -1).max(1) > 0).tolist() == chosen.tolist()
+    protect_mask = np.arange(20) % 4 == 0
+    noise = protect("em", count=20, protect_mask=protect_mask)
+    assert (np.abs(noise).reshape(20, -1).max(1) > 0).tolist() == protect_mask.tolist()
 
 
 @pytest.mark.parametrize("method", ["sem", "tap", "ntga"])
@@ -177,7 +184,7 @@ def test_a_run_that_broke_off_goes_on_and_ends_with_the_same_bytes(
         pass
 
     monkeypatch.setattr("core.training.loop.KEEP_EVERY", 0.0)
-    monkeypatch.setattr(noises, "SHARD", 30)
+    monkeypatch.setattr(shards, "SHARD", 30)
     whole, checkpoints = protect(method), Memory()
     for stage, units in (("training", 2), ("training", 4), ("noise", 40)):
 

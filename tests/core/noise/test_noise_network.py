@@ -13,18 +13,28 @@ from core.attacks.norms import PIXEL
 from core.generators.shipped import FOLDER
 from core.models.folded import FoldedModel
 from core.models.registry import last_layer
-from core.noise import make as noises
 from core.noise.generator_file import load
+from core.noise.inference import predict_noise
 from core.noise.methods import METHODS
-from core.noise.noise_network import NoiseNetwork, network_of
+from core.noise.noise_network import NoiseNetwork, create_noise_network
 from core.noise.objective import Objective, quantize_noise, robust_loss
-from core.noise.train_noise_network import NoiseNetworkTraining, WeightedSurrogate, _in_whole_pixels
+from core.noise.setup import NoiseSetup
+from core.noise.shards import SHARD
+from core.noise.train_noise_network import (
+    NoiseNetworkTraining,
+    WeightedSurrogate,
+    _quantize,
+    train_noise_network,
+)
 from core.runtime.checkpoints import NullCheckpointStore
+from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.lr_schedule import LearningRate
 from core.specs.presets import PRESETS
 from core.specs.protect import ProtectSpec
+from core.training.labelled_images import LabelledArrays, LabelledTensors
+from core.training.loop import TrainingPlan
 from tests.support.checkpoints import Memory
 from tests.support.generator_files import a_model
 from tests.support.short_training import short_training
@@ -47,7 +57,7 @@ AIM = METHODS["sem"].applied_to(
 
 def a_network(surrogate: torch.nn.Module, *, channels: int = 3, size: int = 32, seed: int = 0) -> NoiseNetwork:
     classes = last_layer(surrogate).out_features
-    return network_of(surrogate, channels=channels, size=size, classes=classes, radius=RADIUS, seed=seed, device="cpu")
+    return create_noise_network(surrogate, channels=channels, size=size, classes=classes, radius=RADIUS, seed=seed)
 
 
 def some_images(count: int = COUNT, *, channels: int = 3, size: int = 32) -> tuple[Tensor, Tensor]:
@@ -55,15 +65,13 @@ def some_images(count: int = COUNT, *, channels: int = 3, size: int = 32) -> tup
     return torch.from_numpy(pixels), torch.arange(count) % 3
 
 
-def a_training(*judges: WeightedSurrogate, updates: int = 4, cores: int = 2) -> NoiseNetworkTraining:
-    device = Device("cpu", cores=cores)
+def a_training(*surrogates: WeightedSurrogate, updates: int = 4, cores: int = 2) -> NoiseNetworkTraining:
+    device, (pixels, labels) = Device("cpu", cores=cores), some_images()
     return NoiseNetworkTraining(
         a_network(a_model()),
-        judges,
-        *some_images(),
-        updates=updates,
-        batch=COUNT,
-        learning_rate=LearningRate(peak=0.1),
+        surrogates,
+        LabelledTensors(pixels=pixels, labels=labels),
+        TrainingPlan(updates=updates, batch=COUNT, learning_rate=LearningRate(peak=0.1)),
         device=device,
         generator=device.generator(0),
     )
@@ -114,7 +122,7 @@ def test_the_same_seed_makes_the_same_network() -> None:
 
 def test_what_is_delivered_is_what_it_learns_from_and_rounding_lets_the_gradient_through() -> None:
     x = torch.linspace(0, 1, 1000, dtype=torch.float64, requires_grad=True)
-    rounded = _in_whole_pixels(x)
+    rounded = _quantize(x)
     torch.testing.assert_close(rounded * 255, (x * 255).round(), rtol=0, atol=1e-9)
     (gradient,) = torch.autograd.grad(rounded.sum(), x)
     assert torch.equal(gradient, torch.ones_like(x))
@@ -153,13 +161,13 @@ class ColourAndBrightness(torch.nn.Module):
 
 
 def test_a_second_judge_that_sees_grey_pictures_makes_noise_that_is_there_in_grey() -> None:
-    eye, grey = ColourAndBrightness(), replace(AIM, grey=1.0)
+    eye, grey = ColourAndBrightness(), replace(AIM, greyscale=1.0)
     found = []
     for share in (0.0, 0.5):
-        judges = [
-            WeightedSurrogate(surrogate=eye, objective=aim, share=s) for aim, s in ((AIM, 1 - share), (grey, share))
+        surrogates = [
+            WeightedSurrogate(surrogate=eye, objective=aim, weight=s) for aim, s in ((AIM, 1 - share), (grey, share))
         ]
-        training = a_training(*judges, updates=25)
+        training = a_training(*surrogates, updates=25)
         training.resume(Progress(), checkpoints=NullCheckpointStore(), name="network")
         noise = noise_of(training)
         found.append((the_robust_loss(eye, noise), the_robust_loss(eye, noise, grey)))
@@ -173,63 +181,63 @@ def test_two_judges_of_one_mind_are_one_judge() -> None:
     """Of an objective without draws; shares that are no powers of two would round."""
     aim = replace(AIM, inner="none", eot=False)
     states = []
-    for shares in ((1.0,), (0.5, 0.5)):
-        training = a_training(*(WeightedSurrogate(surrogate=a_model(), objective=aim, share=share) for share in shares))
+    for weights in ((1.0,), (0.5, 0.5)):
+        training = a_training(
+            *(WeightedSurrogate(surrogate=a_model(), objective=aim, weight=weight) for weight in weights)
+        )
         training.resume(Progress(), checkpoints=NullCheckpointStore(), name="network")
         states.append(training.state())
     for name, tensor in states[0].items():
         torch.testing.assert_close(states[1][name], tensor, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize(("grey", "stages"), [(True, ["grey", "network"]), (False, ["network"])])
-def test_a_second_surrogate_is_trained_where_one_is_asked_for(grey: bool, stages: list[str]) -> None:
+@pytest.mark.parametrize(("greyscale", "stages"), [(True, ["grey", "network"]), (False, ["network"])])
+def test_a_second_surrogate_is_trained_where_one_is_asked_for(greyscale: bool, stages: list[str]) -> None:
     pixels, labels = (tensor.numpy() for tensor in some_images(12))
-    progress, run = Progress(), {"device": Device("cpu", cores=1), "checkpoints": NullCheckpointStore()}
+    run, images = RunContext(device=Device("cpu", cores=1)), LabelledArrays(pixels=pixels, labels=labels, classes=3)
     with short_training():
-        preset = PRESETS["quick"]
-        network = noises.train_network(
-            a_model(), pixels, labels, 3, ProtectSpec(), preset, grey=grey, progress=progress, **run
-        )
+        setup = NoiseSetup(spec=ProtectSpec(), preset=PRESETS["quick"])
+        network = train_noise_network(a_model(), images, setup, run, greyscale=greyscale)
+    progress = run.progress
     progress.finish()
     assert network is not None
     assert [stage for stage in progress.seconds if stage != "unpacking"] == stages
 
 
 def test_it_learns_the_same_on_any_number_of_cores_and_when_it_was_broken_off() -> None:
-    ends, judge = [], WeightedSurrogate(surrogate=a_model(), objective=AIM)
+    ends, surrogate = [], WeightedSurrogate(surrogate=a_model(), objective=AIM)
     for cores in (1, 2):
-        training = a_training(judge, cores=cores)
+        training = a_training(surrogate, cores=cores)
         training.resume(Progress(), checkpoints=NullCheckpointStore(), name="network")
         ends.append(training.state())
-    checkpoints, broken = Memory(), a_training(judge)
+    checkpoints, broken = Memory(), a_training(surrogate)
     steps = broken.steps(Progress())
     next(steps), next(steps)
-    broken.keep(checkpoints, "network")
-    resumed = a_training(judge)
+    broken.save(checkpoints, "network")
+    resumed = a_training(surrogate)
     resumed.resume(Progress(), checkpoints=checkpoints, name="network")
     ends.append(resumed.state())
     for name, tensor in ends[0].items():
         assert all(torch.equal(end[name], tensor) for end in ends[1:]), name
 
 
-def at_once(
-    network: NoiseNetwork, chosen: NDArray[np.bool_], checkpoints: Any = None, *, seed: int = 0
-) -> NDArray[np.int8]:
-    pixels, labels = (tensor.numpy() for tensor in some_images(len(chosen)))
-    run = {"device": Device("cpu"), "progress": Progress(), "checkpoints": checkpoints or NullCheckpointStore()}
-    return noises.predict_noise(network, pixels, labels, chosen, ProtectSpec(method="sem", seed=seed), **run)
+def predicted(network: NoiseNetwork, protect_mask: NDArray[np.bool_], checkpoints: Any = None) -> NDArray[np.int8]:
+    pixels, labels = (tensor.numpy() for tensor in some_images(len(protect_mask)))
+    images = LabelledArrays(pixels=pixels, labels=labels, classes=3)
+    run = RunContext(device=Device("cpu"), checkpoints=checkpoints or NullCheckpointStore())
+    return predict_noise(network, images, run, radius=RADIUS, protect_mask=protect_mask)
 
 
 def test_each_chosen_picture_gets_its_noise_and_no_other() -> None:
-    count = noises.SHARD + 70
+    count = SHARD + 70
     pixels, labels = some_images(count)
-    network, chosen = a_network(a_model()).eval(), np.arange(count) % 4 != 1
+    network, protect_mask = a_network(a_model()).eval(), np.arange(count) % 4 != 1
     with torch.no_grad():
         network.head.weight.mul_(100)
-    noise = at_once(network, chosen)
+    noise = predicted(network, protect_mask)
     assert noise.dtype == np.int8
-    assert not noise[~chosen].any()
-    assert 1 < np.abs(noise[chosen].astype(int)).mean() <= RADIUS
+    assert not noise[~protect_mask].any()
+    assert 1 < np.abs(noise[protect_mask].astype(int)).mean() <= RADIUS
     assert np.abs(noise.astype(int)).max() == RADIUS
     delivered = pixels.numpy().astype(int) + noise
     assert delivered.min() >= 0
@@ -239,15 +247,14 @@ def test_each_chosen_picture_gets_its_noise_and_no_other() -> None:
             alone = network(pixels[[place]].float() * PIXEL, labels[[place]])
         expected = quantize_noise(alone, pixels[[place]], RADIUS).numpy()[0]
         assert np.abs(expected - noise[place]).max() <= 1
-    assert np.array_equal(at_once(network, chosen, seed=9), noise)
 
 
 def test_noise_that_was_broken_off_goes_on() -> None:
-    network, chosen, checkpoints = a_network(a_model()).eval(), np.ones(noises.SHARD + 5, dtype=bool), Memory()
-    whole = at_once(network, chosen, checkpoints)
+    network, protect_mask, checkpoints = a_network(a_model()).eval(), np.ones(SHARD + 5, dtype=bool), Memory()
+    whole = predicted(network, protect_mask, checkpoints)
     checkpoints.drop("noise-1.npy")
     with torch.no_grad():
         network.head.weight.zero_()
-    again = at_once(network, chosen, checkpoints)
-    assert np.array_equal(again[: noises.SHARD], whole[: noises.SHARD])
-    assert not np.array_equal(again[noises.SHARD :], whole[noises.SHARD :])
+    again = predicted(network, protect_mask, checkpoints)
+    assert np.array_equal(again[:SHARD], whole[:SHARD])
+    assert not np.array_equal(again[SHARD:], whole[SHARD:])

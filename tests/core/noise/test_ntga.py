@@ -1,4 +1,4 @@
-"""NTGA: what it does to a block, its blocks and their judges, the bound, the seed, and going on after a stop."""
+"""NTGA: the noise of a block, blocks and their validation images, the bound, the seed, and resuming."""
 
 from dataclasses import replace
 
@@ -9,15 +9,26 @@ from torch import Tensor
 from torch.autograd import gradcheck
 
 from core.errors import Cancelled
-from core.noise.ntga.attack import dual_of, find_block_noise, ntga_noise, shuffled_blocks, validation_places
+from core.noise.ntga.attack import (
+    OneHotImages,
+    ntga_noise,
+    search_block_noise,
+    shuffled_blocks,
+    trained_coefficients,
+    validation_places,
+)
 from core.noise.ntga.ntk import WideNetwork
+from core.noise.setup import NoiseSetup
 from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
+from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.specs.presets import NTGAConfig
+from core.specs.presets import QUICK, NTGAConfig
+from core.specs.protect import ProtectSpec
+from core.training.labelled_images import LabelledArrays
 from tests.support.checkpoints import Memory
 
-RECIPE = NTGAConfig(block=8, validation=6, steps=4, step=1.1 / 4)
+CONFIG = NTGAConfig(block=8, validation=6, steps=4, step=1.1 / 4)
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -30,7 +41,7 @@ def rows(n: int, d: int = 12, *, seed: int = 0) -> Tensor:
 
 def test_the_whole_objectives_gradient() -> None:
     x, v, y = rows(5).requires_grad_(), rows(3, seed=7), torch.eye(5, dtype=torch.float64)[:, :2]
-    assert gradcheck(lambda x: WideNetwork().kernel(v, x) @ dual_of(x, y, time=640.0), (x,))
+    assert gradcheck(lambda x: WideNetwork().kernel(v, x) @ trained_coefficients(x, y, time=640.0), (x,))
 
 
 def two_classes(n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -45,8 +56,8 @@ def two_classes(n: int) -> tuple[np.ndarray, np.ndarray]:
 def noise_of(
     n: int = 40,
     *,
-    chosen: np.ndarray | None = None,
-    kept: np.ndarray | None = None,
+    protect_mask: np.ndarray | None = None,
+    train_mask: np.ndarray | None = None,
     seed: int = 0,
     cores: int = 2,
     checkpoints: CheckpointStore | None = None,
@@ -56,34 +67,37 @@ def noise_of(
     images, labels = two_classes(n)
     everything = np.ones(n, dtype=bool)
     return ntga_noise(
-        images if pixels is None else pixels,
-        labels,
-        everything if chosen is None else chosen,
-        everything if kept is None else kept,
-        2,
-        radius=8,
-        seed=seed,
-        recipe=RECIPE,
-        device=Device("cpu", cores=cores),
-        progress=progress or Progress(),
-        checkpoints=checkpoints or NullCheckpointStore(),
+        LabelledArrays(pixels=images if pixels is None else pixels, labels=labels, classes=2),
+        NoiseSetup(spec=ProtectSpec(method="ntga", radius_u=8, seed=seed), preset=replace(QUICK, ntga=CONFIG)),
+        RunContext(
+            device=Device("cpu", cores=cores),
+            progress=progress or Progress(),
+            checkpoints=checkpoints or NullCheckpointStore(),
+        ),
+        protect_mask=everything if protect_mask is None else protect_mask,
+        train_mask=everything if train_mask is None else train_mask,
     )
 
 
 def test_a_network_trained_on_the_block_is_more_wrong_about_others() -> None:
     pixels, labels = two_classes(24)
     x, y = torch.from_numpy(pixels).double() / 255, torch.eye(2, dtype=torch.float64)[torch.from_numpy(labels)]
-    block, judges = slice(0, 24, 2), slice(1, 24, 2)
-    recipe = replace(RECIPE, steps=10, step=0.11)
-    delta = find_block_noise(
-        x[block], y[block], x[judges], y[judges], radius=8, recipe=recipe, generator=rng(), tick=lambda: None
+    block, others = slice(0, 24, 2), slice(1, 24, 2)
+    config = replace(CONFIG, steps=10, step=0.11)
+    delta = search_block_noise(
+        OneHotImages(x=x[block], y=y[block]),
+        OneHotImages(x=x[others], y=y[others]),
+        radius=8,
+        config=config,
+        generator=rng(),
+        tick=lambda: None,
     )
 
     def margin(train: Tensor) -> float:
         """How far the right class is ahead on the others, in the mean."""
-        dual = dual_of(train.flatten(1), y[block], time=recipe.time)
-        predicted = WideNetwork().kernel(x[judges].flatten(1), train.flatten(1)) @ dual
-        return float(((2 * y[judges] - 1) * predicted).sum(1).mean())
+        dual = trained_coefficients(train.flatten(1), y[block], time=config.time)
+        predicted = WideNetwork().kernel(x[others].flatten(1), train.flatten(1)) @ dual
+        return float(((2 * y[others] - 1) * predicted).sum(1).mean())
 
     assert delta.abs().max() == pytest.approx(8 / 255)
     assert margin(x[block] + delta) < 0.6 * margin(x[block])
@@ -101,18 +115,18 @@ def test_every_image_has_noise_within_the_radius(n: int) -> None:
 
 
 def test_only_the_chosen_are_touched() -> None:
-    chosen = np.arange(20) % 3 == 0
-    assert (noise_of(20, chosen=chosen).reshape(20, -1).any(1) == chosen).all()
-    assert not noise_of(20, chosen=np.zeros(20, dtype=bool)).any()
+    protect_mask = np.arange(20) % 3 == 0
+    assert (noise_of(20, protect_mask=protect_mask).reshape(20, -1).any(1) == protect_mask).all()
+    assert not noise_of(20, protect_mask=np.zeros(20, dtype=bool)).any()
 
 
 def test_what_is_held_out_changes_no_other_noise() -> None:
-    kept = np.arange(40) % 5 > 0
+    train_mask = np.arange(40) % 5 > 0
     changed = two_classes(40)[0]
-    changed[~kept] = 255 - changed[~kept]
-    before, after = noise_of(kept=kept), noise_of(kept=kept, pixels=changed)
-    assert np.array_equal(before[kept], after[kept])
-    assert not np.array_equal(before[~kept], after[~kept])
+    changed[~train_mask] = 255 - changed[~train_mask]
+    before, after = noise_of(train_mask=train_mask), noise_of(train_mask=train_mask, pixels=changed)
+    assert np.array_equal(before[train_mask], after[train_mask])
+    assert not np.array_equal(before[~train_mask], after[~train_mask])
 
 
 def test_the_same_seed_gives_the_same_bytes_on_any_number_of_cores() -> None:
@@ -151,11 +165,11 @@ def test_blocks_are_shuffled_whole_and_no_larger_than_asked() -> None:
 
 
 def test_a_block_is_judged_by_kept_images_outside_it() -> None:
-    kept = np.arange(20) % 4 > 0
+    train_mask = np.arange(20) % 4 > 0
     block = np.array([1, 2, 3])
-    judges = validation_places(kept, block, 6, seed=(0,))
-    assert len(set(judges)) == 6
-    assert kept[judges].all()
-    assert not set(judges) & set(block)
+    others = validation_places(train_mask, block, 6, seed=(0,))
+    assert len(set(others)) == 6
+    assert train_mask[others].all()
+    assert not set(others) & set(block)
     alone = np.array([True])
     assert validation_places(alone, np.array([0]), 6, seed=(0,)).tolist() == [0]

@@ -8,19 +8,21 @@ from torch import Tensor, nn
 
 from core.attacks.norms import PIXEL
 from core.attacks.transforms import sample_transform
-from core.noise import make as noises
 from core.noise.description import describe
 from core.noise.methods import METHODS, objective_of
 from core.noise.objective import Objective, optimize_noise
-from core.noise.search import final_noise
+from core.noise.search import final_noise, search_noise
+from core.noise.setup import NoiseSetup
 from core.noise.surrogate import SurrogateTraining
-from core.runtime.checkpoints import NullCheckpointStore
+from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.lr_schedule import LearningRate
 from core.specs.presets import QUICK
 from core.specs.protect import METHODS as NAMES
 from core.specs.protect import ProtectSpec
+from core.training.labelled_images import LabelledArrays, LabelledTensors
+from core.training.loop import TrainingPlan
 
 SHOWN: list[tuple[bool, Tensor]] = []  # whether in training, and the images, of every pass through a Recorder
 
@@ -67,12 +69,9 @@ def distance(shown: Tensor, pixels: Tensor) -> Tensor:
 def train(aim: Objective, pixels: Tensor, labels: Tensor) -> None:
     training = SurrogateTraining(
         Recorder(),
-        pixels,
-        labels,
-        objective=aim,
-        updates=2,
-        batch=16,
-        learning_rate=LearningRate(peak=0.1),
+        LabelledTensors(pixels=pixels, labels=labels),
+        aim,
+        TrainingPlan(updates=2, batch=16, learning_rate=LearningRate(peak=0.1)),
         device=Device("cpu", cores=1),
         generator=rng(),
     )
@@ -117,8 +116,8 @@ class LeftHalf(nn.Module):
 def left_half_noise(aim: Objective) -> tuple[Tensor, Tensor]:
     """The noise of twelve grey images of class 0: (n, c, s, s), and which way each pixel should go."""
     pixels, network = torch.full((12, 3, 32, 32), 128, dtype=torch.uint8), LeftHalf()
-    run = {"device": Device("cpu", cores=1), "generator": rng(3), "progress": Progress()}
-    noise = final_noise(network, pixels, torch.zeros(12, dtype=torch.int64), objective=aim, **run)
+    grey = LabelledTensors(pixels=pixels, labels=torch.zeros(12, dtype=torch.int64))
+    noise = final_noise(network, grey, aim, RunContext(device=Device("cpu", cores=1)), generator=rng(3))
     return noise, network.signs.sign()
 
 
@@ -160,8 +159,8 @@ def test_tap_minimizes_the_loss_at_the_next_class() -> None:
 
 def test_taps_network_learns_from_clean_images() -> None:
     """White images stay white, but for the black that crops bring in, and there are no searches."""
-    spec = ProtectSpec(method="tap")
-    aim = objective_of(spec, QUICK, QUICK.noise["tap"].training)
+    setup = NoiseSetup(spec=ProtectSpec(method="tap"), preset=QUICK)
+    aim = objective_of(setup, setup.config.training)
     pixels, labels = torch.full((20, 3, 32, 32), 255, dtype=torch.uint8), torch.arange(20) % 3
     train(aim, pixels, labels)
     assert all(training for training, _ in SHOWN)
@@ -185,7 +184,7 @@ def test_eot_can_be_left_out(method: str) -> None:
 def test_the_spec_decides_on_eot_and_em_never_has_it() -> None:
     search = QUICK.noise["rem"].final
     found = {
-        (method, eot): objective_of(ProtectSpec(method=method, eot=eot), QUICK, search).eot
+        (method, eot): objective_of(NoiseSetup(spec=ProtectSpec(method=method, eot=eot), preset=QUICK), search).eot
         for method in METHODS
         for eot in (True, False)
     }
@@ -197,8 +196,9 @@ def test_the_spec_decides_on_eot_and_em_never_has_it() -> None:
 def test_any_radii_do(method: str, radius_u: int, radius_a: int) -> None:
     spec = ProtectSpec(method=method, radius_u=radius_u, radius_a=radius_a)
     pixels, labels = (tensor.numpy() for tensor in images(4))
-    run = {"device": Device("cpu", cores=1), "progress": Progress(), "checkpoints": NullCheckpointStore()}
-    noise = noises.search_noise(Recorder(), pixels, labels, np.ones(4, dtype=bool), spec, QUICK, **run)
+    few, run = LabelledArrays(pixels=pixels, labels=labels, classes=3), RunContext(device=Device("cpu", cores=1))
+    setup = NoiseSetup(spec=spec, preset=QUICK)
+    noise = search_noise(Recorder(), few, setup, run, protect_mask=np.ones(4, dtype=bool))
     assert np.abs(noise).max() == radius_u
 
 
@@ -209,7 +209,7 @@ def test_an_adversary_of_radius_zero_costs_nothing() -> None:
 
 def test_the_report_says_what_each_method_used() -> None:
     def said(method: str, **asked: object) -> dict[str, object]:
-        return describe(ProtectSpec(method=method, **asked), QUICK, size=32, trained_on=500)
+        return describe(NoiseSetup(spec=ProtectSpec(method=method, **asked), preset=QUICK), size=32, trained_on=500)
 
     assert [(said(m)["radius_a"], said(m)["eot"]) for m in ("rem", "sem", "em", "tap", "ntga")] == [
         (4, True),

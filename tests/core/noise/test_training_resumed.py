@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import load_file
 
 from core.errors import Cancelled
-from core.noise.train import GREY, NETWORK, SURROGATE
+from core.noise.surrogate import GREYSCALE_SURROGATE, SURROGATE
+from core.noise.train_noise_network import NOISE_NETWORK
 from core.recipes.train import train_generator
 from core.runtime.progress import Step
 from core.specs.protect import ProtectSpec
@@ -23,7 +24,7 @@ def short() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize(("method", "piece"), [("em", SURROGATE), ("sem", GREY), ("sem", NETWORK)])
+@pytest.mark.parametrize(("method", "piece"), [("em", SURROGATE), ("sem", GREYSCALE_SURROGATE), ("sem", NOISE_NETWORK)])
 def test_a_broken_off_training_goes_on_to_the_same_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, piece: str
 ) -> None:
@@ -39,7 +40,7 @@ def test_a_broken_off_training_goes_on_to_the_same_weights(
 
     broken: list[str] = []
     (tmp_path / "scratch").mkdir()
-    grey = piece == GREY
+    grey = piece == GREYSCALE_SURROGATE
     spec, out = ProtectSpec(method=method), tmp_path / "g.safetensors"
     with pytest.raises(Cancelled):
         train_generator(source, out, spec, grey=grey, scratch=tmp_path / "scratch", checkpoints=Breaks())

@@ -16,12 +16,13 @@ from core.errors import Cancelled
 from core.evaluation.evidence import LEAST_TEST_IMAGES
 from core.generators.card import read_card
 from core.generators.measurements import FIGURES, NOTE, OWN, of_evidence
-from core.noise import make as noises
 from core.noise.generator_file import as_saved, load
+from core.noise.search import search_noise
 from core.recipes.train import TrainingResult, train_generator
 from core.results.evidence import Curve, Evidence, EvidenceRow
 from core.runtime.progress import Step
 from core.specs.protect import ProtectSpec
+from core.training.labelled_images import LabelledArrays
 from tests.support.checkpoints import Memory
 from tests.support.short_training import drawn, short_training
 from tests.support.uploads import picture, zip_of
@@ -73,18 +74,17 @@ def test_the_learners_get_the_noise_of_the_weights_in_the_file(
 ) -> None:
     made: list[tuple[torch.nn.Module, np.ndarray, np.ndarray]] = []
     seen: list[np.ndarray] = []
-    find = noises.search_noise
 
-    def search_noise(surrogate: torch.nn.Module, pixels: np.ndarray, *rest: Any, **run: Any) -> np.ndarray:
-        noise = find(surrogate, pixels, *rest, **run)
-        made.append((surrogate, pixels, noise))
+    def search(surrogate: torch.nn.Module, images: LabelledArrays, *rest: Any, **masks: Any) -> np.ndarray:
+        noise = search_noise(surrogate, images, *rest, **masks)
+        made.append((surrogate, images.pixels, noise))
         return noise
 
     def take(exhibit: Any, *rest: Any, **run: Any) -> Evidence:
         seen.append(exhibit.delivered)
         return Evidence(learner="", image_size=32, train_images=1, test_images=1, chance=0.5, rows=(), note="no time")
 
-    monkeypatch.setattr("core.noise.make.search_noise", search_noise)
+    monkeypatch.setattr("core.recipes.train.search_noise", search)
     monkeypatch.setattr("core.recipes.train.measure_evidence", take)
     train(enough, tmp_path / "g.safetensors")
     ((surrogate, pixels, noise),) = made

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.errors import BadInput, Cancelled
 from core.evaluation import verification_runner
-from core.evaluation.learner_run import LearnerConfig, LearnerData
+from core.evaluation.learner_run import LabelledArrays, LearnerConfig
 from core.ingest.split import protected_share
 from core.limits import Limits
 from core.recipes import protect
@@ -29,7 +29,7 @@ from tests.support.generator_files import a_card
 from tests.support.uploads import picture, zip_of
 
 EACH = 130  # a fifth of both classes makes 52 to test on
-Heard = list[tuple[LearnerConfig, LearnerData, LearnerData]]
+Heard = list[tuple[LearnerConfig, LabelledArrays, LabelledArrays]]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "work").mkdir()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
-            protect.noises, "generate_noise", lambda pixels, *more, **how: np.full(pixels.shape, 3, np.int8)
+            protect, "generate_noise", lambda images, *more, **how: np.full(images.pixels.shape, 3, np.int8)
         )
         spec = ProtectSpec(evidence="none", seed=5, method="em")
         protect.protect(folder / "pets.zip", folder / "out.zip", spec, scratch=folder / "work")
@@ -57,7 +57,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
     """What each learner was given. They learn nothing: their accuracy is made up, higher with each seed."""
     heard: Heard = []
 
-    def learn(lesson: LearnerConfig, data: LearnerData, test: LearnerData, **how: Any) -> Curve:
+    def learn(lesson: LearnerConfig, data: LabelledArrays, test: LabelledArrays, *more: Any, **how: Any) -> Curve:
         heard.append((lesson, data, test))
         end = 0.5 + 0.1 * lesson.seed
         return Curve(epoch=(1, 2), accuracy=(0.6, end), loss=(1.0, 0.5))
@@ -131,7 +131,7 @@ def test_the_share_that_is_said_is_that_of_what_is_trained_on(
 
     with monkeypatch.context() as patched:
         patched.setattr(
-            protect.noises, "generate_noise", lambda pixels, *more, **how: np.full(pixels.shape, 3, np.int8)
+            protect, "generate_noise", lambda images, *more, **how: np.full(images.pixels.shape, 3, np.int8)
         )
         if one_draw:  # as archives of before were made
             patched.setattr(protect, "protected_beside", as_once)

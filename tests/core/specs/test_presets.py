@@ -3,6 +3,7 @@
 import pytest
 
 from core.noise.methods import objective_of
+from core.noise.setup import NoiseSetup
 from core.specs.presets import PAPER, PRESETS, QUICK, TrainingLength, fingerprint, has_network, preset_for
 from core.specs.protect import METHODS, ProtectSpec
 from core.specs.protect import PRESETS as NAMES
@@ -52,7 +53,10 @@ def test_the_papers_settings_of_tap_and_ntga() -> None:
 @pytest.mark.parametrize(("method", "passes"), [("rem", 550), ("sem", 50), ("em", 10), ("tap", 250)])
 def test_passes_an_image_takes_by_the_paper(method: str, passes: int) -> None:
     """550 and 50 for the noise; the attack for the weights adds 11, which makes the 561 and 61 of a training step."""
-    assert objective_of(ProtectSpec(method=method), PAPER, PAPER.noise[method].final).passes == passes
+    assert (
+        objective_of(NoiseSetup(spec=ProtectSpec(method=method), preset=PAPER), PAPER.noise[method].final).passes
+        == passes
+    )
 
 
 def test_every_preset_knows_every_method_and_amount() -> None:

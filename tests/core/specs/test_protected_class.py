@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import BadInput, SpecError
 from core.evaluation import verification_runner
-from core.evaluation.learner_run import LearnerConfig, LearnerData
+from core.evaluation.learner_run import LabelledArrays, LearnerConfig
 from core.ingest.split import held_out
 from core.recipes import protect
 from core.recipes.verify import verify
@@ -26,7 +26,7 @@ from tests.support.uploads import picture, zip_of
 
 COUNTS = {"cat": 250, "dog": 20, "owl": 255}  # a fifth of each is tested: 50, 4 and 51
 CAT, OWL = 0, 2
-Heard = list[tuple[LearnerConfig, LearnerData, LearnerData]]
+Heard = list[tuple[LearnerConfig, LabelledArrays, LabelledArrays]]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     zip_of(folder / "pets.zip", files)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
-            protect.noises, "generate_noise", lambda pixels, *more, **how: np.full(pixels.shape, 3, np.int8)
+            protect, "generate_noise", lambda images, *more, **how: np.full(images.pixels.shape, 3, np.int8)
         )
         for name, percentage in (("out", 100), ("part", 40)):
             spec = ProtectSpec(evidence="none", seed=5, method="em", percentage=percentage)
@@ -54,7 +54,7 @@ def listen(patched: pytest.MonkeyPatch) -> Heard:
     """What each learner is given. They learn nothing: their accuracy is made up, 0.9 and then 0.1 by turns."""
     heard: Heard = []
 
-    def learn(lesson: LearnerConfig, data: LearnerData, test: LearnerData, **how: Any) -> Curve:
+    def learn(lesson: LearnerConfig, data: LabelledArrays, test: LabelledArrays, *more: Any, **how: Any) -> Curve:
         heard.append((lesson, data, test))
         end = 0.9 if len(heard) % 2 else 0.1
         return Curve(epoch=(1, 2), accuracy=(0.1, end), loss=(1.0, 0.5))

@@ -1,7 +1,5 @@
 """Standard and adversarial training, and batches."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pytest
 import torch
@@ -13,22 +11,25 @@ from core.countermeasures.registry import COUNTERMEASURES
 from core.models.folded import FoldedModel
 from core.models.registry import build
 from core.results.evidence import Curve
+from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.lr_schedule import LearningRate
 from core.training.augmentation import Augmentation, Learner
 from core.training.batches import Batches
-from core.training.learner import LabelledImages, accuracy_of, train
+from core.training.labelled_images import LabelledTensors
+from core.training.learner import LearnerImages, LearnerMethod, accuracy_of, train
+from core.training.loop import TrainingPlan
 from tests.support.seeded import rng
 
 
-def stripes(count: int, *, seed: int) -> LabelledImages:
+def stripes(count: int, *, seed: int) -> LabelledTensors:
     """Two classes, bright on the upper or on the lower half under noise: easy, and not for a robust learner either."""
     labels = torch.arange(count) % 2
     pixels = torch.randint(0, 120, (count, 3, 32, 32), generator=rng(seed))
     for half in (0, 1):
         pixels[labels == half, :, half * 16 : half * 16 + 16] += 100
-    return LabelledImages(pixels=pixels.to(torch.uint8), labels=labels)
+    return LabelledTensors(pixels=pixels.to(torch.uint8), labels=labels)
 
 
 def learn(
@@ -38,23 +39,18 @@ def learn(
     seed: int = 0,
     updates: int = 25,
     augment: Augmentation | None = None,
-    start: Mapping[str, Tensor] | None = None,
     model: nn.Module | None = None,
 ) -> Curve:
-    device = Device("cpu")
     return train(
         model or build("small", channels=3, size=32, classes=2, seed=1, device="cpu"),
-        stripes(96, seed=1),
-        stripes(60, seed=2),
-        threat=ThreatModel(norm=norm, radius=radius, steps=2, step=0.5),
-        updates=updates,
-        batch=32,
-        learning_rate=LearningRate(peak=0.1),
-        device=device,
+        LearnerImages(train=stripes(96, seed=1), test=stripes(60, seed=2)),
+        LearnerMethod(
+            threat=ThreatModel(norm=norm, radius=radius, steps=2, step=0.5),
+            plan=TrainingPlan(updates=updates, batch=32, learning_rate=LearningRate(peak=0.1)),
+            augment=augment,
+        ),
+        RunContext(device=Device("cpu")),
         generator=rng(seed),
-        progress=Progress(),
-        augment=augment,
-        start=start,
     )
 
 
@@ -120,12 +116,6 @@ def test_an_augmentation_is_told_of_classes_that_the_data_lacks() -> None:
     assert seen == {7}
 
 
-def test_fine_tuning_starts_where_the_other_training_ended() -> None:
-    model = build("small", channels=3, size=32, classes=2, seed=3, device="cpu")
-    learn(0, model=model)
-    assert learn(0, start=model.state_dict(), seed=5).loss[0] < learn(0, seed=5).loss[0] / 2
-
-
 def test_accuracy_counts_every_test_image() -> None:
     device, test = Device("cpu"), stripes(301, seed=3)
 
@@ -135,7 +125,7 @@ def test_accuracy_counts_every_test_image() -> None:
 
     network = FoldedModel(Upper(), dtype=torch.float32)
     assert accuracy_of(network, test, device=device, progress=Progress()) == 1.0
-    wrong = LabelledImages(pixels=test.pixels, labels=torch.where(torch.arange(301) < 3, 1 - test.labels, test.labels))
+    wrong = LabelledTensors(pixels=test.pixels, labels=torch.where(torch.arange(301) < 3, 1 - test.labels, test.labels))
     assert accuracy_of(network, wrong, device=device, progress=Progress()) == pytest.approx(298 / 301)
 
 

@@ -13,13 +13,13 @@ from core.attacks.threat_model import ThreatModel
 from core.countermeasures.registry import COUNTERMEASURES
 from core.errors import BadInput, Cancelled
 from core.evaluation.evidence import EvaluationData, measure_evidence
-from core.evaluation.learner_run import LearnerData
 from core.evaluation.verification_runner import LearnerSetup, VerificationRunner
 from core.models.folded import FoldedModel
 from core.models.registry import build
 from core.results.evidence import Evidence
 from core.results.verification import VerifyRow
 from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
+from core.runtime.context import RunContext
 from core.runtime.device import CPU_ROWS, Device
 from core.runtime.progress import Progress, Step
 from core.specs.lr_schedule import LearningRate
@@ -27,7 +27,9 @@ from core.specs.presets import QUICK, TrainingLength
 from core.specs.protect import ProtectSpec
 from core.specs.verify import RowSpec, Training, VerifySpec
 from core.training import learner
-from core.training.learner import LEARNER, LabelledImages, LearnerTraining, accuracy_of, train
+from core.training.labelled_images import LabelledArrays, LabelledTensors
+from core.training.learner import LEARNER, LearnerImages, LearnerMethod, LearnerTraining, accuracy_of, train
+from core.training.loop import TrainingPlan
 from tests.support.checkpoints import Memory
 
 UPDATES = 10
@@ -41,28 +43,29 @@ def kept_after_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learner, "TESTS", 3)
 
 
-def pictures(count: int, *, seed: int) -> LabelledImages:
+def pictures(count: int, *, seed: int) -> LabelledTensors:
     rng = torch.Generator().manual_seed(seed)
     labels = torch.arange(count) % 2
     pixels = torch.randint(0, 160, (count, 3, 32, 32), generator=rng) + 40 * labels[:, None, None, None]
-    return LabelledImages(pixels=pixels.to(torch.uint8), labels=labels)
+    return LabelledTensors(pixels=pixels.to(torch.uint8), labels=labels)
 
 
-DATA, TEST, WATCHED = pictures(200, seed=1), pictures(60, seed=2), pictures(30, seed=3)
+DATA, TEST, MONITORED = pictures(200, seed=1), pictures(60, seed=2), pictures(30, seed=3)
 
 
 def training(*, radius: int = 4, augment: str | None = None, classes: int = 2, **changed: Any) -> LearnerTraining:
     device = Device("cpu", cores=2)
-    how = {"updates": UPDATES, "batch": 32, "learning_rate": LearningRate(peak=0.1), "watched": WATCHED} | changed
+    how = {"updates": UPDATES, "batch": 32, "monitored": MONITORED} | changed
     return LearnerTraining(
         build("small", channels=3, size=32, classes=classes, seed=1, device="cpu"),
-        DATA,
-        TEST,
-        threat=ThreatModel(radius=radius, steps=1, step=0.5),
+        LearnerImages(train=DATA, test=TEST, monitored=how["monitored"]),
+        LearnerMethod(
+            threat=ThreatModel(radius=radius, steps=1, step=0.5),
+            plan=TrainingPlan(updates=how["updates"], batch=how["batch"], learning_rate=LearningRate(peak=0.1)),
+            augment=COUNTERMEASURES[augment].augment if augment else None,
+        ),
         device=device,
         generator=device.generator(5),
-        augment=COUNTERMEASURES[augment].augment if augment else None,
-        **how,
     )
 
 
@@ -93,7 +96,7 @@ def assert_same(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
     "how",
     [
         {},
-        {"radius": 0, "watched": None},
+        {"radius": 0, "monitored": None},
         {"augment": "ueraser-max"},  # asks the learner for its losses
         {"batch": CPU_ROWS + 32, "augment": "mixup"},  # two parts, each with batch norm of its own
     ],
@@ -109,7 +112,7 @@ def test_a_learner_that_breaks_off_in_every_step_ends_the_same(how: dict[str, An
     assert_same(finished(resumed, checkpoints), finished(whole))
     assert resumed.curve == whole.curve
     assert len(whole.curve.loss) == 3
-    assert resumed.watched_accuracy == whole.watched_accuracy
+    assert resumed.monitored_accuracy == whole.monitored_accuracy
 
 
 def test_a_learner_that_breaks_off_long_after_it_was_kept_ends_the_same() -> None:
@@ -117,7 +120,7 @@ def test_a_learner_that_breaks_off_long_after_it_was_kept_ends_the_same() -> Non
     checkpoints, broken = Memory(), training()
     steps = broken.steps(Progress())
     next(steps), next(steps)
-    broken.keep(checkpoints, LEARNER)
+    broken.save(checkpoints, LEARNER)
     for _ in range(6):
         next(steps)
     resumed = training()
@@ -135,27 +138,26 @@ def test_progress_counts_what_was_done_before() -> None:
 
 
 def test_what_is_watched_is_tested_at_each_point() -> None:
-    run = training(watched=TEST)
+    run = training(monitored=TEST)
     finished(run)
-    assert run.watched_accuracy == run.curve.accuracy
+    assert run.monitored_accuracy == run.curve.accuracy
     run = training()
     finished(run)
     network = FoldedModel(run.model, dtype=run.device.dtype)
-    assert run.watched_accuracy[-1] == accuracy_of(network, WATCHED, device=run.device, progress=Progress())
+    assert run.monitored_accuracy[-1] == accuracy_of(network, MONITORED, device=run.device, progress=Progress())
 
 
 def test_train_goes_on_from_its_shelf() -> None:
     def learned(checkpoints: CheckpointStore, progress: Progress) -> tuple[Any, dict[str, Tensor]]:
         device = Device("cpu", cores=2)
         model = build("small", channels=3, size=32, classes=2, seed=1, device="cpu")
-        how = {
-            "threat": ThreatModel(radius=4, steps=1),
-            "updates": 4,
-            "batch": 32,
-            "learning_rate": LearningRate(peak=0.1),
-        }
-        run = {"device": device, "generator": device.generator(2), "progress": progress, "checkpoints": checkpoints}
-        return train(model, DATA, TEST, **how, **run, name="mine"), model.state_dict()
+        images = LearnerImages(train=DATA, test=TEST)
+        method = LearnerMethod(
+            threat=ThreatModel(radius=4, steps=1),
+            plan=TrainingPlan(updates=4, batch=32, learning_rate=LearningRate(peak=0.1)),
+        )
+        run = RunContext(device=device, progress=progress, checkpoints=checkpoints)
+        return train(model, images, method, run, generator=device.generator(2), name="mine"), model.state_dict()
 
     checkpoints = Memory()
     with pytest.raises(Cancelled):
@@ -193,9 +195,9 @@ def test_on_another_kind_of_device_random_numbers_start_again() -> None:
     assert_same(*ends)
 
 
-def drawn(count: int, *, seed: int) -> LearnerData:
+def drawn(count: int, *, seed: int) -> LabelledArrays:
     of = pictures(count, seed=seed)
-    return LearnerData(pixels=of.pixels.numpy(), labels=of.labels.numpy())
+    return LabelledArrays(pixels=of.pixels.numpy(), labels=of.labels.numpy(), classes=2)
 
 
 def evidence(checkpoints: CheckpointStore, progress: Progress) -> Evidence:
@@ -210,9 +212,8 @@ def evidence(checkpoints: CheckpointStore, progress: Progress) -> Evidence:
     )
     course = replace(QUICK.courses["quick"], length=SHORT, attack_steps=1)
     spec, preset = ProtectSpec(evidence="quick"), replace(QUICK, courses={"quick": course})
-    return measure_evidence(
-        exhibit, spec, preset, device=Device("cpu", cores=2), progress=progress, checkpoints=checkpoints
-    )
+    run = RunContext(device=Device("cpu", cores=2), progress=progress, checkpoints=checkpoints)
+    return measure_evidence(exhibit, spec, preset, run)
 
 
 def test_evidence_goes_on_within_a_learner_and_leaves_only_curves() -> None:
@@ -233,9 +234,7 @@ def test_verification_goes_on_within_a_learner_and_leaves_only_curves() -> None:
             LearnerSetup(test=drawn(60, seed=2), classes=2, train_images=80),
             VerifySpec(),
             replace(QUICK.courses["quick"], length=SHORT),
-            device=Device("cpu", cores=2),
-            progress=Progress(),
-            checkpoints=checkpoints,
+            RunContext(device=Device("cpu", cores=2), checkpoints=checkpoints),
         )
         asked = RowSpec(training=Training(), countermeasure=None, architecture="small", percentage=100)
         return school.row(asked, lambda side, seed: None if side == "rest" else drawn(80, seed=len(side)))

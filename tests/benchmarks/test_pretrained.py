@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from benchmarks.pretrained import start_from
 from core.models.registry import build
-from core.training.pretrained import start_from
 
 
 def small(*, classes: int = 3, channels: int = 3, seed: int = 0) -> torch.nn.Module:
