@@ -6,8 +6,9 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from core.filenames import LONGEST_NAME, NOT_IN_NAMES
-from core.specs import train, verify
-from core.specs.protect import ProtectSpec, json_schema
+from core.specs.protect import ProtectSpec
+from core.specs.train import TrainSpec
+from core.specs.verify import VerifySpec
 from store import models as m
 
 T = TypeVar("T")
@@ -128,7 +129,7 @@ class JobOut(BaseModel):
         )
 
 
-_ANY_SPEC = {"anyOf": [json_schema(ProtectSpec), verify.json_schema(), train.json_schema()]}
+_ANY_SPEC = {"anyOf": [spec.json_schema() for spec in (ProtectSpec, VerifySpec, TrainSpec)]}
 
 
 class JobIn(BaseModel):

@@ -3,13 +3,13 @@
 import inspect
 import os
 from collections.abc import Callable, Collection
-from dataclasses import Field, fields
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from core.errors import BadInput
+from core.specs.base import SpecField
 from core.specs.protect import ProtectSpec
 
 SourceArgument = Annotated[
@@ -63,17 +63,17 @@ def add_spec_options(command: Callable[..., None], names: Collection[str]) -> No
     """
     signature = inspect.signature(command)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    options = [_option(f) for f in fields(ProtectSpec) if f.name in names]
+    options = [_option(field) for name, field in ProtectSpec.spec_fields().items() if name in names]
     command.__signature__ = signature.replace(parameters=own + options)  # type: ignore[attr-defined]
     command.__annotations__ |= {option.name: option.annotation for option in options}
 
 
-def _option(field: Field[Any]) -> inspect.Parameter:
-    name, help = field.name.replace("_", "-"), field.metadata["help"]
-    kind: Any = bool if isinstance(field.default, bool) else (int if "low" in field.metadata else str)
+def _option(field: SpecField) -> inspect.Parameter:
+    name = field.name.replace("_", "-")
+    kind: Any = bool if isinstance(field.default, bool) else (str if field.minimum is None else int)
     flag = f"--{name}/--no-{name}" if field.default is True else f"--{name}"
     default = "" if field.default is None or field.default is False else str(field.default)
-    option = typer.Option(flag, help=help, show_default=name if field.default is True else default or False)
+    option = typer.Option(flag, help=field.help, show_default=name if field.default is True else default or False)
     return inspect.Parameter(  # the default is None, so that an unset option leaves the spec or generator to decide
         field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
     )

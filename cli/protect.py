@@ -1,7 +1,6 @@
 """`unteachable protect`: the recipe of a protection without the service. Each field of its spec is an option."""
 
 import tempfile
-from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -41,7 +40,7 @@ def protect_command(
         _protect(source, out, ProtectSpec.parse(settled(without_unset(options), card)), generator, work, device)
 
 
-add_spec_options(protect_command, [f.name for f in fields(ProtectSpec) if f.name != "generator_id"])
+add_spec_options(protect_command, ProtectSpec.spec_fields().keys() - {"generator_id"})
 
 
 def _protect(

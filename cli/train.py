@@ -11,8 +11,8 @@ import typer
 from cli.options import DeviceOption, SourceArgument, WorkOption, add_spec_options, check_paths, without_unset
 from cli.progress import progress_display
 from cli.refusals import refusals
-from core.specs.protect import OF_TRAINING, ProtectSpec
-from core.specs.train import GREY_HELP, TrainSpec
+from core.specs.protect import TRAINING_KEYS, ProtectSpec
+from core.specs.train import TrainSpec
 
 OutArgument = Annotated[Path, typer.Argument(metavar="OUT.safetensors", help="the trained generator to write")]
 NameOption = Annotated[str | None, typer.Option(help="what the generator is called; default: the file's name")]
@@ -20,7 +20,7 @@ SizeOption = Annotated[
     int | None,
     typer.Option(help="side in pixels that the generator works at; default: the pictures' own", metavar="PX"),
 ]
-GreyOption = Annotated[bool, typer.Option("--grey", help=GREY_HELP)]
+GreyOption = Annotated[bool, typer.Option("--grey", help=TrainSpec.spec_fields()["grey"].help)]
 
 
 def train_command(
@@ -41,7 +41,7 @@ def train_command(
         _train(source, out, spec, name=name, size=size, work=work, device=device, command=command)
 
 
-add_spec_options(train_command, OF_TRAINING)
+add_spec_options(train_command, TRAINING_KEYS)
 
 
 def _command_line(source: Path, out: Path, options: dict[str, Any]) -> str:

@@ -15,10 +15,9 @@ from core.reports.text_tables import verification_table
 from core.results.verification import VerifyReport
 from core.runtime.atomic_files import write_bytes
 from core.runtime.launcher import alone
-from core.specs.countermeasure_catalog import NAMES as COUNTERMEASURES
-from core.specs.learner_catalog import ARCHITECTURES, NORMS
+from core.specs.catalog import ARCHITECTURE_LABELS, COUNTERMEASURE_INFO, NORMS
 from core.specs.protect import DEFAULT_RADIUS_A
-from core.specs.verify import HELP, VerifySpec
+from core.specs.verify import VerifySpec
 
 ProtectedArgument = Annotated[
     Path | None,
@@ -28,6 +27,7 @@ OutArgument = Annotated[
     Path, typer.Option(metavar="FILE.json", help="the report to write; its page goes beside it, as .html")
 ]
 Texts = list[str] | None
+FIELDS = VerifySpec.spec_fields()
 
 
 def verify_command(
@@ -35,21 +35,24 @@ def verify_command(
     protected: ProtectedArgument = None,
     out: OutArgument = Path("verification.json"),
     architectures: Annotated[
-        Texts, typer.Option("--architectures", help=f"{HELP['architectures']}: {', '.join(ARCHITECTURES)}")
+        Texts, typer.Option("--architectures", help=f"{FIELDS['architectures'].help}: {', '.join(ARCHITECTURE_LABELS)}")
     ] = None,
     trainings: Annotated[
         Texts,
-        typer.Option("--trainings", metavar="NORM:RADIUS", help=f"{HELP['trainings']}; norms: {', '.join(NORMS)}"),
+        typer.Option(
+            "--trainings", metavar="NORM:RADIUS", help=f"{FIELDS['trainings'].help}; norms: {', '.join(NORMS)}"
+        ),
     ] = None,
     countermeasures: Annotated[
-        Texts, typer.Option("--countermeasures", help=f"{HELP['countermeasures']}: {', '.join(COUNTERMEASURES)}")
+        Texts,
+        typer.Option("--countermeasures", help=f"{FIELDS['countermeasures'].help}: {', '.join(COUNTERMEASURE_INFO)}"),
     ] = None,
-    percentages: Annotated[list[int] | None, typer.Option("--percentages", help=HELP["percentages"])] = None,
+    percentages: Annotated[list[int] | None, typer.Option("--percentages", help=FIELDS["percentages"].help)] = None,
     protected_class: Annotated[
-        str | None, typer.Option("--protected-class", metavar="NAME", help=HELP["protected_class"])
+        str | None, typer.Option("--protected-class", metavar="NAME", help=FIELDS["protected_class"].help)
     ] = None,
-    scale: Annotated[str | None, typer.Option(help=HELP["scale"], show_default="quick")] = None,
-    seeds: Annotated[int | None, typer.Option(help=HELP["seeds"], show_default="1")] = None,
+    scale: Annotated[str | None, typer.Option(help=FIELDS["scale"].help, show_default="quick")] = None,
+    seeds: Annotated[int | None, typer.Option(help=FIELDS["seeds"].help, show_default="1")] = None,
     work: WorkOption = None,
     device: DeviceOption = None,
 ) -> None:

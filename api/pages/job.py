@@ -21,9 +21,9 @@ from api.problems import not_found
 from core.errors import SpecError
 from core.reports.heatmap import column_name
 from core.results.protection import Report
-from core.specs.learner_catalog import ARCHITECTURES
+from core.specs.catalog import ARCHITECTURE_LABELS
 from core.specs.presets import QUICK, has_network
-from core.specs.protect import EVIDENCE, INSTANT, ProtectSpec
+from core.specs.protect import EVIDENCE_AMOUNTS, INSTANT, ProtectSpec
 from core.specs.verify import VerifySpec
 from store import job_events, jobs
 from store import models as m
@@ -163,7 +163,7 @@ def _name(session: Session, job: m.Job) -> str:
 
 
 def _strip(job: m.Job) -> list[Frame]:
-    without = {"evidence"} if job.spec.get("evidence") == EVIDENCE[0] else set()
+    without = {"evidence"} if job.spec.get("evidence") == EVIDENCE_AMOUNTS[0] else set()
     trained = job.spec.get("generator_id") or job.spec.get("preset") == INSTANT
     without |= {"training"} if trained else set()
     without |= {"noise"} if job.kind == m.TRAIN and "evidence" in without else set()  # noise is made to be measured
@@ -219,7 +219,7 @@ def _asked_to_verify(spec: VerifySpec) -> list[tuple[str, Any]]:
     shares = ", ".join(f"{share} %" for share in spec.percentages)
     name = spec.protected_class
     return [
-        ("Networks", ", ".join(ARCHITECTURES[name] for name in spec.architectures)),
+        ("Networks", ", ".join(ARCHITECTURE_LABELS[name] for name in spec.architectures)),
         ("Trainings", ", ".join(map(column_name, spec.trainings))),
         ("Countermeasures", ", ".join(spec.countermeasures)),
         ("Shares protected", shares) if name is None else ("Protected and tested", f"“{name}” alone"),

@@ -5,8 +5,9 @@ from sqlalchemy import select
 
 from api.dependencies import CurrentUser, Db, Generator, Pagination
 from api.schemas import GeneratorOut, Page, PresetOut, SpecOut
-from core.specs import train, verify
-from core.specs.protect import PRESETS, ProtectSpec, json_schema
+from core.specs.protect import PRESET_NAMES, ProtectSpec
+from core.specs.train import TrainSpec
+from core.specs.verify import VerifySpec
 from store import models as m
 
 router = APIRouter(prefix="/v1", tags=["choices"])
@@ -33,11 +34,11 @@ LIMITS = [
 @router.get("/spec")
 def spec(user: CurrentUser) -> SpecOut:
     """The JSON Schemas of `spec` for every kind of job, the presets in words, what a protection does not do."""
-    presets = [PresetOut(name=p, title=PRESET_WORDS[p][0], description=PRESET_WORDS[p][1]) for p in PRESETS]
+    presets = [PresetOut(name=p, title=PRESET_WORDS[p][0], description=PRESET_WORDS[p][1]) for p in PRESET_NAMES]
     return SpecOut(
-        schema=json_schema(ProtectSpec),
-        verify_schema=verify.json_schema(),
-        train_schema=train.json_schema(),
+        schema=ProtectSpec.json_schema(),
+        verify_schema=VerifySpec.json_schema(),
+        train_schema=TrainSpec.json_schema(),
         presets=presets,
         limits=LIMITS,
     )

@@ -12,7 +12,7 @@ from core.countermeasures.mixing import cutmix, cutout, mixup
 from core.countermeasures.preprocessing import Preprocessing, image_by_image
 from core.countermeasures.projection import orthogonal_projection
 from core.countermeasures.ueraser import hardest_of
-from core.specs.countermeasure_catalog import DESCRIBED, CountermeasureInfo
+from core.specs.catalog import COUNTERMEASURE_INFO, CountermeasureInfo
 from core.training.augmentation import Augmentation
 
 
@@ -50,6 +50,9 @@ _AUGMENTATIONS: dict[str, Augmentation] = {
 }
 
 COUNTERMEASURES: dict[str, Countermeasure] = {
-    **{name: Countermeasure(about=DESCRIBED[name], treat=treat) for name, treat in _TREATMENTS.items()},
-    **{name: Countermeasure(about=DESCRIBED[name], augment=augment) for name, augment in _AUGMENTATIONS.items()},
+    **{name: Countermeasure(about=COUNTERMEASURE_INFO[name], treat=treat) for name, treat in _TREATMENTS.items()},
+    **{
+        name: Countermeasure(about=COUNTERMEASURE_INFO[name], augment=augment)
+        for name, augment in _AUGMENTATIONS.items()
+    },
 }

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from core.evaluation.learner_run import LearnerConfig, Units, learn, pack_curve, unpack_curve
 from core.results.evidence import Curve, Evidence, EvidenceRow, wilson
 from core.runtime.context import RunContext
-from core.specs.learner_catalog import ARCHITECTURES
+from core.specs.catalog import ARCHITECTURE_LABELS
 from core.specs.presets import LearnerSchedule, Preset
 from core.specs.protect import ProtectSpec
 from core.training.labelled_images import LabelledArrays
@@ -85,7 +85,7 @@ def measure_evidence(
         run.progress.start("evidence", 2 * updates * sum(_cost(question, course) for question in asked))
         rows = tuple(_rows(asked, exhibit, spec, preset, course, run))
     return Evidence(
-        learner=ARCHITECTURES[preset.architecture],
+        learner=ARCHITECTURE_LABELS[preset.architecture],
         image_size=exhibit.clean.shape[-1],
         train_images=int((~held_out).sum()),
         test_images=int(held_out.sum()),
@@ -152,7 +152,7 @@ def _row(
         norm="Linf" if question.radius else None,
         radius=question.radius,
         countermeasure=question.countermeasure,
-        architecture=ARCHITECTURES[preset.architecture],
+        architecture=ARCHITECTURE_LABELS[preset.architecture],
         protected_percentage=spec.percentage,
         accuracy_before=before.accuracy[-1],
         accuracy_after=after.accuracy[-1],

@@ -9,7 +9,7 @@ from core.evaluation.learner_run import LearnerConfig, Units, learn, pack_curve,
 from core.results.evidence import Curve, wilson
 from core.results.verification import Side, VerifyRow
 from core.runtime.context import RunContext
-from core.specs.learner_catalog import ARCHITECTURES
+from core.specs.catalog import ARCHITECTURE_LABELS
 from core.specs.presets import LearnerSchedule
 from core.specs.verify import RowSpec, VerifySpec
 from core.training.labelled_images import LabelledArrays
@@ -61,7 +61,7 @@ class VerificationRunner:
             norm=asked.training.norm if asked.training.radius else None,
             radius=asked.training.radius,
             countermeasure=asked.countermeasure,
-            architecture=ARCHITECTURES[asked.architecture],
+            architecture=ARCHITECTURE_LABELS[asked.architecture],
             protected_percentage=asked.percentage,
             before=before,
             after=sides["after"],

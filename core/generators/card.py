@@ -13,7 +13,7 @@ from typing import IO, Any, NoReturn, get_args, get_origin
 
 from core.errors import BadInput
 from core.filenames import is_name
-from core.specs.protect import METHODS, WITHOUT_SURROGATE
+from core.specs.protect import METHODS, METHODS_WITHOUT_SURROGATE
 
 CARD = "unteachable.generator"
 FORMAT = 1
@@ -57,8 +57,8 @@ class Card:
     def __post_init__(self) -> None:
         for field in fields(self):
             _check_type(field.name, getattr(self, field.name), field.type)
-        if self.method not in METHODS or self.method in WITHOUT_SURROGATE:
-            known = ", ".join(method for method in METHODS if method not in WITHOUT_SURROGATE)
+        if self.method not in METHODS or self.method in METHODS_WITHOUT_SURROGATE:
+            known = ", ".join(method for method in METHODS if method not in METHODS_WITHOUT_SURROGATE)
             raise ValueError(f"its method “{self.method}” is none of {known}")
         if not is_name(self.name):
             raise ValueError("its name is empty, too long, or cannot be printed")

@@ -67,7 +67,7 @@ def train_generator(
 
     Where the preset has a noise network for the method, that is trained as well, and makes the noise.
 
-    Of `spec` the keys in `core.specs.protect.OF_TRAINING` count. The evidence is of its noise on the pictures that
+    Of `spec` the keys in `core.specs.protect.TRAINING_KEYS` count. The evidence is of its noise on the pictures that
     it was
     trained on, and goes on its card; for that the upload's own test split is held out, or else a fifth of each class.
     `name` is the dataset's, `title` the generator's; `command` goes on the card. `size` is the side in pixels that it

@@ -11,8 +11,7 @@ from itertools import product
 from core.reports.wording import outcome
 from core.results.evidence import training_name
 from core.results.verification import Measured, VerifyReport, VerifyRow
-from core.specs.countermeasure_catalog import DESCRIBED
-from core.specs.learner_catalog import ARCHITECTURES
+from core.specs.catalog import ARCHITECTURE_LABELS, COUNTERMEASURE_INFO
 from core.specs.verify import Training, VerifySpec
 
 UNTOUCHED = "on the pictures as they are"
@@ -60,8 +59,10 @@ def heat_map(report: VerifyReport) -> HeatMap:
         trainings=tuple(map(column_name, spec.trainings)),
         lines=tuple(
             HeatLine(
-                architecture=ARCHITECTURES[architecture],
-                countermeasure=DESCRIBED[countermeasure].words if countermeasure in DESCRIBED else UNTOUCHED,
+                architecture=ARCHITECTURE_LABELS[architecture],
+                countermeasure=COUNTERMEASURE_INFO[countermeasure].description
+                if countermeasure in COUNTERMEASURE_INFO
+                else UNTOUCHED,
                 protected=_protected(percentage, spec.protected_class),
                 cells=tuple(cells[number * width : (number + 1) * width]),
             )

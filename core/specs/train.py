@@ -1,81 +1,98 @@
-"""What can be asked of a train job: what the generator is called, and what training goes by. Imports no torch."""
+"""The spec of a train job: the name of the generator, and how it is trained. Imports no torch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar, Self
+
+from pydantic import Field, ValidationInfo, field_validator
 
 from core.errors import FieldError, SpecError
 from core.filenames import LONGEST_NAME, is_name
-from core.specs import protect
+from core.specs.base import Spec, refusal
 from core.specs.presets import has_network
-from core.specs.protect import OF_TRAINING, TRAINING_PRESETS, WITHOUT_SURROGATE, ProtectSpec
+from core.specs.protect import METHODS_WITHOUT_SURROGATE, TRAINING_KEYS, TRAINING_PRESETS, ProtectSpec
 
-KEYS = ("name", "grey", *OF_TRAINING)
-GREY_HELP = (
-    "train the noise against being turned grey, too: on CIFAR-10 that kept half of it, on Tiny ImageNet nothing, and "
-    "it costs protection against adversarial training; takes about twice as long"
-)
+KEYS = ("name", "grey", *TRAINING_KEYS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainSpec:
-    """How to train a generator: of `noise` the keys in OF_TRAINING count, and `name` None is the dataset's.
+class TrainSpec(Spec):
+    """How to train a generator.
 
-    With `grey` a second surrogate judges the noise in grey. Raises SpecError for a name that cannot stand on a card,
-    and for `grey` where no noise network is trained, which alone has judges.
+    `name` None means the dataset's name. Of `noise` only TRAINING_KEYS apply. With `grey` a second surrogate, trained
+    on greyscale images, takes part, which needs a preset and a method with a noise network.
+
+    Raises SpecError, which names every field that is wrong.
     """
 
-    name: str | None = None
-    grey: bool = False
-    noise: ProtectSpec = field(default_factory=ProtectSpec)
+    name: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=LONGEST_NAME,
+        description="what the generator is called; default: the dataset's name",
+    )
+    noise: ProtectSpec = Field(default_factory=ProtectSpec)
+    grey: bool = Field(
+        default=False,
+        description="train the noise against being turned grey, too: on CIFAR-10 that kept half of it, on Tiny "
+        "ImageNet nothing, and it costs protection against adversarial training; takes about twice as long",
+    )
 
-    def __post_init__(self) -> None:
-        wrong = []
-        if self.name is not None and not (isinstance(self.name, str) and is_name(self.name)):
-            wrong.append(FieldError("name", f"must be 1 to {LONGEST_NAME} characters that can be printed"))
-        if type(self.grey) is not bool:
-            wrong.append(FieldError("grey", "must be true or false"))
-        elif self.grey and not has_network(self.noise.preset, self.noise.method):
-            wrong.append(FieldError("grey", "needs the method sem and the preset quick, which make noise at once"))
-        if wrong:
-            raise SpecError(wrong)
+    messages: ClassVar[Mapping[str, str]] = {"name": f"must be 1 to {LONGEST_NAME} characters that can be printed"}
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, name: str | None) -> str | None:
+        if name is not None and not is_name(name):
+            raise refusal(cls.messages["name"])
+        return name
+
+    @field_validator("grey")
+    @classmethod
+    def _check_grey(cls, grey: bool, others: ValidationInfo) -> bool:
+        noise: ProtectSpec = others.data["noise"]
+        if grey and not has_network(noise.preset, noise.method):
+            raise refusal("needs the method sem and the preset quick, which make noise at once")
+        return grey
 
     @classmethod
-    def parse(cls, mapping: Mapping[str, Any]) -> "TrainSpec":
-        """A spec from untrusted keys and values; raises SpecError with every unknown key and bad value."""
+    def parse(cls, mapping: Mapping[str, Any]) -> Self:
+        """A spec from untrusted keys and values.
+
+        Args:
+            mapping: values by key, all on one level: name, grey and TRAINING_KEYS.
+
+        Raises:
+            SpecError: with every unknown key and every bad value.
+        """
         errors = [
             FieldError(str(key), f"unknown key for training; known are {', '.join(KEYS)}")
             for key in mapping
             if key not in KEYS
         ]
-        found: dict[str, Any] = {"name": mapping.get("name"), "grey": mapping.get("grey", False)}
+        values = {key: mapping[key] for key in ("name", "grey") if key in mapping}
         try:
-            found["noise"] = ProtectSpec.parse_training({key: mapping[key] for key in OF_TRAINING if key in mapping})
+            values["noise"] = ProtectSpec.parse_training({key: mapping[key] for key in TRAINING_KEYS if key in mapping})
         except SpecError as error:
             errors += error.errors
         try:
-            asked = cls(**found)
+            spec = cls(**values)
         except SpecError as error:
             errors += error.errors
         if errors:
             raise SpecError(errors)
-        return asked
+        return spec
 
     def to_dict(self) -> dict[str, Any]:
-        """Every key with its value, as JSON takes it; `parse` reads it back."""
-        return {"name": self.name, "grey": self.grey, **{key: getattr(self.noise, key) for key in OF_TRAINING}}
+        """Every key with its value on one level, as JSON takes it; `parse` reads it back."""
+        return {"name": self.name, "grey": self.grey, **{key: getattr(self.noise, key) for key in TRAINING_KEYS}}
 
-
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema of a train job's spec, from that of a protection."""
-    known = protect.json_schema()["properties"]
-    properties = {key: dict(known[key]) for key in OF_TRAINING}
-    properties["preset"] |= {
-        "enum": list(TRAINING_PRESETS),
-        "description": "how long to train, and how large a network",
-    }
-    properties["method"]["enum"] = [name for name in known["method"]["enum"] if name not in WITHOUT_SURROGATE]
-    name = {"type": ["string", "null"], "minLength": 1, "maxLength": LONGEST_NAME, "default": None}
-    name["description"] = "what the generator is called; default: the dataset's name"
-    grey = {"type": "boolean", "default": False, "description": GREY_HELP}
-    return {"type": "object", "additionalProperties": False, "properties": {"name": name, "grey": grey} | properties}
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """The JSON Schema of what `parse` reads."""
+        schema, noise = super().json_schema(), ProtectSpec.json_schema()["properties"]
+        noise["preset"] |= {
+            "enum": list(TRAINING_PRESETS),
+            "description": "how long to train, and how large a network",
+        }
+        noise["method"]["enum"] = [name for name in noise["method"]["enum"] if name not in METHODS_WITHOUT_SURROGATE]
+        own = {key: schema["properties"][key] for key in ("name", "grey")}
+        return schema | {"properties": own | {key: noise[key] for key in TRAINING_KEYS}}

@@ -1,49 +1,67 @@
-"""What can be asked of a verification: one frozen, validated value. Imports no torch, so the API uses it too.
+"""The spec of a verify job. Imports no torch, so the API validates with the same class.
 
-Its rows are every combination of what is listed. Radii are in pixel units, of 255, in every norm.
+Radii are in pixel units, of 255, in every norm.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from math import prod
+from typing import Annotated, Any, ClassVar, Self
 
-from core.errors import FieldError, SpecError
-from core.specs.countermeasure_catalog import NAMES as COUNTERMEASURES
-from core.specs.learner_catalog import ARCHITECTURES, NORMS
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from core.specs.base import OneOf, Spec, refusal
+from core.specs.catalog import ARCHITECTURE_LABELS, COUNTERMEASURE_INFO, NORMS
 from core.specs.presets import PRESETS
 from core.specs.protect import DEFAULT_RADIUS_A, TRAINING_PRESETS
 
-NONE = "none"  # no countermeasure
-MOST_ROWS, MOST_SEEDS = 200, 10
-LONGEST_NAME = 500  # characters of a class's name
-LARGEST = {"Linf": 64, "L2": 1_000, "L1": 20_000}  # radius, of 255; several times what undoes any protection
-HELP = {
-    "architectures": "networks that are trained; default: the one of the scale",
-    "trainings": "adversarial trainings by norm and radius, of 255; radius 0 is standard training; default: standard, "
-    "and Linf at the radius_a of the protection (4 for a dataset)",
-    "countermeasures": "what is done to the pictures before or in training; none: nothing",
-    "percentages": "shares of the training pictures that are protected, the rest being clean; below 100 another "
-    "learner gets the clean rest alone, for comparison",
-    "protected_class": "the one class that is protected, all others being clean, as when an album joins a scraped set; "
-    "every accuracy is then that on the clean test pictures of this class alone; default: none",
-    "scale": "how long each learner is trained and on how large pictures: quick (two CPU cores), standard (a GPU), "
-    "paper (the paper's schedule)",
-    "seeds": "how often each learner is trained, from other random numbers; rows show the mean",
-}
+NO_COUNTERMEASURE = "none"
+MAX_ROWS = 200
+MAX_SEEDS = 10
+MAX_CLASS_NAME = 500  # characters
+MAX_RADIUS = {"Linf": 64, "L2": 1_000, "L1": 20_000}
+"""By norm, of 255: several times the radius that undoes any protection."""
+
+_COMBINED = ("architectures", "trainings", "countermeasures", "percentages")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
-    """Adversarial training in a norm at a radius, of 255; radius 0 is standard training, whatever the norm."""
+class Training(BaseModel):
+    """Adversarial training in a norm at a radius, of 255. Radius 0 is standard training, whatever the norm."""
 
-    norm: str = "Linf"
-    radius: int = 0
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    norm: Annotated[str, OneOf(NORMS)] = "Linf"
+    radius: int = Field(json_schema_extra={"minimum": 0, "maximum": max(MAX_RADIUS.values())})
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _check(cls, value: Any, build: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            training = build(value)
+        except ValidationError:
+            message = f"must be like {{norm: {' | '.join(NORMS)}, radius: a whole number, of 255}}"
+            raise refusal(message) from None
+        if not 0 <= training.radius <= MAX_RADIUS[training.norm]:
+            raise refusal(f"must have a radius from 0 to {MAX_RADIUS[training.norm]} in {training.norm}")
+        return training
+
+
+STANDARD_TRAINING = Training(radius=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowSpec:
-    """One row to be measured. `countermeasure` is None for none."""
+    """One row to measure. `countermeasure` is None for none; `percentage` of the training images are protected."""
 
     architecture: str
     training: Training
@@ -51,44 +69,91 @@ class RowSpec:
     percentage: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifySpec:
-    """Which learners a protection is tried on. Raises SpecError, which names every field that is wrong."""
+class VerifySpec(Spec):
+    """The learners to train on a protection: a row for every combination of the lists.
 
-    architectures: tuple[str, ...] = ("small",)
-    trainings: tuple[Training, ...] = (Training(), Training(radius=DEFAULT_RADIUS_A))
-    countermeasures: tuple[str, ...] = (NONE,)
-    percentages: tuple[int, ...] = (100,)
-    protected_class: str | None = None
-    scale: str = "quick"
-    seeds: int = 1
+    Raises SpecError, which names every field that is wrong.
+    """
 
-    def __post_init__(self) -> None:
-        errors = [
-            *_each("architectures", self.architectures, _one_of(tuple(ARCHITECTURES))),
-            *_each("trainings", self.trainings, _wrong_training),
-            *_each("countermeasures", self.countermeasures, _one_of((NONE, *COUNTERMEASURES))),
-            *_each("percentages", self.percentages, _whole(1, 100)),
-            *_named("protected_class", self._wrong_class()),
-            *_named("scale", _one_of(TRAINING_PRESETS)(self.scale)),
-            *_named("seeds", _whole(1, MOST_SEEDS)(self.seeds)),
-        ]
-        if errors or (errors := self._too_many()):
-            raise SpecError(errors)
+    architectures: tuple[Annotated[str, OneOf(tuple(ARCHITECTURE_LABELS))], ...] = Field(
+        default_factory=lambda: (PRESETS["quick"].architecture,),
+        min_length=1,
+        max_length=MAX_ROWS,
+        description="networks that are trained; default: the one of the scale",
+    )
+    trainings: tuple[Training, ...] = Field(
+        default_factory=lambda: _default_trainings(DEFAULT_RADIUS_A),
+        min_length=1,
+        max_length=MAX_ROWS,
+        description="adversarial trainings by norm and radius, of 255; radius 0 is standard training; default: "
+        "standard, and Linf at the radius_a of the protection (4 for a dataset)",
+    )
+    countermeasures: tuple[Annotated[str, OneOf((NO_COUNTERMEASURE, *COUNTERMEASURE_INFO))], ...] = Field(
+        default=(NO_COUNTERMEASURE,),
+        min_length=1,
+        max_length=MAX_ROWS,
+        description="what is done to the pictures before or in training; none: nothing",
+    )
+    percentages: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field(
+        default=(100,),
+        min_length=1,
+        max_length=MAX_ROWS,
+        description="shares of the training pictures that are protected, the rest being clean; below 100 another "
+        "learner gets the clean rest alone, for comparison",
+    )
+    protected_class: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_CLASS_NAME,
+        description="the one class that is protected, all others being clean, as when an album joins a scraped set; "
+        "every accuracy is then that on the clean test pictures of this class alone; default: none",
+    )
+    scale: Annotated[str, OneOf(TRAINING_PRESETS)] = Field(
+        default="quick",
+        description="how long each learner is trained and on how large pictures: quick (two CPU cores), standard (a "
+        "GPU), paper (the paper's schedule)",
+    )
+    seeds: int = Field(
+        default=1,
+        ge=1,
+        le=MAX_SEEDS,
+        description="how often each learner is trained, from other random numbers; rows show the mean",
+    )
 
-    def _wrong_class(self) -> str:
-        name = self.protected_class
-        if name is None:
-            return ""
-        if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME or "\0" in name:
-            return "must be the name of a class, or null"
-        return "" if self.percentages == (100,) else "is protected as a whole: percentages must be left out, or [100]"
+    messages: ClassVar[Mapping[str, str]] = {"protected_class": "must be the name of a class, or null"}
 
-    def _too_many(self) -> list[FieldError]:
-        count = len(self.rows)
-        lists = ("architectures", "trainings", "countermeasures", "percentages")
-        longest = max(lists, key=lambda name: len(getattr(self, name)))
-        return _named(longest, f"makes {count} rows of all that is listed; at most {MOST_ROWS}" * (count > MOST_ROWS))
+    @field_validator(*_COMBINED, mode="before")
+    @classmethod
+    def _drop_repeated(cls, values: Any) -> Any:
+        """A list as a tuple without repeated values; anything else, and a list that is too long, unchanged."""
+        if not isinstance(values, list) or len(values) > MAX_ROWS:
+            return values
+        return tuple(
+            value for place, value in enumerate(values) if not any(_same(value, other) for other in values[:place])
+        )
+
+    @field_validator("trainings")
+    @classmethod
+    def _standard_training_once(cls, trainings: tuple[Training, ...]) -> tuple[Training, ...]:
+        return tuple(dict.fromkeys(one if one.radius else STANDARD_TRAINING for one in trainings))
+
+    @field_validator("protected_class")
+    @classmethod
+    def _check_class(cls, name: str | None, others: ValidationInfo) -> str | None:
+        if name is not None and "\0" in name:
+            raise refusal(cls.messages["protected_class"])
+        if name is not None and others.data.get("percentages") != (100,):
+            raise refusal("is protected as a whole: percentages must be left out, or [100]")
+        return name
+
+    @model_validator(mode="after")
+    def _check_rows(self) -> Self:
+        lengths = {name: len(getattr(self, name)) for name in _COMBINED}
+        count = prod(lengths.values())
+        if count > MAX_ROWS:
+            message = f"makes {count} rows of all that is listed; at most {MAX_ROWS}"
+            raise refusal(message, field=max(lengths, key=lambda name: lengths[name]))
+        return self
 
     @property
     def rows(self) -> tuple[RowSpec, ...]:
@@ -97,7 +162,7 @@ class VerifySpec:
             RowSpec(
                 architecture=architecture,
                 training=training,
-                countermeasure=None if countermeasure == NONE else countermeasure,
+                countermeasure=None if countermeasure == NO_COUNTERMEASURE else countermeasure,
                 percentage=percentage,
             )
             for architecture, countermeasure, percentage, training in product(
@@ -106,114 +171,24 @@ class VerifySpec:
         )
 
     @classmethod
-    def parse(cls, mapping: Mapping[str, Any], *, radius_a: int = DEFAULT_RADIUS_A) -> "VerifySpec":
-        """A spec from untrusted keys and values, lists once each; `radius_a` is what the protection withstands.
+    def parse(cls, mapping: Mapping[str, Any], *, radius_a: int = DEFAULT_RADIUS_A) -> Self:
+        """A spec from untrusted keys and values. Repeated values of a list count once.
 
-        Raises SpecError with every unknown key and bad value.
+        Args:
+            mapping: values by key, as JSON has them. Keys that are missing get their defaults.
+            radius_a: the adversarial radius that the protection withstands, of 255, for the default of `trainings`.
+
+        Raises:
+            SpecError: with every unknown key and every bad value.
         """
-        known = [f.name for f in fields(cls)]
-        wrong = [
-            FieldError(str(k), f"unknown key; known are {', '.join(sorted(known))}") for k in mapping if k not in known
-        ]
-        given = {name: _distinct(mapping[name]) for name in known if name in mapping}
-        if isinstance(given.get("trainings"), tuple):
-            given["trainings"] = tuple(dict.fromkeys(map(_training, given["trainings"])))
-        preset = PRESETS.get(str(given.get("scale", "quick")))
-        given.setdefault("architectures", (preset.architecture if preset else "small",))
-        given.setdefault("trainings", tuple(dict.fromkeys((Training(), Training(radius=radius_a)))))
-        try:
-            spec = cls(**given)
-        except SpecError as error:
-            raise SpecError([*wrong, *error.errors]) from None
-        if wrong:
-            raise SpecError(wrong)
-        return spec
-
-    def to_dict(self) -> dict[str, Any]:
-        """Every key with its value, as JSON takes it; `parse` reads it back."""
-        return {key: [*value] if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        preset = PRESETS.get(str(mapping.get("scale")), PRESETS["quick"])
+        defaults = {"architectures": (preset.architecture,), "trainings": _default_trainings(radius_a)}
+        return super().parse(defaults | dict(mapping))
 
 
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema of a verification's spec."""
-    default = {key: value for key, value in VerifySpec().to_dict().items() if key not in ("architectures", "trainings")}
-    training = {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["radius"],
-        "properties": {
-            "norm": {"enum": list(NORMS), "default": "Linf"},
-            "radius": {"type": "integer", "minimum": 0, "maximum": max(LARGEST.values())},
-        },
-    }
-    kinds: dict[str, dict[str, Any]] = {
-        "architectures": _list_of({"enum": list(ARCHITECTURES)}),
-        "trainings": _list_of(training),
-        "countermeasures": _list_of({"enum": [NONE, *COUNTERMEASURES]}),
-        "percentages": _list_of({"type": "integer", "minimum": 1, "maximum": 100}),
-        "protected_class": {"type": ["string", "null"], "minLength": 1, "maxLength": LONGEST_NAME},
-        "scale": {"enum": list(TRAINING_PRESETS)},
-        "seeds": {"type": "integer", "minimum": 1, "maximum": MOST_SEEDS},
-    }
-    properties = {
-        name: kind | {"description": HELP[name]} | ({"default": default[name]} if name in default else {})
-        for name, kind in kinds.items()
-    }
-    return {"type": "object", "additionalProperties": False, "properties": properties}
-
-
-def _list_of(items: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "minItems": 1, "maxItems": MOST_ROWS, "items": items}
-
-
-def _distinct(value: Any) -> Any:
-    """A list as a tuple in which nothing comes twice; what is no list, or too long, as it is, to be refused."""
-    if not isinstance(value, list) or len(value) > MOST_ROWS:
-        return value
-    return tuple(one for number, one in enumerate(value) if not any(_same(one, other) for other in value[:number]))
+def _default_trainings(radius_a: int) -> tuple[Training, ...]:
+    return (STANDARD_TRAINING, Training(radius=radius_a)) if radius_a else (STANDARD_TRAINING,)
 
 
 def _same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and bool(one == other)
-
-
-def _training(value: Any) -> Any:
-    """A training from its mapping; anything else as text, to be refused."""
-    if isinstance(value, Training):
-        return value
-    if not isinstance(value, Mapping) or not set(value) <= {"norm", "radius"} or "radius" not in value:
-        return str(value)
-    norm, radius = value.get("norm", "Linf"), value["radius"]
-    if type(radius) is not int or norm not in NORMS:
-        return str(dict(value))
-    return Training(norm=norm if radius else "Linf", radius=radius)
-
-
-def _wrong_training(value: Any) -> str:
-    if not isinstance(value, Training) or value.norm not in NORMS or type(value.radius) is not int:
-        return f"must be like {{norm: {' | '.join(NORMS)}, radius: a whole number, of 255}}"
-    if not 0 <= value.radius <= LARGEST[value.norm]:
-        return f"must have a radius from 0 to {LARGEST[value.norm]} in {value.norm}"
-    return ""
-
-
-def _one_of(known: Sequence[str]) -> Any:
-    return lambda value: "" if isinstance(value, str) and value in known else f"must be one of {', '.join(known)}"
-
-
-def _whole(low: int, high: int) -> Any:
-    def wrong(value: Any) -> str:
-        return "" if type(value) is int and low <= value <= high else f"must be a whole number from {low} to {high}"
-
-    return wrong
-
-
-def _each(field: str, values: Any, wrong: Any) -> list[FieldError]:
-    """One error for a list that is none, is empty or has a value that is `wrong`."""
-    if not isinstance(values, tuple) or not values:
-        return [FieldError(field, f"must be a list of 1 to {MOST_ROWS} values")]
-    return _named(field, next((f"each {text}" for value in values if (text := wrong(value))), ""))
-
-
-def _named(field: str, message: str) -> list[FieldError]:
-    return [FieldError(field, message)] if message else []

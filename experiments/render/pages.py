@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from core.runtime.atomic_files import write_bytes, write_json
-from core.specs.learner_catalog import ARCHITECTURES as NAMES
+from core.specs.catalog import ARCHITECTURE_LABELS
 from experiments.cache import ExperimentCache
 from experiments.catalogue import Experiment
 from experiments.paper.grid import DATASETS
@@ -64,7 +64,7 @@ def opening(
         f"{images.name}: {len(images.train):,} training and {len(images.test):,} test images, {images.classes} "
         f"classes, {images.size} px; {theirs}. Chance is {100 * images.chance:.1f} %.",
         f"Scale {lab.scale.name}: noise by the preset {lab.preset.name}, whose surrogate is the "
-        f"{NAMES[lab.preset.architecture]}.",
+        f"{ARCHITECTURE_LABELS[lab.preset.architecture]}.",
         *_learners(experiment, lab),
         f"Seeds: {', '.join(map(str, range(seeds)))}." + (f" Each entry: {entry}." if entry else ""),
         f"Time: {_minutes(cost['noise_seconds'])} for the noises, {_minutes(cost['learner_seconds'])} for the learners"
@@ -82,7 +82,11 @@ def _learners(experiment: Experiment, lab: ExperimentCache) -> Iterator[str]:
     """Each learner: what stands in for what, and how it is trained."""
     for architecture in _architectures(experiment):
         ours, course = lab.scale.network(architecture), lab.course(architecture)
-        who = NAMES[ours] if ours == architecture else f"{NAMES[ours]} in place of {NAMES[architecture]}"
+        who = (
+            ARCHITECTURE_LABELS[ours]
+            if ours == architecture
+            else f"{ARCHITECTURE_LABELS[ours]} in place of {ARCHITECTURE_LABELS[architecture]}"
+        )
         batch = min(course.length.batch, len(lab.images.train))
         yield (
             f"Learner: {who}, {lab.updates(architecture):,} updates of {batch} images; its adversary takes "

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from core.specs.protect import EVIDENCE, INSTANT, METHODS, TRAINING_PRESETS, WITHOUT_SURROGATE
+from core.specs.protect import EVIDENCE_AMOUNTS, INSTANT, METHODS, METHODS_WITHOUT_SURROGATE, TRAINING_PRESETS
 from core.specs.train import TrainSpec
 from store import jobs
 from store import models as m
@@ -33,9 +33,9 @@ def started(client: httpx.Client, address: str, **data: str) -> dict[str, Any]:
 def test_it_offers_what_training_goes_by(api: httpx.Client, ready: str) -> None:
     page = api.get(ready).text
     form = page[page.index(FORM) :]
-    for value in (*TRAINING_PRESETS, *EVIDENCE, *(set(METHODS) - set(WITHOUT_SURROGATE))):
+    for value in (*TRAINING_PRESETS, *EVIDENCE_AMOUNTS, *(set(METHODS) - set(METHODS_WITHOUT_SURROGATE))):
         assert f'value="{value}"' in form, value
-    for value in (INSTANT, *WITHOUT_SURROGATE):
+    for value in (INSTANT, *METHODS_WITHOUT_SURROGATE):
         assert f'value="{value}"' not in form, value
     assert 'placeholder="pets' in form
 

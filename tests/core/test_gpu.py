@@ -28,8 +28,7 @@ from core.runtime.checkpoints import NullCheckpointStore
 from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.specs.countermeasure_catalog import DESCRIBED, NAMES
-from core.specs.learner_catalog import ARCHITECTURES
+from core.specs.catalog import ARCHITECTURE_LABELS, COUNTERMEASURE_INFO
 from core.specs.lr_schedule import LearningRate
 from core.specs.presets import QUICK, TrainingLength
 from core.specs.protect import METHODS, ProtectSpec
@@ -83,7 +82,7 @@ def test_a_gpu_is_taken_by_itself_and_named() -> None:
     assert torch.cuda.get_device_name() in Device().label
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", ARCHITECTURE_LABELS)
 @pytest.mark.parametrize("size", [32, 96])
 def test_a_network_is_the_same_function_as_on_the_cpu_and_learns(architecture: str, size: int, device: Device) -> None:
     x, y = torch.rand(4, 3, size, size, dtype=torch.float64), torch.arange(4)
@@ -192,14 +191,14 @@ def test_a_learner_that_broke_off_goes_on(began_on: str, device: Device) -> None
     assert resumed.curve.accuracy[-1] > 0.9
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", COUNTERMEASURE_INFO)
 def test_every_countermeasure(name: str, device: Device) -> None:
     countermeasure, generator = COUNTERMEASURES[name], device.generator(0)
     pixels, labels = (torch.from_numpy(array).to(device.name) for array in some_images(24))
     treated = countermeasure.treat(pixels, labels, generator=generator)
     assert treated.device.type == device.name
     assert (treated.shape, treated.dtype) == (pixels.shape, torch.uint8)
-    if DESCRIBED[name].applied == "data":
+    if COUNTERMEASURE_INFO[name].applied == "data":
         assert not torch.equal(treated, pixels)
     if countermeasure.augment is not None:
         model = build("small", channels=3, size=32, classes=3, seed=0, device=device.name)

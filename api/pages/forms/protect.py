@@ -1,12 +1,12 @@
 """The Protect form, and what every form of a spec is drawn from: the spec's own choices and limits, with words."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from api.routes.options import PRESET_WORDS
 from core.errors import SpecError
-from core.specs.protect import EVIDENCE, FORMATS, METHODS, PRESETS, ProtectSpec
+from core.specs.protect import EVIDENCE_AMOUNTS, FORMATS, METHODS, PRESET_NAMES, ProtectSpec
 from store import models as m
 
 ADVANCED = ("method", "radius_u", "radius_a", "eot", "percentage", "seed")
@@ -109,7 +109,7 @@ def is_advanced(shown: Mapping[str, Any], errors: Mapping[str, str]) -> bool:
 
 def options(generators: Sequence[m.Generator] = ()) -> dict[str, list[Option]]:
     """Every choice the spec knows, in its order, and these generators. Raises KeyError for one without words here."""
-    known = {"preset": PRESETS, "evidence": EVIDENCE, "format": FORMATS, "method": ("", *METHODS)}
+    known = {"preset": PRESET_NAMES, "evidence": EVIDENCE_AMOUNTS, "format": FORMATS, "method": ("", *METHODS)}
     known |= {"eot": ("true", "false")}
     trained = [Option("", "None but what the thoroughness asks for"), *map(_generator, generators)]
     fixed = {name: [WORDS[name][value] for value in known[name]] for name in known}
@@ -124,16 +124,16 @@ def _generator(row: m.Generator) -> Option:
 
 def limits() -> dict[str, Limit]:
     """The numbers of the spec, with its own limits and help."""
-    found = {f.name: f for f in fields(ProtectSpec) if "low" in f.metadata}
     return {
-        name: Limit(f.metadata["low"], f.metadata["high"], _sentence(f.metadata["help"]), f.default is None)
-        for name, f in found.items()
+        name: Limit(field.minimum, field.maximum, _sentence(field.help), field.default is None)
+        for name, field in ProtectSpec.spec_fields().items()
+        if field.minimum is not None and field.maximum is not None
     }
 
 
 def helps() -> dict[str, str]:
     """The spec's own words for each of its keys."""
-    return {f.name: _sentence(f.metadata["help"]) for f in fields(ProtectSpec)}
+    return {name: _sentence(field.help) for name, field in ProtectSpec.spec_fields().items()}
 
 
 def defaults() -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from api.pages.forms import protect
 from core.filenames import LONGEST_NAME
-from core.specs.protect import INSTANT, WITHOUT_SURROGATE
+from core.specs.protect import INSTANT, METHODS_WITHOUT_SURROGATE
 from core.specs.train import TrainSpec
 
 CHOICES = ("preset", "evidence", "method")
@@ -24,7 +24,9 @@ HINTS = {
 def fields_of(dataset_name: str, shown: Mapping[str, Any], errors: Mapping[str, str]) -> protect.Fields:
     """The form with these values and errors; a generator without a name is called like the dataset."""
     offered = protect.options()
-    options = {name: [o for o in offered[name] if o.value not in (INSTANT, *WITHOUT_SURROGATE)] for name in CHOICES}
+    options = {
+        name: [o for o in offered[name] if o.value not in (INSTANT, *METHODS_WITHOUT_SURROGATE)] for name in CHOICES
+    }
     return protect.Fields(
         prefix="train-",
         options=options,

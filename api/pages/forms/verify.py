@@ -7,10 +7,9 @@ from typing import Any
 from api.pages.forms.protect import Option
 from api.routes.options import PRESET_WORDS
 from core.reports.heatmap import UNTOUCHED, column_name
-from core.specs.countermeasure_catalog import DESCRIBED
-from core.specs.learner_catalog import ARCHITECTURES
+from core.specs.catalog import ARCHITECTURE_LABELS, COUNTERMEASURE_INFO
 from core.specs.protect import TRAINING_PRESETS, ProtectSpec
-from core.specs.verify import MOST_SEEDS, NONE, Training, VerifySpec
+from core.specs.verify import MAX_SEEDS, NO_COUNTERMEASURE, Training, VerifySpec
 
 LISTS = ("architectures", "trainings", "countermeasures", "percentages")
 SHARES = (100, 80, 60, 40, 20)  # Table 2
@@ -41,7 +40,7 @@ def groups(target: ProtectSpec) -> tuple[Group, ...]:
             "architectures",
             "Networks",
             "Larger ones take longer, on a CPU by far.",
-            tuple(Option(name, words) for name, words in ARCHITECTURES.items()),
+            tuple(Option(name, label) for name, label in ARCHITECTURE_LABELS.items()),
         ),
         Group(
             "trainings",
@@ -53,7 +52,10 @@ def groups(target: ProtectSpec) -> tuple[Group, ...]:
             "countermeasures",
             "What is done to the pictures",
             "A model is trained …",
-            (Option(NONE, UNTOUCHED), *(Option(name, one.words) for name, one in DESCRIBED.items())),
+            (
+                Option(NO_COUNTERMEASURE, UNTOUCHED),
+                *(Option(name, one.description) for name, one in COUNTERMEASURE_INFO.items()),
+            ),
         ),
         Group(
             "percentages",
@@ -88,7 +90,7 @@ def defaults(target: ProtectSpec) -> dict[str, Any]:
         "protected_class": "",
         "scale": spec.scale,
         "seeds": str(spec.seeds),
-        "most_seeds": MOST_SEEDS,
+        "max_seeds": MAX_SEEDS,
     }
 
 
@@ -96,7 +98,7 @@ def values(sent: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """What was sent, to be shown again."""
     lists: dict[str, Any] = {name: list(sent.get(name, ())) for name in LISTS}
     return (
-        lists | {name: _last(sent, name) for name in ("protected_class", "scale", "seeds")} | {"most_seeds": MOST_SEEDS}
+        lists | {name: _last(sent, name) for name in ("protected_class", "scale", "seeds")} | {"max_seeds": MAX_SEEDS}
     )
 
 

@@ -11,25 +11,25 @@ from core.models.folded import FoldedModel
 from core.models.registry import build
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.specs.countermeasure_catalog import DESCRIBED, NAMES
+from core.specs.catalog import COUNTERMEASURE_INFO
 from core.training.augmentation import Learner
 from tests.support.seeded import rng
 
-ON_DATA = [name for name in NAMES if DESCRIBED[name].applied == "data"]
-IN_TRAINING = [name for name in NAMES if DESCRIBED[name].applied == "training"]
+ON_DATA = [name for name, info in COUNTERMEASURE_INFO.items() if info.applied == "data"]
+IN_TRAINING = [name for name, info in COUNTERMEASURE_INFO.items() if info.applied == "training"]
 
 
 def test_names_and_functions_are_in_step() -> None:
-    assert set(NAMES) == set(COUNTERMEASURES)
+    assert set(COUNTERMEASURE_INFO) == set(COUNTERMEASURES)
     for name, countermeasure in COUNTERMEASURES.items():
-        assert countermeasure.about is DESCRIBED[name]
+        assert countermeasure.about is COUNTERMEASURE_INFO[name]
         assert (countermeasure.augment is not None) == (countermeasure.about.applied == "training")
-        assert countermeasure.about.words
+        assert countermeasure.about.description
         assert countermeasure.about.source
 
 
 def test_the_names_come_without_torch() -> None:
-    code = "import sys, core.specs.countermeasure_catalog; sys.exit('torch' in sys.modules)"
+    code = "import sys, core.specs.catalog; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

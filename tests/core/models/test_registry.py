@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from core.models.registry import ARCHITECTURES, CentredInput, build
-from core.specs.learner_catalog import ARCHITECTURES as NAMES
+from core.specs.catalog import ARCHITECTURE_LABELS
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -65,7 +65,7 @@ def test_a_narrow_network_has_the_layers_of_its_original_with_fewer_channels(
 
 
 def test_every_network_has_a_name_for_readers() -> None:
-    assert list(NAMES) == list(ARCHITECTURES)
+    assert list(ARCHITECTURE_LABELS) == list(ARCHITECTURES)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

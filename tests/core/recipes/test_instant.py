@@ -12,7 +12,7 @@ from core.errors import BadInput, SpecError
 from core.generators.shipped import best_fit, settled, shipped
 from core.noise.generator_file import save
 from core.specs.presets import PRESETS
-from core.specs.protect import INSTANT, OF_TRAINING, ProtectSpec
+from core.specs.protect import INSTANT, TRAINING_KEYS, ProtectSpec
 from tests.support.generator_files import a_card, a_model
 from tests.support.short_training import drawn
 
@@ -66,7 +66,7 @@ def test_it_fixes_method_and_radii() -> None:
 def test_nothing_is_trained_with_it() -> None:
     with pytest.raises(SpecError, match="must be one of quick, standard, paper: instant trains nothing"):
         ProtectSpec.parse_training({"preset": "instant"})
-    assert "preset" in OF_TRAINING
+    assert "preset" in TRAINING_KEYS
 
 
 def test_it_protects_by_the_command_and_the_report_names_the_generator(tmp_path: Path) -> None:

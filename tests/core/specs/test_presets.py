@@ -5,8 +5,7 @@ import pytest
 from core.noise.methods import objective_of
 from core.noise.setup import NoiseSetup
 from core.specs.presets import PAPER, PRESETS, QUICK, TrainingLength, fingerprint, has_network, preset_for
-from core.specs.protect import METHODS, ProtectSpec
-from core.specs.protect import PRESETS as NAMES
+from core.specs.protect import METHODS, PRESET_NAMES, ProtectSpec
 from core.version import KEPT
 
 
@@ -60,7 +59,7 @@ def test_passes_an_image_takes_by_the_paper(method: str, passes: int) -> None:
 
 
 def test_every_preset_knows_every_method_and_amount() -> None:
-    assert set(PRESETS) == set(NAMES)
+    assert set(PRESETS) == set(PRESET_NAMES)
     for preset in PRESETS.values():
         assert {*preset.noise, "ntga"} == set(METHODS)
         assert set(preset.courses) == {"quick", "full"}

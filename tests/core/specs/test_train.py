@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from core.errors import SpecError
-from core.specs.protect import OF_TRAINING, ProtectSpec
-from core.specs.train import TrainSpec, json_schema
+from core.specs.protect import TRAINING_KEYS, ProtectSpec
+from core.specs.train import TrainSpec
 
 
 def test_a_spec_survives_json() -> None:
@@ -16,7 +16,7 @@ def test_a_spec_survives_json() -> None:
     ):
         assert TrainSpec.parse(spec.to_dict()) == spec
     assert TrainSpec.parse({}) == TrainSpec()
-    assert set(TrainSpec().to_dict()) == {"name", "grey", *OF_TRAINING} == set(json_schema()["properties"])
+    assert set(TrainSpec().to_dict()) == {"name", "grey", *TRAINING_KEYS} == set(TrainSpec.json_schema()["properties"])
 
 
 @pytest.mark.parametrize(
@@ -44,5 +44,5 @@ def test_every_wrong_field_is_named(asked: dict[str, Any], fields: list[str]) ->
 
 
 def test_what_trains_nothing_is_not_in_the_schema_and_refused() -> None:
-    assert json_schema()["properties"]["preset"]["enum"] == ["quick", "standard", "paper"]
-    assert json_schema()["properties"]["method"]["enum"] == ["sem", "rem", "em", "tap", None]
+    assert TrainSpec.json_schema()["properties"]["preset"]["enum"] == ["quick", "standard", "paper"]
+    assert TrainSpec.json_schema()["properties"]["method"]["enum"] == ["sem", "rem", "em", "tap", None]

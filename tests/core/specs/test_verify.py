@@ -9,16 +9,19 @@ import pytest
 from core.attacks.norms import BALLS
 from core.countermeasures.registry import COUNTERMEASURES
 from core.errors import SpecError
-from core.models.registry import ARCHITECTURES as NETWORKS
-from core.specs.learner_catalog import ARCHITECTURES, NORMS
+from core.models.registry import ARCHITECTURES
+from core.specs.catalog import ARCHITECTURE_LABELS, COUNTERMEASURE_INFO, NORMS
 from core.specs.presets import PRESETS
-from core.specs.verify import LARGEST, MOST_ROWS, NONE, Training, VerifySpec, json_schema
+from core.specs.verify import MAX_RADIUS, MAX_ROWS, NO_COUNTERMEASURE, STANDARD_TRAINING, Training, VerifySpec
 
 
 def test_names_are_in_step_with_what_computes() -> None:
-    assert list(ARCHITECTURES) == list(NETWORKS)
-    assert set(NORMS) == set(BALLS) == set(LARGEST)
-    assert set(json_schema()["properties"]["countermeasures"]["items"]["enum"]) == {NONE, *COUNTERMEASURES}
+    assert list(ARCHITECTURE_LABELS) == list(ARCHITECTURES)
+    assert set(NORMS) == set(BALLS) == set(MAX_RADIUS)
+    assert set(VerifySpec.json_schema()["properties"]["countermeasures"]["items"]["enum"]) == {
+        NO_COUNTERMEASURE,
+        *COUNTERMEASURES,
+    }
     assert {preset.architecture for preset in PRESETS.values()} <= set(ARCHITECTURES)
 
 
@@ -34,15 +37,15 @@ def test_it_comes_without_torch(module: str) -> None:
 def test_defaults_follow_the_scale_and_the_protection() -> None:
     assert VerifySpec.parse({}) == VerifySpec()
     assert VerifySpec.parse({"scale": "paper"}).architectures == ("resnet18",)
-    assert VerifySpec.parse({}, radius_a=2).trainings == (Training(), Training(radius=2))
-    assert VerifySpec.parse({}, radius_a=0).trainings == (Training(),)
+    assert VerifySpec.parse({}, radius_a=2).trainings == (STANDARD_TRAINING, Training(radius=2))
+    assert VerifySpec.parse({}, radius_a=0).trainings == (STANDARD_TRAINING,)
 
 
 def test_rows_are_every_combination_once() -> None:
     asked = {
         "architectures": ["small", "vgg16", "small"],
         "trainings": [{"radius": 0}, {"norm": "L2", "radius": 0}, {"norm": "L1", "radius": 1000}],
-        "countermeasures": [NONE, "jpeg-75"],
+        "countermeasures": [NO_COUNTERMEASURE, "jpeg-75"],
         "percentages": [100, 80],
     }
     spec = VerifySpec.parse(asked)
@@ -72,8 +75,8 @@ def test_a_class_is_asked_for_by_its_name() -> None:
         ({"trainings": [{"norm": ["Linf"], "radius": 1}]}, {"trainings"}),
         ({"percentages": [True], "scale": ["quick"], "seeds": 1.0}, {"percentages", "scale", "seeds"}),
         ({"countermeasures": [], "extra": 1}, {"countermeasures", "extra"}),
-        ({"percentages": [1] * (MOST_ROWS + 1)}, {"percentages"}),
-        ({"percentages": [*range(1, 101)], "countermeasures": list(COUNTERMEASURES)[:3]}, {"percentages"}),
+        ({"percentages": [1] * (MAX_ROWS + 1)}, {"percentages"}),
+        ({"percentages": [*range(1, 101)], "countermeasures": list(COUNTERMEASURE_INFO)[:3]}, {"percentages"}),
         ({"protected_class": ""}, {"protected_class"}),
         ({"protected_class": 3}, {"protected_class"}),
         ({"protected_class": ["cat"]}, {"protected_class"}),

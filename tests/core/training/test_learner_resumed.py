@@ -25,7 +25,7 @@ from core.runtime.progress import Progress, Step
 from core.specs.lr_schedule import LearningRate
 from core.specs.presets import QUICK, TrainingLength
 from core.specs.protect import ProtectSpec
-from core.specs.verify import RowSpec, Training, VerifySpec
+from core.specs.verify import STANDARD_TRAINING, RowSpec, VerifySpec
 from core.training import learner
 from core.training.labelled_images import LabelledArrays, LabelledTensors
 from core.training.learner import LEARNER, LearnerImages, LearnerMethod, LearnerTraining, accuracy_of, train
@@ -236,7 +236,7 @@ def test_verification_goes_on_within_a_learner_and_leaves_only_curves() -> None:
             replace(QUICK.courses["quick"], length=SHORT),
             RunContext(device=Device("cpu", cores=2), checkpoints=checkpoints),
         )
-        asked = RowSpec(training=Training(), countermeasure=None, architecture="small", percentage=100)
+        asked = RowSpec(training=STANDARD_TRAINING, countermeasure=None, architecture="small", percentage=100)
         return school.row(asked, lambda side, seed: None if side == "rest" else drawn(80, seed=len(side)))
 
     class Breaks(Memory):

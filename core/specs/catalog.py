@@ -1,22 +1,41 @@
-"""What someone may do to protected pictures to learn from them after all, by name and in words. Imports no torch.
+"""Learners, norms and countermeasures by name, with their labels and sources. Imports no torch.
 
-core/countermeasures/ has what each of them computes.
+`core.models` has the networks, `core.attacks.norms` the norms, and `core.countermeasures` what each countermeasure
+computes.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
+ARCHITECTURE_LABELS = {
+    "small": "small residual network",
+    "vgg16": "VGG-16",
+    "resnet18": "ResNet-18",
+    "resnet50": "ResNet-50",
+    "densenet121": "DenseNet-121",
+    "wrn34-10": "WideResNet-34-10",
+    "vgg16-narrow": "VGG-16 with an eighth of its channels",
+    "resnet50-narrow": "ResNet-50 with an eighth of its channels",
+    "densenet121-narrow": "DenseNet-121 with growth 8",
+    "wrn34-1": "WideResNet-34-1",
+}
+"""Labels by name."""
+
+NORMS = ("Linf", "L2", "L1")
+"""Norms of the perturbations in adversarial training."""
+
 Applied = Literal["data", "training"]
+"""Once to the images before training, or to each batch during training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountermeasureInfo:
-    """One countermeasure: `words` complete "the model was trained …"; `source` is who proposed or measured it."""
+    """One countermeasure: what an unauthorized trainer does to protected images to learn from them after all."""
 
     name: str
-    words: str
-    source: str
-    applied: Applied  # once to the pictures before training, or to each batch during it
+    description: str  # completes "the model was trained …"
+    source: str  # who proposed or measured it
+    applied: Applied
 
 
 _FU = "Fu et al., ICLR 2022, appendix D"
@@ -54,9 +73,9 @@ _IN_TRAINING = {
 
 _GROUPS: dict[Applied, dict[str, tuple[str, str]]] = {"data": _ON_DATA, "training": _IN_TRAINING}
 
-DESCRIBED: dict[str, CountermeasureInfo] = {
-    name: CountermeasureInfo(name=name, words=words, source=source, applied=applied)
+COUNTERMEASURE_INFO: dict[str, CountermeasureInfo] = {
+    name: CountermeasureInfo(name=name, description=description, source=source, applied=applied)
     for applied, group in _GROUPS.items()
-    for name, (words, source) in group.items()
+    for name, (description, source) in group.items()
 }
-NAMES = tuple(DESCRIBED)
+"""Every countermeasure by name."""
