@@ -77,7 +77,7 @@ class Spec(BaseModel):
 
     def to_dict(self) -> dict[str, Any]:
         """Every key with its value, as JSON takes it; `parse` reads it back."""
-        return self.model_dump(mode="json")
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in self.model_dump().items()}
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:

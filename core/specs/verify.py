@@ -7,15 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
+    PlainValidator,
     ValidationError,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -69,6 +71,20 @@ class RowSpec:
     percentage: int
 
 
+def _check_class_name(value: Any) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_CLASS_NAME or "\0" in value:
+        raise refusal("must be the name of a class, or null")
+    return value
+
+
+# pydantic's own str refuses text that UTF-8 cannot encode. Such a name is to be answered with the names of the classes.
+ClassName = Annotated[
+    str,
+    PlainValidator(_check_class_name),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_CLASS_NAME}),
+]
+
+
 class VerifySpec(Spec):
     """The learners to train on a protection: a row for every combination of the lists.
 
@@ -101,10 +117,8 @@ class VerifySpec(Spec):
         description="shares of the training pictures that are protected, the rest being clean; below 100 another "
         "learner gets the clean rest alone, for comparison",
     )
-    protected_class: str | None = Field(
+    protected_class: ClassName | None = Field(
         default=None,
-        min_length=1,
-        max_length=MAX_CLASS_NAME,
         description="the one class that is protected, all others being clean, as when an album joins a scraped set; "
         "every accuracy is then that on the clean test pictures of this class alone; default: none",
     )
@@ -119,8 +133,6 @@ class VerifySpec(Spec):
         le=MAX_SEEDS,
         description="how often each learner is trained, from other random numbers; rows show the mean",
     )
-
-    messages: ClassVar[Mapping[str, str]] = {"protected_class": "must be the name of a class, or null"}
 
     @field_validator(*_COMBINED, mode="before")
     @classmethod
@@ -140,8 +152,6 @@ class VerifySpec(Spec):
     @field_validator("protected_class")
     @classmethod
     def _check_class(cls, name: str | None, others: ValidationInfo) -> str | None:
-        if name is not None and "\0" in name:
-            raise refusal(cls.messages["protected_class"])
         if name is not None and others.data.get("percentages") != (100,):
             raise refusal("is protected as a whole: percentages must be left out, or [100]")
         return name
