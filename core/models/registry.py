@@ -1,7 +1,7 @@
 """The networks by name.
 
 To add a network, write a function or class with the signature of `Architecture`, enter it in `ARCHITECTURES`, and give
-it a name for readers in core/specs/learner_catalog.py, which the API reads without torch. Specs and presets then accept
+it a name for readers in core/specs/catalog.py, which the API reads without torch. Specs and presets then accept
 it. Normalization is no part of it: `build` adds the rescaling.
 """
 
