@@ -24,6 +24,9 @@ help:
 	@echo "make lint      style, types, and the direction of imports"
 	@echo "make lock      bring requirements/ up to date with pyproject.toml"
 
+# Two processes, a file of tests at a time: fixtures of a file are set up once.
+PYTEST := $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
 # What the service needs, workers included; no test tool.
 setup: $(READY)
 
@@ -67,10 +70,10 @@ lint: $(READY_DEV)
 	@.venv/bin/lint-imports --no-logo
 
 test: lint
-	@$(PY) -m pytest -n 2 -m "not slow"
+	@$(PYTEST) -m "not slow"
 
 test-all: lint
-	@$(PY) -m pytest -n 2
+	@$(PYTEST)
 
 COMPILE = $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
