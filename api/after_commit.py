@@ -61,4 +61,4 @@ def enqueue_after_commit(session: Session, context: AppContext, job: m.Job) -> N
     """
     jobs.mark_enqueued(session, job.id)
     job_id, kind = job.id, job.kind
-    after_commit(session, lambda: task_queue.ring(context.settings, job_id=job_id, kind=kind))
+    after_commit(session, lambda: task_queue.enqueue(context.settings, job_id=job_id, kind=kind))

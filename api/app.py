@@ -24,7 +24,7 @@ from api.schemas import ProblemOut
 from api.uploads import resumable
 from store import models as m
 from store.database import Database, open_database
-from store.object_store import open_files
+from store.object_store import open_object_store
 from store.settings import Settings, get_settings
 from store.signing_keys import secret_keys
 
@@ -47,7 +47,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     context = AppContext(
         settings=settings,
         db=db,
-        files=open_files(settings),
+        files=open_object_store(settings),
         keys=secret_keys(settings),
         job_event_broker=JobEventBroker(settings, db),
         inspections=anyio.CapacityLimiter(MAX_INSPECTIONS),

@@ -54,7 +54,7 @@ def _user_of_header(context: AppContext, header: str) -> m.User | None:
     token = token.strip()
     with context.db.read() as session:
         user = users.user_of_token(session, token)
-        note_is_due = users.use_is_due(session, token)
+        note_is_due = users.is_use_record_due(session, token)
     if note_is_due:
         _note_token_use(context, token)
     return user
@@ -64,7 +64,7 @@ def _note_token_use(context: AppContext, token: str) -> None:
     """Record when the token was last used. A failure is logged only: it must not fail the request."""
     try:
         with context.db.write.begin() as session:
-            users.note_use(session, token)
+            users.record_use(session, token)
     except SQLAlchemyError as error:
         log.warning("token.use_not_noted", error=str(error).splitlines()[0])
 

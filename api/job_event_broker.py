@@ -104,7 +104,7 @@ class JobEventBroker:
                     self._post(desk, await anyio.to_thread.run_sync(self._read, job_id))
                     if desk.gone or (desk.latest is not None and desk.latest.over):
                         return
-                await watch.news(LOOK_SECONDS)
+                await watch.wait(LOOK_SECONDS)
 
     def _post(self, desk: _Desk, news: JobEvent | None) -> None:
         if news is None:

@@ -61,7 +61,7 @@ def request_protection(request: RequestContext, dataset: m.Dataset, fields: Mapp
         Problem: 409 for a dataset that was rejected.
     """
     spec = generators.parse_spec(request.session, fields)
-    generators.check_fit(request.session, spec, dataset)
+    generators.check_compatibility(request.session, spec, dataset)
     return _queue(request, m.PROTECT, dataset, spec.to_dict())
 
 

@@ -73,10 +73,10 @@ def worker(
     queue: Annotated[str, typer.Option(help="science (protect, train and verify jobs) or check (uploads)")] = "science",
 ) -> None:
     """Run one worker process."""
-    from store.task_queue import EVERY_QUEUE
+    from store.task_queue import QUEUE_NAMES
 
-    if queue not in EVERY_QUEUE:
-        raise typer.BadParameter(f"must be one of {', '.join(EVERY_QUEUE)}", param_hint="--queue")
+    if queue not in QUEUE_NAMES:
+        raise typer.BadParameter(f"must be one of {', '.join(QUEUE_NAMES)}", param_hint="--queue")
     from worker.celery_app import run_worker
 
     raise typer.Exit(run_worker(queue))
@@ -116,7 +116,8 @@ def main() -> None:
         app()
     except ValidationError as error:
         for problem in error.errors():
-            name = "_".join(["UNTEACHABLE", *(str(part).upper() for part in problem["loc"])])
+            field = "_".join(str(part).upper() for part in problem["loc"])
+            name = f"UNTEACHABLE_{field.removeprefix('UNTEACHABLE_')}"
             text = problem["msg"].removeprefix("Value error, ")
             typer.echo(text if text.startswith("UNTEACHABLE") else f"{name}: {text}", err=True)
         raise SystemExit(2) from None

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from store import generators, migrate, users
 from store.database import Database, open_database
-from store.object_store import open_files
+from store.object_store import open_object_store
 from store.settings import Settings, get_settings
 
 
@@ -14,7 +14,7 @@ def _database(settings: Settings) -> Iterator[Database]:
     """The database, migrated where this is one machine; elsewhere migrating is a step of its own."""
     database = open_database(settings)
     try:
-        if settings.one_machine and migrate.current(database) != migrate.newest():
+        if settings.is_single_machine and migrate.current_revision(database) != migrate.head_revision():
             migrate.upgrade(database)
         yield database
     finally:
@@ -24,7 +24,7 @@ def _database(settings: Settings) -> Iterator[Database]:
 def fresh_token(name: str) -> str:
     """A new API token of the local admin."""
     with _database(get_settings()) as database, database.write.begin() as session:
-        _, plain = users.new_token(session, user_id=users.local_admin(session).id, name=name)
+        _, plain = users.create_token(session, user_id=users.local_admin(session).id, name=name)
     return plain
 
 
@@ -33,7 +33,7 @@ def fresh_link() -> str:
     settings = get_settings()
     with _database(settings) as database, database.write.begin() as session:
         admin = users.local_admin(session)
-        key = users.new_sign_in_key(session, user_id=admin.id, seconds=settings.sign_in_link_seconds)
+        key = users.create_sign_in_key(session, user_id=admin.id, seconds=settings.sign_in_link_seconds)
     return f"{settings.address}/sign-in?key={key}"
 
 
@@ -42,9 +42,9 @@ def migrated() -> tuple[str | None, str | None]:
     settings = get_settings()
     database = open_database(settings)
     try:
-        before = migrate.current(database)
+        before = migrate.current_revision(database)
         migrate.upgrade(database)
-        generators.offer_shipped(database, open_files(settings))
-        return before, migrate.current(database)
+        generators.register_shipped(database, open_object_store(settings))
+        return before, migrate.current_revision(database)
     finally:
         database.dispose()

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from store import migrate, task_queue
 from store.database import open_database
-from store.object_store import open_files
+from store.object_store import open_object_store
 from store.settings import Settings, get_settings
 from store.signing_keys import secret_keys
 
@@ -60,7 +60,7 @@ def _database(settings: Settings) -> str:
     try:
         with database.read() as session:
             session.execute(text("SELECT 1"))
-        at, wanted = migrate.current(database), migrate.newest()
+        at, wanted = migrate.current_revision(database), migrate.head_revision()
     finally:
         database.dispose()
     if at != wanted:
@@ -69,12 +69,12 @@ def _database(settings: Settings) -> str:
 
 
 def _store(settings: Settings) -> str:
-    open_files(settings).check()
+    open_object_store(settings).probe()
     return f"{settings.store} can be written and read"
 
 
 def _broker(settings: Settings) -> str:
-    if task_queue.reachable(settings):
+    if task_queue.is_broker_reachable(settings):
         return "answers"
     if not settings.broker_url:
         return "not running; `unteachable up` starts it"

@@ -16,9 +16,9 @@ from ops.process import ManagedProcess, child_command
 from store import generators, migrate
 from store.database import open_database
 from store.logs import configure_logs
-from store.object_store import open_files
+from store.object_store import open_object_store
 from store.settings import Settings, get_settings
-from store.task_queue import EVERY_QUEUE
+from store.task_queue import QUEUE_NAMES
 
 READY_SECONDS = 300  # a cold disk and busy cores may take long to import everything
 STOP_SECONDS = 6
@@ -77,7 +77,7 @@ class Supervisor:
         database = open_database(self._settings)
         try:
             migrate.upgrade(database)
-            generators.offer_shipped(database, open_files(self._settings))
+            generators.register_shipped(database, open_object_store(self._settings))
         finally:
             database.dispose()
 
@@ -85,7 +85,7 @@ class Supervisor:
         if not self._settings.broker_url:
             self._begin(BROKER, broker_command(self._settings))
             self._wait(lambda: answers(self._settings.broker_socket), what="the broker")
-        for queue in EVERY_QUEUE:
+        for queue in QUEUE_NAMES:
             self._begin(f"worker-{queue}", child_command("worker", "--queue", queue))
         self._begin("api", child_command("api"))
 

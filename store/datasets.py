@@ -1,23 +1,37 @@
-"""A dataset's life: uploading -> checking -> ready | rejected, and away when its time is over. Never commits."""
+"""Rows of datasets: uploading -> checking -> ready | rejected, and deleted once they expire.
+
+`session` is the caller's transaction in every function: nothing here commits.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from store import jobs
+from store import jobs, leases
 from store import models as m
 from store.clock import now
-from store.object_keys import dataset_prefix
-from store.settings import Settings
+from store.object_keys import upload_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
-    """What the check of a dataset found."""
+class StoredUpload:
+    """An upload whose file lies in the object store at `upload_key(dataset_id)`."""
+
+    dataset_id: str
+    owner_id: str
+    name: str
+    filename: str
+    size: int  # bytes
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetContents:
+    """What the check of a dataset found in it."""
 
     images: int
     classes: list[dict[str, Any]]  # [{"name", "images"}]
@@ -25,84 +39,89 @@ class Findings:
     thumbs: list[dict[str, Any]]  # [{"key", "path"}]
 
 
-def upload_key(dataset_id: str) -> str:
-    """Where the store keeps the upload of a dataset."""
-    return f"{dataset_prefix(dataset_id)}/upload"
+def create_with_check(session: Session, upload: StoredUpload, *, ttl_days: int) -> tuple[m.Dataset, m.Job]:
+    """Insert a dataset and the job that checks it. Commit, then enqueue the job.
 
-
-def arrived(
-    session: Session,
-    *,
-    dataset_id: str,
-    owner_id: str,
-    name: str,
-    filename: str,
-    size: int,
-    settings: Settings,
-    request_id: str | None = None,
-) -> tuple[m.Dataset, m.Job]:
-    """A dataset whose upload (of `size` bytes) lies at `upload_key`, and the job that checks it. Commit, then ring."""
-    ttl = timedelta(days=settings.dataset_ttl_days)
+    Args:
+        session: the caller's transaction.
+        upload: the stored file and what the user said about it.
+        ttl_days: days until the dataset expires; 0 for never.
+    """
+    ttl = timedelta(days=ttl_days)
     dataset = m.Dataset(
-        id=dataset_id,
-        owner_id=owner_id,
-        name=name,
-        filename=filename,
-        bytes=size,
+        id=upload.dataset_id,
+        owner_id=upload.owner_id,
+        name=upload.name,
+        filename=upload.filename,
+        bytes=upload.size,
         state=m.CHECKING,
-        file_key=upload_key(dataset_id),
+        file_key=upload_key(upload.dataset_id),
         expires_at=now(session) + ttl if ttl else None,
     )
     session.add(dataset)
     session.flush()
-    job = jobs.create(session, owner_id=owner_id, kind=m.CHECK, dataset_id=dataset_id, request_id=request_id)
+    job = jobs.create(
+        session, owner_id=upload.owner_id, kind=m.CHECK, dataset_id=dataset.id, request_id=upload.request_id
+    )
     return dataset, job
 
 
-def accept(session: Session, claim: jobs.Claim, findings: Findings) -> bool:
-    """The check went well: the dataset is ready, and jobs that wait for it may run. False where the claim is lost."""
-    if not jobs.succeed(session, claim):
+def mark_ready(session: Session, claim: leases.Claim, contents: DatasetContents) -> bool:
+    """End a check job with success, so that the jobs which wait for the dataset may run.
+
+    Args:
+        session: the caller's transaction.
+        claim: the claim of the check job.
+        contents: what the check found.
+
+    Returns:
+        False, with nothing changed, where the claim is lost.
+    """
+    if not leases.succeed(session, claim):
         return False
-    values = {
-        "state": m.READY,
-        "images": findings.images,
-        "classes": findings.classes,
-        "skipped": findings.skipped,
-        "thumbs": findings.thumbs,
-        "error": None,
-    }
-    _judge(session, claim, values)
+    _finish_check(session, claim, {"state": m.READY, "error": None, **asdict(contents)})
     return True
 
 
-def reject(session: Session, claim: jobs.Claim, reason: str, skipped: Sequence[dict[str, Any]] = ()) -> bool:
-    """The upload cannot be used: it and every job that waits for it get the reason. False where the claim is lost."""
-    if not jobs.fail(session, claim, reason):
+def mark_rejected(session: Session, claim: leases.Claim, reason: str, skipped: Sequence[dict[str, Any]] = ()) -> bool:
+    """End a check job whose upload cannot be used. Recovery fails the jobs that wait for the dataset.
+
+    Args:
+        session: the caller's transaction.
+        claim: the claim of the check job.
+        reason: what the user reads.
+        skipped: the files that were skipped, as `{"path", "reason"}`.
+
+    Returns:
+        False, with nothing changed, where the claim is lost.
+    """
+    if not leases.fail(session, claim, reason):
         return False
-    _judge(session, claim, {"state": m.REJECTED, "error": reason, "skipped": list(skipped)})
+    _finish_check(session, claim, {"state": m.REJECTED, "error": reason, "skipped": list(skipped)})
     return True
 
 
-def _judge(session: Session, claim: jobs.Claim, values: dict[str, Any]) -> None:
-    here = (m.Dataset.id == claim.dataset_id, m.Dataset.state == m.CHECKING)
-    session.execute(update(m.Dataset).where(*here).values(values).execution_options(synchronize_session=False))
+def _finish_check(session: Session, claim: leases.Claim, values: dict[str, Any]) -> None:
+    condition = (m.Dataset.id == claim.dataset_id, m.Dataset.state == m.CHECKING)
+    session.execute(update(m.Dataset).where(*condition).values(values).execution_options(synchronize_session=False))
 
 
 def waiting_jobs(session: Session, dataset_id: str) -> list[m.Job]:
-    """Jobs that wait for this dataset to be checked, oldest first."""
-    mine = (m.Job.dataset_id == dataset_id, m.Job.kind != m.CHECK, m.Job.state == m.QUEUED)
-    return list(session.scalars(select(m.Job).where(*mine).order_by(m.Job.created_at)))
+    """Return the queued jobs of this dataset other than its check, oldest first."""
+    condition = (m.Job.dataset_id == dataset_id, m.Job.kind != m.CHECK, m.Job.state == m.QUEUED)
+    return list(session.scalars(select(m.Job).where(*condition).order_by(m.Job.created_at)))
 
 
-def remove(session: Session, dataset_id: str) -> bool:
-    """Delete the row, and cancel the check that may still run; its files are the caller's to delete after the commit.
+def delete(session: Session, dataset_id: str) -> bool:
+    """Delete a dataset's row, and cancel its check. The caller deletes the files after the commit.
 
-    False, and nothing is changed, while a protect job of it waits or runs.
+    Returns:
+        False, with nothing changed, while another job of the dataset is queued or running.
     """
-    busy = select(m.Job.id).where(m.Job.dataset_id == dataset_id, m.Job.state.in_(jobs.OPEN))
-    if session.scalar(busy.where(m.Job.kind != m.CHECK).limit(1)) is not None:
+    open_jobs = select(m.Job.id).where(m.Job.dataset_id == dataset_id, m.Job.state.in_(jobs.OPEN))
+    if session.scalar(open_jobs.where(m.Job.kind != m.CHECK).limit(1)) is not None:
         return False
-    for job_id in session.scalars(busy).all():
+    for job_id in session.scalars(open_jobs).all():
         jobs.request_cancel(session, job_id)
     dataset = session.get(m.Dataset, dataset_id)
     if dataset is not None:
@@ -110,6 +129,6 @@ def remove(session: Session, dataset_id: str) -> bool:
     return True
 
 
-def expired(session: Session) -> list[str]:
-    """Ids of datasets whose time is over."""
+def expired_ids(session: Session) -> list[str]:
+    """Return the ids of the datasets that have expired."""
     return list(session.scalars(select(m.Dataset.id).where(m.Dataset.expires_at < now(session))))

@@ -1,4 +1,7 @@
-"""Trained generators: rows of what one can choose, files in the store. Never commits, but for `offer_shipped`."""
+"""Trained generators: rows for users to choose from, and files in the object store.
+
+`session` is the caller's transaction: only `register_shipped` commits.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -20,10 +23,12 @@ from store import models as m
 from store.database import Database
 from store.object_store import ObjectStore
 
+CARD_COLUMNS = ("name", "method", "architecture", "channels", "size", "classes", "radius_u", "radius_a")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """A generator's file in the store: where, how large (bytes), its hash and its card."""
+class StoredGenerator:
+    """A generator's file in the object store: its key, size in bytes, hash and card."""
 
     key: str
     bytes: int
@@ -31,35 +36,60 @@ class Stored:
     card: Card
 
 
-def store_file(files: ObjectStore, generator_id: str, path: Path) -> Stored:
-    """Put a generator's file into the store, under a key that no other content has. Raises BadInput for other files."""
+def store_file(files: ObjectStore, generator_id: str, path: Path) -> StoredGenerator:
+    """Put a generator's file into the object store. The key contains the hash, so no other content replaces it.
+
+    Args:
+        files: the object store.
+        generator_id: the id of its row.
+        path: a safetensors file with a card.
+
+    Raises:
+        BadInput: the file is not a generator.
+    """
     card, content = read_card(path), path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     key = f"generators/{generator_id}/{digest}.safetensors"
     if not files.exists(key):
         files.write(key, content)
-    return Stored(key=key, bytes=len(content), sha256=digest, card=card)
+    return StoredGenerator(key=key, bytes=len(content), sha256=digest, card=card)
 
 
-def put(session: Session, generator_id: str, stored: Stored, *, job_id: str | None = None) -> m.Generator:
-    """The row of this id, new or as it now is."""
-    card = stored.card
+def upsert(session: Session, generator_id: str, stored: StoredGenerator, *, job_id: str | None = None) -> m.Generator:
+    """Insert or update the row of a generator.
+
+    Args:
+        session: the caller's transaction.
+        generator_id: the id of the row.
+        stored: its file.
+        job_id: the train job that made it; None for a generator that ships.
+    """
     row = session.get(m.Generator, generator_id) or m.Generator(id=generator_id)
-    same = ("name", "method", "architecture", "channels", "size", "classes", "radius_u", "radius_a")
-    for name in same:
-        setattr(row, name, getattr(card, name))
+    for name in CARD_COLUMNS:
+        setattr(row, name, getattr(stored.card, name))
     row.file_key, row.sha256, row.bytes, row.job_id = stored.key, stored.sha256, stored.bytes, job_id
-    row.card = card.to_dict()
+    row.card = stored.card.to_dict()
     session.add(row)
     session.flush()
     return row
 
 
-def offer_shipped(database: Database, files: ObjectStore, folder: Path = FOLDER) -> list[str]:
-    """Rows and stored files for the generators that ship with this release; ids of those that were new or changed.
+def register_shipped(database: Database, files: ObjectStore, folder: Path = FOLDER) -> list[str]:
+    """Store the files of the generators that ship with this release, and upsert their rows. Idempotent.
 
-    Idempotent. A file's stem is its row's id, so that scripts may rely on it; one that ships no more stays. Raises
-    BadInput for a file that is no generator, StoreError where the store cannot be written.
+    The id of a row is the stem of its file, so scripts can rely on it. Rows of earlier releases stay.
+
+    Args:
+        database: where the rows go.
+        files: where the files go.
+        folder: where the release has its `*.safetensors`.
+
+    Returns:
+        The ids of the rows that are new or changed.
+
+    Raises:
+        BadInput: a file is not a generator.
+        StoreError: the object store cannot be written.
     """
     changed = []
     for path in sorted(folder.glob("*.safetensors")):
@@ -67,41 +97,55 @@ def offer_shipped(database: Database, files: ObjectStore, folder: Path = FOLDER)
         with database.read() as session:
             row = session.get(m.Generator, path.stem)
         if row is None or (row.sha256, row.file_key) != (stored.sha256, stored.key):
-            with suppress(IntegrityError), database.write.begin() as session:  # another machine may be doing the same
-                put(session, path.stem, stored)
+            with suppress(IntegrityError), database.write.begin() as session:  # another machine may insert it as well
+                upsert(session, path.stem, stored)
             changed.append(path.stem)
     return changed
 
 
-def choosable(session: Session, dataset: m.Dataset) -> list[m.Generator]:
-    """The generators that fit a dataset, as far as it is known yet, by name."""
+def compatible_generators(session: Session, dataset: m.Dataset) -> list[m.Generator]:
+    """Return the generators that fit a dataset, by name; all of them while the dataset is being checked."""
     rows = session.scalars(select(m.Generator).order_by(m.Generator.name, m.Generator.id))
     return [row for row in rows if dataset.state != m.READY or len(dataset.classes) <= row.classes]
 
 
-def parse_spec(session: Session, asked: Mapping[str, Any]) -> ProtectSpec:
-    """The spec of a protect job: its generator's method and radii, if it has one, fill what was not asked for.
+def parse_spec(session: Session, fields: Mapping[str, Any]) -> ProtectSpec:
+    """Validate the spec of a protect job. A generator's method and radii fill in the fields that are missing.
 
-    Raises SpecError, also for a generator that is unknown, or was trained for other radii.
+    Args:
+        session: the caller's transaction.
+        fields: the requested fields, as JSON values.
+
+    Raises:
+        SpecError: a field is invalid, the generator is unknown, or it was trained for other radii.
     """
-    wanted = asked.get("generator_id")
-    if wanted is None:
-        return ProtectSpec.parse(settled(asked, None))
-    ProtectSpec.parse({"generator_id": wanted})  # what cannot be an id never reaches the database
-    row = session.get(m.Generator, wanted)
+    generator_id = fields.get("generator_id")
+    if generator_id is None:
+        return ProtectSpec.parse(settled(fields, None))
+    ProtectSpec.parse({"generator_id": generator_id})  # refuses a malformed id before it reaches the database
+    row = session.get(m.Generator, generator_id)
     if row is None:
         raise SpecError([FieldError("generator_id", "there is no such generator")])
-    return ProtectSpec.parse(apply_generator_constraints(asked, Card.from_dict(row.card)))
+    return ProtectSpec.parse(apply_generator_constraints(fields, Card.from_dict(row.card)))
 
 
-def check_fit(session: Session, spec: ProtectSpec, dataset: m.Dataset) -> None:
-    """Raises SpecError where the generator of a spec does not fit what is known of a dataset."""
+def check_compatibility(session: Session, spec: ProtectSpec, dataset: m.Dataset) -> None:
+    """Check that the generator of a spec fits a dataset. Does nothing while the dataset is being checked.
+
+    Args:
+        session: the caller's transaction.
+        spec: the validated request.
+        dataset: the dataset to protect.
+
+    Raises:
+        SpecError: the generator does not fit.
+    """
     if dataset.state != m.READY:
         return
     if spec.generator_id:
         row = session.get(m.Generator, spec.generator_id)
-        if row is not None and (wrong := incompatibilities(Card.from_dict(row.card), classes=len(dataset.classes))):
-            raise SpecError([FieldError("generator_id", wrong)])
+        if row is not None and (reason := incompatibilities(Card.from_dict(row.card), classes=len(dataset.classes))):
+            raise SpecError([FieldError("generator_id", reason)])
     elif spec.preset == INSTANT:
         try:
             best_fit(classes=len(dataset.classes))

@@ -1,5 +1,6 @@
-"""News of jobs for those who watch: a hint over Valkey that a row changed. The row is the truth, and a lost hint only
-costs the watcher one `timeout` until it looks by itself.
+"""Pub/sub over Valkey: an event says that a job's row changed, and carries no data.
+
+The row is the truth. A lost event delays a subscriber by one timeout, after which it reads the row by itself.
 """
 
 import asyncio
@@ -16,13 +17,13 @@ from redis.exceptions import RedisError
 
 from store.settings import Settings
 
-PATIENCE = 2.0  # seconds to connect, and for the first answer
+BROKER_TIMEOUT_SECONDS = 2.0  # to connect, and for the first answer
 
 log = structlog.get_logger()
 
 
-def broker_address(settings: Settings) -> str:
-    """Celery's broker URL as redis-py writes it."""
+def redis_url(settings: Settings) -> str:
+    """Return the broker's URL as redis-py writes it; Celery writes sockets differently."""
     url = settings.broker
     if url.startswith("redis+socket://"):
         return f"unix://{urlsplit(url).path}?db=0"
@@ -30,8 +31,10 @@ def broker_address(settings: Settings) -> str:
 
 
 def connect_broker(settings: Settings) -> redis.Redis:
-    """A connection to the broker for plain commands; use it as a context manager."""
-    return redis.Redis.from_url(broker_address(settings), socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE)
+    """Return a connection to the broker for plain commands. Use it as a context manager."""
+    return redis.Redis.from_url(
+        redis_url(settings), socket_connect_timeout=BROKER_TIMEOUT_SECONDS, socket_timeout=BROKER_TIMEOUT_SECONDS
+    )
 
 
 @cache
@@ -44,28 +47,40 @@ def _channel(job_id: str) -> str:
 
 
 def publish(settings: Settings, job_id: str) -> None:
-    """Tell the watchers of a job that its row changed; call it after the commit. Never raises for the broker's sake."""
+    """Tell the subscribers of a job that its row changed. Call it after the commit. Errors of the broker are logged.
+
+    Args:
+        settings: where the broker is.
+        job_id: the job.
+    """
     try:
         _publisher(settings).publish(_channel(job_id), b"")
     except (RedisError, OSError) as error:
-        log.debug("feed.failed", job=job_id, error=str(error))
+        log.debug("job_events.publish_failed", job=job_id, error=str(error))
 
 
 class JobSubscription:
-    """Waits for news of one job; without a broker it is a clock that ticks at every timeout."""
+    """Waits for the events of one job. Without a broker every wait ends by its timeout."""
 
     def __init__(self, pubsub: PubSub | None) -> None:
         self._pubsub = pubsub
 
-    async def news(self, timeout: float) -> bool:
-        """Wait at most `timeout` seconds; True when the row changed, False when only time passed."""
+    async def wait(self, timeout: float) -> bool:
+        """Wait for an event. Events that came together count as one.
+
+        Args:
+            timeout: seconds to wait at most; without a broker at most one second.
+
+        Returns:
+            True when the row changed, False after the timeout.
+        """
         if self._pubsub is not None:
             try:
                 message = await self._pubsub.get_message(ignore_subscribe_messages=True, timeout=timeout)
                 if message is None:
                     return False
                 while await self._pubsub.get_message(ignore_subscribe_messages=True, timeout=0):
-                    pass  # several hints say no more than one: the row has it all
+                    pass
                 return True
             except (RedisError, OSError):
                 self._pubsub = None
@@ -75,18 +90,23 @@ class JobSubscription:
 
 @asynccontextmanager
 async def subscribe(settings: Settings, job_id: str) -> AsyncIterator[JobSubscription]:
-    """Watch a job. Subscribe first and read the row then, so that no change falls between the two."""
-    client = redis.asyncio.Redis.from_url(broker_address(settings), socket_connect_timeout=PATIENCE)
+    """Subscribe to a job. Read the row after this, not before, so that no change is missed in between.
+
+    Args:
+        settings: where the broker is.
+        job_id: the job.
+    """
+    client = redis.asyncio.Redis.from_url(redis_url(settings), socket_connect_timeout=BROKER_TIMEOUT_SECONDS)
     pubsub = client.pubsub()
     try:
         try:
             await pubsub.subscribe(_channel(job_id))
-            await pubsub.get_message(timeout=PATIENCE)  # the broker's word that it holds from here on
-            watch = JobSubscription(pubsub)
+            await pubsub.get_message(timeout=BROKER_TIMEOUT_SECONDS)  # the broker confirms the subscription
+            subscription = JobSubscription(pubsub)
         except (RedisError, OSError) as error:
-            log.warning("feed.unreachable", job=job_id, error=str(error))
-            watch = JobSubscription(None)
-        yield watch
+            log.warning("job_events.broker_unavailable", job=job_id, error=str(error))
+            subscription = JobSubscription(None)
+        yield subscription
     finally:
         with suppress(RedisError, OSError):
             await pubsub.aclose()  # type: ignore[no-untyped-call]

@@ -1,122 +1,134 @@
-"""Finding what broke off or was forgotten. Any number of workers may sweep at once: every change has its condition."""
+"""Recovery: jobs whose worker disappeared run again, jobs that cannot run end, and lost messages are sent again.
+
+Any number of workers may recover at the same time, because every change is a conditional UPDATE.
+"""
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, cast
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import CursorResult, and_, func, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from store import jobs, task_queue
+from store import jobs, leases, task_queue
 from store import models as m
 from store.clock import now
+from store.database import changed_one_row
 
-RINGS = 100  # most bells of one queue that one sweep rings
+MAX_ENQUEUED_PER_QUEUE = 100  # messages for one queue from one call of `recover_jobs`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryReport:
-    """What a sweep found: ids that wait again, ids that are over now, and (id, kind) of jobs whose bell should ring."""
+    """The ids of the jobs that were changed, by their new state, and (id, kind) of the jobs to enqueue."""
 
     requeued: tuple[str, ...]
     failed: tuple[str, ...]
     canceled: tuple[str, ...]
-    ring: tuple[tuple[str, str], ...]
+    to_enqueue: tuple[tuple[str, str], ...]
 
 
-def sweep(session: Session, *, max_attempts: int, ring_seconds: float) -> RecoveryReport:
-    """Expired leases queue again, or fail after `max_attempts`; what cannot or must not run ends; the rest is rung."""
-    requeued, failed, canceled = _expired(session, max_attempts)
-    canceled += _unwanted(session)
-    failed += _hopeless(session)
+def recover_jobs(session: Session, *, max_attempts: int, enqueue_seconds: float) -> RecoveryReport:
+    """Find the jobs that need help, and change their rows. Commit, then enqueue the jobs of the report.
+
+    Args:
+        session: the caller's transaction.
+        max_attempts: a job fails once its lease expired this many times.
+        enqueue_seconds: a queued job is enqueued again when its last message is older than this.
+    """
+    requeued, failed, canceled = _recover_expired(session, max_attempts)
+    canceled += _end_released_after_cancel(session)
+    failed += _fail_without_dataset(session)
     return RecoveryReport(
         requeued=tuple(requeued),
         failed=tuple(failed),
         canceled=tuple(canceled),
-        ring=tuple(_forgotten(session, ring_seconds)),
+        to_enqueue=tuple(_mark_due(session, enqueue_seconds)),
     )
 
 
-def _expired(session: Session, max_attempts: int) -> tuple[list[str], list[str], list[str]]:
+def count_claimable(session: Session, kind: str) -> int:
+    """Return how many queued jobs of a kind a worker could claim now."""
+    return session.scalar(select(func.count()).select_from(m.Job).where(jobs.claimable(), m.Job.kind == kind)) or 0
+
+
+def _recover_expired(session: Session, max_attempts: int) -> tuple[list[str], list[str], list[str]]:
+    """Requeue, fail or cancel the jobs whose lease expired."""
     moment = now(session)
     rows = session.scalars(select(m.Job).where(m.Job.state == m.RUNNING, m.Job.lease_until < moment)).all()
     requeued: list[str] = []
     failed: list[str] = []
     canceled: list[str] = []
     for job in rows:
-        over = {"worker": None, "lease_until": None, "finished_at": moment, "seq": m.Job.seq + 1}
-        tries = job.attempt - job.handed_back
+        final = {"worker": None, "lease_until": None, **_finished(moment)}
+        lost_attempts = job.attempt - job.handed_back
         if job.cancel_requested:
-            values, found = over | {"state": m.CANCELED}, canceled
-        elif tries >= max_attempts:
-            values, found = over | {"state": m.FAILED, "error": _broke_off(job, tries)}, failed
+            values, outcome = final | {"state": m.CANCELED}, canceled
+        elif lost_attempts >= max_attempts:
+            values, outcome = final | {"state": m.FAILED, "error": _lost_worker_error(job, lost_attempts)}, failed
         else:
-            values, found = jobs.waiting_again(), requeued
-        same = and_(
+            values, outcome = leases.requeue_values(), requeued
+        unchanged = and_(
             m.Job.id == job.id,
             m.Job.state == m.RUNNING,
             m.Job.attempt == job.attempt,
             m.Job.cancel_requested.is_(job.cancel_requested),
+            m.Job.lease_until < moment,
         )
-        if _change(session, and_(same, m.Job.lease_until < moment), values):
-            found.append(job.id)
-            if found is failed and job.kind == m.CHECK:
-                _reject(session, job.dataset_id, str(values["error"]))
+        if _update(session, unchanged, values):
+            outcome.append(job.id)
+            if outcome is failed and job.kind == m.CHECK:
+                _reject_dataset(session, job.dataset_id, str(values["error"]))
     return requeued, failed, canceled
 
 
-def _broke_off(job: m.Job, tries: int) -> str:
+def _lost_worker_error(job: m.Job, lost_attempts: int) -> str:
     where = f"in stage “{job.stage}”" if job.stage else "before its first stage"
     return (
-        f"The worker broke off {where} and gave no sign of life, {tries} times in a row. "
-        "It may have run out of memory: try fewer or smaller pictures, or ask whoever runs the service."
+        f"The worker stopped responding {where}, {lost_attempts} times in a row. It may have run out of memory: "
+        "try fewer or smaller images, or ask the operator of this service."
     )
 
 
-def _unwanted(session: Session) -> list[str]:
-    """Jobs that were cancelled while they ran, and whose worker put them back without having heard of it."""
-    waits = and_(m.Job.state == m.QUEUED, m.Job.cancel_requested.is_(True))
-    over = {"state": m.CANCELED, "finished_at": now(session), "seq": m.Job.seq + 1}
-    ids = session.scalars(select(m.Job.id).where(waits)).all()
-    return [id_ for id_ in ids if _change(session, and_(m.Job.id == id_, waits), over)]
+def _end_released_after_cancel(session: Session) -> list[str]:
+    """Cancel the queued jobs whose worker released them before it noticed the request to cancel."""
+    condition = and_(m.Job.state == m.QUEUED, m.Job.cancel_requested.is_(True))
+    values = {"state": m.CANCELED, **_finished(now(session))}
+    ids = session.scalars(select(m.Job.id).where(condition)).all()
+    return [id_ for id_ in ids if _update(session, and_(m.Job.id == id_, condition), values)]
 
 
-def _hopeless(session: Session) -> list[str]:
-    """Protect jobs that wait for a dataset that was rejected or deleted will never run: they fail with that reason."""
-    waiting = select(m.Job.id, m.Dataset.id, m.Dataset.error).outerjoin(m.Dataset, m.Dataset.id == m.Job.dataset_id)
+def _fail_without_dataset(session: Session) -> list[str]:
+    """Fail the queued jobs whose dataset was rejected or deleted: they can never run."""
+    queued = select(m.Job.id, m.Dataset.id, m.Dataset.error).outerjoin(m.Dataset, m.Dataset.id == m.Job.dataset_id)
     rows = session.execute(
-        waiting.where(m.Job.state == m.QUEUED, or_(m.Dataset.id.is_(None), m.Dataset.state == m.REJECTED))
+        queued.where(m.Job.state == m.QUEUED, or_(m.Dataset.id.is_(None), m.Dataset.state == m.REJECTED))
     ).all()
     failed = []
     for job_id, dataset_id, error in rows:
         reason = f"The dataset was rejected: {error}" if dataset_id else "The dataset was deleted before the job began."
-        over = {"state": m.FAILED, "error": reason, "finished_at": now(session), "seq": m.Job.seq + 1}
-        if _change(session, and_(m.Job.id == job_id, m.Job.state == m.QUEUED), over):
+        values = {"state": m.FAILED, "error": reason, **_finished(now(session))}
+        if _update(session, and_(m.Job.id == job_id, m.Job.state == m.QUEUED), values):
             failed.append(job_id)
     return failed
 
 
-def _forgotten(session: Session, ring_seconds: float) -> list[tuple[str, str]]:
-    """Jobs that could run and whose bell was not rung for a while, the oldest of each queue; marks them as rung."""
-    before = now(session) - timedelta(seconds=ring_seconds)
-    quiet = and_(jobs.claimable(), or_(m.Job.rung_at.is_(None), m.Job.rung_at < before))
-    oldest = select(m.Job.id, m.Job.kind).order_by(m.Job.created_at).limit(RINGS)
+def _mark_due(session: Session, enqueue_seconds: float) -> list[tuple[str, str]]:
+    """Return the claimable jobs whose last message is too old, oldest first, and mark them as enqueued now."""
+    before = now(session) - timedelta(seconds=enqueue_seconds)
+    due = and_(jobs.claimable(), or_(m.Job.rung_at.is_(None), m.Job.rung_at < before))
+    oldest = select(m.Job.id, m.Job.kind).order_by(m.Job.created_at).limit(MAX_ENQUEUED_PER_QUEUE)
     rows = [
         row
-        for queue in task_queue.EVERY_QUEUE  # each by itself: many that wait for one must not hide those of another
-        for row in session.execute(oldest.where(quiet, m.Job.kind.in_(task_queue.kinds_of(queue))))
+        for queue in task_queue.QUEUE_NAMES  # one query each: a long queue must not use up the limit of another
+        for row in session.execute(oldest.where(due, m.Job.kind.in_(task_queue.kinds_in_queue(queue))))
     ]
     return [
-        (id_, kind) for id_, kind in rows if _change(session, and_(m.Job.id == id_, quiet), {"rung_at": now(session)})
+        (id_, kind) for id_, kind in rows if _update(session, and_(m.Job.id == id_, due), {"rung_at": now(session)})
     ]
 
 
-def waiting(session: Session, kind: str) -> int:
-    """How many jobs of a kind could run at once, were there workers enough."""
-    return session.scalar(select(func.count()).select_from(m.Job).where(jobs.claimable(), m.Job.kind == kind)) or 0
-
-
-def _reject(session: Session, dataset_id: str | None, reason: str) -> None:
+def _reject_dataset(session: Session, dataset_id: str | None, reason: str) -> None:
     session.execute(
         update(m.Dataset)
         .where(m.Dataset.id == dataset_id, m.Dataset.state == m.CHECKING)
@@ -124,6 +136,10 @@ def _reject(session: Session, dataset_id: str | None, reason: str) -> None:
     )
 
 
-def _change(session: Session, condition: Any, values: dict[str, Any]) -> bool:
+def _finished(moment: datetime) -> dict[str, Any]:
+    return {"finished_at": moment, "seq": m.Job.seq + 1}
+
+
+def _update(session: Session, condition: Any, values: dict[str, Any]) -> bool:
     statement = update(m.Job).where(condition).values(values).execution_options(synchronize_session=False)
-    return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1
+    return changed_one_row(session.execute(statement))

@@ -1,4 +1,4 @@
-"""Structured logs: events with a name and fields, as JSON lines or as text on a terminal, on standard error."""
+"""Structured logs on standard error: events with a name and fields, as JSON lines or as text on a terminal."""
 
 import logging
 import sys
@@ -18,12 +18,16 @@ _SHARED: list[Any] = [
 ]
 
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
-    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # locals are long, and may hold keys
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # local variables may hold keys
 )
 
 
 def configure_logs(settings: Settings) -> None:
-    """Send structlog's events and the libraries' own records through one formatter to standard error."""
+    """Send the events of structlog and the records of the libraries through one formatter to standard error.
+
+    Args:
+        settings: the level and the format.
+    """
     as_text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
     renderer: list[Any] = (
         [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]

@@ -1,4 +1,4 @@
-"""The rows. Ids are random strings; times are UTC; whatever changes a job's row raises its `seq`."""
+"""The tables. Ids are random strings, times are UTC, and every change of a job's row raises its `seq`."""
 
 import secrets
 from datetime import UTC, datetime
@@ -18,28 +18,28 @@ PROTECT, TRAIN, VERIFY, CHECK = "protect", "train", "verify", "check"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC; refuses times without a zone. SQLite keeps none, so it is put back when read."""
+    """A time in UTC. Times without a zone are refused. SQLite stores no zone, so reading adds it."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """To UTC; raises ValueError for a time without a zone."""
+        """Convert to UTC. Raises ValueError for a time without a zone."""
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("a time without a zone")
+            raise ValueError("the time has no zone")
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """From the database, in UTC."""
+        """Read from the database, in UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Base(DeclarativeBase):
-    """Names every constraint, so that migrations can refer to them on both databases."""
+    """The base of all tables. It names every constraint, so that migrations can refer to them on both databases."""
 
     metadata = MetaData(
         naming_convention={
@@ -59,17 +59,17 @@ class Base(DeclarativeBase):
 
 
 def new_id() -> str:
-    """A random id that can stand in a URL: 22 characters, 128 bits."""
+    """Return a random id that is safe in a URL: 22 characters, 128 bits."""
     return secrets.token_urlsafe(16)
 
 
-class _Row:
+class _RowMixin:
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id, sort_order=-2)
     created_at: Mapped[datetime] = mapped_column(default=utc_now, sort_order=-1)
 
 
-class User(_Row, Base):
-    """Someone who owns datasets and jobs. A single machine has one: the local admin."""
+class User(_RowMixin, Base):
+    """An owner of datasets and jobs. A single machine has one: the local admin."""
 
     __tablename__ = "users"
 
@@ -77,8 +77,8 @@ class User(_Row, Base):
     role: Mapped[str] = mapped_column(String(16), default="user")  # user | admin
 
 
-class Token(_Row, Base):
-    """An API token; only its hash is kept, and its first characters so that people can tell which it is."""
+class Token(_RowMixin, Base):
+    """An API token. The row has its hash, and its first characters so that users can recognize it."""
 
     __tablename__ = "tokens"
 
@@ -89,8 +89,8 @@ class Token(_Row, Base):
     last_used_at: Mapped[datetime | None]
 
 
-class SignInLink(_Row, Base):
-    """A link that signs someone in once."""
+class SignInLink(_RowMixin, Base):
+    """A link that signs a user in once."""
 
     __tablename__ = "sign_in_links"
 
@@ -100,8 +100,8 @@ class SignInLink(_Row, Base):
     used_at: Mapped[datetime | None]
 
 
-class Dataset(_Row, Base):
-    """An upload: uploading -> checking -> ready | rejected (then `error` says why)."""
+class Dataset(_RowMixin, Base):
+    """An uploaded dataset: uploading -> checking -> ready | rejected (`error` has the reason)."""
 
     __tablename__ = "datasets"
 
@@ -119,8 +119,11 @@ class Dataset(_Row, Base):
     expires_at: Mapped[datetime | None]
 
 
-class Job(_Row, Base):
-    """One piece of work; `store.jobs` alone changes its state. `attempt` counts claims and fences every write."""
+class Job(_RowMixin, Base):
+    """A job. Only `store.jobs`, `store.leases` and `store.job_recovery` change its state.
+
+    `attempt` counts the claims, and every write of a worker has it as a condition.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -132,17 +135,19 @@ class Job(_Row, Base):
     kind: Mapped[str] = mapped_column(String(16))  # protect | train | verify | check (internal: never listed)
     state: Mapped[str] = mapped_column(String(16), default=QUEUED)
     dataset_id: Mapped[str | None] = mapped_column(ForeignKey("datasets.id", ondelete="SET NULL"), index=True)
-    target_job_id: Mapped[str | None] = mapped_column(String(32), index=True)  # what a verify job tries
+    target_job_id: Mapped[str | None] = mapped_column(
+        String(32), index=True
+    )  # the protect job that a verify job measures
     spec: Mapped[dict[str, Any]] = mapped_column(default=dict)
     request_id: Mapped[str | None] = mapped_column(String(100))
 
     attempt: Mapped[int] = mapped_column(default=0)
-    handed_back: Mapped[int] = mapped_column(default=0)  # attempts ended in good order by a worker that was stopped
+    handed_back: Mapped[int] = mapped_column(default=0)  # attempts that a stopping worker released
     worker: Mapped[str | None] = mapped_column(String(200))
     lease_until: Mapped[datetime | None]
-    rung_at: Mapped[datetime | None]
+    rung_at: Mapped[datetime | None]  # when its last message was enqueued
     cancel_requested: Mapped[bool] = mapped_column(default=False)
-    seq: Mapped[int] = mapped_column(default=1)
+    seq: Mapped[int] = mapped_column(default=1)  # raised by every change, for those who follow the job
 
     stage: Mapped[str | None] = mapped_column(String(32))
     done: Mapped[int] = mapped_column(default=0)
@@ -158,8 +163,8 @@ class Job(_Row, Base):
     page_key: Mapped[str | None] = mapped_column(String(300))
 
 
-class Generator(_Row, Base):
-    """A trained noise generator: one that ships with the service, or the result of a job."""
+class Generator(_RowMixin, Base):
+    """A trained noise generator, which ships with the service or is the result of a train job."""
 
     __tablename__ = "generators"
 
@@ -178,8 +183,8 @@ class Generator(_Row, Base):
     job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id", ondelete="SET NULL"), index=True)
 
 
-class Upload(_Row, Base):
-    """A resumable upload; how much of it has arrived is the size of its file, not a column."""
+class Upload(_RowMixin, Base):
+    """A resumable upload. Its offset is the size of its file, not a column."""
 
     __tablename__ = "uploads"
 
@@ -191,15 +196,17 @@ class Upload(_Row, Base):
     expires_at: Mapped[datetime]
 
 
-class IdempotencyKey(_Row, Base):
-    """The answer to a request, kept so that the same request sent twice does its work once."""
+class IdempotencyKey(_RowMixin, Base):
+    """A stored response: a request that is sent twice with the same key takes effect once."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (UniqueConstraint("owner_id", "key"),)
 
     owner_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     key: Mapped[str] = mapped_column(String(200))
-    request: Mapped[str] = mapped_column(String(64))  # hash of what was asked: nothing else may reuse the key
+    request: Mapped[str] = mapped_column(
+        String(64)
+    )  # hash of the request: another request with the same key is refused
     status: Mapped[int | None]
     location: Mapped[str | None] = mapped_column(String(500))
     body: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

@@ -1,21 +1,41 @@
-"""Where the store keeps what belongs to a job or a dataset."""
+"""Keys in the object store. Everything of a dataset or a job lies under one prefix, so that one call deletes it all."""
 
 
 def dataset_prefix(dataset_id: str) -> str:
-    """Everything that the store keeps of a dataset."""
+    """Return the prefix of all files of a dataset."""
     return f"datasets/{dataset_id}"
 
 
+def upload_key(dataset_id: str) -> str:
+    """Return the key of a dataset's upload, the file as it was received."""
+    return f"{dataset_prefix(dataset_id)}/upload"
+
+
 def job_prefix(job_id: str) -> str:
-    """Everything that the store keeps of a job."""
+    """Return the prefix of all files of a job."""
     return f"jobs/{job_id}"
 
 
-def work_prefix(job_id: str) -> str:
-    """Unfinished work of a job, of all its attempts."""
-    return f"jobs/{job_id}/work"
+def result_prefix(job_id: str, attempt: int) -> str:
+    """Return the prefix of the results of one attempt. No two attempts share one, so neither overwrites the other's.
+
+    Args:
+        job_id: the job.
+        attempt: the number of the claim, from 1.
+    """
+    return f"{job_prefix(job_id)}/results/{attempt}"
 
 
-def work_key(job_id: str, name: str) -> str:
-    """One piece of unfinished work."""
-    return f"{work_prefix(job_id)}/{name}"
+def checkpoint_prefix(job_id: str) -> str:
+    """Return the prefix of the checkpoints of a job, of all its attempts."""
+    return f"{job_prefix(job_id)}/work"
+
+
+def checkpoint_key(job_id: str, name: str) -> str:
+    """Return the key of one checkpoint.
+
+    Args:
+        job_id: the job.
+        name: the checkpoint's name, which may contain slashes.
+    """
+    return f"{checkpoint_prefix(job_id)}/{name}"

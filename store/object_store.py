@@ -1,6 +1,6 @@
-"""Where uploads and results are kept: a folder now, S3 by a setting. Keys are like `jobs/ID/results/1/archive.zip`.
+"""The object store for uploads and results: a local folder, or S3 by a setting. Keys look like `jobs/ID/results/1/x`.
 
-Whatever is saved appears under its key whole or not at all.
+A write is atomic: a reader sees the whole old or the whole new object.
 """
 
 import os
@@ -18,92 +18,129 @@ from obstore.store import ObjectStore as ObstoreStore
 
 from store.settings import Settings
 
-BLOCK = 1 << 20  # bytes read at a time
+CHUNK_BYTES = 1 << 20
 
 
 class StoreError(OSError):
-    """The store cannot be read or written; `errno` is the system's where it gave one."""
+    """The object store cannot be read or written. `errno` is the system's error number where there is one."""
 
 
 class ObjectStore:
-    """A flat space of keys over one object store. Raises FileNotFoundError for unknown keys, else StoreError."""
+    """Named objects in a flat key space. Methods raise FileNotFoundError for unknown keys, and StoreError otherwise.
+
+    Args:
+        store: obstore's backend.
+        folder: the folder of a local backend, so that files on the same disk are linked in place of copied.
+    """
 
     def __init__(self, store: ObstoreStore, *, folder: Path | None = None) -> None:
         self._store = store
         self._folder = folder
 
-    def save(self, key: str, path: Path) -> None:
-        """Store a file under a key, whole or not at all; what was there before is replaced."""
-        with _named(key):
-            obstore.put(self._store, key, path)
-
     def write(self, key: str, data: bytes) -> None:
-        """Store bytes under a key, whole or not at all."""
-        with _named(key):
+        """Store bytes under a key, in place of any earlier object.
+
+        Args:
+            key: the object's key.
+            data: its content.
+        """
+        with _store_errors(key):
             obstore.put(self._store, key, data)
 
-    def share(self, key: str, path: Path) -> None:
-        """Store a file and leave it at `path`, not to be written to any more: on the same disk it is the very same."""
-        if self._folder is None or not self._link(key, path):
+    def save(self, key: str, path: Path) -> None:
+        """Store a copy of a file.
+
+        Args:
+            key: the object's key.
+            path: the file, which stays and may change later.
+        """
+        with _store_errors(key):
+            obstore.put(self._store, key, path)
+
+    def link(self, key: str, path: Path) -> None:
+        """Store a file that is never written again: on the same disk by a hard link, otherwise by a copy.
+
+        Args:
+            key: the object's key.
+            path: the file, which stays.
+        """
+        if self._folder is None or not self._hard_link(key, path):
             self.save(key, path)
 
-    def adopt(self, key: str, path: Path) -> None:
-        """Store a file and take it away from `path`; on the same disk without a copy."""
-        self.share(key, path)
+    def move(self, key: str, path: Path) -> None:
+        """Store a file and remove it from its place; on the same disk without a copy.
+
+        Args:
+            key: the object's key.
+            path: the file, which is removed once it is stored.
+        """
+        self.link(key, path)
         path.unlink()
 
-    def _link(self, key: str, path: Path) -> bool:
+    def _hard_link(self, key: str, path: Path) -> bool:
+        """Link the file into the folder; False where the file system cannot."""
         assert self._folder is not None
         target = self._folder / key
-        beside = target.with_name(f".{target.name}-{os.urandom(4).hex()}")
+        temporary = target.with_name(f".{target.name}-{os.urandom(4).hex()}")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with path.open("rb") as file:
                 os.fsync(file.fileno())
-            with suppress(OSError):  # another disk, or one that knows no links: then it is copied
-                os.link(path, beside)
-                os.utime(beside)  # its age in the store begins now
-                beside.replace(target)
+            with suppress(OSError):  # another disk, or a file system without links
+                os.link(path, temporary)
+                os.utime(temporary)  # so that `modified_times` tells when it was stored
+                temporary.replace(target)
                 return True
         except OSError as error:
             raise StoreError(error.errno, f"{key}: {error.strerror}") from error
         return False
 
-    def fetch(self, key: str, into: Path) -> None:
-        """Bring what lies under a key to a local file, to read only: on the same disk it is the very same file."""
+    def fetch(self, key: str, path: Path) -> None:
+        """Bring an object to a local file; on the same disk by a hard link, otherwise by a copy.
+
+        Args:
+            key: the object's key.
+            path: the new file. Only read it: it may be the stored file itself.
+        """
         if self._folder is not None:
-            with suppress(OSError):  # another disk, or one that knows no links: then it is copied
-                os.link(self._folder / key, into)
+            with suppress(OSError):  # another disk, or a file system without links
+                os.link(self._folder / key, path)
                 return
-        with into.open("wb") as file:
-            for block in self.read(key):
-                file.write(block)
+        with path.open("wb") as file:
+            for chunk in self.read(key):
+                file.write(chunk)
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """The bytes from `start` up to but not including `end`, block by block."""
-        with _named(key):
+        """Yield a range of an object's bytes, in chunks of at most `CHUNK_BYTES`.
+
+        Args:
+            key: the object's key.
+            start: the first byte.
+            end: the byte after the last one; None for the end of the object.
+        """
+        with _store_errors(key):
             stop = self.size(key) if end is None else end
         while start < stop:
-            length = min(BLOCK, stop - start)
-            with _named(key):
-                block = bytes(obstore.get_range(self._store, key, start=start, length=length))
-            if not block:
+            length = min(CHUNK_BYTES, stop - start)
+            with _store_errors(key):
+                chunk = bytes(obstore.get_range(self._store, key, start=start, length=length))
+            if not chunk:
                 raise StoreError(f"{key}: ended at {start} of {stop} bytes")
-            yield block
-            start += len(block)
+            yield chunk
+            start += len(chunk)
 
     def load(self, key: str) -> bytes:
-        """Everything under a key at once, for small things."""
-        with _named(key):
+        """Return all bytes of a small object."""
+        with _store_errors(key):
             return bytes(obstore.get(self._store, key).bytes())
 
     def size(self, key: str) -> int:
-        """How many bytes lie under a key."""
-        with _named(key):
+        """Return the size of an object, in bytes."""
+        with _store_errors(key):
             return int(obstore.head(self._store, key)["size"])
 
     def exists(self, key: str) -> bool:
-        """Whether something lies under a key."""
+        """Return whether there is an object under a key."""
         try:
             self.size(key)
         except FileNotFoundError:
@@ -111,43 +148,44 @@ class ObjectStore:
         return True
 
     def list(self, prefix: str) -> list[str]:
-        """Every key under a prefix (a folder name), in order."""
-        with _named(prefix):
-            return sorted(str(meta["path"]) for batch in obstore.list(self._store, prefix) for meta in batch)
+        """Return the sorted keys under a prefix, which is a whole folder name: `jobs/a` does not list `jobs/ab/x`."""
+        return sorted(self.modified_times(prefix))
 
-    def ages(self, prefix: str) -> dict[str, datetime]:
-        """Every key under a prefix, and since when it is there."""
-        with _named(prefix):
+    def modified_times(self, prefix: str) -> dict[str, datetime]:
+        """Return the keys under a prefix, each with the time when it was stored."""
+        with _store_errors(prefix):
             return {
-                str(meta["path"]): meta["last_modified"] for part in obstore.list(self._store, prefix) for meta in part
+                str(meta["path"]): meta["last_modified"]
+                for batch in obstore.list(self._store, prefix)
+                for meta in batch
             }
 
     def delete(self, key: str) -> None:
-        """Remove a key; one that is not there is fine."""
+        """Delete an object if it exists."""
         try:
-            with _named(key):
+            with _store_errors(key):
                 obstore.delete(self._store, key)
         except FileNotFoundError:
             return
 
     def delete_prefix(self, prefix: str) -> None:
-        """Remove every key under a prefix (a folder name)."""
+        """Delete every object under a prefix, which is a whole folder name."""
         for key in self.list(prefix):
             self.delete(key)
         if self._folder is not None:
-            shutil.rmtree(self._folder / prefix, ignore_errors=True)  # empty folders, and files that were not finished
+            shutil.rmtree(self._folder / prefix, ignore_errors=True)  # empty folders, and files of unfinished writes
 
-    def check(self) -> None:
-        """Write, read and delete a small thing; raises StoreError where that fails."""
-        key = f"probe/{os.getpid()}-{os.urandom(4).hex()}"
-        self.write(key, b"here")
-        if self.load(key) != b"here":
-            raise StoreError(f"{key}: read back something else than was written")
+    def probe(self) -> None:
+        """Write, read and delete a small object. Raises StoreError where that fails."""
+        key, data = f"probe/{os.getpid()}-{os.urandom(4).hex()}", b"probe"
+        self.write(key, data)
+        if self.load(key) != data:
+            raise StoreError(f"{key}: the object that was read differs from the one that was written")
         self.delete(key)
 
 
-def open_files(settings: Settings) -> ObjectStore:
-    """The files of these settings."""
+def open_object_store(settings: Settings) -> ObjectStore:
+    """Open the object store of the settings; creates the folder of a local one. Raises StoreError where it cannot."""
     if "://" in settings.store:
         return ObjectStore(from_url(settings.store))
     folder = Path(settings.store)
@@ -159,8 +197,8 @@ def open_files(settings: Settings) -> ObjectStore:
 
 
 @contextmanager
-def _named(key: str) -> Iterator[None]:
-    """The store's own errors become a StoreError with the key and the system's number for it."""
+def _store_errors(key: str) -> Iterator[None]:
+    """Turn errors of the backend into StoreError with the key and the system's error number."""
     try:
         yield
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Every setting of the service, read once from the environment (prefix UNTEACHABLE_) and `.env`."""
+"""All settings of the service, read once from the environment (prefix UNTEACHABLE_) and `.env`."""
 
 import hashlib
 import os
@@ -7,27 +7,35 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-SOCKET_PATH_BYTES = 100  # the kernel takes 107, and the server adds a few of its own
+MAX_SOCKET_PATH_BYTES = 100  # the kernel accepts 107, and the server appends a few
 
 
 class Settings(BaseSettings):
-    """What a deployment can choose; an empty value means: the default of one machine.
+    """What a deployment can configure. An empty value means the default, which suits a single machine.
 
-    Raises pydantic's ValidationError, which names the setting, for values that make no sense together.
+    Raises:
+        ValidationError: a value is invalid, or two values contradict each other. The error names the setting.
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="UNTEACHABLE_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix="UNTEACHABLE_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
     )
 
     host: str = Field(default="127.0.0.1", description="address the API listens on")
     port: int = Field(default=8000, ge=1, le=65535, description="port the API listens on")
-    public_url: str = Field(default="", description="address people reach the service at; default http://HOST:PORT")
+    public_url: str = Field(
+        default="", description="address at which users reach the service; default http://HOST:PORT"
+    )
     data_dir: Path = Field(
-        default=Path("var"), description="what one machine keeps: database, files, broker, keys, scratch"
+        default=Path("var"), description="folder for what stays on this machine: database, files, broker, keys, scratch"
     )
     database_url: str = Field(
         default="", description="postgresql+psycopg://… beyond one machine; default SQLite in DATA_DIR"
@@ -40,32 +48,48 @@ class Settings(BaseSettings):
     )
     secret_keys: str = Field(
         default="",
-        description="signing keys, newest first, comma-listed; made once in DATA_DIR; must be set beyond one machine",
+        description="signing keys, newest first, comma-separated; default one in DATA_DIR; required beyond one machine",
     )
-    secure_cookies: bool = Field(default=False, description="send the session cookie over https only")
-    session_days: int = Field(default=30, ge=1, description="how long a browser stays signed in")
-    link_seconds: int = Field(default=3600, ge=1, description="how long a signed download link works")
-    sign_in_link_seconds: int = Field(default=3600, ge=1, description="how long a one-time sign-in link works")
+    secure_cookies: bool = Field(default=False, description="send the session cookie over HTTPS only")
+    session_days: int = Field(default=30, ge=1, description="days a browser stays signed in")
+    link_seconds: int = Field(default=3600, ge=1, description="seconds a signed download link works")
+    sign_in_link_seconds: int = Field(default=3600, ge=1, description="seconds a one-time sign-in link works")
 
-    max_upload_bytes: int = Field(default=5 * 2**30, ge=1, description="largest upload, packed")
-    max_unpacked_bytes: int = Field(default=20 * 2**30, ge=1, description="largest dataset, unpacked")
-    max_files: int = Field(default=200_000, ge=1, description="most files in a dataset")
-    max_file_bytes: int = Field(default=512 * 2**20, ge=1, description="largest single file of a dataset, unpacked")
-    max_pixels: int = Field(default=100_000_000, ge=1, description="largest single picture, in pixels")
+    max_upload_bytes: int = Field(default=5 * 2**30, ge=1, description="maximum size of an upload, compressed")
+    max_unpacked_bytes: int = Field(default=20 * 2**30, ge=1, description="maximum size of a dataset, unpacked")
+    max_files: int = Field(default=200_000, ge=1, description="maximum number of files in a dataset")
+    max_file_bytes: int = Field(
+        default=512 * 2**20, ge=1, description="maximum size of one file of a dataset, unpacked"
+    )
+    max_pixels: int = Field(default=100_000_000, ge=1, description="maximum pixels of one image")
     upload_ttl_hours: int = Field(default=24, ge=1, description="hours after which an unfinished upload is removed")
     dataset_ttl_days: int = Field(
-        default=30, ge=0, description="days after which an uploaded dataset is removed; 0 keeps it"
+        default=30, ge=0, description="days after which an uploaded dataset is removed; 0 for never"
     )
 
-    lease_seconds: float = Field(default=30, gt=0, description="how long a worker owns a job without a sign of life")
-    sweep_seconds: float = Field(
-        default=5, gt=0, description="how often a worker looks for broken-off and forgotten jobs"
+    lease_seconds: float = Field(
+        default=30, gt=0, description="seconds after which a job runs again when its worker stopped responding"
     )
-    ring_seconds: float = Field(default=15, gt=0, description="how long a job waits before its worker is called again")
-    cancel_seconds: float = Field(default=3.5, gt=0, description="how long cancelled work may take to stop by itself")
-    max_attempts: int = Field(default=3, ge=1, description="how often a job that broke off is tried")
-    threads: int = Field(default=0, ge=0, description="processor cores a science worker uses; 0: all it may run on")
-    device: str = Field(default="", description="cpu, cuda or cuda:N; default the best there is")
+    recovery_seconds: float = Field(
+        default=5,
+        gt=0,
+        description="seconds between two searches of a worker for lost jobs",
+        validation_alias=AliasChoices("UNTEACHABLE_RECOVERY_SECONDS", "UNTEACHABLE_SWEEP_SECONDS"),
+    )
+    enqueue_seconds: float = Field(
+        default=15,
+        gt=0,
+        description="seconds after which a waiting job is enqueued again",
+        validation_alias=AliasChoices("UNTEACHABLE_ENQUEUE_SECONDS", "UNTEACHABLE_RING_SECONDS"),
+    )
+    cancel_seconds: float = Field(
+        default=3.5, gt=0, description="seconds after which a canceled job is stopped by ending its process"
+    )
+    max_attempts: int = Field(
+        default=3, ge=1, description="attempts after which a job whose worker keeps disappearing fails"
+    )
+    threads: int = Field(default=0, ge=0, description="processor cores that a science worker uses; 0 for all available")
+    device: str = Field(default="", description="cpu, cuda or cuda:N; default the best available")
 
     log_level: str = Field(
         default="info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error"
@@ -75,26 +99,26 @@ class Settings(BaseSettings):
     )
 
     @model_validator(mode="after")
-    def _shared_keys(self) -> Self:
-        if not self.one_machine and not self.secret_keys:
+    def _require_shared_keys(self) -> Self:
+        if not self.is_single_machine and not self.secret_keys:
             raise ValueError(
-                "UNTEACHABLE_SECRET_KEYS must be set when the database, the broker or the store are not on this "
-                "machine: every API process needs the same keys (make one with `openssl rand -hex 32`)"
+                "UNTEACHABLE_SECRET_KEYS must be set when the database, the broker or the object store is not on this "
+                "machine: every API process needs the same keys (generate one with `openssl rand -hex 32`)"
             )
-        if any(len(key) < 16 for key in self.listed_keys):
-            raise ValueError("UNTEACHABLE_SECRET_KEYS: each key needs at least 16 characters")
+        if any(len(key) < 16 for key in self.configured_keys):
+            raise ValueError("UNTEACHABLE_SECRET_KEYS: a key needs at least 16 characters")
         return self
 
     @property
-    def one_machine(self) -> bool:
-        """Whether database, broker and files all stay on this machine."""
+    def is_single_machine(self) -> bool:
+        """Whether the database, the broker and the object store are all on this machine."""
         return (
             self.database.startswith("sqlite") and self.broker.startswith("redis+socket://") and "://" not in self.store
         )
 
     @property
-    def listed_keys(self) -> tuple[str, ...]:
-        """The signing keys that were set, newest first; empty where none were."""
+    def configured_keys(self) -> tuple[str, ...]:
+        """The signing keys of the settings, newest first; empty where none are set."""
         return tuple(key.strip() for key in self.secret_keys.split(",") if key.strip())
 
     @property
@@ -114,30 +138,30 @@ class Settings(BaseSettings):
 
     @property
     def broker_socket(self) -> Path:
-        """Where the embedded broker listens: in the data folder, or in a short one where that path is too long."""
+        """The socket of the embedded broker: in the data folder, or in a temporary one where the path is too long."""
         inside = self.home / "broker.sock"
-        if len(os.fsencode(inside)) <= SOCKET_PATH_BYTES:
+        if len(os.fsencode(inside)) <= MAX_SOCKET_PATH_BYTES:
             return inside
         name = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"unteachable-{os.getuid()}-{name}" / "broker.sock"
 
     @property
     def store(self) -> str:
-        """The folder or URL where files are kept."""
+        """The folder or URL of the object store."""
         return self.store_url or str(self.home / "files")
 
     @property
     def scratch(self) -> Path:
-        """Where unfinished work lies; nothing in it outlives its job."""
+        """The folder for temporary files of running jobs."""
         return self.home / "scratch"
 
     @property
     def address(self) -> str:
-        """Where people reach the service, without a slash at the end."""
+        """The URL at which users reach the service, without a slash at the end."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
 
 @lru_cache
 def get_settings() -> Settings:
-    """The settings of this process."""
+    """Return the settings of this process; the first call reads them."""
     return Settings()

@@ -1,4 +1,4 @@
-"""The signing keys: from the settings, or made once and kept in the data folder. Newest first: the first one signs."""
+"""The keys that sign sessions and links: from the settings, or generated in the data folder. The first one signs."""
 
 import os
 import secrets
@@ -8,19 +8,23 @@ from store.settings import Settings
 
 
 def secret_keys(settings: Settings) -> tuple[str, ...]:
-    """Every valid signing key, newest first. Raises PermissionError where the key file is open to others."""
-    if settings.listed_keys:
-        return settings.listed_keys
+    """Return all valid signing keys, newest first.
+
+    Raises:
+        PermissionError: other users can read the key file.
+    """
+    if settings.configured_keys:
+        return settings.configured_keys
     path = settings.home / "secret_keys"
     if not path.exists():
-        _make(path)
+        _generate(path)
     if path.stat().st_mode & 0o077:
-        raise PermissionError(f"{path} can be read by others: make it yours alone with `chmod 600 {path}`")
+        raise PermissionError(f"other users can read {path}: run `chmod 600 {path}`")
     return tuple(line.strip() for line in path.read_text().splitlines() if line.strip())
 
 
-def _make(path: Path) -> None:
-    """Write one new key under a temporary name and link it into place, so that two processes agree on one."""
+def _generate(path: Path) -> None:
+    """Write a new key to a temporary file and link it into place, so that two processes agree on one key."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -28,6 +32,6 @@ def _make(path: Path) -> None:
     try:
         os.link(new, path)
     except FileExistsError:
-        pass  # another process made its own first: that one counts
+        pass  # another process was first: its key counts
     finally:
         new.unlink()

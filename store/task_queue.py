@@ -1,4 +1,7 @@
-"""The doorbell: a message with a job's id wakes a worker. Losing one loses nothing, for the sweep rings again."""
+"""The task queue: a message with a job's id tells a worker that the job can be claimed.
+
+The row is the truth. A lost message delays its job and does no other harm, because recovery enqueues the job again.
+"""
 
 from functools import cache
 from typing import Any
@@ -13,21 +16,22 @@ from store.models import CHECK, PROTECT, TRAIN, VERIFY
 from store.settings import Settings
 
 # job kind -> the queue whose workers run it
-QUEUES = {CHECK: "check", PROTECT: "science", TRAIN: "science", VERIFY: "science"}
-EVERY_QUEUE = tuple(dict.fromkeys(QUEUES.values()))
-TASK = "unteachable.run_job"
-PATIENCE = 2.0  # seconds an unreachable broker may hold up whoever rings; one that answers nothing, five times as long
+QUEUE_OF_KIND = {CHECK: "check", PROTECT: "science", TRAIN: "science", VERIFY: "science"}
+QUEUE_NAMES = tuple(dict.fromkeys(QUEUE_OF_KIND.values()))
+TASK_NAME = "unteachable.run_job"  # must not change: messages in a broker carry it
+CONNECT_TIMEOUT_SECONDS = 2.0
+ANSWER_TIMEOUT_SECONDS = 10.0  # for a broker that accepts the connection and stays silent
 
 log = structlog.get_logger()
 
 
-def kinds_of(queue: str) -> list[str]:
-    """The kinds of job whose bell rings in this queue."""
-    return [kind for kind, rings_in in QUEUES.items() if rings_in == queue]
+def kinds_in_queue(queue: str) -> list[str]:
+    """Return the kinds of job whose messages go to this queue."""
+    return [kind for kind, name in QUEUE_OF_KIND.items() if name == queue]
 
 
-def make_app(settings: Settings) -> Celery:
-    """A Celery app that can send; the worker adds what it needs to run. JSON only, and nothing is kept of results."""
+def make_celery_app(settings: Settings) -> Celery:
+    """Return a Celery app that can send messages. It accepts JSON only, and stores no results."""
     app = Celery("unteachable", broker=settings.broker, set_as_current=False)
     app.conf.update(
         task_ignore_result=True,
@@ -35,8 +39,8 @@ def make_app(settings: Settings) -> Celery:
         accept_content=["json"],
         task_create_missing_queues=True,
         broker_transport_options={
-            "socket_connect_timeout": PATIENCE,
-            "socket_timeout": PATIENCE * 5,
+            "socket_connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            "socket_timeout": ANSWER_TIMEOUT_SECONDS,
             "socket_keepalive": not settings.broker.startswith("redis+socket"),
             "global_keyprefix": "unteachable:",
         },
@@ -46,33 +50,42 @@ def make_app(settings: Settings) -> Celery:
 
 @cache
 def _producer(broker: str, settings: Settings) -> Celery:
-    return make_app(settings)
+    return make_celery_app(settings)
 
 
-def ring(settings: Settings, *, job_id: str, kind: str) -> bool:
-    """Wake a worker for this job. False, and a line in the log, where the broker cannot be reached: the row waits."""
+def enqueue(settings: Settings, *, job_id: str, kind: str) -> bool:
+    """Send the message for a job. Call it after the commit.
+
+    Args:
+        settings: where the broker is.
+        job_id: the job.
+        kind: its kind, which decides the queue.
+
+    Returns:
+        False where the broker cannot be reached; this is logged, and recovery enqueues the job later.
+    """
     app = _producer(settings.broker, settings)
-    once: dict[str, Any] = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
+    retry_once: dict[str, Any] = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
     try:
-        app.send_task(TASK, args=[job_id], queue=QUEUES[kind], retry=True, retry_policy=once)
+        app.send_task(TASK_NAME, args=[job_id], queue=QUEUE_OF_KIND[kind], retry=True, retry_policy=retry_once)
     except (OperationalError, RedisError, OSError) as error:
-        log.warning("bell.failed", job=job_id, kind=kind, error=str(error))
+        log.warning("task_queue.enqueue_failed", job=job_id, kind=kind, error=str(error))
         return False
-    log.debug("bell.rung", job=job_id, kind=kind)
+    log.debug("task_queue.enqueued", job=job_id, kind=kind)
     return True
 
 
-def depth(settings: Settings, kind: str) -> int | None:
-    """How many messages lie in the queue of this kind; None where the broker cannot be reached."""
+def queue_length(settings: Settings, kind: str) -> int | None:
+    """Return how many messages wait in the queue of this kind of job; None where the broker cannot be reached."""
     try:
         with connect_broker(settings) as broker:
-            return int(broker.llen(f"unteachable:{QUEUES[kind]}"))
+            return int(broker.llen(f"unteachable:{QUEUE_OF_KIND[kind]}"))
     except (RedisError, OSError):
         return None
 
 
-def reachable(settings: Settings) -> bool:
-    """Whether the broker answers."""
+def is_broker_reachable(settings: Settings) -> bool:
+    """Return whether the broker answers a ping."""
     try:
         with connect_broker(settings) as broker:
             return bool(broker.ping())

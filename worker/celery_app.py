@@ -16,7 +16,7 @@ from celery.concurrency import get_implementation
 from celery.platforms import SecurityWarning
 
 from store.settings import Settings, get_settings
-from store.task_queue import make_app
+from store.task_queue import make_celery_app
 from worker.context import open_service
 from worker.maintenance import MaintenanceThread
 
@@ -25,7 +25,7 @@ CHILD_START_SECONDS = 120.0  # a busy machine may take long to start an interpre
 
 def make_worker_app(settings: Settings) -> Celery:
     """The app of `store.task_queue`, with what a worker needs to run."""
-    app = make_app(settings)
+    app = make_celery_app(settings)
     app.conf.update(
         include=["worker.logging_setup", "worker.tasks"],
         task_acks_late=False,  # the lease decides what runs again, not the broker

@@ -2,9 +2,9 @@
 
 from core.runtime.checkpoints import CheckpointStore, PrefixedCheckpointStore
 from core.specs.presets import fingerprint
-from store import jobs
-from store.jobs import Claim, LeaseStatus
-from store.object_keys import work_key
+from store import leases
+from store.leases import Claim, LeaseStatus
+from store.object_keys import checkpoint_key
 from worker.context import WorkerContext
 from worker.stop_reasons import LeaseLost
 
@@ -19,23 +19,23 @@ class JobCheckpointStore:
     def load(self, name: str) -> bytes | None:
         """Return the checkpoint of this name, or None where there is none."""
         try:
-            return self._service.files.load(work_key(self._claim.job_id, name))
+            return self._service.files.load(checkpoint_key(self._claim.job_id, name))
         except FileNotFoundError:
             return None
 
     def save(self, name: str, data: bytes) -> None:
         """Store a checkpoint for the next attempt. Raises LeaseLost where another worker may run the job."""
         self._check_lease()
-        self._service.files.write(work_key(self._claim.job_id, name), data)
+        self._service.files.write(checkpoint_key(self._claim.job_id, name), data)
 
     def drop(self, name: str) -> None:
         """Delete a checkpoint if it exists. Raises LeaseLost where another worker may run the job."""
         self._check_lease()
-        self._service.files.delete(work_key(self._claim.job_id, name))
+        self._service.files.delete(checkpoint_key(self._claim.job_id, name))
 
     def _check_lease(self) -> None:
         with self._service.database.read() as session:
-            if jobs.standing(session, self._claim) is LeaseStatus.LOST:
+            if leases.lease_status(session, self._claim) is LeaseStatus.LOST:
                 raise LeaseLost
 
 

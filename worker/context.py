@@ -6,7 +6,7 @@ from typing import Any
 
 from core.errors import BadInput
 from store.database import Database, open_database
-from store.object_store import ObjectStore, open_files
+from store.object_store import ObjectStore, open_object_store
 from store.settings import Settings, get_settings
 
 
@@ -21,7 +21,7 @@ class WorkerContext:
 
 def open_service(settings: Settings) -> WorkerContext:
     """Connect to the database and the store. Raises StoreError where the store cannot be made."""
-    return WorkerContext(settings=settings, database=open_database(settings), files=open_files(settings))
+    return WorkerContext(settings=settings, database=open_database(settings), files=open_object_store(settings))
 
 
 class BadSetting(Exception):

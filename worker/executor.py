@@ -10,9 +10,9 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import BadInput, Cancelled, SpecError
-from store import datasets, job_events, jobs
+from store import datasets, job_events, leases
 from store import models as m
-from store.jobs import Claim, LeaseStatus
+from store.leases import Claim, LeaseStatus
 from worker.context import BadSetting, WorkerContext
 from worker.job_files import forget, scratch
 from worker.lease import LeaseKeeper, is_stopping
@@ -65,7 +65,7 @@ def take(service: WorkerContext, job_id: str) -> Claim | None:
     """Claim the job for this process."""
     worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"[:200]
     with service.database.write.begin() as session:
-        return jobs.claim(session, job_id, worker=worker, lease_seconds=service.settings.lease_seconds)
+        return leases.claim(session, job_id, worker=worker, lease_seconds=service.settings.lease_seconds)
 
 
 def work(service: WorkerContext, claim: Claim, lease: LeaseKeeper, folder: Path) -> None:
@@ -96,11 +96,11 @@ def end_early(service: WorkerContext, claim: Claim, verdict: Cancelled) -> None:
     elif isinstance(verdict, WorkerStopping):
         forget(service, claim, keep_work=True)
         with service.database.write.begin() as session:
-            jobs.release(session, claim)
+            leases.release(session, claim)
         log.info("job.handed_back")
     else:
         with service.database.write.begin() as session:
-            canceled = jobs.cancel(session, claim)
+            canceled = leases.cancel(session, claim)
         forget(service, claim, keep_work=not canceled)
         log.info("job.canceled")
 
@@ -108,14 +108,14 @@ def end_early(service: WorkerContext, claim: Claim, verdict: Cancelled) -> None:
 def hidden_verdict(service: WorkerContext, claim: Claim) -> Cancelled | None:
     """What really ended the work, where that is not the error it met: a lost job finds its files gone, for one."""
     with service.database.read() as session:
-        standing = jobs.standing(session, claim)
+        standing = leases.lease_status(session, claim)
     return {LeaseStatus.LOST: LeaseLost(), LeaseStatus.CANCEL: Cancelled(), LeaseStatus.HELD: None}[standing]
 
 
 def give_up(service: WorkerContext, claim: Claim, reason: str) -> None:
     """Mark the job failed, and its dataset rejected where the job was its check; remove what was half done."""
     with service.database.write.begin() as session:
-        end = datasets.reject if claim.kind == m.CHECK else jobs.fail
+        end = datasets.mark_rejected if claim.kind == m.CHECK else leases.fail
         ours = end(session, claim, reason)
     forget(service, claim, keep_work=not ours)
 

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from core.errors import BadInput
 from core.limits import Limits
 from store import models as m
-from store.jobs import Claim
+from store.leases import Claim
 from store.settings import Settings
 from worker.context import WorkerContext
 

@@ -40,7 +40,7 @@ def collect_garbage(service: WorkerContext) -> list[str]:
     born = first.created_at
     removed = []
     for root, ask in (("datasets", _of_datasets), ("jobs", _of_jobs), ("generators", _of_generators)):
-        files = _by_id(service.files.ages(root))
+        files = _by_id(service.files.modified_times(root))
         for id_, kept in _kept(service, list(files), ask).items():
             ours = {key for key, stored in files[id_].items() if stored >= born}
             if kept is None:

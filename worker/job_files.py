@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from store import datasets
 from store import models as m
-from store.jobs import Claim
+from store.leases import Claim
 from store.object_keys import dataset_prefix, job_prefix
 from worker.context import WorkerContext
 
@@ -104,10 +104,10 @@ def tidy_datasets(service: WorkerContext) -> list[str]:
     """Remove the datasets whose time is over; returns their ids."""
     removed = []
     with service.database.read() as session:
-        ids = datasets.expired(session)
+        ids = datasets.expired_ids(session)
     for id_ in ids:
         with service.database.write.begin() as session:
-            gone = datasets.remove(session, id_)
+            gone = datasets.delete(session, id_)
         if gone:
             purge(service, dataset_prefix(id_))
             removed.append(id_)

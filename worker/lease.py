@@ -16,8 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import Cancelled
 from core.runtime.progress import Step
-from store import job_events, jobs
-from store.jobs import Claim, LeaseStatus
+from store import job_events, leases
+from store.leases import Claim, JobProgress, LeaseStatus
 from worker.context import WorkerContext
 from worker.job_files import forget
 from worker.stop_reasons import LeaseLost, WorkerStopping
@@ -140,26 +140,21 @@ class LeaseKeeper:
             standing = self._write(step)
         elif moment - self._renewed > lease / 3:
             with self._service.database.write.begin() as session:
-                standing = jobs.renew(session, self._claim, lease_seconds=lease)
+                standing = leases.renew(session, self._claim, lease_seconds=lease)
         elif moment - self._looked > 2 * TICK:
             with self._service.database.read() as session:
                 self._looked = moment
-                return jobs.standing(session, self._claim)
+                return leases.lease_status(session, self._claim)
         else:
             return LeaseStatus.HELD
         self._looked = self._renewed = moment
         return standing
 
     def _write(self, step: Step) -> LeaseStatus:
+        progress = JobProgress(stage=step.stage, done=step.done, total=step.total, eta_seconds=step.eta_seconds)
         with self._service.database.write.begin() as session:
-            standing = jobs.note_progress(
-                session,
-                self._claim,
-                stage=step.stage,
-                done=step.done,
-                total=step.total,
-                eta_seconds=step.eta_seconds,
-                lease_seconds=self._service.settings.lease_seconds,
+            standing = leases.record_progress(
+                session, self._claim, progress, lease_seconds=self._service.settings.lease_seconds
             )
         job_events.publish(self._service.settings, self._claim.job_id)
         return standing
@@ -177,7 +172,7 @@ class LeaseKeeper:
         """The work did not stop by itself: set the row right, remove what is half done, and end this process."""
         canceled = self._verdict is Cancelled
         if self._verdict is not LeaseLost:
-            end = jobs.cancel if canceled else jobs.release
+            end = leases.cancel if canceled else leases.release
             with self._service.database.write.begin() as session:
                 ours = end(session, self._claim)
             canceled = canceled and ours  # a job that was lost in this very moment is left to whoever has it

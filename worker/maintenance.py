@@ -6,7 +6,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from store import job_events, task_queue
-from store.job_recovery import RecoveryReport, sweep, waiting
+from store.job_recovery import RecoveryReport, count_claimable, recover_jobs
 from store.object_keys import job_prefix
 from worker.context import WorkerContext
 from worker.garbage_collector import collect_garbage
@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 
 class MaintenanceThread:
-    """Sweeps every `sweep_seconds` until stopped."""
+    """Sweeps every `recovery_seconds` until stopped."""
 
     def __init__(self, service: WorkerContext) -> None:
         self._service = service
@@ -43,25 +43,29 @@ class MaintenanceThread:
             except (SQLAlchemyError, OSError) as error:
                 log.warning("sweep.failed", error=str(error).splitlines()[0])
             rounds += 1
-            self._over.wait(self._service.settings.sweep_seconds)
+            self._over.wait(self._service.settings.recovery_seconds)
 
 
 def sweep_once(service: WorkerContext) -> RecoveryReport:
     """One sweep, with everything that follows from it."""
     settings = service.settings
     with service.database.write.begin() as session:
-        swept = sweep(session, max_attempts=settings.max_attempts, ring_seconds=settings.ring_seconds)
-        wanted = dict.fromkeys(task_queue.EVERY_QUEUE, 0)
-        for kind, queue in task_queue.QUEUES.items():
-            wanted[queue] += waiting(session, kind)
+        swept = recover_jobs(session, max_attempts=settings.max_attempts, enqueue_seconds=settings.enqueue_seconds)
+        wanted = dict.fromkeys(task_queue.QUEUE_NAMES, 0)
+        for kind, queue in task_queue.QUEUE_OF_KIND.items():
+            wanted[queue] += count_claimable(session, kind)
     for outcome in ("requeued", "failed", "canceled"):
         for job_id in getattr(swept, outcome):
             log.warning(f"sweep.{outcome}", job=job_id)
             job_events.publish(settings, job_id)
             if outcome != "requeued":
                 purge(service, job_prefix(job_id))
-    for queue in task_queue.EVERY_QUEUE:
-        ring([job for job in swept.ring if task_queue.QUEUES[job[1]] == queue], service, wanted=wanted[queue])
+    for queue in task_queue.QUEUE_NAMES:
+        ring(
+            [job for job in swept.to_enqueue if task_queue.QUEUE_OF_KIND[job[1]] == queue],
+            service,
+            wanted=wanted[queue],
+        )
     return swept
 
 
@@ -69,12 +73,12 @@ def ring(jobs: list[tuple[str, str]], service: WorkerContext, *, wanted: int) ->
     """Ring for these (id, kind) of one queue, unless it holds a message for every job that waits: workers are busy."""
     if not jobs:
         return
-    lying = task_queue.depth(service.settings, jobs[0][1])
+    lying = task_queue.queue_length(service.settings, jobs[0][1])
     if lying is None:
         log.warning("sweep.no_broker", waiting=wanted)
         return
     for job_id, kind in jobs[: max(0, wanted - lying)]:
-        task_queue.ring(service.settings, job_id=job_id, kind=kind)
+        task_queue.enqueue(service.settings, job_id=job_id, kind=kind)
 
 
 def tidy(service: WorkerContext) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from billiard import pool
 from celery import shared_task
 
-from store.task_queue import TASK
+from store.task_queue import TASK_NAME
 from worker.context import this_service
 from worker.executor import execute
 from worker.lease import is_running, is_stopping, request_process_stop
@@ -18,7 +18,7 @@ from worker.lease import is_running, is_stopping, request_process_stop
 pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = 10
 
 
-@shared_task(name=TASK)  # type: ignore[untyped-decorator]
+@shared_task(name=TASK_NAME)  # type: ignore[untyped-decorator]
 def run_job(job_id: str) -> None:
     """Run the job with this id, if it is there to be taken."""
     signal.signal(signal.SIGTERM, _stop)  # here, for the pool sets its own when it starts a child; and from now on

@@ -78,7 +78,7 @@ def _page(
         most=max((c["images"] for c in dataset.classes), default=1),
         check=listing.check_of(db, dataset),
         jobs=listing.job_cards(db, listing.jobs_of(db, dataset)),
-        protect=form.fields_of(shown, errors, generators=generators.choosable(db, dataset)),
+        protect=form.fields_of(shown, errors, generators=generators.compatible_generators(db, dataset)),
         advanced_open=form.is_advanced(shown, errors),
         train=train_form.fields_of(dataset.name, *(train or (train_form.defaults(), {}))) if trainable else None,
     )

@@ -27,7 +27,7 @@ from core.specs.protect import EVIDENCE_AMOUNTS, INSTANT, ProtectSpec
 from core.specs.verify import VerifySpec
 from store import job_events, jobs
 from store import models as m
-from store.object_keys import work_key
+from store.object_keys import checkpoint_key
 from store.object_store import StoreError
 
 router = APIRouter()
@@ -92,7 +92,8 @@ def _page(
         asked=_asked(job),
         origin=_origin(job),
         rows_asked=listing.row_count(job.spec) if job.kind == m.VERIFY else None,
-        has_rows=job.kind == m.VERIFY and (job.report_key or context.files.exists(work_key(job.id, "report.html"))),
+        has_rows=job.kind == m.VERIFY
+        and (job.report_key or context.files.exists(checkpoint_key(job.id, "report.html"))),
         verify=_verify_form(db, job, sent, errors or {}) if verifiable else None,
         verifications=listing.job_cards(db, jobs.verifications(db, job)),
         **(evidence.context(report) if report else {"report": None}),

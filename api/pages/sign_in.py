@@ -36,7 +36,7 @@ def by_token(request: Request, context: Context, token: Annotated[str, Form(max_
     if not auth.same_origin(request):
         raise Problem(403, "This form was not sent from the service's own page.", kind="cross-origin")
     with context.db.read() as session:
-        row = users.token_of(session, token.strip())
+        row = users.find_token(session, token.strip())
         user = None if row is None else session.get(User, row.user_id)
     if row is None or user is None:
         return page("sign_in.html", user=None, status=403, wrong=UNKNOWN)

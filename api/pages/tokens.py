@@ -30,7 +30,7 @@ def make(user: CurrentUser, db: Db, name: Annotated[str, Form()] = "") -> Respon
     if not is_name(name):
         wrong = f"Give it a name of 1 to {LONGEST_NAME} characters, none of them a control character."
         return _page(db, user, status=422, wrong=wrong, typed=name)
-    _, plain = users.new_token(db, user_id=user.id, name=name)
+    _, plain = users.create_token(db, user_id=user.id, name=name)
     return _page(db, user, fresh=plain)
 
 

@@ -127,7 +127,7 @@ def show(dataset: OwnDataset) -> DatasetOut:
 def delete(dataset: OwnDataset, db: Db, context: Context) -> Response:
     """Delete a dataset and its files, for good; its finished jobs stay. 409 while a job of it waits or runs."""
     dataset_id = dataset.id
-    if not datasets.remove(db, dataset_id):
+    if not datasets.delete(db, dataset_id):
         raise Problem(409, "A job of this dataset waits or runs; cancel it first.", kind="in-use")
     delete_after_commit(db, context, dataset_prefix(dataset_id))
     log.info("dataset.deleted", dataset=dataset_id)

@@ -53,12 +53,12 @@ def _database(context: AppContext) -> str | None:
 
 
 def _broker(context: AppContext) -> str | None:
-    return None if task_queue.reachable(context.settings) else "does not answer"
+    return None if task_queue.is_broker_reachable(context.settings) else "does not answer"
 
 
 def _store(context: AppContext) -> str | None:
     try:
-        context.files.check()
+        context.files.probe()
     except OSError as error:
         log.warning("store.unreachable", error=str(error))
         return "cannot be written or read"

@@ -10,7 +10,7 @@ from api.dependencies import Context, Db, OwnJob
 from api.problems import Problem, not_found
 from api.schemas import LinkIn, LinkOut
 from store import models as m
-from store.object_keys import work_key
+from store.object_keys import checkpoint_key
 
 router = APIRouter(tags=["results"])
 
@@ -59,7 +59,7 @@ def rows(job: OwnJob, request: Request, context: Context) -> Response:
     as_page = prefers_page(request.headers.get("accept", ""))
     done = job.page_key if as_page else job.report_key
     try:
-        data = context.files.load(done or work_key(job.id, "report.html" if as_page else "report.json"))
+        data = context.files.load(done or checkpoint_key(job.id, "report.html" if as_page else "report.json"))
     except FileNotFoundError:
         raise Problem(404, "No row of this job has been measured yet.", kind="no-rows") from None
     return report_answer(data, as_page=as_page)

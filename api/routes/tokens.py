@@ -21,7 +21,7 @@ def index(user: CurrentUser, db: Db, page: Pagination) -> Page[TokenOut]:
 @router.post("", status_code=201)
 def create(wanted: TokenIn, user: CurrentUser, db: Db) -> NewTokenOut:
     """A new token; its secret is in this answer and nowhere else."""
-    row, plain = users.new_token(db, user_id=user.id, name=wanted.name)
+    row, plain = users.create_token(db, user_id=user.id, name=wanted.name)
     return NewTokenOut(**TokenOut.model_validate(row).model_dump(), token=plain)
 
 

@@ -20,7 +20,7 @@ from core.filenames import LONGEST_NAME, is_name, name_from
 from core.ingest.inspection import survey
 from store import datasets
 from store import models as m
-from store.object_keys import dataset_prefix
+from store.object_keys import dataset_prefix, upload_key
 
 log = structlog.get_logger(__name__)
 
@@ -58,22 +58,21 @@ async def ingest_upload(
 def _keep(
     context: AppContext, upload: ReceivedUpload, with_it: Callable[[Session, DatasetOut], Any] | None
 ) -> DatasetOut:
-    key = datasets.upload_key(upload.dataset_id)
+    key = upload_key(upload.dataset_id)
     size = upload.path.stat().st_size
     with disk_errors():
-        context.files.share(key, upload.path)
+        context.files.link(key, upload.path)
     try:
         with context.db.write.begin() as session:
-            dataset, check = datasets.arrived(
-                session,
+            stored = datasets.StoredUpload(
                 dataset_id=upload.dataset_id,
                 owner_id=upload.owner_id,
                 name=upload.name,
                 filename=upload.filename,
                 size=size,
-                settings=context.settings,
                 request_id=upload.request_id,
             )
+            dataset, check = datasets.create_with_check(session, stored, ttl_days=context.settings.dataset_ttl_days)
             enqueue_after_commit(session, context, check)
             out = DatasetOut.of(dataset)
             if with_it is not None:

@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Create the tables."""
     op.create_table(
         "users",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -147,7 +147,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back."""
+    """Drop the tables."""
     with op.batch_alter_table("uploads", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_uploads_owner_id"))
 

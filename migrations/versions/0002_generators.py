@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Create the table."""
     op.create_table(
         "generators",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -36,7 +36,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back; the files stay in the store."""
+    """Drop the table. The files stay in the object store."""
     with op.batch_alter_table("generators", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_generators_job_id"))
 

@@ -1,4 +1,4 @@
-"""Verify jobs name the protection they try"""
+"""Verify jobs name the protect job that they measure"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,13 +10,13 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Forward. A foreign key would make SQLite copy the table, which clears what refers to its rows."""
+    """Add the column. It is no foreign key: to add one, SQLite copies the table, which clears references to it."""
     op.add_column("jobs", sa.Column("target_job_id", sa.String(length=32), nullable=True))
     op.create_index(op.f("ix_jobs_target_job_id"), "jobs", ["target_job_id"], unique=False)
 
 
 def downgrade() -> None:
-    """Back: verify jobs go, for nothing older knows what they are; their files stay in the store."""
+    """Drop the column and the verify jobs, which older versions do not know. Their files stay in the object store."""
     op.drop_index(op.f("ix_jobs_target_job_id"), table_name="jobs")
     op.execute("DELETE FROM jobs WHERE kind = 'verify'")
     op.drop_column("jobs", "target_job_id")

@@ -16,10 +16,10 @@ from api.app import create_app
 from api.context import AppContext
 from api.server import make_server
 from ops.broker import start_broker
-from store import datasets, jobs, users
+from store import datasets, leases, users
 from store import models as m
 from store.database import Database, open_database
-from store.object_store import ObjectStore, open_files
+from store.object_store import ObjectStore, open_object_store
 from store.settings import Settings
 from tests.support.archives import zipped
 from tests.support.waiting import wait_until
@@ -56,7 +56,7 @@ class Service:
     def token(self, name: str) -> str:
         """A new token of the user of this name, who is made where there is none; `admin` is the local admin."""
         with self.db.write.begin() as session:
-            return users.new_token(session, user_id=self.user(session, name).id, name="test")[1]
+            return users.create_token(session, user_id=self.user(session, name).id, name="test")[1]
 
     @staticmethod
     def user(session: Any, name: str) -> m.User:
@@ -70,10 +70,10 @@ class Service:
             session.flush()
         return user
 
-    def claim(self, job_id: str) -> jobs.Claim:
+    def claim(self, job_id: str) -> leases.Claim:
         """Take a job as a worker would."""
         with self.db.write.begin() as session:
-            claim = jobs.claim(session, job_id, worker="test", lease_seconds=60)
+            claim = leases.claim(session, job_id, worker="test", lease_seconds=60)
         assert claim is not None
         return claim
 
@@ -83,9 +83,9 @@ class Service:
             check = session.query(m.Job).filter_by(dataset_id=dataset_id, kind=m.CHECK, state=m.QUEUED).one()
         found: dict[str, Any] = {"images": 6, "classes": [], "skipped": [], "thumbs": []}
         with self.db.write.begin() as session:
-            claim = jobs.claim(session, check.id, worker="test", lease_seconds=60)
+            claim = leases.claim(session, check.id, worker="test", lease_seconds=60)
             assert claim is not None
-            assert datasets.accept(session, claim, datasets.Findings(**(found | findings)))
+            assert datasets.mark_ready(session, claim, datasets.DatasetContents(**(found | findings)))
 
     def succeed(self, job_id: str, *, archive: bytes, report: bytes = b"{}", page: bytes = b"<p>") -> None:
         """Do a job as a worker would."""
@@ -94,11 +94,11 @@ class Service:
         for key, data in zip(keys.values(), (archive, report, page), strict=True):
             self.files.write(key, data)
         archive_key, report_key, page_key = keys.values()
-        result = jobs.JobResult(
+        result = leases.JobResult(
             archive_key=archive_key, archive_bytes=len(archive), report_key=report_key, page_key=page_key
         )
         with self.db.write.begin() as session:
-            assert jobs.succeed(session, claim, result)
+            assert leases.succeed(session, claim, result)
 
     def context(self) -> AppContext:
         """The house of another API process over the same rows and files."""
@@ -125,7 +125,7 @@ def running(settings: Settings) -> Iterator[Service]:
     thread = threading.Thread(target=server.run)
     thread.start()
     db = open_database(settings)
-    service = Service(settings, f"http://127.0.0.1:{settings.port}", db, open_files(settings))
+    service = Service(settings, f"http://127.0.0.1:{settings.port}", db, open_object_store(settings))
     try:
         wait_until(lambda: server.started or not thread.is_alive())
         assert server.started

@@ -141,7 +141,7 @@ def signed_in(service: Service) -> httpx.Client:
     """A browser that used the one-time link."""
     with service.db.write.begin() as session:
         admin = users.local_admin(session)
-        key = users.new_sign_in_key(session, user_id=admin.id, seconds=60)
+        key = users.create_sign_in_key(session, user_id=admin.id, seconds=60)
     browser = service.client()
     assert browser.get("/sign-in", params={"key": key}).status_code == 303
     again = service.client().get("/sign-in", params={"key": key})

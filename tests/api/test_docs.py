@@ -40,7 +40,7 @@ def test_every_block_works_as_written(
     wait_until(lambda: is_ready(url), seconds=60, what="the service to be ready")
     database = open_database(settings)
     with database.write.begin() as session:
-        token = users.new_token(session, user_id=users.local_admin(session).id, name="docs")[1]
+        token = users.create_token(session, user_id=users.local_admin(session).id, name="docs")[1]
     database.dispose()
     blocks = BLOCK.findall(DOCS.read_text())
     assert len(blocks) > 9

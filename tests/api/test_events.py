@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from store import job_events, jobs
+from store import job_events, leases
 from store import models as m
 from store.settings import Settings
 from tests.api.conftest import Service, asked, free_port, running, sent
@@ -36,17 +36,16 @@ def listen(client: httpx.Client, job_id: str, *, last: int | None = None, timeou
                 event[name] = value
 
 
-def progress(service: Service, claim: jobs.Claim, stage: str, done: int) -> None:
+def progress(service: Service, claim: leases.Claim, stage: str, done: int) -> None:
     with service.db.write.begin() as session:
-        jobs.note_progress(
-            session, claim, stage=stage, done=done, total=10, eta_seconds=float(10 - done), lease_seconds=60
-        )
+        progress = leases.JobProgress(stage=stage, done=done, total=10, eta_seconds=float(10 - done))
+        leases.record_progress(session, claim, progress, lease_seconds=60)
     job_events.publish(service.settings, claim.job_id)
 
 
-def fail(service: Service, claim: jobs.Claim) -> None:
+def fail(service: Service, claim: leases.Claim) -> None:
     with service.db.write.begin() as session:
-        assert jobs.fail(session, claim, "it went wrong")
+        assert leases.fail(session, claim, "it went wrong")
     job_events.publish(service.settings, claim.job_id)
 
 

@@ -20,7 +20,7 @@ THREE = [{"name": name, "images": 2} for name in ("ant", "bee", "cow")]
 def generator(service: Service, tmp_path: Path) -> Iterator[str]:
     """The id of a generator for three classes, radius 16 and 6, that ships for as long as the test runs."""
     path = card_file(tmp_path / "drawn-32px.safetensors", radius_u=16, radius_a=6, measured={"standard": 0.2})
-    generators.offer_shipped(service.db, service.files, path.parent)
+    generators.register_shipped(service.db, service.files, path.parent)
     yield path.stem
     with service.db.write.begin() as session:
         session.delete(session.get_one(m.Generator, path.stem))

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from store import generators, jobs
+from store import generators, leases
 from store import models as m
 from tests.api.conftest import Service
 from tests.support.generator_rows import card_file
@@ -41,7 +41,7 @@ def make(service: Service, tmp_path: Path) -> Iterator[Make]:
         name = id_ or f"drawn-{len(made)}"
         path = card_file(tmp_path / f"{name}.safetensors", **card)
         with service.db.write.begin() as session:
-            generators.put(session, name, generators.store_file(service.files, name, path), job_id=job_id)
+            generators.upsert(session, name, generators.store_file(service.files, name, path), job_id=job_id)
         made.append(name)
         return name
 
@@ -157,9 +157,9 @@ def test_a_jobs_generator_leads_its_owner_to_the_job(
     job = api.post("/v1/jobs", json=body).json()["id"]
     service.make_ready(dataset["id"])
     with service.db.write.begin() as session:
-        claim = jobs.claim(session, job, worker="test", lease_seconds=60)
+        claim = leases.claim(session, job, worker="test", lease_seconds=60)
         assert claim is not None
-        assert jobs.succeed(session, claim)
+        assert leases.succeed(session, claim)
     make(id_=job, job_id=job, command=f"train job {job}", name="Night", data="a dir")
     mine, theirs = api.get("/generators").text, other.get("/generators").text
     assert f'href="/jobs/{job}"' in mine

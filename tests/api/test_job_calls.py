@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from core.specs.protect import ProtectSpec
+from store import leases
 from store import models as m
 from tests.api.conftest import Service, asked, problem, sent
 from tests.support.archives import zipped
@@ -114,10 +115,9 @@ def test_an_admin_asks_for_a_generator(api: httpx.Client, service: Service, data
     assert {e["field"] for e in found["errors"]} == {"spec.eot", "spec.radius_u"}
     service.make_ready(dataset["id"])
     claim = service.claim(job["id"])
-    from store import jobs
 
     with service.db.write.begin() as session:
-        assert jobs.succeed(session, claim)
+        assert leases.succeed(session, claim)
     assert "a generator was trained" in api.get(f"/jobs/{job['id']}").text
     assert "A generator to choose" in api.get("/").text
     problem(api.get(f"/v1/jobs/{job['id']}/archive"), 409, f"/v1/generators/{job['id']}")
@@ -141,15 +141,14 @@ def test_cancelling_what_waits(api: httpx.Client, job: dict[str, Any]) -> None:
 
 
 def test_cancelling_what_runs_asks_its_worker(api: httpx.Client, service: Service, job: dict[str, Any]) -> None:
-    from store import jobs
 
     claim = service.claim(job["id"])
     answer = api.post(f"/v1/jobs/{job['id']}/cancel")
     assert answer.status_code == 202
     assert (answer.json()["state"], answer.json()["cancel_requested"]) == ("running", True)
     with service.db.write.begin() as session:
-        assert jobs.renew(session, claim, lease_seconds=5) is jobs.LeaseStatus.CANCEL
-        assert jobs.cancel(session, claim)
+        assert leases.renew(session, claim, lease_seconds=5) is leases.LeaseStatus.CANCEL
+        assert leases.cancel(session, claim)
     assert api.get(f"/v1/jobs/{job['id']}").json()["state"] == "canceled"
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from core.specs.protect import EVIDENCE_AMOUNTS, INSTANT, METHODS, METHODS_WITHOUT_SURROGATE, TRAINING_PRESETS
 from core.specs.train import TrainSpec
-from store import jobs
+from store import leases
 from store import models as m
 from tests.api.conftest import Service, sent
 
@@ -141,7 +141,9 @@ def test_the_page_speaks_of_training_in_every_state(api: httpx.Client, service: 
     }
     for stage, doing in said.items():
         with service.db.write.begin() as session:
-            jobs.note_progress(session, claim, stage=stage, done=1, total=2, eta_seconds=9.0, lease_seconds=60)
+            leases.record_progress(
+                session, claim, leases.JobProgress(stage=stage, done=1, total=2, eta_seconds=9.0), lease_seconds=60
+            )
         page = words(api, queued)
         assert f"<strong>{doing}" in page
         assert doing in api.get("/").text
@@ -160,7 +162,7 @@ def test_the_page_speaks_of_training_in_every_state(api: httpx.Client, service: 
     for other in ("Train in grey", "Make it fast"):
         assert other not in without_network
     with service.db.write.begin() as session:
-        assert jobs.fail(session, claim, "The worker ran out of memory.")
+        assert leases.fail(session, claim, "The worker ran out of memory.")
     page = words(api, queued)
     assert "No generator could be trained on pets" in page
     assert f'href="{ready}#train">Go back and try again' in page
@@ -172,7 +174,7 @@ def test_the_page_speaks_of_training_in_every_state(api: httpx.Client, service: 
     for evidence, said in (("quick", "is on its card"), ("none", "was not measured")):
         done = started(api, ready, evidence=evidence)["id"]
         with service.db.write.begin() as session:
-            assert jobs.succeed(session, jobs.claim(session, done, worker="test", lease_seconds=60))
+            assert leases.succeed(session, leases.claim(session, done, worker="test", lease_seconds=60))
         page = words(api, done)
         assert "pets: a generator was trained" in page
         assert said in page

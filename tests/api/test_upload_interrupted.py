@@ -49,7 +49,7 @@ def test_a_service_that_dies_between_file_and_row_takes_the_upload_in_again(
     part = resumable.part(service.context(), upload_id)
     with part.open("ab") as file:
         file.write(DATA[-1:])
-    service.files.share(f"datasets/{upload_id}/upload", part)  # as far as it came
+    service.files.link(f"datasets/{upload_id}/upload", part)  # as far as it came
     assert offset(api, url) == len(DATA)
     address = finish(api, url, DATA, at=len(DATA))
     assert api.get(address).json()["bytes"] == len(DATA)
@@ -62,12 +62,12 @@ def test_what_nobody_comes_back_for_is_removed(api: httpx.Client, service: Servi
     for url in (stray, growing):
         patch(api, url, DATA[:50], 0)
     finish(api, kept, DATA)
-    service.files.share(
+    service.files.link(
         f"datasets/{stray.split('/')[-1]}/upload", resumable.part(service.context(), stray.split("/")[-1])
     )
     form = service.context().upload_dir / "form-abc"
     form.write_bytes(b"x")
-    service.files.share("datasets/abc/upload", form)
+    service.files.link("datasets/abc/upload", form)
     for path in (form, resumable.part(service.context(), stray.split("/")[-1])):
         os.utime(path, (0, 0))
     _make_late(service, stray, growing, kept)

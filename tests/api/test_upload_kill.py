@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from store.database import open_database
-from store.object_store import open_files
+from store.object_store import open_object_store
 from store.settings import Settings
 from tests.api.conftest import Service, free_port
 from tests.support.archives import png, zipped
@@ -45,7 +45,9 @@ def test_kill_inside_a_patch(make_settings: Callable[..., Settings], broker_at: 
     settings = make_settings(port=free_port())
     broker_at(settings)
     data = zipped({f"{kind}/{n}.png": png() + os.urandom(200_000) for kind in "ab" for n in range(10)})
-    service = Service(settings, f"http://127.0.0.1:{settings.port}", open_database(settings), open_files(settings))
+    service = Service(
+        settings, f"http://127.0.0.1:{settings.port}", open_database(settings), open_object_store(settings)
+    )
     token = service.token("admin")
     with service.client(token=token) as client:
         with api_process(settings) as first:

@@ -12,9 +12,9 @@ from core.results.evidence import Curve
 from core.results.protection import ClassCount, ReportDataset
 from core.results.verification import Measured, Side, VerifyReport, VerifyRow
 from core.specs.verify import VerifySpec
-from store import jobs
+from store import leases
 from store import models as m
-from store.object_keys import work_key
+from store.object_keys import checkpoint_key
 from tests.api.conftest import Service, asked, problem, sent
 from tests.support.archives import zipped
 from tests.support.report_samples import report
@@ -184,10 +184,12 @@ def test_rows_are_there_as_they_come(api: httpx.Client, service: Service, target
     problem(api.get(f"/v1/jobs/{target}/rows"), 404, "verify job")
     claim = service.claim(job)
     with service.db.write.begin() as session:
-        jobs.note_progress(session, claim, stage="evidence", done=1, total=2, eta_seconds=None, lease_seconds=60)
+        leases.record_progress(
+            session, claim, leases.JobProgress(stage="evidence", done=1, total=2, eta_seconds=None), lease_seconds=60
+        )
     begun = so_far(rows=1, spec=VerifySpec())
-    service.files.write(work_key(job, "report.json"), begun.to_json().encode())
-    service.files.write(work_key(job, "report.html"), render_verification(begun).encode())
+    service.files.write(checkpoint_key(job, "report.json"), begun.to_json().encode())
+    service.files.write(checkpoint_key(job, "report.html"), render_verification(begun).encode())
     assert api.get(f"/v1/jobs/{job}/rows").json() == json.loads(begun.to_json())
     drawn = api.get(f"/v1/jobs/{job}/rows", headers={"Accept": "text/html"})
     assert "1 of 2 rows so far" in drawn.text
@@ -201,8 +203,8 @@ def test_rows_are_there_as_they_come(api: httpx.Client, service: Service, target
     service.files.write(f"jobs/{job}/results/1/report.html", render_verification(done).encode())
     prefix = f"jobs/{job}/results/1"
     with service.db.write.begin() as session:
-        result = jobs.JobResult(report_key=f"{prefix}/report.json", page_key=f"{prefix}/report.html")
-        assert jobs.succeed(session, claim, result)
+        result = leases.JobResult(report_key=f"{prefix}/report.json", page_key=f"{prefix}/report.html")
+        assert leases.succeed(session, claim, result)
     assert len(api.get(f"/v1/jobs/{job}/rows").json()["evidence"]["rows"]) == 2
     assert api.get(f"/v1/jobs/{job}/report").json() == api.get(f"/v1/jobs/{job}/rows").json()
     problem(api.get(f"/v1/jobs/{job}/archive"), 409, "no archive")

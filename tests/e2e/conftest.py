@@ -79,7 +79,7 @@ def rows(context: Settings) -> Iterator[Database]:
 def sign_in_link(settings: Settings, database: Database) -> str:
     """A fresh one-time link of the local admin."""
     with database.write.begin() as session:
-        key = users.new_sign_in_key(session, user_id=users.local_admin(session).id, seconds=600)
+        key = users.create_sign_in_key(session, user_id=users.local_admin(session).id, seconds=600)
     return f"{settings.address}/sign-in?key={key}"
 
 

@@ -12,7 +12,7 @@ from core.generators.measurements import NOTE, OWN
 from store import generators, users
 from store import models as m
 from store.database import Database
-from store.object_store import open_files
+from store.object_store import open_object_store
 from store.settings import Settings
 from tests.e2e.conftest import Visit, sign_in_link
 from tests.e2e.test_pages import UNNAMED
@@ -26,7 +26,7 @@ STATES = (m.QUEUED, m.RUNNING, m.FAILED, m.CANCELED, m.SUCCEEDED)
 @pytest.fixture
 def trained(rows: Database, context: Settings, tmp_path: Path) -> Iterator[dict[str, str]]:
     """A dataset, and a train job of it in every state, by rows that no worker touches; the last made a generator."""
-    files = open_files(context)
+    files = open_object_store(context)
     with rows.write.begin() as session:
         owner = users.local_admin(session).id
         dataset = m.Dataset(id=m.new_id(), owner_id=owner, name="pets", state=m.READY, images=300)
@@ -46,7 +46,7 @@ def trained(rows: Database, context: Settings, tmp_path: Path) -> Iterator[dict[
         card = {"name": LONG, "data": LONG, "command": f"train job {made}", "class_names": (LONG, "b")}
         card["measured"] = {OWN: {NOTE: f"too few pictures of {LONG}"}}
         stored = generators.store_file(files, made, card_file(tmp_path / "made.safetensors", **card))
-        generators.put(session, made, stored, job_id=made)
+        generators.upsert(session, made, stored, job_id=made)
     yield found
     with rows.write.begin() as session:
         session.delete(session.get_one(m.Generator, made))

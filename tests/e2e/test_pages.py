@@ -199,7 +199,7 @@ def test_signing_in_by_link_once_by_token_and_out(visit: Visit, context: Setting
     page.goto(link)
     expect(page.get_by_role("alert")).to_contain_text("was used already")
     with rows.write.begin() as session:
-        _, token = users.new_token(session, user_id=users.local_admin(session).id, name="to sign in")
+        _, token = users.create_token(session, user_id=users.local_admin(session).id, name="to sign in")
     page.get_by_label("Token").fill(token)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()

@@ -12,8 +12,8 @@ from core.specs.verify import VerifySpec
 from store import models as m
 from store import users
 from store.database import Database
-from store.object_keys import work_key
-from store.object_store import open_files
+from store.object_keys import checkpoint_key
+from store.object_store import open_object_store
 from store.settings import Settings
 from tests.api.test_verify_calls import so_far
 from tests.e2e.conftest import Visit, sign_in_link
@@ -32,7 +32,7 @@ SPEC = VerifySpec.parse(
 @pytest.fixture
 def jobs(rows: Database, context: Settings) -> Iterator[tuple[str, str]]:
     """A protection that succeeded, and a verification of it that has two rows; no worker touches either."""
-    files = open_files(context)
+    files = open_object_store(context)
     with rows.write.begin() as session:
         owner = users.local_admin(session).id
         dataset = m.Dataset(id=m.new_id(), owner_id=owner, name="pets", state=m.READY, images=300)
@@ -45,7 +45,7 @@ def jobs(rows: Database, context: Settings) -> Iterator[tuple[str, str]]:
         files.write(str(target.report_key), report().to_json().encode())
         verify = m.Job(id=m.new_id(), kind=m.VERIFY, state=m.RUNNING, target_job_id=target.id, **common)
         verify.spec, verify.stage, verify.done, verify.total = SPEC.to_dict(), "evidence", 2, len(SPEC.rows)
-        files.write(work_key(verify.id, "report.html"), render_verification(so_far(rows=2, spec=SPEC)).encode())
+        files.write(checkpoint_key(verify.id, "report.html"), render_verification(so_far(rows=2, spec=SPEC)).encode())
         session.add_all((target, verify))
     yield target.id, verify.id
     with rows.write.begin() as session:
@@ -75,8 +75,8 @@ def test_rows_show_as_they_come_and_the_map_scrolls_within_itself(
     inside = page.frames[1]
     assert inside.evaluate("document.documentElement.scrollWidth") <= inside.evaluate("innerWidth")
     shot(visitor, f"rows-{width}")
-    files = open_files(context)
-    files.write(work_key(verify, "report.html"), render_verification(so_far(rows=3, spec=SPEC)).encode())
+    files = open_object_store(context)
+    files.write(checkpoint_key(verify, "report.html"), render_verification(so_far(rows=3, spec=SPEC)).encode())
     with rows.write.begin() as session:
         job = session.get_one(m.Job, verify)
         job.done, job.seq = 3, job.seq + 1

@@ -7,17 +7,17 @@ import threading
 import pytest
 from sqlalchemy import text
 
-from store import jobs
+from store import jobs, leases
 from store import models as m
 from store.database import Database
-from store.job_recovery import RecoveryReport, sweep
+from store.job_recovery import RecoveryReport, recover_jobs
 from store.settings import Settings
 from tests.support.rows import claim, expire, job_of, must_claim, new_job
 from tests.support.waiting import wait_until
 
 RACE = """
 import sys
-from store import jobs
+from store import jobs, leases
 from store.database import connect
 url, ids = sys.argv[1], sys.argv[2].split(",")
 database = connect(url)
@@ -28,7 +28,7 @@ sys.stdin.readline()
 won = []
 for id_ in ids:
     with database.write.begin() as session:
-        if jobs.claim(session, id_, worker="p" + sys.argv[3], lease_seconds=30):
+        if leases.claim(session, id_, worker="p" + sys.argv[3], lease_seconds=30):
             won.append(id_)
 print(",".join(won), flush=True)
 """
@@ -91,7 +91,7 @@ def test_a_cancel_while_the_job_goes_back_into_the_queue(each_database: Database
 
     asking = threading.Thread(target=cancel)
     with each_database.write.begin() as session:
-        assert jobs.release(session, held)
+        assert leases.release(session, held)
         asking.start()
         wait_until(lambda: waits_for_a_lock(each_database))
     asking.join()
@@ -108,7 +108,7 @@ def test_a_job_cancelled_while_it_is_swept_is_not_queued_again(each_database: Da
 
     def run() -> None:
         with each_database.write.begin() as session:
-            found.append(sweep(session, max_attempts=3, ring_seconds=60))
+            found.append(recover_jobs(session, max_attempts=3, enqueue_seconds=60))
 
     sweeping = threading.Thread(target=run)
     with each_database.write.begin() as session:
@@ -140,9 +140,9 @@ def test_many_sweeps_at_once_requeue_a_job_once(each_database: Database) -> None
     def run() -> None:
         start.wait()
         with each_database.write.begin() as session:
-            swept = sweep(session, max_attempts=3, ring_seconds=60)
+            swept = recover_jobs(session, max_attempts=3, enqueue_seconds=60)
         found.extend(swept.requeued)
-        rung.extend(job_id for job_id, _ in swept.ring)
+        rung.extend(job_id for job_id, _ in swept.to_enqueue)
 
     threads = [threading.Thread(target=run) for _ in range(6)]
     for thread in threads:

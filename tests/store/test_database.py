@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import OperationalError
 
-from store.database import PATIENCE, connect
+from store.database import CONNECTION_TIMEOUTS, connect
 
 
 def test_a_server_that_takes_the_call_and_says_nothing_is_given_up() -> None:
@@ -17,7 +17,7 @@ def test_a_server_that_takes_the_call_and_says_nothing_is_given_up() -> None:
         began = time.monotonic()
         with pytest.raises(OperationalError), database.read() as session:
             session.execute(text("SELECT 1"))
-        assert time.monotonic() - began < 3 * PATIENCE["connect_timeout"]
+        assert time.monotonic() - began < 3 * CONNECTION_TIMEOUTS["connect_timeout"]
         database.dispose()
 
 
@@ -28,4 +28,4 @@ def test_what_the_url_says_counts(postgres: str) -> None:
         assert isinstance(connection, psycopg.Connection)
         said = connection.info.get_parameters()
     database.dispose()
-    assert {name: int(said[name]) for name in PATIENCE} == PATIENCE | {"keepalives_idle": 77}
+    assert {name: int(said[name]) for name in CONNECTION_TIMEOUTS} == CONNECTION_TIMEOUTS | {"keepalives_idle": 77}

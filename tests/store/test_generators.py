@@ -10,7 +10,7 @@ from core.specs.protect import ProtectSpec
 from store import generators
 from store import models as m
 from store.database import Database
-from store.object_store import ObjectStore, open_files
+from store.object_store import ObjectStore, open_object_store
 from store.settings import Settings
 from tests.support.generator_rows import a_card, card_file
 from tests.support.rows import dataset_of, new_dataset, new_job
@@ -18,7 +18,7 @@ from tests.support.rows import dataset_of, new_dataset, new_job
 
 @pytest.fixture
 def files(each_settings: Settings) -> ObjectStore:
-    return open_files(each_settings)
+    return open_object_store(each_settings)
 
 
 def the_row(database: Database, id_: str = "drawn-32px") -> m.Generator:
@@ -30,25 +30,25 @@ def test_what_ships_is_offered_once_under_its_files_name(
     each_database: Database, files: ObjectStore, tmp_path: Path
 ) -> None:
     path = card_file(tmp_path / "drawn-32px.safetensors")
-    assert generators.offer_shipped(each_database, files, tmp_path) == ["drawn-32px"]
+    assert generators.register_shipped(each_database, files, tmp_path) == ["drawn-32px"]
     row = the_row(each_database)
     assert (row.name, row.method, row.architecture, row.channels) == ("Drawn things", "sem", "small", 3)
     assert (row.size, row.classes, row.radius_u, row.radius_a, row.job_id) == (32, 3, 8, 4, None)
     assert row.card == a_card().to_dict()
     assert files.load(row.file_key) == path.read_bytes()
     assert (row.bytes, row.sha256) == (path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
-    assert generators.offer_shipped(each_database, files, tmp_path) == []
+    assert generators.register_shipped(each_database, files, tmp_path) == []
     files.delete(row.file_key)
-    generators.offer_shipped(each_database, files, tmp_path)
+    generators.register_shipped(each_database, files, tmp_path)
     assert files.exists(row.file_key)
 
 
 def test_a_newer_file_takes_the_row_over(each_database: Database, files: ObjectStore, tmp_path: Path) -> None:
     card_file(tmp_path / "drawn-32px.safetensors")
-    generators.offer_shipped(each_database, files, tmp_path)
+    generators.register_shipped(each_database, files, tmp_path)
     before = the_row(each_database)
     card_file(tmp_path / "drawn-32px.safetensors", name="Better", measured={"standard": 0.2})
-    assert generators.offer_shipped(each_database, files, tmp_path) == ["drawn-32px"]
+    assert generators.register_shipped(each_database, files, tmp_path) == ["drawn-32px"]
     after = the_row(each_database)
     assert (after.id, after.created_at, after.name) == (before.id, before.created_at, "Better")
     assert after.card["measured"] == {"standard": 0.2}
@@ -59,7 +59,7 @@ def test_a_newer_file_takes_the_row_over(each_database: Database, files: ObjectS
 def test_what_is_no_generator_is_not_offered(each_database: Database, files: ObjectStore, tmp_path: Path) -> None:
     (tmp_path / "bad.safetensors").write_text("nothing of the kind")
     with pytest.raises(BadInput, match=r"bad\.safetensors"):
-        generators.offer_shipped(each_database, files, tmp_path)
+        generators.register_shipped(each_database, files, tmp_path)
     with each_database.read() as session:
         assert session.get(m.Generator, "bad") is None
 
@@ -68,7 +68,7 @@ def test_a_generator_outlives_the_job_that_made_it(each_database: Database, file
     job_id = new_job(each_database)
     stored = generators.store_file(files, "made", card_file(tmp_path / "made.safetensors"))
     with each_database.write.begin() as session:
-        generators.put(session, "made", stored, job_id=job_id)
+        generators.upsert(session, "made", stored, job_id=job_id)
     assert the_row(each_database, "made").job_id == job_id
     with each_database.write.begin() as session:
         session.delete(session.get_one(m.Job, job_id))
@@ -79,7 +79,7 @@ def test_a_spec_takes_method_and_radii_from_its_generator(
     each_database: Database, files: ObjectStore, tmp_path: Path
 ) -> None:
     card_file(tmp_path / "drawn-32px.safetensors", radius_u=16, radius_a=10)
-    generators.offer_shipped(each_database, files, tmp_path)
+    generators.register_shipped(each_database, files, tmp_path)
     with each_database.read() as session:
         spec = generators.parse_spec(session, {"generator_id": "drawn-32px", "seed": 3})
         own = {"generator_id": "drawn-32px", "method": "sem", "radius_u": 16, "radius_a": 10, "seed": 3}
@@ -100,15 +100,15 @@ def test_a_spec_takes_method_and_radii_from_its_generator(
 
 def test_only_what_fits_can_be_chosen(each_database: Database, files: ObjectStore, tmp_path: Path) -> None:
     card_file(tmp_path / "drawn-32px.safetensors")
-    generators.offer_shipped(each_database, files, tmp_path)
+    generators.register_shipped(each_database, files, tmp_path)
     spec = ProtectSpec(method="sem", radius_a=4, generator_id="drawn-32px")
     for state, classes, fits in ((m.READY, 3, True), (m.READY, 4, False), (m.CHECKING, 0, True)):
         found = [{"name": str(n), "images": 2} for n in range(classes)]
         dataset = dataset_of(each_database, new_dataset(each_database, state=state, classes=found))
         with each_database.read() as session:
-            assert bool(generators.choosable(session, dataset)) == fits
+            assert bool(generators.compatible_generators(session, dataset)) == fits
             if fits:
-                generators.check_fit(session, spec, dataset)
+                generators.check_compatibility(session, spec, dataset)
                 continue
             with pytest.raises(SpecError, match="tells 3 classes apart, and here are 4"):
-                generators.check_fit(session, spec, dataset)
+                generators.check_compatibility(session, spec, dataset)

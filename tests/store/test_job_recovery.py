@@ -4,17 +4,17 @@ from datetime import timedelta
 
 from sqlalchemy import update
 
-from store import jobs
+from store import jobs, leases
 from store import models as m
 from store.clock import now
 from store.database import Database
-from store.job_recovery import RecoveryReport, sweep, waiting
+from store.job_recovery import RecoveryReport, count_claimable, recover_jobs
 from tests.support.rows import claim, dataset_of, expire, job_of, must_claim, new_check, new_dataset, new_job
 
 
-def run_sweep(database: Database, *, ring_seconds: float = 60) -> RecoveryReport:
+def run_sweep(database: Database, *, enqueue_seconds: float = 60) -> RecoveryReport:
     with database.write.begin() as session:
-        return sweep(session, max_attempts=3, ring_seconds=ring_seconds)
+        return recover_jobs(session, max_attempts=3, enqueue_seconds=enqueue_seconds)
 
 
 def test_an_expired_lease_queues_the_job_again(each_database: Database) -> None:
@@ -24,11 +24,11 @@ def test_an_expired_lease_queues_the_job_again(each_database: Database) -> None:
     expire(each_database, id_)
     swept = run_sweep(each_database)
     assert swept.requeued == (id_,)
-    assert (id_, m.PROTECT) in swept.ring
+    assert (id_, m.PROTECT) in swept.to_enqueue
     again = must_claim(each_database, id_, worker="w1")
     assert again.attempt == 2
     with each_database.write.begin() as session:
-        assert jobs.standing(session, stale) is jobs.LeaseStatus.LOST
+        assert leases.lease_status(session, stale) is leases.LeaseStatus.LOST
 
 
 def test_a_renewed_lease_is_left_alone(each_database: Database) -> None:
@@ -36,7 +36,7 @@ def test_a_renewed_lease_is_left_alone(each_database: Database) -> None:
     held = must_claim(each_database, id_)
     expire(each_database, id_)
     with each_database.write.begin() as session:
-        assert jobs.renew(session, held, lease_seconds=30) is jobs.LeaseStatus.HELD
+        assert leases.renew(session, held, lease_seconds=30) is leases.LeaseStatus.HELD
     assert run_sweep(each_database).requeued == ()
 
 
@@ -46,7 +46,9 @@ def test_after_three_attempts_it_fails_with_the_reason(each_database: Database) 
         held = must_claim(each_database, id_)
         assert held.attempt == attempt
         with each_database.write.begin() as session:
-            jobs.note_progress(session, held, stage="training", done=1, total=2, eta_seconds=None, lease_seconds=30)
+            leases.record_progress(
+                session, held, leases.JobProgress(stage="training", done=1, total=2, eta_seconds=None), lease_seconds=30
+            )
         expire(each_database, id_)
         swept = run_sweep(each_database)
     assert swept.failed == (id_,)
@@ -62,7 +64,7 @@ def test_attempts_that_were_handed_back_do_not_count(each_database: Database) ->
     for _ in range(5):
         held = must_claim(each_database, id_)
         with each_database.write.begin() as session:
-            assert jobs.release(session, held)
+            assert leases.release(session, held)
     must_claim(each_database, id_)
     expire(each_database, id_)
     assert run_sweep(each_database).requeued == (id_,)
@@ -83,10 +85,10 @@ def test_a_cancelled_job_that_was_handed_back_is_canceled(each_database: Databas
     held = must_claim(each_database, id_)
     with each_database.write.begin() as session:
         assert jobs.request_cancel(session, id_)
-        assert jobs.release(session, held)  # the worker was stopped before it heard
+        assert leases.release(session, held)  # the worker was stopped before it heard
     before = job_of(each_database, id_).seq
     swept = run_sweep(each_database)
-    assert (swept.canceled, swept.ring) == ((id_,), ())
+    assert (swept.canceled, swept.to_enqueue) == ((id_,), ())
     row = job_of(each_database, id_)
     assert (row.state, row.seq) == (m.CANCELED, before + 1)
     assert row.finished_at is not None
@@ -124,19 +126,19 @@ def test_many_that_wait_for_one_queue_hide_nothing_of_another(each_database: Dat
     dataset_id = new_dataset(each_database)
     many = [new_job(each_database, dataset_id=dataset_id, kind=kind) for kind in (m.PROTECT, m.TRAIN) * 60]
     _, check = new_check(each_database)
-    rung = run_sweep(each_database).ring
+    rung = run_sweep(each_database).to_enqueue
     assert (check, m.CHECK) in rung
     assert [id_ for id_, kind in rung if kind != m.CHECK] == many[:100]
-    assert {id_ for id_, _ in run_sweep(each_database).ring} == set(many[100:])
+    assert {id_ for id_, _ in run_sweep(each_database).to_enqueue} == set(many[100:])
 
 
 def test_it_rings_for_what_waits_and_then_leaves_it_for_a_while(each_database: Database) -> None:
     id_ = new_job(each_database)
     unready = new_job(each_database, dataset_id=new_dataset(each_database, state=m.CHECKING))
-    assert run_sweep(each_database).ring == ((id_, m.PROTECT),)
-    assert run_sweep(each_database).ring == ()
+    assert run_sweep(each_database).to_enqueue == ((id_, m.PROTECT),)
+    assert run_sweep(each_database).to_enqueue == ()
     with each_database.write.begin() as session:
         session.execute(update(m.Job).values(rung_at=now(session) - timedelta(seconds=61)))
-        assert waiting(session, m.PROTECT) == 1
-    assert run_sweep(each_database).ring == ((id_, m.PROTECT),)
+        assert count_claimable(session, m.PROTECT) == 1
+    assert run_sweep(each_database).to_enqueue == ((id_, m.PROTECT),)
     assert job_of(each_database, unready).state == m.QUEUED

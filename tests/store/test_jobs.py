@@ -2,10 +2,10 @@
 
 import pytest
 
-from store import datasets, jobs
+from store import datasets, jobs, leases
 from store import models as m
 from store.database import Database
-from store.jobs import Claim, JobResult, LeaseStatus
+from store.leases import Claim, JobResult, LeaseStatus
 from tests.support.rows import claim, dataset_of, expire, job_of, must_claim, new_check, new_dataset, new_job
 
 RESULT = JobResult(archive_key="jobs/a/1/archive.zip", archive_bytes=10, report_key="r.json", page_key="r.html")
@@ -13,7 +13,9 @@ RESULT = JobResult(archive_key="jobs/a/1/archive.zip", archive_bytes=10, report_
 
 def progress(database: Database, held: Claim, done: int = 1) -> LeaseStatus:
     with database.write.begin() as session:
-        return jobs.note_progress(session, held, stage="noise", done=done, total=9, eta_seconds=2.5, lease_seconds=30)
+        return leases.record_progress(
+            session, held, leases.JobProgress(stage="noise", done=done, total=9, eta_seconds=2.5), lease_seconds=30
+        )
 
 
 def test_a_job_runs_and_succeeds(each_database: Database) -> None:
@@ -24,7 +26,7 @@ def test_a_job_runs_and_succeeds(each_database: Database) -> None:
     row = job_of(each_database, id_)
     assert (row.state, row.stage, row.done, row.total, row.eta_seconds) == (m.RUNNING, "noise", 1, 9, 2.5)
     with each_database.write.begin() as session:
-        assert jobs.succeed(session, held, RESULT)
+        assert leases.succeed(session, held, RESULT)
     row = job_of(each_database, id_)
     assert (row.state, row.archive_key, row.archive_bytes, row.lease_until) == (
         m.SUCCEEDED,
@@ -46,7 +48,7 @@ def test_every_change_raises_seq(each_database: Database) -> None:
         jobs.request_cancel(session, id_)
     seen.append(job_of(each_database, id_).seq)
     with each_database.write.begin() as session:
-        jobs.cancel(session, held)
+        leases.cancel(session, held)
     seen.append(job_of(each_database, id_).seq)
     assert seen == sorted(set(seen))
 
@@ -68,30 +70,30 @@ def test_a_stale_worker_can_write_nothing(each_database: Database) -> None:
     id_ = new_job(each_database)
     stale = must_claim(each_database, id_)
     with each_database.write.begin() as session:
-        assert jobs.release(session, stale)
+        assert leases.release(session, stale)
     fresh = must_claim(each_database, id_, worker="w2")
     before = job_of(each_database, id_)
     with each_database.write.begin() as session:
-        assert jobs.standing(session, stale) is LeaseStatus.LOST
-        assert jobs.renew(session, stale, lease_seconds=99) is LeaseStatus.LOST
-        assert not jobs.succeed(session, stale, RESULT)
-        assert not jobs.fail(session, stale, "no")
-        assert not jobs.cancel(session, stale)
-        assert not jobs.release(session, stale)
+        assert leases.lease_status(session, stale) is LeaseStatus.LOST
+        assert leases.renew(session, stale, lease_seconds=99) is LeaseStatus.LOST
+        assert not leases.succeed(session, stale, RESULT)
+        assert not leases.fail(session, stale, "no")
+        assert not leases.cancel(session, stale)
+        assert not leases.release(session, stale)
     assert progress(each_database, stale, done=8) is LeaseStatus.LOST
     after = job_of(each_database, id_)
     columns = [column.key for column in m.Job.__table__.columns]
     assert {name: getattr(after, name) for name in columns} == {name: getattr(before, name) for name in columns}
     with each_database.write.begin() as session:
-        assert jobs.succeed(session, fresh, RESULT)
+        assert leases.succeed(session, fresh, RESULT)
 
 
 def test_a_finished_job_stays_as_it_is(each_database: Database) -> None:
     id_ = new_job(each_database)
     held = must_claim(each_database, id_)
     with each_database.write.begin() as session:
-        assert jobs.fail(session, held, "a reason")
-        assert not jobs.succeed(session, held, RESULT)
+        assert leases.fail(session, held, "a reason")
+        assert not leases.succeed(session, held, RESULT)
         assert not jobs.request_cancel(session, id_)
     row = job_of(each_database, id_)
     assert (row.state, row.error, row.archive_key) == (m.FAILED, "a reason", None)
@@ -113,8 +115,8 @@ def test_cancelling_a_running_job_asks_its_worker(each_database: Database) -> No
     assert job_of(each_database, id_).state == m.RUNNING
     assert progress(each_database, held) is LeaseStatus.CANCEL
     with each_database.write.begin() as session:
-        assert jobs.standing(session, held) is LeaseStatus.CANCEL
-        assert jobs.cancel(session, held)
+        assert leases.lease_status(session, held) is LeaseStatus.CANCEL
+        assert leases.cancel(session, held)
     assert job_of(each_database, id_).state == m.CANCELED
 
 
@@ -123,17 +125,17 @@ def test_work_that_ends_while_it_is_cancelled_has_succeeded(each_database: Datab
     held = must_claim(each_database, id_)
     with each_database.write.begin() as session:
         jobs.request_cancel(session, id_)
-        assert jobs.succeed(session, held, RESULT)
+        assert leases.succeed(session, held, RESULT)
     assert job_of(each_database, id_).state == m.SUCCEEDED
 
 
 def test_the_check_decides_about_the_dataset(each_database: Database) -> None:
     dataset_id, id_ = new_check(each_database)
     held = must_claim(each_database, id_)
-    found = datasets.Findings(images=3, classes=[{"name": "cat", "images": 3}], skipped=[], thumbs=[])
+    found = datasets.DatasetContents(images=3, classes=[{"name": "cat", "images": 3}], skipped=[], thumbs=[])
     with each_database.write.begin() as session:
-        assert datasets.accept(session, held, found)
-        assert not datasets.reject(session, held, "too late")
+        assert datasets.mark_ready(session, held, found)
+        assert not datasets.mark_rejected(session, held, "too late")
     row = dataset_of(each_database, dataset_id)
     assert (row.state, row.images, row.classes, row.error) == (m.READY, 3, [{"name": "cat", "images": 3}], None)
 
@@ -141,7 +143,7 @@ def test_the_check_decides_about_the_dataset(each_database: Database) -> None:
 def test_a_rejected_dataset_says_why(each_database: Database) -> None:
     dataset_id, id_ = new_check(each_database)
     with each_database.write.begin() as session:
-        assert datasets.reject(session, must_claim(each_database, id_), "no pictures")
+        assert datasets.mark_rejected(session, must_claim(each_database, id_), "no pictures")
     row = dataset_of(each_database, dataset_id)
     assert (row.state, row.error) == (m.REJECTED, "no pictures")
     assert job_of(each_database, id_).error == "no pictures"
@@ -152,11 +154,13 @@ def test_a_stale_check_decides_nothing(each_database: Database) -> None:
     stale = must_claim(each_database, id_)
     expire(each_database, id_)
     with each_database.write.begin() as session:
-        jobs.release(session, stale)
+        leases.release(session, stale)
     must_claim(each_database, id_, worker="w2")
     with each_database.write.begin() as session:
-        assert not datasets.reject(session, stale, "stale")
-        assert not datasets.accept(session, stale, datasets.Findings(images=1, classes=[], skipped=[], thumbs=[]))
+        assert not datasets.mark_rejected(session, stale, "stale")
+        assert not datasets.mark_ready(
+            session, stale, datasets.DatasetContents(images=1, classes=[], skipped=[], thumbs=[])
+        )
     assert dataset_of(each_database, dataset_id).state == m.CHECKING
 
 
@@ -164,8 +168,8 @@ def test_a_dataset_in_use_cannot_be_removed(each_database: Database) -> None:
     dataset_id = new_dataset(each_database)
     id_ = new_job(each_database, dataset_id=dataset_id)
     with each_database.write.begin() as session:
-        assert not datasets.remove(session, dataset_id)
+        assert not datasets.delete(session, dataset_id)
         jobs.request_cancel(session, id_)
     with each_database.write.begin() as session:
-        assert datasets.remove(session, dataset_id)
+        assert datasets.delete(session, dataset_id)
     assert job_of(each_database, id_).dataset_id is None

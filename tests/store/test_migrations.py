@@ -16,16 +16,16 @@ def test_models_and_migrations_agree(each_database: Database) -> None:
     with each_database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
-    assert migrate.current(each_database) == migrate.newest()
+    assert migrate.current_revision(each_database) == migrate.head_revision()
 
 
 def test_migrating_twice_changes_nothing(each_database: Database) -> None:
     migrate.upgrade(each_database)
-    assert migrate.current(each_database) == migrate.newest()
+    assert migrate.current_revision(each_database) == migrate.head_revision()
 
 
 def test_every_migration_can_be_undone(each_database: Database) -> None:
-    command.downgrade(migrate.config(each_database), "base")
+    command.downgrade(migrate.alembic_config(each_database), "base")
     assert set(inspect(each_database.engine).get_table_names()) <= {"alembic_version"}
     migrate.upgrade(each_database)
     assert "jobs" in inspect(each_database.engine).get_table_names()
@@ -33,5 +33,5 @@ def test_every_migration_can_be_undone(each_database: Database) -> None:
 
 def test_a_new_database_has_no_revision(tmp_path: Any) -> None:
     database = connect(f"sqlite+pysqlite:///{tmp_path / 'new.db'}")
-    assert migrate.current(database) is None
+    assert migrate.current_revision(database) is None
     database.dispose()

@@ -12,22 +12,22 @@ from pathlib import Path
 import pytest
 
 from store.clock import utc_now
-from store.object_store import BLOCK, ObjectStore, StoreError, open_files
+from store.object_store import CHUNK_BYTES, ObjectStore, StoreError, open_object_store
 from store.settings import Settings
 
 
 @pytest.fixture
 def files(settings: Settings) -> ObjectStore:
-    return open_files(settings)
+    return open_object_store(settings)
 
 
 def test_what_is_saved_can_be_fetched(files: ObjectStore, tmp_path: Path) -> None:
     source = tmp_path / "source"
-    source.write_bytes(os.urandom(3 * BLOCK + 17))
+    source.write_bytes(os.urandom(3 * CHUNK_BYTES + 17))
     files.save("jobs/a/archive.zip", source)
     files.fetch("jobs/a/archive.zip", tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == source.read_bytes()
-    assert files.size("jobs/a/archive.zip") == 3 * BLOCK + 17
+    assert files.size("jobs/a/archive.zip") == 3 * CHUNK_BYTES + 17
     assert files.exists("jobs/a/archive.zip")
     assert not files.exists("jobs/a/other.zip")
 
@@ -35,18 +35,18 @@ def test_what_is_saved_can_be_fetched(files: ObjectStore, tmp_path: Path) -> Non
 def test_adopting_takes_the_file_away(files: ObjectStore, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"mine")
-    files.adopt("datasets/d/upload", source)
+    files.move("datasets/d/upload", source)
     assert not source.exists()
     assert files.load("datasets/d/upload") == b"mine"
 
 
-@pytest.mark.parametrize("verb", ["save", "share", "adopt"])
+@pytest.mark.parametrize("verb", ["save", "link", "move"])
 def test_what_is_stored_is_as_old_as_its_storing(files: ObjectStore, tmp_path: Path, verb: str) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"mine")
     os.utime(source, (1e9, 1e9))
     getattr(files, verb)("datasets/d/upload", source)
-    (age,) = files.ages("datasets").values()
+    (age,) = files.modified_times("datasets").values()
     assert abs(age - utc_now()) < timedelta(minutes=1)
 
 
@@ -58,9 +58,9 @@ def test_a_fetched_copy_outlives_its_original(files: ObjectStore, tmp_path: Path
     assert (tmp_path / "copy").read_bytes() == b"first"
 
 
-@pytest.mark.parametrize(("start", "end"), [(0, None), (5, None), (0, 1), (BLOCK - 1, BLOCK + 1), (7, 7)])
+@pytest.mark.parametrize(("start", "end"), [(0, None), (5, None), (0, 1), (CHUNK_BYTES - 1, CHUNK_BYTES + 1), (7, 7)])
 def test_ranges(files: ObjectStore, start: int, end: int | None) -> None:
-    data = os.urandom(2 * BLOCK + 3)
+    data = os.urandom(2 * CHUNK_BYTES + 3)
     files.write("a", data)
     assert b"".join(files.read("a", start, end)) == data[start:end]
 
@@ -113,16 +113,16 @@ def test_a_store_that_cannot_be_written_says_so(files: ObjectStore, settings: Se
     source = tmp_path / "source"
     source.write_bytes(b"-")
     with pytest.raises(StoreError):
-        files.adopt("jobs/a/x", source)
+        files.move("jobs/a/x", source)
     assert source.exists()
 
 
 FULL = """
 import errno, resource, signal, sys
 from pathlib import Path
-from store.object_store import StoreError, open_files
+from store.object_store import StoreError, open_object_store
 from store.settings import Settings
-files = open_files(Settings(_env_file=None, data_dir=sys.argv[1]))
+files = open_object_store(Settings(_env_file=None, data_dir=sys.argv[1]))
 files.write("a", b"old")
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
@@ -144,8 +144,8 @@ def test_when_there_is_no_room_the_old_file_stays(tmp_path: Path) -> None:
 
 
 def test_the_store_probe(files: ObjectStore, settings: Settings) -> None:
-    files.check()
+    files.probe()
     assert files.list("") == []
     (Path(settings.store) / "probe").write_text("in the way")
     with pytest.raises(StoreError):
-        files.check()
+        files.probe()

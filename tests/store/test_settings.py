@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from store.settings import SOCKET_PATH_BYTES, Settings
+from store.settings import MAX_SOCKET_PATH_BYTES, Settings
 from store.signing_keys import secret_keys
 
 KEY = "0123456789abcdef"
@@ -28,13 +28,13 @@ def test_beyond_one_machine_the_keys_must_be_set(elsewhere: dict[str, str]) -> N
     with pytest.raises(ValidationError, match="UNTEACHABLE_SECRET_KEYS must be set"):
         make(**elsewhere)
     settings = make(**elsewhere, secret_keys=KEY)
-    assert not settings.one_machine
+    assert not settings.is_single_machine
     assert secret_keys(settings) == (KEY,)
 
 
 def test_one_machine_needs_nothing() -> None:
     settings = make()
-    assert settings.one_machine
+    assert settings.is_single_machine
     assert settings.address == "http://127.0.0.1:8000"
 
 
@@ -52,10 +52,27 @@ def test_the_environment_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert settings.database == f"sqlite+pysqlite:///{tmp_path}/unteachable.db"
 
 
+@pytest.mark.parametrize(("old", "new"), [("SWEEP_SECONDS", "RECOVERY_SECONDS"), ("RING_SECONDS", "ENQUEUE_SECONDS")])
+def test_the_former_name_of_a_setting_still_works(monkeypatch: pytest.MonkeyPatch, old: str, new: str) -> None:
+    monkeypatch.setenv(f"UNTEACHABLE_{old}", "7.5")
+    assert getattr(make(), new.lower()) == 7.5
+    monkeypatch.setenv(f"UNTEACHABLE_{new}", "2.5")
+    assert getattr(make(), new.lower()) == 2.5
+    monkeypatch.setenv(f"UNTEACHABLE_{new}", "-1")
+    with pytest.raises(ValidationError) as refused:
+        make()
+    assert [problem["loc"] for problem in refused.value.errors()] == [(f"UNTEACHABLE_{new}",)]
+
+
+def test_a_former_name_works_in_the_env_file(tmp_path: Path) -> None:
+    (tmp_path / "env").write_text("UNTEACHABLE_SWEEP_SECONDS=7.5\n")
+    assert Settings(_env_file=tmp_path / "env").recovery_seconds == 7.5
+
+
 def test_a_long_data_folder_gets_a_short_socket(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 120)
     socket = make(data_dir=deep).broker_socket
-    assert len(str(socket)) <= SOCKET_PATH_BYTES
+    assert len(str(socket)) <= MAX_SOCKET_PATH_BYTES
     assert socket == make(data_dir=deep).broker_socket
     assert socket != make(data_dir=tmp_path / ("e" * 120)).broker_socket
 

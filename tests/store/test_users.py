@@ -21,7 +21,7 @@ def test_there_is_one_local_admin(each_database: Database) -> None:
 def test_a_token_is_known_by_its_hash(each_database: Database) -> None:
     with each_database.write.begin() as session:
         admin = users.local_admin(session)
-        token, plain = users.new_token(session, user_id=admin.id, name="laptop")
+        token, plain = users.create_token(session, user_id=admin.id, name="laptop")
     assert plain.startswith(token.prefix)
     with each_database.read() as session:
         kept = session.get_one(Token, token.id)
@@ -36,7 +36,7 @@ def test_a_token_is_known_by_its_hash(each_database: Database) -> None:
 def test_a_sign_in_link_works_once(each_database: Database) -> None:
     with each_database.write.begin() as session:
         admin = users.local_admin(session)
-        key = users.new_sign_in_key(session, user_id=admin.id, seconds=60)
+        key = users.create_sign_in_key(session, user_id=admin.id, seconds=60)
     signed_in: list[str] = []
     start = threading.Barrier(5)
 
@@ -56,7 +56,7 @@ def test_a_sign_in_link_works_once(each_database: Database) -> None:
 
 def test_a_sign_in_link_grows_old(each_database: Database) -> None:
     with each_database.write.begin() as session:
-        key = users.new_sign_in_key(session, user_id=users.local_admin(session).id, seconds=60)
+        key = users.create_sign_in_key(session, user_id=users.local_admin(session).id, seconds=60)
         session.execute(update(SignInLink).values(expires_at=now(session)))
     with each_database.write.begin() as session:
         assert users.use_sign_in_key(session, key) is None

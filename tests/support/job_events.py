@@ -13,7 +13,7 @@ Start = Callable[..., Command]
 
 
 def ring(service: WorkerContext, job_id: str, kind: str = m.CHECK) -> None:
-    assert task_queue.ring(service.settings, job_id=job_id, kind=kind)
+    assert task_queue.enqueue(service.settings, job_id=job_id, kind=kind)
 
 
 def worker(commands: Start, service: WorkerContext, queue: str = "check") -> Command:

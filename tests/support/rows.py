@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlalchemy import update
 
-from store import datasets, jobs, users
+from store import datasets, jobs, leases, users
 from store import models as m
 from store.clock import now
 from store.database import Database
-from store.jobs import Claim
+from store.leases import Claim
 from store.settings import Settings
 
 DEFAULT = Settings(_env_file=None)
@@ -38,22 +38,17 @@ def new_check(
     """A dataset that is being checked, and its check job; their ids."""
     with database.write.begin() as session:
         owner = users.local_admin(session)
-        dataset, job = datasets.arrived(
-            session,
-            dataset_id=m.new_id(),
-            owner_id=owner.id,
-            name="pictures",
-            filename=filename,
-            size=size,
-            settings=settings,
+        upload = datasets.StoredUpload(
+            dataset_id=m.new_id(), owner_id=owner.id, name="pictures", filename=filename, size=size
         )
+        dataset, job = datasets.create_with_check(session, upload, ttl_days=settings.dataset_ttl_days)
     return dataset.id, job.id
 
 
 def claim(database: Database, job_id: str, *, worker: str = "w1", lease_seconds: float = 30) -> Claim | None:
     """Claim a job in a transaction of its own."""
     with database.write.begin() as session:
-        return jobs.claim(session, job_id, worker=worker, lease_seconds=lease_seconds)
+        return leases.claim(session, job_id, worker=worker, lease_seconds=lease_seconds)
 
 
 def must_claim(database: Database, job_id: str, *, worker: str = "w1") -> Claim:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from store import datasets, generators
+from store import generators
 from store import models as m
 from store.database import Database
+from store.object_keys import upload_key
 from store.settings import Settings
 from tests.support.generator_rows import a_card
 from tests.support.images import pictures_zip
@@ -44,7 +45,7 @@ def upload(service: WorkerContext, database: Database, drawn: Callable[..., Path
     def make(path: Path | None = None, *, filename: str = "pictures.zip", **how: int) -> tuple[str, str]:
         path = path or drawn(**how)
         dataset_id, job_id = new_check(database, service.settings, filename=filename, size=path.stat().st_size)
-        service.files.save(datasets.upload_key(dataset_id), path)
+        service.files.save(upload_key(dataset_id), path)
         return dataset_id, job_id
 
     return make
@@ -60,6 +61,6 @@ def generator(service: WorkerContext, tmp_path: Path) -> m.Generator:
     folder.mkdir()
     model = build("small", channels=3, size=32, classes=3, seed=0, device="cpu").eval()
     save(model, a_card(method="em", radius_u=6, radius_a=3), folder / "drawn-32px.safetensors")
-    assert generators.offer_shipped(service.database, service.files, folder) == ["drawn-32px"]
+    assert generators.register_shipped(service.database, service.files, folder) == ["drawn-32px"]
     with service.database.read() as session:
         return session.get_one(m.Generator, "drawn-32px")

@@ -99,7 +99,7 @@ def test_the_broker_is_killed_and_comes_back_empty(
             path.unlink()
     again = start_broker(service.settings)
     try:
-        assert task_queue.depth(service.settings, m.CHECK) == 0
+        assert task_queue.queue_length(service.settings, m.CHECK) == 0
         until(service, running, m.SUCCEEDED)
         until(service, waiting, m.SUCCEEDED)
         assert claims_in(listening) == 2

@@ -14,7 +14,7 @@ import pytest
 
 from store import datasets
 from store import models as m
-from store.jobs import LeaseStatus
+from store.leases import LeaseStatus
 from store.object_store import StoreError
 from tests.support.processes import environment
 from tests.support.rows import claim, dataset_of, job_of, new_job
@@ -84,7 +84,7 @@ def test_of_a_dataset_deleted_while_its_thumbnails_are_stored_nothing_stays(
                 monkeypatch.setattr(LeaseKeeper, "_look", lambda lease: LeaseStatus.HELD)
                 time.sleep(0.1)  # a look that is under way is over
             with service.database.write.begin() as session:
-                assert datasets.remove(session, dataset_id)
+                assert datasets.delete(session, dataset_id)
             service.files.delete_prefix(f"datasets/{dataset_id}")
             if hears:
                 time.sleep(1.5)

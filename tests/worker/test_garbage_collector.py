@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from store import datasets, generators, jobs, users
+from store import datasets, generators, jobs, leases, users
 from store import models as m
 from store.clock import utc_now
-from store.jobs import JobResult
-from store.object_keys import work_key
+from store.leases import JobResult
+from store.object_keys import checkpoint_key, upload_key
 from store.settings import Settings
 from tests.support.generator_rows import card_file
 from tests.support.rows import must_claim, new_dataset, new_job
@@ -46,12 +46,12 @@ def stored(service: WorkerContext, key: str, *, age: float = OLD) -> str:
 
 
 def test_files_of_a_deleted_dataset(service: WorkerContext) -> None:
-    kept = stored(service, datasets.upload_key(new_dataset(service.database)))
+    kept = stored(service, upload_key(new_dataset(service.database)))
     gone = new_dataset(service.database)
-    stored(service, datasets.upload_key(gone))
+    stored(service, upload_key(gone))
     with service.database.write.begin() as session:
-        assert datasets.remove(session, gone)  # and the process dies
-    arriving = stored(service, datasets.upload_key(m.new_id()), age=DAY / 2)  # its row is not there yet
+        assert datasets.delete(session, gone)  # and the process dies
+    arriving = stored(service, upload_key(m.new_id()), age=DAY / 2)  # its row is not there yet
     tidy(service)
     assert service.files.list("datasets") == sorted([kept, arriving])
 
@@ -60,13 +60,13 @@ def test_what_a_job_that_is_over_does_not_name(service: WorkerContext) -> None:
     id_ = new_job(service.database)
     held = must_claim(service.database, id_)
     stored(service, f"jobs/{id_}/results/0/archive.zip", age=0)  # an attempt that was killed before its commit
-    stored(service, work_key(id_, "noise"), age=0)
+    stored(service, checkpoint_key(id_, "noise"), age=0)
     named = [stored(service, f"jobs/{id_}/results/1/{name}") for name in ("archive.zip", "report.html", "report.json")]
     tidy(service)
     assert len(service.files.list(f"jobs/{id_}")) == 5
     with service.database.write.begin() as session:
         result = JobResult(archive_key=named[0], archive_bytes=4, page_key=named[1], report_key=named[2])
-        assert jobs.succeed(session, held, result)
+        assert leases.succeed(session, held, result)
     tidy(service)
     assert service.files.list(f"jobs/{id_}") == named
 
@@ -75,9 +75,9 @@ def test_what_is_left_of_jobs_without_a_result(service: WorkerContext) -> None:
     failed, waiting = new_job(service.database), new_job(service.database)
     with service.database.write.begin() as session:
         assert jobs.request_cancel(session, failed)
-    kept = stored(service, work_key(waiting, "noise"))
+    kept = stored(service, checkpoint_key(waiting, "noise"))
     for id_ in (failed, m.new_id()):
-        stored(service, work_key(id_, "noise"))
+        stored(service, checkpoint_key(id_, "noise"))
     tidy(service)
     assert service.files.list("jobs") == [kept]
 
@@ -86,9 +86,9 @@ def test_generators(service: WorkerContext, tmp_path: Path) -> None:
     trained, training = (new_job(service.database, kind=m.TRAIN) for _ in range(2))
     with service.database.write.begin() as session:
         file = generators.store_file(service.files, trained, card_file(tmp_path / "a.safetensors"))
-        generators.put(session, trained, file, job_id=trained)
+        generators.upsert(session, trained, file, job_id=trained)
         ships = generators.store_file(service.files, "ships", card_file(tmp_path / "b.safetensors"))
-        generators.put(session, "ships", ships)
+        generators.upsert(session, "ships", ships)
         jobs.request_cancel(session, trained)
     kept = [file.key, ships.key]
     kept += [stored(service, key) for key in ("generators/ships/earlier", f"generators/{training}/begun")]
@@ -108,7 +108,7 @@ def test_what_is_older_than_the_database_stays(service: WorkerContext) -> None:
 
 def test_one_file_that_cannot_be_removed_keeps_no_other(service: WorkerContext, away: Away) -> None:
     ids = sorted(m.new_id() for _ in range(3))
-    keys = [stored(service, datasets.upload_key(id_)) for id_ in ids]
+    keys = [stored(service, upload_key(id_)) for id_ in ids]
     with away(keys[0]):
         assert sorted(collect_garbage(service)) == keys[1:]
     assert collect_garbage(service) == keys[:1]
@@ -116,7 +116,7 @@ def test_one_file_that_cannot_be_removed_keeps_no_other(service: WorkerContext, 
 
 def test_in_another_databases_store_nothing_is_removed(service: WorkerContext) -> None:
     tidy(service)
-    orphan = stored(service, work_key(m.new_id(), "noise"))
+    orphan = stored(service, checkpoint_key(m.new_id(), "noise"))
     ours = service.files.load(OWNER)
     service.files.write(OWNER, m.new_id().encode())
     assert collect_garbage(service) == []

@@ -13,11 +13,11 @@ from sqlalchemy import text
 
 from core.errors import Cancelled
 from core.runtime.progress import Step
-from store import jobs
+from store import jobs, leases
 from store import models as m
-from store.job_recovery import sweep
-from store.jobs import Claim, JobResult
-from store.object_keys import work_key
+from store.job_recovery import recover_jobs
+from store.leases import Claim, JobResult
+from store.object_keys import checkpoint_key
 from store.settings import Settings
 from tests.support.processes import environment
 from tests.support.rows import expire, job_of, must_claim, new_job
@@ -54,7 +54,7 @@ def test_progress_reaches_the_row_and_renews_the_lease(service: WorkerContext) -
     assert (row.stage, row.done, row.total, row.eta_seconds) == ("noise", 3, 12, 18.0)
     assert row.seq > before.seq
     with service.database.write.begin() as session:
-        assert sweep(session, max_attempts=3, ring_seconds=60).requeued == ()
+        assert recover_jobs(session, max_attempts=3, enqueue_seconds=60).requeued == ()
 
 
 def test_work_without_progress_keeps_its_lease(service: WorkerContext) -> None:
@@ -63,7 +63,7 @@ def test_work_without_progress_keeps_its_lease(service: WorkerContext) -> None:
         deadline = time.monotonic() + 2 * service.settings.lease_seconds
         while time.monotonic() < deadline:
             with service.database.write.begin() as session:
-                assert sweep(session, max_attempts=3, ring_seconds=60).requeued == ()
+                assert recover_jobs(session, max_attempts=3, enqueue_seconds=60).requeued == ()
             time.sleep(0.2)
     assert job_of(service.database, claim.job_id).state == m.RUNNING
 
@@ -82,7 +82,7 @@ def test_a_cancelled_job_stops_its_work(service: WorkerContext) -> None:
 def test_a_lost_job_stops_its_work(service: WorkerContext) -> None:
     claim = claimed(service)
     with service.database.write.begin() as session:
-        jobs.release(session, claim)
+        leases.release(session, claim)
     with pytest.raises(LeaseLost), LeaseKeeper(service, claim) as lease:
         work_until_stopped(lease)
 
@@ -146,13 +146,13 @@ def test_a_process_that_was_held_up_for_a_lease_keeps_what_nobody_took(service: 
 
 STUBBORN = """
 import sys, time
-from store import jobs
+from store import leases, leases
 from worker.lease import LeaseKeeper, request_process_stop
 from worker.context import this_service
 from worker.job_files import scratch
 service = this_service()
 with service.database.write.begin() as session:
-    claim = jobs.claim(session, sys.argv[1], worker="stubborn", lease_seconds=3)
+    claim = leases.claim(session, sys.argv[1], worker="stubborn", lease_seconds=3)
 with LeaseKeeper(service, claim), scratch(service, claim) as folder:
     (folder / "half").write_text("half")
     service.files.write(f"jobs/{claim.job_id}/results/1/archive.zip", b"half")
@@ -191,15 +191,15 @@ def test_what_a_job_that_succeeded_made_is_not_forgotten(service: WorkerContext)
     claim = claimed(service)
     key = f"{result_prefix(claim)}/report.json"
     service.files.write(key, b"{}")
-    service.files.write(work_key(claim.job_id, "noise"), b"n")
+    service.files.write(checkpoint_key(claim.job_id, "noise"), b"n")
     with service.database.write.begin() as session:
-        assert jobs.succeed(session, claim, JobResult(report_key=key, page_key=key))
+        assert leases.succeed(session, claim, JobResult(report_key=key, page_key=key))
     forget(service, claim, keep_work=True)
     assert service.files.exists(key)
     lost = claimed(service)
     service.files.write(f"{result_prefix(lost)}/report.json", b"{}")
     with service.database.write.begin() as session:
-        assert jobs.release(session, lost)
+        assert leases.release(session, lost)
     forget(service, lost, keep_work=True)
     assert service.files.list(f"jobs/{lost.job_id}") == []
 

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import update
 
 from core.specs.presets import PRESETS, QUICK, TrainingLength
-from store import datasets, jobs, task_queue
+from store import jobs, task_queue
 from store import models as m
 from store.clock import utc_now
-from store.object_keys import work_key
+from store.object_keys import checkpoint_key, upload_key
 from tests.support.rows import expire, job_of, must_claim, new_dataset, new_job
 from tests.support.store_failure import Away
 from tests.worker.conftest import Upload
@@ -49,22 +49,22 @@ def test_a_shelf_that_cannot_be_cleared_costs_no_result(
 def test_the_sweep_goes_on_and_rings(service: WorkerContext, broker: "subprocess.Popen[bytes]", away: Away) -> None:
     canceled, waiting = new_job(service.database), new_job(service.database)
     must_claim(service.database, canceled)
-    service.files.write(work_key(canceled, "noise"), b"n")
+    service.files.write(checkpoint_key(canceled, "noise"), b"n")
     with service.database.write.begin() as session:
         jobs.request_cancel(session, canceled)
     expire(service.database, canceled)
     with away(f"jobs/{canceled}"):
         swept = sweep_once(service)
-    assert (swept.canceled, swept.ring) == ((canceled,), ((waiting, m.PROTECT),))
-    assert task_queue.depth(service.settings, m.PROTECT) == 1
+    assert (swept.canceled, swept.to_enqueue) == ((canceled,), ((waiting, m.PROTECT),))
+    assert task_queue.queue_length(service.settings, m.PROTECT) == 1
 
 
 def test_every_dataset_whose_time_is_over_goes(service: WorkerContext, away: Away) -> None:
     ids = [new_dataset(service.database) for _ in range(3)]
     for id_ in ids:
-        service.files.write(datasets.upload_key(id_), b"u")
+        service.files.write(upload_key(id_), b"u")
     with service.database.write.begin() as session:
         session.execute(update(m.Dataset).values(expires_at=utc_now() - timedelta(seconds=1)))
     with away(f"datasets/{ids[0]}"):
         assert sorted(tidy_datasets(service)) == sorted(ids)
-    assert service.files.list("datasets") == [datasets.upload_key(ids[0])]
+    assert service.files.list("datasets") == [upload_key(ids[0])]

@@ -12,8 +12,8 @@ from core.results.verification import VerifyReport
 from core.specs.presets import PRESETS, QUICK, TrainingLength, fingerprint
 from store import jobs
 from store import models as m
-from store.job_recovery import sweep
-from store.object_keys import work_key, work_prefix
+from store.job_recovery import recover_jobs
+from store.object_keys import checkpoint_key, checkpoint_prefix
 from tests.support.rows import expire, job_of, new_job
 from tests.worker.conftest import Upload
 from worker.checkpoint_store import JobCheckpointStore
@@ -73,7 +73,7 @@ def take_again(service: WorkerContext, id_: str) -> None:
     """Let the lease run out, so that another attempt may begin."""
     expire(service.database, id_)
     with service.database.write.begin() as session:
-        assert sweep(session, max_attempts=3, ring_seconds=1).requeued == (id_,)
+        assert recover_jobs(session, max_attempts=3, enqueue_seconds=1).requeued == (id_,)
 
 
 def test_its_report_has_every_row_and_nothing_else_stays(service: WorkerContext, target: m.Job) -> None:
@@ -106,9 +106,9 @@ def test_a_lost_attempt_is_gone_on_with_row_by_row(
         with pytest.raises(SystemExit), LeaseKeeper(service, claim) as lease, scratch(service, claim) as folder:
             handler.verify(service, claim, lease, folder)
     assert short == ["Linf-0", "Linf-0"]
-    so_far = json.loads(service.files.load(work_key(id_, "report.json")))
+    so_far = json.loads(service.files.load(checkpoint_key(id_, "report.json")))
     assert (len(so_far["evidence"]["rows"]), so_far["evidence"]["rows_asked"]) == (1, 2)
-    assert b"1 of 2 rows so far" in service.files.load(work_key(id_, "report.html"))
+    assert b"1 of 2 rows so far" in service.files.load(checkpoint_key(id_, "report.html"))
     take_again(service, id_)
     short.clear()
     execute(service, id_)
@@ -150,9 +150,9 @@ def lose_in_the_second_learner(
         patched.setattr(JobCheckpointStore, "save", save)
         with pytest.raises(SystemExit), LeaseKeeper(service, claim) as lease, scratch(service, claim) as folder:
             handler.verify(service, claim, lease, folder)
-    assert service.files.list(work_prefix(id_)) == [
-        work_key(id_, piece(f"{AFTER}.safetensors")),
-        work_key(id_, piece(f"{BEFORE}.json")),
+    assert service.files.list(checkpoint_prefix(id_)) == [
+        checkpoint_key(id_, piece(f"{AFTER}.safetensors")),
+        checkpoint_key(id_, piece(f"{BEFORE}.json")),
     ]
     take_again(service, id_)
     kept.clear()
@@ -186,7 +186,7 @@ def test_what_other_recipes_began_begins_anew(
     row = job_of(service.database, id_)
     assert (row.state, row.error) == (m.SUCCEEDED, None)
     assert [kept.count(piece(f"{learner}.safetensors")) for learner in (BEFORE, AFTER)] == [5, 5]
-    assert service.files.list(work_prefix(id_)) == []
+    assert service.files.list(checkpoint_prefix(id_)) == []
 
 
 def test_a_dataset_alone_is_tried_as_it_is(service: WorkerContext, target: m.Job) -> None:

@@ -8,7 +8,7 @@ from core.imaging.sandbox import DecoderSandbox
 from core.ingest.dataset import ImageDataset, open_dataset, thumbnails
 from core.runtime.progress import Progress
 from store import datasets, job_events, task_queue
-from store.jobs import Claim
+from store.leases import Claim
 from store.object_keys import dataset_prefix
 from worker.context import WorkerContext
 from worker.fetch_upload import fetch_upload, limits_of
@@ -38,22 +38,22 @@ def check(service: WorkerContext, claim: Claim, lease: LeaseKeeper, folder: Path
         thumbs.append({"key": key, "path": path})
     lease.rest()
     with service.database.write.begin() as session:
-        if not datasets.accept(session, claim, findings(dataset, thumbs)):
+        if not datasets.mark_ready(session, claim, findings(dataset, thumbs)):
             raise LeaseLost
         waiting = datasets.waiting_jobs(session, str(claim.dataset_id))
     purge_deleted_dataset(service, claim)
     log.info("dataset.ready", dataset=claim.dataset_id, images=len(dataset.pictures), skipped=len(dataset.skipped))
     for job in waiting:
-        task_queue.ring(service.settings, job_id=job.id, kind=job.kind)
+        task_queue.enqueue(service.settings, job_id=job.id, kind=job.kind)
         job_events.publish(service.settings, job.id)
 
 
-def findings(dataset: ImageDataset, thumbs: list[dict[str, str]]) -> datasets.Findings:
+def findings(dataset: ImageDataset, thumbs: list[dict[str, str]]) -> datasets.DatasetContents:
     """What was found, as rows keep it."""
     counts = [0] * len(dataset.classes)
     for picture in dataset.pictures:
         counts[picture.label] += 1
-    return datasets.Findings(
+    return datasets.DatasetContents(
         images=len(dataset.pictures),
         classes=[{"name": name, "images": count} for name, count in zip(dataset.classes, counts, strict=True)],
         skipped=[{"path": skipped.path, "reason": skipped.reason} for skipped in dataset.skipped],

@@ -9,10 +9,10 @@ import structlog
 from core.errors import BadInput
 from core.recipes import protect as pipeline
 from core.specs.protect import ProtectSpec
-from store import jobs
+from store import leases
 from store import models as m
-from store.jobs import Claim, JobResult
-from store.object_keys import work_prefix
+from store.leases import Claim, JobResult
+from store.object_keys import checkpoint_prefix
 from worker.checkpoint_store import unfinished_work
 from worker.context import WorkerContext, computer
 from worker.fetch_upload import fetch_upload, limits_of
@@ -46,10 +46,10 @@ def protect(service: WorkerContext, claim: Claim, lease: LeaseKeeper, folder: Pa
     result = deliver(service, claim, archive)
     lease.rest()
     with service.database.write.begin() as session:
-        if not jobs.succeed(session, claim, result):
+        if not leases.succeed(session, claim, result):
             raise LeaseLost
     log.info("job.succeeded", archive_bytes=result.archive_bytes)
-    purge(service, work_prefix(claim.job_id))
+    purge(service, checkpoint_prefix(claim.job_id))
 
 
 def fetch_generator(service: WorkerContext, generator_id: str, folder: Path) -> Path:
@@ -74,7 +74,7 @@ def deliver(service: WorkerContext, claim: Claim, archive: Path) -> JobResult:
     with zipfile.ZipFile(archive) as packed:
         service.files.write(f"{prefix}/report.json", packed.read("report.json"))
         service.files.write(f"{prefix}/report.html", packed.read("report.html"))
-    service.files.adopt(f"{prefix}/archive.zip", archive)
+    service.files.move(f"{prefix}/archive.zip", archive)
     return JobResult(
         archive_key=f"{prefix}/archive.zip",
         archive_bytes=size,

@@ -7,9 +7,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.recipes.train import train_generator
 from core.specs.train import TrainSpec
-from store import generators, jobs
-from store.jobs import Claim
-from store.object_keys import work_prefix
+from store import generators, leases
+from store.leases import Claim
+from store.object_keys import checkpoint_prefix
 from worker.checkpoint_store import unfinished_work
 from worker.context import WorkerContext, computer
 from worker.fetch_upload import fetch_upload, limits_of
@@ -45,13 +45,13 @@ def train(service: WorkerContext, claim: Claim, lease: LeaseKeeper, folder: Path
     try:
         lease.rest()
         with service.database.write.begin() as session:
-            if not jobs.succeed(session, claim):
+            if not leases.succeed(session, claim):
                 raise LeaseLost
-            generators.put(session, claim.job_id, stored, job_id=claim.job_id)
+            generators.upsert(session, claim.job_id, stored, job_id=claim.job_id)
     except (LeaseLost, SQLAlchemyError):
         raise  # the file may be another attempt's, or its row committed unheard: tidying goes by the rows
     except BaseException:
         service.files.delete(stored.key)
         raise
     log.info("job.succeeded", generator=claim.job_id, bytes=stored.bytes)
-    purge(service, work_prefix(claim.job_id))
+    purge(service, checkpoint_prefix(claim.job_id))

@@ -9,10 +9,10 @@ from core.recipes.verify import verify as run
 from core.reports.verification_html import render_verification
 from core.results.verification import VerifyReport
 from core.specs.verify import VerifySpec
-from store import jobs
+from store import leases
 from store import models as m
-from store.jobs import Claim, JobResult
-from store.object_keys import work_prefix
+from store.leases import Claim, JobResult
+from store.object_keys import checkpoint_prefix
 from worker.checkpoint_store import JobCheckpointStore, unfinished_work
 from worker.context import WorkerContext, computer
 from worker.fetch_upload import fetch_upload, limits_of
@@ -55,10 +55,10 @@ def verify(service: WorkerContext, claim: Claim, lease: LeaseKeeper, folder: Pat
     lease.rest()
     with service.database.write.begin() as session:
         result = JobResult(report_key=f"{prefix}/report.json", page_key=f"{prefix}/report.html")
-        if not jobs.succeed(session, claim, result):
+        if not leases.succeed(session, claim, result):
             raise LeaseLost
     log.info("job.succeeded", rows=len(report.evidence.rows))
-    purge(service, work_prefix(claim.job_id))
+    purge(service, checkpoint_prefix(claim.job_id))
 
 
 def fetch_archive(service: WorkerContext, target_job_id: str, folder: Path) -> Path:
