@@ -89,7 +89,7 @@ def treated(
 ) -> NDArray[np.uint8]:
     """`pixels` after a countermeasure that is applied once, and may use the labels of `clean`."""
     on = replace(clean, pixels=pixels).on(conditions.device)
-    treat = COUNTERMEASURES[countermeasure].treat
+    treat = COUNTERMEASURES[countermeasure].preprocess
     generator = conditions.device.generator(conditions.seed, 201)
     return treat(on.pixels, on.labels, generator=generator).numpy(force=True)
 

@@ -132,7 +132,7 @@ class ExperimentCache:
         if countermeasure:
             generator = self.device.generator(seed, 201)
             data = LabelledTensors(
-                pixels=countermeasure.treat(data.pixels, data.labels, generator=generator), labels=data.labels
+                pixels=countermeasure.preprocess(data.pixels, data.labels, generator=generator), labels=data.labels
             )
         spread = torch.arange(0, len(data.labels), max(1, len(data.labels) // MONITORED), device=self.device.name)
         _, channels, size, _ = self.images.train.shape

@@ -1,1 +1,1 @@
-"""What an unauthorized trainer may do to protected images."""
+"""Countermeasures: what an unauthorized trainer may do to learn from protected images. To add one, see registry.py."""

@@ -1,4 +1,4 @@
-"""What loses detail on the way from one website to another: JPEG, fewer bits, no colour, a smaller size."""
+"""Operations that lose detail, as images do on the web: JPEG, fewer bits, no colour, a smaller size."""
 
 import io
 
@@ -9,45 +9,61 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from core.countermeasures.preprocessing import to_pixels
+from core.countermeasures.preprocessing import to_uint8
 
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, what "grey" means to Pillow and JPEG
+LUMA_WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R BT.601, the greyscale of Pillow and JPEG
 
 
-def jpeg(pixels: Tensor, *, quality: int) -> Tensor:
-    """Each image of uint8 (n, c, h, w), c = 1 or 3, compressed as JPEG at `quality` (1 to 95) and read again.
+def compress_jpeg(pixels: Tensor, *, quality: int) -> Tensor:
+    """Compress each image as JPEG and decode it again, by Pillow on the CPU: all devices give the same bytes.
 
-    By Pillow on the CPU, wherever the pixels are: so the bytes are the same on every device.
+    Args:
+        pixels: Images uint8 (n, c, h, w), c = 1 or 3.
+        quality: The quality of Pillow, 1 to 95.
     """
-    images = [_through_jpeg(image, quality) for image in pixels.cpu().numpy()]
+    images = [_compressed(image, quality) for image in pixels.cpu().numpy()]
     return torch.from_numpy(np.stack(images)).to(pixels.device)
 
 
-def _through_jpeg(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-    grey = image.shape[0] == 1
+def _compressed(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    greyscale = image.shape[0] == 1
     file = io.BytesIO()
-    Image.fromarray(image[0] if grey else image.transpose(1, 2, 0)).save(file, "JPEG", quality=quality)
-    back = np.asarray(Image.open(file, formats=["JPEG"]))
-    return back[None] if grey else back.transpose(2, 0, 1)
+    Image.fromarray(image[0] if greyscale else image.transpose(1, 2, 0)).save(file, "JPEG", quality=quality)
+    decoded = np.asarray(Image.open(file, formats=["JPEG"]))
+    return decoded[None] if greyscale else decoded.transpose(2, 0, 1)
 
 
-def fewer_bits(pixels: Tensor, *, bits: int) -> Tensor:
-    """Each value of uint8 (n, c, h, w) moved to the nearest of 2^bits levels spread evenly over 0..255."""
+def reduce_bit_depth(pixels: Tensor, *, bits: int) -> Tensor:
+    """Move each value to the nearest of 2^bits levels, spread evenly over 0..255.
+
+    Args:
+        pixels: Images uint8 (n, c, h, w).
+        bits: The bits per channel, 1 to 8.
+    """
     steps = 2**bits - 1
-    return to_pixels((pixels.float() * (steps / 255)).round() * (255 / steps))
+    return to_uint8((pixels.float() * (steps / 255)).round() * (255 / steps))
 
 
-def greyscale(pixels: Tensor) -> Tensor:
-    """Luma in all three channels of uint8 (n, 3, h, w); (n, 1, h, w) is grey already and stays."""
+def to_greyscale(pixels: Tensor) -> Tensor:
+    """Put the luma in all three channels; images of one channel stay as they are.
+
+    Args:
+        pixels: Images uint8 (n, c, h, w), c = 1 or 3.
+    """
     if pixels.shape[1] == 1:
         return pixels
-    weights = torch.tensor(LUMA, device=pixels.device).view(1, 3, 1, 1)
-    return to_pixels((pixels.float() * weights).sum(1, keepdim=True)).expand_as(pixels).contiguous()
+    weights = torch.tensor(LUMA_WEIGHTS, device=pixels.device).view(1, 3, 1, 1)
+    return to_uint8((pixels.float() * weights).sum(1, keepdim=True)).expand_as(pixels).contiguous()
 
 
-def resize_down_and_up(pixels: Tensor, *, factor: float) -> Tensor:
-    """uint8 (n, c, h, w) at `factor` of its size and back, bilinear; smoothed first on the way down, as Pillow does."""
+def downscale_and_upscale(pixels: Tensor, *, factor: float) -> Tensor:
+    """Shrink images by bilinear interpolation with antialiasing, as Pillow does, and enlarge them to their size again.
+
+    Args:
+        pixels: Images uint8 (n, c, h, w).
+        factor: The smaller height and width as a share of the original ones, above 0 and up to 1.
+    """
     size = (pixels.shape[2], pixels.shape[3])
-    small = [max(1, round(side * factor)) for side in size]
-    shrunk = to_pixels(F.interpolate(pixels.float(), small, mode="bilinear", antialias=True))
-    return to_pixels(F.interpolate(shrunk.float(), size, mode="bilinear", antialias=True))
+    small_size = [max(1, round(side * factor)) for side in size]
+    small = to_uint8(F.interpolate(pixels.float(), small_size, mode="bilinear", antialias=True))
+    return to_uint8(F.interpolate(small.float(), size, mode="bilinear", antialias=True))

@@ -1,6 +1,6 @@
-"""Low-pass filters: mean, median and Gaussian. The picture is continued beyond its edge by reflection (edge not twice).
+"""Low-pass filters: mean, median and Gaussian. Images are padded by reflection, without repeating the edge pixels.
 
-Fu et al. 2022, appendix D and Table 10, use windows of 3 x 3 and state nothing else.
+Fu et al. 2022 (appendix D, Table 10) use windows of 3 x 3, and do not state the padding or the sigma.
 """
 
 import math
@@ -8,75 +8,90 @@ import math
 import torch
 from torch import Tensor
 
-from core.countermeasures.preprocessing import to_pixels
+from core.countermeasures.preprocessing import to_uint8
 
-SIGMA_3X3 = 0.8  # px: OpenCV's 0.3 * ((k - 1) / 2 - 1) + 0.8 for a window of k = 3
+SIGMA_3X3 = 0.8  # px; the default of OpenCV for a window of k = 3: 0.3 * ((k - 1) / 2 - 1) + 0.8
 
 
 def mean_3x3(pixels: Tensor) -> Tensor:
-    """Each value the mean of its 3 x 3 window: uint8 (n, c, h, w) to the same."""
+    """Replace each value by the mean of its 3 x 3 window: uint8 (n, c, h, w) to the same."""
     return _separable(pixels, torch.full((3,), 1 / 3))
 
 
 def gaussian_3x3(pixels: Tensor) -> Tensor:
-    """Each value the Gaussian mean of its 3 x 3 window, sigma SIGMA_3X3: uint8 (n, c, h, w) to the same."""
-    return _separable(pixels, gaussian_weights(SIGMA_3X3, radius=1))
+    """Replace each value by the Gaussian mean of its 3 x 3 window, sigma SIGMA_3X3: uint8 (n, c, h, w) to the same."""
+    return _separable(pixels, gaussian_kernel(SIGMA_3X3, radius=1))
 
 
 def gaussian_blur(pixels: Tensor, *, sigma: float) -> Tensor:
-    """A Gaussian of `sigma` pixels, cut off at 3 sigma: uint8 (n, c, h, w) to the same."""
-    return _separable(pixels, gaussian_weights(sigma, radius=math.ceil(3 * sigma)))
+    """Blur images by a Gaussian that is cut off at 3 sigma.
+
+    Args:
+        pixels: Images uint8 (n, c, h, w).
+        sigma: The standard deviation in pixels.
+    """
+    return _separable(pixels, gaussian_kernel(sigma, radius=math.ceil(3 * sigma)))
 
 
 def median_3x3(pixels: Tensor) -> Tensor:
-    """Each value the median of its 3 x 3 window, exactly: uint8 (n, c, h, w) to the same.
+    """Replace each value by the median of its 3 x 3 window: uint8 (n, c, h, w) to the same.
 
-    The median of nine is the median of three numbers: of the sorted columns, the largest low, the median of the middle
-    ones and the smallest high.
+    First each column of the window is sorted. The median of the nine values is then the median of three: the largest of
+    the three lows, the median of the three middles, and the smallest of the three highs.
     """
     h, w = pixels.shape[2:]
-    wide = reflected(pixels, 1)
-    low, middle, high = _sorted(*(wide[:, :, i : i + h] for i in range(3)))
+    padded = pad_by_reflection(pixels, 1)
+    low, middle, high = _sorted(*(padded[:, :, i : i + h] for i in range(3)))
 
-    def neighbours(column: Tensor) -> list[Tensor]:
-        return [column[..., j : j + w] for j in range(3)]
+    def columns(values: Tensor) -> list[Tensor]:
+        return [values[..., j : j + w] for j in range(3)]
 
-    largest_low = _sorted(*neighbours(low))[2]
-    median_middle = _sorted(*neighbours(middle))[1]
-    smallest_high = _sorted(*neighbours(high))[0]
+    largest_low = _sorted(*columns(low))[2]
+    median_middle = _sorted(*columns(middle))[1]
+    smallest_high = _sorted(*columns(high))[0]
     return _sorted(largest_low, median_middle, smallest_high)[1]
 
 
-def gaussian_weights(sigma: float, *, radius: int) -> Tensor:
-    """The 2 radius + 1 weights of a Gaussian at whole pixels, of sum 1."""
+def gaussian_kernel(sigma: float, *, radius: int) -> Tensor:
+    """The weights of a one-dimensional Gaussian at whole pixels, float (2 radius + 1,), which sum to 1.
+
+    Args:
+        sigma: The standard deviation in pixels.
+        radius: The distance in pixels at which it is cut off.
+    """
     weights = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / sigma) ** 2)
     return weights / weights.sum()
 
 
-def reflected(x: Tensor, margin: int) -> Tensor:
-    """(n, c, h, w) with `margin` more pixels on each side by reflection, to and fro where the picture is smaller."""
+def pad_by_reflection(x: Tensor, margin: int) -> Tensor:
+    """Pad images by reflection, several times to and fro if they are smaller than the margin.
+
+    Args:
+        x: Images (n, c, h, w).
+        margin: The pixels added on each side.
+
+    Returns:
+        (n, c, h + 2 margin, w + 2 margin).
+    """
     for dim in (2, 3):
         last = x.shape[dim] - 1
-        place = torch.arange(-margin, last + 1 + margin, device=x.device) % max(1, 2 * last)
-        x = x.index_select(dim, torch.minimum(place, 2 * last - place))
+        index = torch.arange(-margin, last + 1 + margin, device=x.device) % max(1, 2 * last)
+        x = x.index_select(dim, torch.minimum(index, 2 * last - index))
     return x
 
 
-def _separable(pixels: Tensor, weights: Tensor) -> Tensor:
-    """The same `weights` down each column, then along each row.
-
-    As sums of shifted pictures: on a CPU that is faster than a convolution of one channel.
-    """
-    x = reflected(pixels.float(), len(weights) // 2)
+def _separable(pixels: Tensor, kernel: Tensor) -> Tensor:
+    """Filter columns, then rows, by sums of shifted images: on a CPU faster than a convolution of one channel."""
+    x = pad_by_reflection(pixels.float(), len(kernel) // 2)
     for dim in (2, 3):
-        summed = torch.zeros_like(x.narrow(dim, 0, pixels.shape[dim]))
-        for shift, weight in enumerate(weights.tolist()):
-            summed.add_(x.narrow(dim, shift, pixels.shape[dim]), alpha=weight)
-        x = summed
-    return to_pixels(x)
+        total = torch.zeros_like(x.narrow(dim, 0, pixels.shape[dim]))
+        for shift, weight in enumerate(kernel.tolist()):
+            total.add_(x.narrow(dim, shift, pixels.shape[dim]), alpha=weight)
+        x = total
+    return to_uint8(x)
 
 
 def _sorted(a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The least, the middle and the greatest of three, value by value."""
+    """The smallest, the middle and the largest of three tensors, value by value."""
     low, high = torch.minimum(a, b), torch.maximum(a, b)
     return torch.minimum(low, c), torch.maximum(low, torch.minimum(high, c)), torch.maximum(high, c)

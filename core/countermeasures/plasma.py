@@ -1,45 +1,66 @@
-"""Plasma fractals: smooth random maps, rough at every scale, that change brightness and contrast from place to place.
+"""Plasma fractals: smooth random maps, rough at every scale, that change brightness and contrast locally.
 
-By midpoint displacement, as in Nicolaou et al. 2022 (TorMentor), whose use as augmentation UEraser takes over.
+They are made by midpoint displacement, as in Nicolaou et al. 2022 (TorMentor), whose augmentation UEraser uses.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-ROUGHNESS = (0.3, 0.7)
-INTENSITY = (0.5, 1.0)
+ROUGHNESS_RANGE = (0.3, 0.7)
+BRIGHTNESS_RANGE = (0.5, 1.0)
+MAX_CONTRAST = 4.0
 
 
-def plasma(n: int, c: int, h: int, w: int, *, generator: torch.Generator) -> Tensor:
-    """Maps float (n, c, h, w) in [0, 1]: from four random corners, each level adds the points between the known ones.
+def plasma_maps(n: int, c: int, h: int, w: int, *, generator: torch.Generator) -> Tensor:
+    """Draw maps: from four random corners, each level adds the points between the known ones.
 
-    A new point is the mean of its neighbours, blended with a random number of weight r^level; r is drawn per image
-    from ROUGHNESS.
+    A new point is the mean of its neighbours, blended with a random number of weight r^level. The roughness r is drawn
+    for each image from ROUGHNESS_RANGE.
+
+    Args:
+        n: The number of images.
+        c: The channels, each with a map of its own.
+        h: The height in pixels.
+        w: The width in pixels.
+        generator: The source of randomness.
+
+    Returns:
+        float (n, c, h, w) in [0, 1], on the device of the generator.
     """
     device = generator.device
-    roughness = uniform(n, *ROUGHNESS, generator=generator)
+    roughness = uniform_per_image(n, *ROUGHNESS_RANGE, generator=generator)
     field, weight = torch.rand((n, c, 2, 2), generator=generator, device=device), torch.ones_like(roughness)
     while field.shape[-1] < max(h, w):
         side, weight = 2 * field.shape[-1] - 1, weight * roughness
         field = F.interpolate(field, (side, side), mode="bilinear", align_corners=True)
-        new = torch.ones((side, side), device=device)
-        new[::2, ::2] = 0
-        field = torch.lerp(field, torch.rand(field.shape, generator=generator, device=device), weight * new)
+        is_new = torch.ones((side, side), device=device)
+        is_new[::2, ::2] = 0
+        field = torch.lerp(field, torch.rand(field.shape, generator=generator, device=device), weight * is_new)
     return field[:, :, :h, :w]
 
 
 def plasma_brightness(x: Tensor, *, generator: torch.Generator) -> Tensor:
-    """(n, c, h, w) in [0, 1] brightened and darkened along a plasma map for each channel, by up to INTENSITY."""
-    intensity = uniform(len(x), *INTENSITY, generator=generator)
-    return (x + (2 * plasma(*x.shape, generator=generator) - 1) * intensity).clamp(0, 1)
+    """Brighten and darken images along a map for each channel, by up to a strength from BRIGHTNESS_RANGE.
+
+    Args:
+        x: Images (n, c, h, w) in [0, 1].
+        generator: The source of randomness, on the device of `x`.
+    """
+    strength = uniform_per_image(len(x), *BRIGHTNESS_RANGE, generator=generator)
+    return (x + (2 * plasma_maps(*x.shape, generator=generator) - 1) * strength).clamp(0, 1)
 
 
 def plasma_contrast(x: Tensor, *, generator: torch.Generator) -> Tensor:
-    """(n, c, h, w) in [0, 1] with its contrast multiplied by 0 to 4 along a plasma map for each channel."""
-    return ((x - 0.5) * 4 * plasma(*x.shape, generator=generator) + 0.5).clamp(0, 1)
+    """Multiply the contrast of images by 0 to MAX_CONTRAST along a map for each channel.
+
+    Args:
+        x: Images (n, c, h, w) in [0, 1].
+        generator: The source of randomness, on the device of `x`.
+    """
+    return ((x - 0.5) * MAX_CONTRAST * plasma_maps(*x.shape, generator=generator) + 0.5).clamp(0, 1)
 
 
-def uniform(n: int, low: float, high: float, *, generator: torch.Generator) -> Tensor:
-    """One random number for each of n images, float (n, 1, 1, 1)."""
+def uniform_per_image(n: int, low: float, high: float, *, generator: torch.Generator) -> Tensor:
+    """Draw one number for each image, uniform in [low, high): float (n, 1, 1, 1)."""
     return torch.rand((n, 1, 1, 1), generator=generator, device=generator.device) * (high - low) + low

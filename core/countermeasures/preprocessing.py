@@ -1,4 +1,4 @@
-"""What is done to a set of pictures once, before training: its type, and how it goes through many pictures."""
+"""Preprocessing of a whole training set, once before training: its signature, and how it works through many images."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -6,29 +6,46 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-VALUES = 2**22  # pixel values at once, so that intermediate results of any picture size fit into memory
+MAX_CHUNK_VALUES = 2**22  # pixel values in a chunk, so that intermediate results fit into memory at every image size
 
 
 class Preprocessing(Protocol):
-    """Images uint8 (n, c, h, w) and their labels int64 (n,), on any device, to images uint8 (n, c, h, w)."""
+    """Changes a training set once, before training."""
 
-    def __call__(self, pixels: Tensor, labels: Tensor, *, generator: torch.Generator) -> Tensor: ...
+    def __call__(self, pixels: Tensor, labels: Tensor, *, generator: torch.Generator) -> Tensor:
+        """Return the changed images, uint8 in the shape of `pixels`, and leave the arguments as they are.
 
-
-def image_by_image(operation: Callable[[Tensor], Tensor]) -> Preprocessing:
-    """The treatment that needs neither labels nor chance: `operation` maps a batch of uint8 images to as many."""
-
-    def treat(pixels: Tensor, labels: Tensor, *, generator: torch.Generator) -> Tensor:
-        return torch.cat([operation(part) for part in pixels.split(rows_at_once(pixels))])
-
-    return treat
-
-
-def rows_at_once(pixels: Tensor) -> int:
-    """How many images make about VALUES values."""
-    return max(1, VALUES // max(1, pixels[0].numel()))
+        Args:
+            pixels: Images uint8 (n, c, h, w), c = 1 or 3, on any device.
+            labels: int64 (n,), on the same device.
+            generator: The source of randomness, on the same device.
+        """
+        ...
 
 
-def to_pixels(values: Tensor) -> Tensor:
-    """Float pixel values in units of 255, rounded and held to 0..255, as uint8."""
+def no_preprocessing(pixels: Tensor, labels: Tensor, *, generator: torch.Generator) -> Tensor:
+    """Return the images as they are; see `Preprocessing`."""
+    return pixels
+
+
+def per_image(operation: Callable[[Tensor], Tensor]) -> Preprocessing:
+    """Make a preprocessing from an operation that needs neither labels nor randomness.
+
+    Args:
+        operation: Maps images uint8 (n, c, h, w) to images of the same shape and type, each on its own.
+    """
+
+    def preprocess(pixels: Tensor, labels: Tensor, *, generator: torch.Generator) -> Tensor:
+        return torch.cat([operation(chunk) for chunk in pixels.split(images_per_chunk(pixels))])
+
+    return preprocess
+
+
+def images_per_chunk(pixels: Tensor) -> int:
+    """The number of images of `pixels` (n, c, h, w) that have MAX_CHUNK_VALUES values together, at least 1."""
+    return max(1, MAX_CHUNK_VALUES // max(1, pixels[0].numel()))
+
+
+def to_uint8(values: Tensor) -> Tensor:
+    """Round float pixel values in units of 255 and clip them to 0..255."""
     return values.round().clamp_(0, 255).to(torch.uint8)

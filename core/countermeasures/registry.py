@@ -1,45 +1,48 @@
-"""What someone may do to protected pictures to learn from them after all: before training, or batch by batch in it."""
+"""The countermeasures by name.
+
+To add one, write a function with the signature of `Preprocessing` (changes the training set once) or `Augmentation`
+(changes each batch), enter it below, and describe it in core/specs/catalog.py, which the API reads
+without torch. Specs, reports and the command line then accept it.
+"""
 
 from dataclasses import dataclass
 from functools import partial
 
-import torch
-from torch import Tensor
-
-from core.countermeasures.compression import fewer_bits, greyscale, jpeg, resize_down_and_up
+from core.countermeasures.compression import compress_jpeg, downscale_and_upscale, reduce_bit_depth, to_greyscale
 from core.countermeasures.filters import gaussian_3x3, gaussian_blur, mean_3x3, median_3x3
 from core.countermeasures.mixing import cutmix, cutout, mixup
-from core.countermeasures.preprocessing import Preprocessing, image_by_image
+from core.countermeasures.preprocessing import Preprocessing, no_preprocessing, per_image
 from core.countermeasures.projection import orthogonal_projection
 from core.countermeasures.ueraser import hardest_of
 from core.specs.catalog import COUNTERMEASURE_INFO, CountermeasureInfo
 from core.training.augmentation import Augmentation
 
 
-def untouched(pixels: Tensor, labels: Tensor, *, generator: torch.Generator) -> Tensor:
-    """The pictures as they are."""
-    return pixels
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Countermeasure:
-    """What is done, in words (`about`), and how: to the pictures once (`treat`), or to each batch (`augment`)."""
+    """What an unauthorized trainer may do to the training set or to each batch.
 
-    about: CountermeasureInfo
-    treat: Preprocessing = untouched
+    Attributes:
+        info: The name, the description and the source.
+        preprocess: Changes the training set once, before training.
+        augment: Changes each batch during training; None changes nothing.
+    """
+
+    info: CountermeasureInfo
+    preprocess: Preprocessing = no_preprocessing
     augment: Augmentation | None = None
 
 
-_TREATMENTS: dict[str, Preprocessing] = {
-    "mean-3x3": image_by_image(mean_3x3),
-    "median-3x3": image_by_image(median_3x3),
-    "gaussian-3x3": image_by_image(gaussian_3x3),
-    "greyscale": image_by_image(greyscale),
-    "resize-half": image_by_image(partial(resize_down_and_up, factor=0.5)),
+_PREPROCESSINGS: dict[str, Preprocessing] = {
+    "mean-3x3": per_image(mean_3x3),
+    "median-3x3": per_image(median_3x3),
+    "gaussian-3x3": per_image(gaussian_3x3),
+    "greyscale": per_image(to_greyscale),
+    "resize-half": per_image(partial(downscale_and_upscale, factor=0.5)),
     "orthogonal-projection": orthogonal_projection,
-    **{f"blur-sigma-{sigma}": image_by_image(partial(gaussian_blur, sigma=sigma)) for sigma in (1, 2)},
-    **{f"jpeg-{quality}": image_by_image(partial(jpeg, quality=quality)) for quality in (90, 75, 50, 30, 10)},
-    **{f"bits-{bits}": image_by_image(partial(fewer_bits, bits=bits)) for bits in (3, 2)},
+    **{f"blur-sigma-{sigma}": per_image(partial(gaussian_blur, sigma=sigma)) for sigma in (1, 2)},
+    **{f"jpeg-{quality}": per_image(partial(compress_jpeg, quality=quality)) for quality in (90, 75, 50, 30, 10)},
+    **{f"bits-{bits}": per_image(partial(reduce_bit_depth, bits=bits)) for bits in (3, 2)},
 }
 _AUGMENTATIONS: dict[str, Augmentation] = {
     "cutout": cutout,
@@ -50,9 +53,6 @@ _AUGMENTATIONS: dict[str, Augmentation] = {
 }
 
 COUNTERMEASURES: dict[str, Countermeasure] = {
-    **{name: Countermeasure(about=COUNTERMEASURE_INFO[name], treat=treat) for name, treat in _TREATMENTS.items()},
-    **{
-        name: Countermeasure(about=COUNTERMEASURE_INFO[name], augment=augment)
-        for name, augment in _AUGMENTATIONS.items()
-    },
+    **{name: Countermeasure(info=COUNTERMEASURE_INFO[name], preprocess=f) for name, f in _PREPROCESSINGS.items()},
+    **{name: Countermeasure(info=COUNTERMEASURE_INFO[name], augment=f) for name, f in _AUGMENTATIONS.items()},
 }

@@ -1,7 +1,7 @@
 """One random operation of random strength for each image, in the style of TrivialAugment (Müller & Hutter, ICCV 2021).
 
-The twelve operations and their ranges are RandAugment's, as UEraser's own code uses them: no "color" and no identity.
-Batched: each operation runs once, on the images that drew it, with a strength of its own for each.
+The twelve operations and their ranges are those of RandAugment, as in the code of UEraser: without "color" and without
+the identity. Each operation runs once, on the images that drew it, with a strength for each of them.
 """
 
 import torch
@@ -9,15 +9,22 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.transforms.v2 import functional as tv
 
-from core.countermeasures.plasma import uniform
+from core.countermeasures.plasma import uniform_per_image
 
-ROTATION, SHEAR, SHIFT = 30 * torch.pi / 180, 0.3, 0.5  # radians; per pixel; of the side
-FACTOR = (0.1, 1.9)  # of contrast, brightness and sharpness
-BITS = (4, 8)
+MAX_ROTATION = 30 * torch.pi / 180  # radians
+MAX_SHEAR = 0.3  # pixels per pixel
+MAX_SHIFT = 0.5  # of the side
+FACTOR_RANGE = (0.1, 1.9)  # of contrast, brightness and sharpness
+BITS_RANGE = (4, 8)
 
 
 def trivial_augment(x: Tensor, *, generator: torch.Generator) -> Tensor:
-    """Each of (n, c, h, w) in [0, 1] changed by one of OPERATIONS."""
+    """Change each image by one of OPERATIONS.
+
+    Args:
+        x: Images (n, c, h, w) in [0, 1].
+        generator: The source of randomness, on the device of `x`.
+    """
     drawn = torch.randint(len(OPERATIONS), (len(x),), generator=generator, device=x.device)
     out = x.clone()
     for i, operation in enumerate(OPERATIONS):
@@ -36,26 +43,28 @@ def _equalize(x: Tensor, *, generator: torch.Generator) -> Tensor:
 
 
 def _posterize(x: Tensor, *, generator: torch.Generator) -> Tensor:
-    bits = torch.randint(BITS[0], BITS[1] + 1, (len(x), 1, 1, 1), generator=generator, device=x.device)
+    bits = torch.randint(BITS_RANGE[0], BITS_RANGE[1] + 1, (len(x), 1, 1, 1), generator=generator, device=x.device)
     step = 2.0 ** (8 - bits)
     return (x * 255 / step).floor() * step / 255
 
 
 def _solarize(x: Tensor, *, generator: torch.Generator) -> Tensor:
-    return torch.where(x >= uniform(len(x), 0, 1, generator=generator), 1 - x, x)
+    return torch.where(x >= uniform_per_image(len(x), 0, 1, generator=generator), 1 - x, x)
 
 
 def _contrast(x: Tensor, *, generator: torch.Generator) -> Tensor:
-    grey = tv.rgb_to_grayscale(x) if x.shape[1] == 3 else x
-    return torch.lerp(grey.mean((1, 2, 3), keepdim=True), x, uniform(len(x), *FACTOR, generator=generator))
+    greyscale = tv.rgb_to_grayscale(x) if x.shape[1] == 3 else x
+    return torch.lerp(
+        greyscale.mean((1, 2, 3), keepdim=True), x, uniform_per_image(len(x), *FACTOR_RANGE, generator=generator)
+    )
 
 
 def _brightness(x: Tensor, *, generator: torch.Generator) -> Tensor:
-    return x * uniform(len(x), *FACTOR, generator=generator)
+    return x * uniform_per_image(len(x), *FACTOR_RANGE, generator=generator)
 
 
 def _sharpness(x: Tensor, *, generator: torch.Generator) -> Tensor:
-    """Away from or towards the smoothed image; the outermost pixels stay."""
+    """Blend with the smoothed image, or extrapolate away from it; the outermost pixels stay."""
     n, c, h, w = x.shape
     if min(h, w) < 3:
         return x
@@ -63,11 +72,11 @@ def _sharpness(x: Tensor, *, generator: torch.Generator) -> Tensor:
     kernel[0, 0, 1, 1] = 5
     smooth = x.clone()
     smooth[:, :, 1:-1, 1:-1] = F.conv2d(x.reshape(n * c, 1, h, w), kernel / 13).reshape(n, c, h - 2, w - 2)
-    return torch.lerp(smooth, x, uniform(n, *FACTOR, generator=generator))
+    return torch.lerp(smooth, x, uniform_per_image(n, *FACTOR_RANGE, generator=generator))
 
 
 def _affine(x: Tensor, matrix: Tensor) -> Tensor:
-    """(n, c, h, w) seen through `matrix` (n, 2, 3): from places in the new image to places in the old, in -1..1."""
+    """Resample images; `matrix` (n, 2, 3) maps places in the new image to places in the old one, in -1..1."""
     grid = F.affine_grid(matrix, list(x.shape), align_corners=False)
     return F.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
@@ -77,7 +86,7 @@ def _identities(n: int, device: torch.device) -> Tensor:
 
 
 def _rotate(x: Tensor, *, generator: torch.Generator) -> Tensor:
-    angle = uniform(len(x), -ROTATION, ROTATION, generator=generator)[:, 0, 0, 0]
+    angle = uniform_per_image(len(x), -MAX_ROTATION, MAX_ROTATION, generator=generator)[:, 0, 0, 0]
     h, w = x.shape[2:]
     matrix = _identities(len(x), x.device)
     matrix[:, 0, 0] = matrix[:, 1, 1] = angle.cos()
@@ -87,7 +96,7 @@ def _rotate(x: Tensor, *, generator: torch.Generator) -> Tensor:
 
 def _shear(x: Tensor, axis: int, generator: torch.Generator) -> Tensor:
     matrix = _identities(len(x), x.device)
-    amount = uniform(len(x), -SHEAR, SHEAR, generator=generator)[:, 0, 0, 0]
+    amount = uniform_per_image(len(x), -MAX_SHEAR, MAX_SHEAR, generator=generator)[:, 0, 0, 0]
     matrix[:, axis, 1 - axis] = amount * x.shape[2 + axis] / x.shape[3 - axis]
     return _affine(x, matrix)
 
@@ -102,7 +111,7 @@ def _shear_y(x: Tensor, *, generator: torch.Generator) -> Tensor:
 
 def _shift(x: Tensor, axis: int, generator: torch.Generator) -> Tensor:
     matrix = _identities(len(x), x.device)
-    matrix[:, axis, 2] = uniform(len(x), -2 * SHIFT, 2 * SHIFT, generator=generator)[:, 0, 0, 0]
+    matrix[:, axis, 2] = uniform_per_image(len(x), -2 * MAX_SHIFT, 2 * MAX_SHIFT, generator=generator)[:, 0, 0, 0]
     return _affine(x, matrix)
 
 

@@ -45,7 +45,7 @@ def learn(
     countermeasure = COUNTERMEASURES[config.countermeasure] if config.countermeasure else None
     learned, augment = images.on(device), None
     if countermeasure:
-        treated = countermeasure.treat(learned.pixels, learned.labels, generator=device.generator(config.seed, 3))
+        treated = countermeasure.preprocess(learned.pixels, learned.labels, generator=device.generator(config.seed, 3))
         learned, augment = replace(learned, pixels=treated), countermeasure.augment
     _, channels, size, _ = images.pixels.shape
     model = build(

@@ -195,7 +195,7 @@ def test_a_learner_that_broke_off_goes_on(began_on: str, device: Device) -> None
 def test_every_countermeasure(name: str, device: Device) -> None:
     countermeasure, generator = COUNTERMEASURES[name], device.generator(0)
     pixels, labels = (torch.from_numpy(array).to(device.name) for array in some_images(24))
-    treated = countermeasure.treat(pixels, labels, generator=generator)
+    treated = countermeasure.preprocess(pixels, labels, generator=generator)
     assert treated.device.type == device.name
     assert (treated.shape, treated.dtype) == (pixels.shape, torch.uint8)
     if COUNTERMEASURE_INFO[name].applied == "data":

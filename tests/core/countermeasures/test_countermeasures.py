@@ -1,4 +1,4 @@
-"""The list: complete, in step with the names that the API knows, and each entry sound on any pictures."""
+"""All countermeasures: complete, described, and correct on images of any shape."""
 
 import subprocess
 import sys
@@ -15,30 +15,32 @@ from core.specs.catalog import COUNTERMEASURE_INFO
 from core.training.augmentation import Learner
 from tests.support.seeded import rng
 
-ON_DATA = [name for name, info in COUNTERMEASURE_INFO.items() if info.applied == "data"]
-IN_TRAINING = [name for name, info in COUNTERMEASURE_INFO.items() if info.applied == "training"]
+PREPROCESSINGS = [name for name, info in COUNTERMEASURE_INFO.items() if info.applied == "data"]
+AUGMENTATIONS = [name for name, info in COUNTERMEASURE_INFO.items() if info.applied == "training"]
 
 
-def test_names_and_functions_are_in_step() -> None:
+def test_every_countermeasure_is_described_and_every_description_has_one() -> None:
     assert set(COUNTERMEASURE_INFO) == set(COUNTERMEASURES)
     for name, countermeasure in COUNTERMEASURES.items():
-        assert countermeasure.about is COUNTERMEASURE_INFO[name]
-        assert (countermeasure.augment is not None) == (countermeasure.about.applied == "training")
-        assert countermeasure.about.description
-        assert countermeasure.about.source
+        assert countermeasure.info is COUNTERMEASURE_INFO[name]
+        assert (countermeasure.augment is not None) == (countermeasure.info.applied == "training")
+        assert countermeasure.info.description
+        assert countermeasure.info.source
 
 
-def test_the_names_come_without_torch() -> None:
+def test_the_descriptions_import_no_torch() -> None:
     code = "import sys, core.specs.catalog; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("name", ON_DATA)
+@pytest.mark.parametrize("name", PREPROCESSINGS)
 @pytest.mark.parametrize("shape", [(3, 32, 32), (1, 17, 23), (3, 1, 1), (1, 2, 9)])
-def test_pictures_of_any_shape_are_treated_alike_each_time(name: str, shape: tuple[int, int, int]) -> None:
+def test_preprocessing_is_deterministic_and_changes_a_copy(
+    name: str, shape: tuple[int, int, int]
+) -> None:
     pixels = torch.randint(0, 256, (10, *shape), generator=rng(1)).to(torch.uint8)
     before, labels = pixels.clone(), torch.arange(10) % 3
-    one, two = (COUNTERMEASURES[name].treat(pixels, labels, generator=rng()) for _ in range(2))
+    one, two = (COUNTERMEASURES[name].preprocess(pixels, labels, generator=rng()) for _ in range(2))
     assert one.shape == pixels.shape
     assert one.dtype == torch.uint8
     assert torch.equal(one, two)
@@ -47,9 +49,9 @@ def test_pictures_of_any_shape_are_treated_alike_each_time(name: str, shape: tup
         assert not torch.equal(one, pixels)
 
 
-@pytest.mark.parametrize("name", IN_TRAINING)
+@pytest.mark.parametrize("name", AUGMENTATIONS)
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_batch_is_augmented_and_left_as_it_was(name: str, channels: int) -> None:
+def test_augmentation_changes_a_copy_of_the_batch(name: str, channels: int) -> None:
     model = build("small", channels=channels, size=32, classes=3, seed=0, device="cpu")
     learner = Learner(FoldedModel(model, dtype=torch.float32), Device("cpu"), classes=3, progress=Progress())
     x, y = torch.rand((10, channels, 32, 32), generator=rng(1)), torch.arange(10) % 3
@@ -65,9 +67,9 @@ def test_a_batch_is_augmented_and_left_as_it_was(name: str, channels: int) -> No
     assert targets.shape in ((10,), (10, 3))
 
 
-def test_many_pictures_go_through_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_preprocessing_in_chunks_gives_the_same_images(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = torch.randint(0, 256, (23, 3, 8, 8), generator=rng()).to(torch.uint8)
     labels = torch.zeros(23, dtype=torch.int64)
-    whole = COUNTERMEASURES["median-3x3"].treat(pixels, labels, generator=rng())
-    monkeypatch.setattr("core.countermeasures.preprocessing.VALUES", 5 * 3 * 8 * 8)
-    assert torch.equal(COUNTERMEASURES["median-3x3"].treat(pixels, labels, generator=rng()), whole)
+    whole = COUNTERMEASURES["median-3x3"].preprocess(pixels, labels, generator=rng())
+    monkeypatch.setattr("core.countermeasures.preprocessing.MAX_CHUNK_VALUES", 5 * 3 * 8 * 8)
+    assert torch.equal(COUNTERMEASURES["median-3x3"].preprocess(pixels, labels, generator=rng()), whole)

@@ -1,14 +1,14 @@
-"""Cutout, mixup and cutmix: what is hidden, what is mixed, and that labels follow the pixels."""
+"""Cutout, mixup and cutmix: what they hide and mix, and that the labels follow the pixels."""
 
 import pytest
 import torch
 
-from core.countermeasures.mixing import HIDDEN, cutmix, cutout, mixup
+from core.countermeasures.mixing import CUTOUT_VALUE, cutmix, cutout, mixup
 from core.models.folded import FoldedModel
 from core.models.registry import build
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.training.augmentation import Learner
+from core.training.augmentation import Augmentation, Learner
 from tests.support.seeded import rng
 
 N, CLASSES = 400, 5
@@ -21,28 +21,28 @@ def learner() -> Learner:
     return Learner(FoldedModel(model, dtype=torch.float32), Device("cpu"), classes=CLASSES, progress=Progress())
 
 
-def numbered(h: int = 16, w: int = 16) -> torch.Tensor:
-    """Image i is i / N everywhere: a pixel tells which image it comes from."""
+def numbered_images(h: int = 16, w: int = 16) -> torch.Tensor:
+    """Every pixel of image i is i / N, so a pixel shows which image it comes from."""
     return (torch.arange(N) / N).view(N, 1, 1, 1).expand(N, 1, h, w).contiguous()
 
 
-def test_cutout_hides_a_square_of_half_the_side_less_what_is_beyond_the_edge(learner: Learner) -> None:
-    x = numbered() * 0.4
+def test_cutout_hides_a_square_of_half_the_side_cut_at_the_edge(learner: Learner) -> None:
+    x = numbered_images() * 0.4
     out, y = cutout(x, LABELS, learner=learner, generator=rng())
-    hidden = out == HIDDEN
+    hidden = out == CUTOUT_VALUE
     assert torch.equal(out[~hidden], x[~hidden])
     assert y is LABELS
     rows, cols = hidden.any(3).sum(2)[:, 0], hidden.any(2).sum(2)[:, 0]
-    assert torch.equal(hidden.sum((1, 2, 3)), rows * cols)  # one rectangle each
+    assert torch.equal(hidden.sum((1, 2, 3)), rows * cols)  # the hidden area is a rectangle
     assert rows.max() == cols.max() == 8
-    assert rows.min() == cols.min() == 4  # centred on the first or next to the last pixel
+    assert rows.min() == cols.min() == 4  # if the centre is at an edge
     assert (rows * cols == 64).float().mean().item() == pytest.approx((9 / 16) ** 2, abs=0.08)
 
 
-def test_mixup_mixes_labels_as_it_mixes_pixels(learner: Learner) -> None:
+def test_mixup_blends_labels_with_the_weights_of_the_pixels(learner: Learner) -> None:
     x = torch.nn.functional.one_hot(LABELS, CLASSES).float().view(N, CLASSES, 1, 1).expand(N, CLASSES, 4, 4)
     out, y = mixup(x, LABELS, learner=learner, generator=rng())
-    assert torch.allclose(out[:, :, 0, 0], y, atol=1e-6)  # the pixels are the labels here
+    assert torch.allclose(out[:, :, 0, 0], y, atol=1e-6)  # the pixels of these images are their one-hot labels
     assert torch.allclose(y.sum(1), torch.ones(N))
     other = y[torch.arange(N), LABELS][y.max(1).values < 1]
     assert other.mean().item() == pytest.approx(0.5, abs=0.06)  # Beta(1, 1) is uniform
@@ -50,8 +50,8 @@ def test_mixup_mixes_labels_as_it_mixes_pixels(learner: Learner) -> None:
 
 
 @pytest.mark.parametrize(("h", "w"), [(16, 16), (9, 30), (1, 1)])
-def test_cutmix_shares_labels_by_area(learner: Learner, h: int, w: int) -> None:
-    x = numbered(h, w)
+def test_cutmix_mixes_labels_by_area(learner: Learner, h: int, w: int) -> None:
+    x = numbered_images(h, w)
     out, y = cutmix(x, LABELS, learner=learner, generator=rng())
     assert torch.allclose(y.sum(1), torch.ones(N))
     for i in range(N):
@@ -62,7 +62,7 @@ def test_cutmix_shares_labels_by_area(learner: Learner, h: int, w: int) -> None:
 
 
 @pytest.mark.parametrize("augment", [cutout, mixup, cutmix])
-def test_the_same_seed_draws_the_same(learner: Learner, augment) -> None:
+def test_the_same_seed_augments_the_same_way(learner: Learner, augment: Augmentation) -> None:
     x = torch.rand((N, 3, 8, 8), generator=rng(1))
     one, two, other = (augment(x, LABELS, learner=learner, generator=rng(seed)) for seed in (3, 3, 4))
     assert torch.equal(one[0], two[0])
