@@ -35,9 +35,7 @@ def test_the_descriptions_import_no_torch() -> None:
 
 @pytest.mark.parametrize("name", PREPROCESSINGS)
 @pytest.mark.parametrize("shape", [(3, 32, 32), (1, 17, 23), (3, 1, 1), (1, 2, 9)])
-def test_preprocessing_is_deterministic_and_changes_a_copy(
-    name: str, shape: tuple[int, int, int]
-) -> None:
+def test_preprocessing_is_deterministic_and_changes_a_copy(name: str, shape: tuple[int, int, int]) -> None:
     pixels = torch.randint(0, 256, (10, *shape), generator=rng(1)).to(torch.uint8)
     before, labels = pixels.clone(), torch.arange(10) % 3
     one, two = (COUNTERMEASURES[name].preprocess(pixels, labels, generator=rng()) for _ in range(2))

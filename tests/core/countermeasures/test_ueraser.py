@@ -33,15 +33,6 @@ def fix_draws(monkeypatch: pytest.MonkeyPatch, value: float) -> None:
     monkeypatch.setattr(trivial_augment, "uniform_per_image", constant)
 
 
-def fix_draws(monkeypatch: pytest.MonkeyPatch, value: float) -> None:
-    """Let every operation draw `value`."""
-
-    def constant(n: int, low: float, high: float, *, generator: torch.Generator) -> torch.Tensor:
-        return torch.full((n, 1, 1, 1), value)
-
-    monkeypatch.setattr(trivial_augment, "uniform_per_image", constant)
-
-
 def test_plasma_maps_are_smooth_in_range_and_different_for_each_image() -> None:
     field = plasma_maps(40, 2, 33, 20, generator=rng())
     assert field.shape == (40, 2, 33, 20)
