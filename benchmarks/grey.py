@@ -48,7 +48,7 @@ def _measured(share: float, others: LabelledArrays, setting: Setting) -> list[fl
         return known
     card, found = setting.generator.card, []
     conditions = setting.conditions
-    config = replace(conditions.preset.noise[card.method], grey_share=share)
+    config = replace(conditions.preset.noise[card.method], greyscale_share=share)
     setup = NoiseSetup(
         spec=spec_of(card, seed=card.seed), preset=replace(conditions.preset, noise={card.method: config})
     )

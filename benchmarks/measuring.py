@@ -22,7 +22,7 @@ from core.noise.setup import NoiseSetup
 from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.specs.presets import Preset
+from core.specs.configs import Preset
 from core.specs.protect import ProtectSpec
 from core.training.labelled_images import LabelledArrays
 from core.training.learner import LearnerImages, LearnerMethod, train
@@ -117,7 +117,7 @@ def trained_learner(
     start: Weights | None = None,
 ) -> tuple[nn.Module, float]:
     """The learner that `accuracy` measures, and its accuracy."""
-    course, device, seed = conditions.preset.courses["quick"], conditions.device, conditions.seed
+    course, device, seed = conditions.preset.schedules["quick"], conditions.device, conditions.seed
     model = build(
         conditions.preset.architecture,
         channels=3,

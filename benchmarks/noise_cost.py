@@ -35,7 +35,7 @@ from benchmarks.measuring import (
 from benchmarks.setting import Setting, opened, parser
 from core.generators.measurements import ORIGINALS
 from core.noise.setup import NoiseSetup
-from core.specs.presets import PGDSearch
+from core.specs.configs import PGDSearch
 from core.training.labelled_images import LabelledArrays
 
 TIMED, ROUNDS = 2_048, 2  # pictures, and how often each search is timed

@@ -19,7 +19,8 @@ from core.noise.make import generate_noise
 from core.noise.setup import NoiseSetup
 from core.runtime.context import RunContext
 from core.runtime.device import Device
-from core.specs.presets import PRESETS, Preset
+from core.specs.configs import Preset
+from core.specs.presets import PRESETS
 from core.specs.protect import ProtectSpec
 from core.training.labelled_images import LabelledArrays
 

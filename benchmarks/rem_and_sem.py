@@ -20,7 +20,8 @@ from core.noise.setup import NoiseSetup
 from core.noise.surrogate import train_surrogate
 from core.runtime.context import RunContext
 from core.runtime.device import Device
-from core.specs.presets import QUICK, Preset, TrainingLength
+from core.specs.configs import Preset, TrainingLength
+from core.specs.presets import QUICK
 from core.specs.protect import ProtectSpec
 from core.training.labelled_images import LabelledArrays
 
@@ -31,7 +32,9 @@ METHODS = ("rem", "sem")
 def main() -> None:
     args = _arguments()
     device = Device(cores=args.cores)
-    recipe = replace(QUICK.noise["rem"], length=TrainingLength(epochs=0, least=args.updates, most=args.updates))
+    recipe = replace(
+        QUICK.noise["rem"], length=TrainingLength(epochs=0, min_updates=args.updates, max_updates=args.updates)
+    )
     preset = replace(QUICK, noise=dict.fromkeys(METHODS, recipe))
     seconds: dict[str, list[tuple[float, float]]] = {method: [] for method in METHODS}
     for _ in range(args.rounds):

@@ -25,7 +25,7 @@ from benchmarks.tuning import tune_surrogate
 from core.noise.setup import NoiseSetup
 from core.noise.surrogate import train_surrogate
 from core.runtime.progress import Progress
-from core.specs.presets import TrainingLength
+from core.specs.configs import TrainingLength
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,7 @@ def _protected(row: Row, setting: Setting, progress: Progress) -> NDArray[np.uin
     config = conditions.preset.noise[card.method]
     short = replace(
         config,
-        length=TrainingLength(epochs=0, least=row.updates, most=row.updates),
+        length=TrainingLength(epochs=0, min_updates=row.updates, max_updates=row.updates),
         learning_rate=replace(config.learning_rate, peak=row.peak),
     )
     preset = replace(conditions.preset, noise={card.method: short})

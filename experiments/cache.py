@@ -19,7 +19,7 @@ from core.runtime.device import Device
 from core.runtime.distributed import Rank0CheckpointStore, on_rank_0
 from core.runtime.folder_checkpoints import FolderCheckpointStore
 from core.runtime.progress import Progress
-from core.specs.presets import LearnerSchedule
+from core.specs.configs import LearnerSchedule
 from core.specs.protect import ProtectSpec
 from core.training.labelled_images import LabelledArrays, LabelledTensors
 from core.training.learner import LEARNER, TESTS, LearnerImages, LearnerMethod, LearnerTraining

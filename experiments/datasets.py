@@ -120,7 +120,7 @@ def _from_pictures(source: Path, scale: Scale, progress: Progress) -> Experiment
         why_not = too_few(labels[both], np.arange(len(both)) >= len(train), classes)
         if why_not:
             raise BadInput(why_not)
-        size = work_size([(p.width, p.height) for p in dataset.pictures], largest=scale.largest)
+        size = work_size([(p.width, p.height) for p in dataset.pictures], max_size=scale.largest)
         pixels = load_pixels(_only(dataset, both), size, progress=progress)
         return ExperimentImages(
             name=dataset.name,

@@ -4,12 +4,13 @@ What each costs is in docs/lab/experiments.md.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from core.specs.configs import LearnerSchedule, Preset, TrainingLength, recorded
 from core.specs.lr_schedule import LearningRate
-from core.specs.presets import LearnerSchedule, Preset, TrainingLength, preset_for
+from core.specs.presets import preset_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ class Scale:
 
     def course_for(self, size: int, architecture: str) -> LearnerSchedule:
         """How learners of images of `size` px are trained where the paper has `architecture`."""
-        return self.courses.get(architecture) or self.preset(size).courses[self.course]
+        return self.courses.get(architecture) or self.preset(size).schedules[self.course]
 
     def network(self, architecture: str) -> str:
         """The network that is trained where the paper has `architecture`."""
@@ -42,12 +43,12 @@ class Scale:
         """Everything that a measurement at this scale depends on beside the data, as JSON takes it."""
         return {
             "scale": self.name,
-            "preset": asdict(self.preset(size)),
+            "preset": recorded(self.preset(size)),
             "course": self.course,
             "train": self.train,
             "test": self.test,
             "stand_ins": dict(self.stand_ins),
-            "courses": {architecture: asdict(course) for architecture, course in self.courses.items()},
+            "courses": {architecture: recorded(course) for architecture, course in self.courses.items()},
         }
 
 
@@ -58,7 +59,7 @@ _NARROW = {
     "wrn34-10": "wrn34-1",
 }
 _SHORT = LearnerSchedule(
-    length=TrainingLength(epochs=0, least=300, most=300),
+    length=TrainingLength(epochs=0, min_updates=300, max_updates=300),
     learning_rate=LearningRate(peak=0.1),
     attack_steps=2,
     attack_step=0.6,
@@ -70,7 +71,7 @@ SCALES = {
         Scale(
             name="laptop",
             preset=partial(preset_for, "quick"),
-            largest=preset_for("quick", 32).largest,
+            largest=preset_for("quick", 32).max_size,
             course="quick",
             train=8_000,
             test=2_000,
@@ -80,13 +81,13 @@ SCALES = {
         Scale(
             name="gpu",
             preset=partial(preset_for, "standard"),
-            largest=preset_for("standard", 32).largest,
+            largest=preset_for("standard", 32).max_size,
             course="quick",
         ),
         Scale(
             name="paper",
             preset=partial(preset_for, "paper"),
-            largest=preset_for("paper", 32).largest,
+            largest=preset_for("paper", 32).max_size,
             course="full",
         ),
     )

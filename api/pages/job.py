@@ -22,7 +22,7 @@ from core.errors import SpecError
 from core.reports.heatmap import column_name
 from core.results.protection import Report
 from core.specs.catalog import ARCHITECTURE_LABELS
-from core.specs.presets import QUICK, has_network
+from core.specs.presets import QUICK, has_noise_network
 from core.specs.protect import EVIDENCE_AMOUNTS, INSTANT, ProtectSpec
 from core.specs.verify import VerifySpec
 from store import job_events, jobs
@@ -169,7 +169,7 @@ def _strip(job: m.Job) -> list[Frame]:
     without |= {"training"} if trained else set()
     without |= {"noise"} if job.kind == m.TRAIN and "evidence" in without else set()  # noise is made to be measured
     without |= {"training", "noise", "writing", "report"} if job.kind == m.VERIFY else set()
-    without |= set() if has_network(job.spec.get("preset", QUICK.name), job.spec.get("method")) else {"network"}
+    without |= set() if has_noise_network(job.spec.get("preset", QUICK.name), job.spec.get("method")) else {"network"}
     without |= set() if job.spec.get("grey") else {"grey"}
     words = stage_words(job.kind)
     keys = [key for key in words if key not in without]

@@ -11,7 +11,7 @@ from core.evaluation.learner_run import LearnerConfig, Units, learn, pack_curve,
 from core.results.evidence import Curve, Evidence, EvidenceRow, wilson
 from core.runtime.context import RunContext
 from core.specs.catalog import ARCHITECTURE_LABELS
-from core.specs.presets import LearnerSchedule, Preset
+from core.specs.configs import LearnerSchedule, Preset
 from core.specs.protect import ProtectSpec
 from core.training.labelled_images import LabelledArrays
 
@@ -80,7 +80,7 @@ def measure_evidence(
     began = time.monotonic()
     rows: tuple[EvidenceRow, ...] = ()
     if exhibit.note is None:
-        asked, course = questions(spec.evidence, spec.adversarial_radius), preset.courses[spec.evidence]
+        asked, course = questions(spec.evidence, spec.adversarial_radius), preset.schedules[spec.evidence]
         updates = course.length.updates(int((~held_out).sum()))
         run.progress.start("evidence", 2 * updates * sum(_cost(question, course) for question in asked))
         rows = tuple(_rows(asked, exhibit, spec, preset, course, run))

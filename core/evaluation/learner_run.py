@@ -10,7 +10,7 @@ from core.results.evidence import Curve
 from core.results.protection import curve_from
 from core.runtime.context import RunContext
 from core.runtime.progress import Progress
-from core.specs.presets import LearnerSchedule
+from core.specs.configs import LearnerSchedule
 from core.training.labelled_images import LabelledArrays
 from core.training.learner import LEARNER, LearnerImages, LearnerMethod, train
 from core.training.loop import TrainingPlan

@@ -97,7 +97,7 @@ def sides_of(
     `clean`: paths of pictures that were delivered without noise. Raises BadInput for too few pictures, ValueError for a
     protected class that the dataset does not have.
     """
-    size = work_size([(p.width, p.height) for p in dataset.pictures], largest=PRESETS[spec.scale].largest)
+    size = work_size([(p.width, p.height) for p in dataset.pictures], max_size=PRESETS[spec.scale].max_size)
     labels = np.array([picture.label for picture in dataset.pictures], dtype=np.int64)
     apart = held_out(labels, [picture.split for picture in dataset.pictures], seed=seed)
     there = np.array([copy is not None for copy in copies]) if copies is not None else np.ones(len(labels), bool)

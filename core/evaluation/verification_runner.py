@@ -10,7 +10,7 @@ from core.results.evidence import Curve, wilson
 from core.results.verification import Side, VerifyRow
 from core.runtime.context import RunContext
 from core.specs.catalog import ARCHITECTURE_LABELS
-from core.specs.presets import LearnerSchedule
+from core.specs.configs import LearnerSchedule
 from core.specs.verify import RowSpec, VerifySpec
 from core.training.labelled_images import LabelledArrays
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from core.noise.objective import Objective
 from core.noise.setup import NoiseSetup
-from core.specs.presets import PGDSearch
+from core.specs.configs import PGDSearch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

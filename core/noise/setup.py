@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.specs.presets import NoiseConfig, Preset
+from core.specs.configs import NoiseConfig, Preset
 from core.specs.protect import ProtectSpec
 
 

@@ -39,7 +39,7 @@ def train_noise_network(
         The noise network in eval mode, or None where the preset has none for the method.
     """
     spec, config, device = setup.spec, setup.config, run.device
-    if config.network is None:
+    if config.network_length is None:
         return None
     count, channels, size, _ = images.pixels.shape
     training = NoiseNetworkTraining(
@@ -48,7 +48,7 @@ def train_noise_network(
         ),
         _surrogates(surrogate, images, setup, run, greyscale=greyscale),
         images.on(device),
-        TrainingPlan.of(config.network, config.learning_rate, images=count),
+        TrainingPlan.of(config.network_length, config.learning_rate, images=count),
         device=device,
         generator=device.generator(spec.seed, 5),
     )
@@ -81,10 +81,10 @@ def _surrogates(
     objective = replace(objective_of(setup, config.final), samples=1)
     if not greyscale:
         return [WeightedSurrogate(surrogate=surrogate, objective=objective)]
-    second = train_surrogate(images, setup, run, greyscale=config.grey_chance)
+    second = train_surrogate(images, setup, run, greyscale=config.greyscale_probability)
     return [
-        WeightedSurrogate(surrogate=surrogate, objective=objective, weight=1 - config.grey_share),
-        WeightedSurrogate(surrogate=second, objective=replace(objective, greyscale=1.0), weight=config.grey_share),
+        WeightedSurrogate(surrogate=surrogate, objective=objective, weight=1 - config.greyscale_share),
+        WeightedSurrogate(surrogate=second, objective=replace(objective, greyscale=1.0), weight=config.greyscale_share),
     ]
 
 

@@ -35,9 +35,10 @@ from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.progress import Callback, Progress
-from core.specs.presets import PRESETS, Preset, preset_for
+from core.specs.configs import Preset
+from core.specs.presets import PRESETS, preset_for
 from core.specs.protect import INSTANT, ProtectSpec
-from core.specs.work_size import LEAST, work_size
+from core.specs.work_size import MIN_SIZE, work_size
 from core.training.labelled_images import LabelledArrays
 from core.version import versions
 
@@ -127,7 +128,7 @@ def protect(
 
 def _shipped(dataset: ImageDataset) -> Path:
     """The file of the generator that ships for such pictures. Raises BadInput where none fits."""
-    size = work_size([(p.width, p.height) for p in dataset.pictures], largest=PRESETS[INSTANT].largest)
+    size = work_size([(p.width, p.height) for p in dataset.pictures], max_size=PRESETS[INSTANT].max_size)
     return best_fit(channels=dataset.channels, size=size, classes=len(dataset.classes)).file
 
 
@@ -135,8 +136,8 @@ def _size(dataset: ImageDataset, spec: ProtectSpec, trained: TrainedGenerator | 
     """The size to work at, in pixels: a trained generator's own. Raises BadInput where that one does not fit."""
     edges = [(picture.width, picture.height) for picture in dataset.pictures]
     if trained is None:
-        return work_size(edges, largest=PRESETS[spec.preset].largest)
-    own = work_size(edges, largest=max(LEAST, trained.card.size))
+        return work_size(edges, max_size=PRESETS[spec.preset].max_size)
+    own = work_size(edges, max_size=max(MIN_SIZE, trained.card.size))
     if wrong := incompatibilities(trained.card, channels=dataset.channels, size=own, classes=len(dataset.classes)):
         raise BadInput(wrong)
     return trained.card.size

@@ -29,9 +29,10 @@ from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.distributed import Rank0CheckpointStore, on_rank_0
 from core.runtime.progress import Callback, Progress
-from core.specs.presets import PRESETS, Preset, preset_for
+from core.specs.configs import Preset
+from core.specs.presets import PRESETS, preset_for
 from core.specs.protect import ProtectSpec
-from core.specs.work_size import LEAST, STEP, work_size
+from core.specs.work_size import MIN_SIZE, SIZE_STEP, work_size
 from core.training.labelled_images import LabelledArrays
 from core.version import versions
 
@@ -158,11 +159,11 @@ def _labels(dataset: ImageDataset) -> NDArray[np.int64]:
 
 def _size(dataset: ImageDataset, spec: ProtectSpec, asked: int | None) -> int:
     """The side to work at, in pixels: as asked, or the pictures' own. Raises BadInput for one they do not have."""
-    own = work_size([(p.width, p.height) for p in dataset.pictures], largest=PRESETS[spec.preset].largest)
+    own = work_size([(p.width, p.height) for p in dataset.pictures], max_size=PRESETS[spec.preset].max_size)
     if asked is None or asked == own:
         return own
-    if asked not in range(LEAST, own, STEP):
-        sizes = ", ".join(map(str, range(LEAST, own + 1, STEP)))
+    if asked not in range(MIN_SIZE, own, SIZE_STEP):
+        sizes = ", ".join(map(str, range(MIN_SIZE, own + 1, SIZE_STEP)))
         raise BadInput(f"These pictures can be worked on at {sizes} px with the preset {spec.preset}, not at {asked}.")
     return asked
 
@@ -196,7 +197,7 @@ def _card(
         "radius_a": spec.adversarial_radius,
         "seed": spec.seed,
         "updates": recipe.length.updates(images),
-        "network_updates": 0 if recipe.network is None else recipe.network.updates(images),
+        "network_updates": 0 if recipe.network_length is None else recipe.network_length.updates(images),
         "grey_updates": recipe.length.updates(images) if grey else 0,
         "images": images,
         "data": dataset.name,

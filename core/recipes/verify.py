@@ -103,7 +103,7 @@ def verify(
     school = VerificationRunner(
         LearnerSetup(test=sides.test, classes=sides.classes, train_images=len(sides.labels), only=sides.only),
         spec,
-        preset_for(spec.scale, size).courses[COURSES[spec.scale]],
+        preset_for(spec.scale, size).schedules[COURSES[spec.scale]],
         run,
     )
     for row in _rows(asked, sides, school, progress, name=spec.protected_class):

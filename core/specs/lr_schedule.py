@@ -1,4 +1,4 @@
-"""How a learning rate falls while a network is trained."""
+"""The schedule of a learning rate."""
 
 import math
 from dataclasses import dataclass
@@ -6,19 +6,27 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearningRate:
-    """`peak`, then a tenth of it every `decay_every` steps (the paper's schedule), or, with 0, a one-cycle cosine.
+    """A step decay, as in the paper, or one cycle: a linear warm-up, then a cosine to zero.
 
-    The cycle warms up linearly over the first tenth of the steps and ends at zero.
+    Args:
+        peak: the largest rate.
+        decay_every: updates after which the rate falls to a tenth, again and again; 0 means one cycle, whose warm-up
+            takes the first tenth of the updates.
     """
 
     peak: float
     decay_every: int = 0
 
     def at(self, step: int, *, steps: int) -> float:
-        """The rate of update `step` (from 0) of `steps`."""
+        """The rate of one update.
+
+        Args:
+            step: number of the update, from 0.
+            steps: number of all updates.
+        """
         if self.decay_every:
             return self.peak * 0.1 ** (step // self.decay_every)
-        warm = max(1, steps // 10)
-        if step < warm:
-            return self.peak * (step + 1) / warm
-        return self.peak * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+        warm_up = max(1, steps // 10)
+        if step < warm_up:
+            return self.peak * (step + 1) / warm_up
+        return self.peak * 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))

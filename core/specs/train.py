@@ -8,7 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from core.errors import FieldError, SpecError
 from core.filenames import LONGEST_NAME, is_name
 from core.specs.base import Spec, refusal
-from core.specs.presets import has_network
+from core.specs.presets import has_noise_network
 from core.specs.protect import METHODS_WITHOUT_SURROGATE, TRAINING_KEYS, TRAINING_PRESETS, ProtectSpec
 
 KEYS = ("name", "grey", *TRAINING_KEYS)
@@ -49,7 +49,7 @@ class TrainSpec(Spec):
     @classmethod
     def _check_grey(cls, grey: bool, others: ValidationInfo) -> bool:
         noise: ProtectSpec = others.data["noise"]
-        if grey and not has_network(noise.preset, noise.method):
+        if grey and not has_noise_network(noise.preset, noise.method):
             raise refusal("needs the method sem and the preset quick, which make noise at once")
         return grey
 

@@ -13,8 +13,8 @@ from core.errors import BadInput
 from core.runtime.checkpoints import CheckpointStore
 from core.runtime.device import Device
 from core.runtime.progress import Progress
+from core.specs.configs import TrainingLength
 from core.specs.lr_schedule import LearningRate
-from core.specs.presets import TrainingLength
 from core.training.batches import Batches
 from core.training.sgd import DataParallelSGD, Loss, classification_loss
 

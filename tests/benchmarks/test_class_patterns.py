@@ -16,7 +16,8 @@ from core.noise.objective import Objective
 from core.noise.setup import NoiseSetup
 from core.runtime.context import RunContext
 from core.runtime.device import Device
-from core.specs.presets import QUICK, TrainingLength
+from core.specs.configs import TrainingLength
+from core.specs.presets import QUICK
 from core.specs.protect import ProtectSpec
 from core.training.labelled_images import LabelledArrays, LabelledTensors
 from tests.support.generator_files import a_card, a_model
@@ -132,7 +133,7 @@ def test_for_more_classes_than_outputs_the_last_layer_is_new(generator: TrainedG
 @pytest.mark.parametrize("channels", [1, 3])
 def test_tuning_changes_a_copy_of_the_weights(generator: TrainedGenerator, channels: int) -> None:
     pixels, labels = (tensor.numpy() for tensor in some_images(channels=channels))
-    config = replace(QUICK.noise["em"], length=TrainingLength(epochs=0, least=4, most=4, batch=16))
+    config = replace(QUICK.noise["em"], length=TrainingLength(epochs=0, min_updates=4, max_updates=4, batch=16))
     setup = NoiseSetup(spec=ProtectSpec(method="em"), preset=replace(QUICK, noise={"em": config}))
     images = LabelledArrays(pixels=pixels, labels=labels, classes=2)
     tuned = tune_surrogate(generator, images, setup, RunContext(device=Device("cpu")))

@@ -29,8 +29,9 @@ from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.catalog import ARCHITECTURE_LABELS, COUNTERMEASURE_INFO
+from core.specs.configs import TrainingLength
 from core.specs.lr_schedule import LearningRate
-from core.specs.presets import QUICK, TrainingLength
+from core.specs.presets import QUICK
 from core.specs.protect import METHODS, ProtectSpec
 from core.training.augmentation import Learner
 from core.training.labelled_images import LabelledArrays, LabelledTensors
@@ -46,7 +47,7 @@ from tests.support.short_training import short_training
 from tests.support.tiny_experiments import TINY, drawn_images
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU that PyTorch can use")
-SOME = TrainingLength(epochs=0, least=4, most=4, batch=32)
+SOME = TrainingLength(epochs=0, min_updates=4, max_updates=4, batch=32)
 
 
 @pytest.fixture
@@ -144,7 +145,7 @@ def test_every_image_has_noise_within_the_radius(method: str, device: Device) ->
 def test_a_noise_network_is_trained_and_used(greyscale: bool, device: Device) -> None:
     pixels, labels = some_images(75)
     images = LabelledArrays(pixels=pixels, labels=labels, classes=3)
-    preset = replace(QUICK, noise={"sem": replace(QUICK.noise["sem"], length=SOME, network=SOME)})
+    preset = replace(QUICK, noise={"sem": replace(QUICK.noise["sem"], length=SOME, network_length=SOME)})
     setup, run = NoiseSetup(spec=ProtectSpec(), preset=preset), RunContext(device=device, checkpoints=Memory())
     surrogate = train_surrogate(images, setup, run)
     network = train_noise_network(surrogate, images, setup, run, greyscale=greyscale)

@@ -7,22 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from core.specs.presets import PRESETS, QUICK, TrainingLength
+from core.specs.configs import TrainingLength
+from core.specs.presets import PRESETS, QUICK
 from tests.support.uploads import picture, zip_of
 
 STEPS = 6
-SOME = TrainingLength(epochs=0, least=STEPS, most=STEPS, batch=16)
+SOME = TrainingLength(epochs=0, min_updates=STEPS, max_updates=STEPS, batch=16)
 
 
 @contextmanager
 def short_training() -> Iterator[None]:
     """The preset's own path with fewer updates of surrogates, noise networks and learners."""
     noise = {
-        name: replace(recipe, length=SOME, network=recipe.network and SOME) for name, recipe in QUICK.noise.items()
+        name: replace(recipe, length=SOME, network_length=recipe.network_length and SOME)
+        for name, recipe in QUICK.noise.items()
     }
-    courses = {name: replace(course, length=SOME) for name, course in QUICK.courses.items()}
+    courses = {name: replace(course, length=SOME) for name, course in QUICK.schedules.items()}
     with pytest.MonkeyPatch.context() as patched:
-        patched.setitem(PRESETS, "quick", replace(QUICK, noise=noise, courses=courses))
+        patched.setitem(PRESETS, "quick", replace(QUICK, noise=noise, schedules=courses))
         yield
 
 

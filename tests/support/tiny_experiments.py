@@ -11,7 +11,8 @@ from PIL import Image
 
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.specs.presets import PRESETS, NTGAConfig, PGDSearch, Preset, TrainingLength
+from core.specs.configs import NTGAConfig, PGDSearch, Preset, TrainingLength
+from core.specs.presets import PRESETS
 from experiments.cache import ExperimentCache
 from experiments.catalogue import EXPERIMENTS
 from experiments.datasets import ExperimentImages
@@ -23,7 +24,7 @@ _QUICK = PRESETS["quick"]
 
 
 def _length(updates: int, batch: int = 32) -> TrainingLength:
-    return TrainingLength(epochs=0, least=updates, most=updates, batch=batch)
+    return TrainingLength(epochs=0, min_updates=updates, max_updates=updates, batch=batch)
 
 
 def _tiny_preset(size: int) -> Preset:
@@ -33,8 +34,8 @@ def _tiny_preset(size: int) -> Preset:
             method: replace(recipe, length=_length(2), training=_SHORT, final=_SHORT)
             for method, recipe in _QUICK.noise.items()
         },
-        ntga=NTGAConfig(block=30, validation=20, steps=2, step=0.55),
-        courses={"quick": replace(_QUICK.courses["quick"], length=_length(3), attack_steps=1)},
+        ntga=NTGAConfig(block_size=30, validation_images=20, steps=2, step=0.55),
+        schedules={"quick": replace(_QUICK.schedules["quick"], length=_length(3), attack_steps=1)},
     )
 
 

@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from core.generators.measurements import OWN
-from core.specs.presets import PRESETS, QUICK, TrainingLength
+from core.specs.configs import TrainingLength
+from core.specs.presets import PRESETS, QUICK
 from store import jobs
 from store import models as m
 from tests.support.commits import broken_commit
@@ -55,7 +56,7 @@ def test_it_makes_the_noise_and_the_report_says_so(
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Training with fewer updates."""
-    noise = replace(QUICK.noise["em"], length=TrainingLength(epochs=0, least=4, most=4, batch=8))
+    noise = replace(QUICK.noise["em"], length=TrainingLength(epochs=0, min_updates=4, max_updates=4, batch=8))
     monkeypatch.setitem(PRESETS, "quick", replace(QUICK, noise=QUICK.noise | {"em": noise}))
 
 

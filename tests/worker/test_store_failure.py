@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from core.specs.presets import PRESETS, QUICK, TrainingLength
+from core.specs.configs import TrainingLength
+from core.specs.presets import PRESETS, QUICK
 from store import jobs, task_queue
 from store import models as m
 from store.clock import utc_now
@@ -31,7 +32,7 @@ def test_a_shelf_that_cannot_be_cleared_costs_no_result(
     monkeypatch: pytest.MonkeyPatch,
     kind: str,
 ) -> None:
-    short = replace(QUICK.noise["em"], length=TrainingLength(epochs=0, least=4, most=4, batch=8))
+    short = replace(QUICK.noise["em"], length=TrainingLength(epochs=0, min_updates=4, max_updates=4, batch=8))
     monkeypatch.setitem(PRESETS, "quick", replace(QUICK, noise=QUICK.noise | {"em": short}))
     dataset_id, check = upload(classes=2, each=4)
     execute(service, check)

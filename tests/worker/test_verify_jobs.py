@@ -9,7 +9,8 @@ import pytest
 
 from core.evaluation import verification_runner
 from core.results.verification import VerifyReport
-from core.specs.presets import PRESETS, QUICK, TrainingLength, fingerprint
+from core.specs.configs import TrainingLength
+from core.specs.presets import PRESETS, QUICK, fingerprint
 from store import jobs
 from store import models as m
 from store.job_recovery import recover_jobs
@@ -23,7 +24,7 @@ from worker.handlers import verify as handler
 from worker.job_files import scratch
 from worker.lease import LeaseKeeper
 
-SOME = TrainingLength(epochs=0, least=4, most=4, batch=32)
+SOME = TrainingLength(epochs=0, min_updates=4, max_updates=4, batch=32)
 BEFORE, AFTER = (f"learner-small-Linf-0-None-{side}-0" for side in ("before", "after-100"))
 ROWS = {"trainings": [{"radius": 0}, {"norm": "L2", "radius": 40}]}
 
@@ -32,8 +33,8 @@ ROWS = {"trainings": [{"radius": 0}, {"norm": "L2", "radius": 40}]}
 def short(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The preset's own path with fewer updates; hears of every learner that is trained."""
     noise = {name: replace(recipe, length=SOME) for name, recipe in QUICK.noise.items()}
-    courses = {name: replace(course, length=SOME) for name, course in QUICK.courses.items()}
-    monkeypatch.setitem(PRESETS, "quick", replace(QUICK, noise=noise, courses=courses))
+    courses = {name: replace(course, length=SOME) for name, course in QUICK.schedules.items()}
+    monkeypatch.setitem(PRESETS, "quick", replace(QUICK, noise=noise, schedules=courses))
     trained: list[str] = []
 
     def learn(lesson: Any, *data: Any, **how: Any) -> Any:
@@ -179,7 +180,10 @@ def test_what_other_recipes_began_begins_anew(
     id_ = asked(service, target, trainings=[{"radius": 0}])
     lose_in_the_second_learner(service, id_, kept, monkeypatch)
     before, quick = fingerprint(), PRESETS["quick"]
-    longer = {name: replace(course, length=replace(SOME, least=5, most=5)) for name, course in quick.courses.items()}
+    longer = {
+        name: replace(course, length=replace(SOME, min_updates=5, max_updates=5))
+        for name, course in quick.schedules.items()
+    }
     monkeypatch.setitem(PRESETS, "quick", replace(quick, courses=longer))  # as an upgrade does
     assert fingerprint() != before
     execute(service, id_)

@@ -26,7 +26,7 @@ from core.noise.objective import quantize_noise
 from core.noise.setup import NoiseSetup
 from core.noise.shards import Shard, make_in_shards
 from core.runtime.context import RunContext
-from core.specs.presets import NTGAConfig
+from core.specs.configs import NTGAConfig
 from core.training.labelled_images import LabelledArrays, LabelledTensors
 
 NAME = "ntga"
@@ -62,11 +62,11 @@ def ntga_noise(
     blocks = [
         block
         for number, mask in enumerate((protect_mask & train_mask, protect_mask & ~train_mask))
-        for block in shuffled_blocks(np.flatnonzero(mask), config.block, seed=(seed, 4, number))
+        for block in shuffled_blocks(np.flatnonzero(mask), config.block_size, seed=(seed, 4, number))
     ]
 
     def noise_of(number: int, block: NDArray[np.int64]) -> NDArray[np.int8]:
-        others = validation_places(train_mask, block, config.validation, seed=(seed, 5, number))
+        others = validation_places(train_mask, block, config.validation_images, seed=(seed, 5, number))
         part = images.select(block).on(device)
         delta = search_block_noise(
             OneHotImages.of(part, images.classes),
@@ -209,8 +209,8 @@ def describe_ntga(config: NTGAConfig, *, trained_on: int) -> dict[str, object]:
         "radius_a": 0,
         "eot": False,
         "trained_on_images": trained_on,
-        "largest_block": config.block,
-        "most_validation_images": config.validation,
+        "largest_block": config.block_size,
+        "most_validation_images": config.validation_images,
         "time": config.time,
         "steps_per_image": config.steps,
     }

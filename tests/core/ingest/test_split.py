@@ -62,5 +62,5 @@ def test_a_share_of_few_images_is_rounded_up_once(count: int, percentage: int, e
     ],
 )
 def test_work_size(edges: list[tuple[int, int]], size: int) -> None:
-    assert work_size(edges, largest=224) == size
-    assert work_size(edges, largest=64) == min(size, 64)
+    assert work_size(edges, max_size=224) == size
+    assert work_size(edges, max_size=64) == min(size, 64)

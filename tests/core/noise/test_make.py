@@ -20,18 +20,19 @@ from core.runtime.checkpoints import NullCheckpointStore
 from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.specs.presets import QUICK, TrainingLength
+from core.specs.configs import TrainingLength
+from core.specs.presets import QUICK
 from core.specs.protect import ProtectSpec
 from core.training.labelled_images import LabelledArrays
 from tests.support.checkpoints import Memory
 
 COUNT = 75  # no multiple of any batch
 STEPS = 6
-LENGTH = TrainingLength(epochs=0, least=STEPS, most=STEPS, batch=32)
+LENGTH = TrainingLength(epochs=0, min_updates=STEPS, max_updates=STEPS, batch=32)
 SHORT = replace(
     QUICK,
     noise={name: replace(recipe, length=LENGTH) for name, recipe in QUICK.noise.items()},
-    ntga=replace(QUICK.ntga, block=30, steps=3, step=0.4),
+    ntga=replace(QUICK.ntga, block_size=30, steps=3, step=0.4),
 )
 
 

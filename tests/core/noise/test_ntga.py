@@ -23,12 +23,13 @@ from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.specs.presets import QUICK, NTGAConfig
+from core.specs.configs import NTGAConfig
+from core.specs.presets import QUICK
 from core.specs.protect import ProtectSpec
 from core.training.labelled_images import LabelledArrays
 from tests.support.checkpoints import Memory
 
-CONFIG = NTGAConfig(block=8, validation=6, steps=4, step=1.1 / 4)
+CONFIG = NTGAConfig(block_size=8, validation_images=6, steps=4, step=1.1 / 4)
 
 
 def rng(seed: int = 0) -> torch.Generator:

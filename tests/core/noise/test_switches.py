@@ -221,6 +221,6 @@ def test_the_report_says_what_each_method_used() -> None:
     assert said("rem", eot=False)["eot"] is False
     assert said("tap")["training_steps"] == QUICK.noise["tap"].length.updates(500)
     assert "training_steps" not in said("ntga")
-    assert said("ntga")["largest_block"] == QUICK.ntga.block
+    assert said("ntga")["largest_block"] == QUICK.ntga.block_size
     for method in NAMES:
         assert said(method)["method"] == method

@@ -17,12 +17,13 @@ from core.recipes import protect
 from core.results.evidence import Evidence
 from core.results.protection import Report
 from core.runtime.progress import Step
-from core.specs.presets import PRESETS, QUICK, TrainingLength
+from core.specs.configs import TrainingLength
+from core.specs.presets import PRESETS, QUICK
 from core.specs.protect import ProtectSpec
 from tests.support.uploads import encoded, folder_of, picture, zip_of
 from tests.support.uploads import pixels as drawn
 
-SOME = TrainingLength(epochs=0, least=6, most=6, batch=32)
+SOME = TrainingLength(epochs=0, min_updates=6, max_updates=6, batch=32)
 MEASURED = 130  # pictures a class, so that a fifth of both makes 52 to test on
 
 
@@ -30,8 +31,8 @@ MEASURED = 130  # pictures a class, so that a fifth of both makes 52 to test on
 def short_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """The preset's own path with fewer updates."""
     noise = {name: replace(recipe, length=SOME) for name, recipe in QUICK.noise.items()}
-    courses = {name: replace(course, length=SOME) for name, course in QUICK.courses.items()}
-    monkeypatch.setitem(PRESETS, "quick", replace(QUICK, noise=noise, courses=courses))
+    courses = {name: replace(course, length=SOME) for name, course in QUICK.schedules.items()}
+    monkeypatch.setitem(PRESETS, "quick", replace(QUICK, noise=noise, schedules=courses))
 
 
 def upload(tmp_path: Path, *, each: int = 6, **more: bytes) -> Path:

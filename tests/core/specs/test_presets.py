@@ -4,14 +4,15 @@ import pytest
 
 from core.noise.methods import objective_of
 from core.noise.setup import NoiseSetup
-from core.specs.presets import PAPER, PRESETS, QUICK, TrainingLength, fingerprint, has_network, preset_for
+from core.specs.configs import TrainingLength
+from core.specs.presets import PAPER, PRESETS, QUICK, fingerprint, has_noise_network, preset_for
 from core.specs.protect import METHODS, PRESET_NAMES, ProtectSpec
 from core.version import KEPT
 
 
 def test_the_papers_cifar_settings() -> None:
     """Table 5, A.3.1, A.4."""
-    recipe, course = PAPER.noise["rem"], PAPER.courses["full"]
+    recipe, course = PAPER.noise["rem"], PAPER.schedules["full"]
     assert (recipe.length.updates(40_000), recipe.length.batch) == (5_000, 128)
     assert [recipe.learning_rate.at(step, steps=5_000) for step in (0, 1_999, 2_000, 4_000)] == pytest.approx(
         [0.1, 0.1, 0.01, 0.001]
@@ -25,7 +26,7 @@ def test_the_papers_cifar_settings() -> None:
 
 
 def test_the_papers_imagenet_settings() -> None:
-    recipe, course = preset_for("paper", 224).noise["rem"], preset_for("paper", 224).courses["full"]
+    recipe, course = preset_for("paper", 224).noise["rem"], preset_for("paper", 224).schedules["full"]
     assert recipe.length.updates(9) == 3_000
     assert recipe.learning_rate.at(1_200, steps=3_000) == pytest.approx(0.01)
     assert (recipe.final.outer_steps, recipe.final.outer_step, recipe.final.samples) == (7, 1 / 4, 4)
@@ -45,7 +46,7 @@ def test_the_papers_settings_of_tap_and_ntga() -> None:
     small, large = PAPER, preset_for("paper", 224)
     searches = [preset.noise["tap"].final for preset in (small, large)]
     assert [(s.outer_steps, s.outer_step) for s in searches] == [(250, 1 / 125), (100, 1 / 50)]
-    assert [(p.ntga.block, p.ntga.steps) for p in (small, large)] == [(4_000, 10), (100, 8)]
+    assert [(p.ntga.block_size, p.ntga.steps) for p in (small, large)] == [(4_000, 10), (100, 8)]
     assert [p.ntga.step for p in (small, large)] == pytest.approx([1.1 / 10, 1.1 / 8])
 
 
@@ -62,7 +63,7 @@ def test_every_preset_knows_every_method_and_amount() -> None:
     assert set(PRESETS) == set(PRESET_NAMES)
     for preset in PRESETS.values():
         assert {*preset.noise, "ntga"} == set(METHODS)
-        assert set(preset.courses) == {"quick", "full"}
+        assert set(preset.schedules) == {"quick", "full"}
 
 
 def test_the_default_method() -> None:
@@ -70,7 +71,7 @@ def test_the_default_method() -> None:
 
 
 def test_updates_grow_with_the_data_between_their_bounds() -> None:
-    length = TrainingLength(epochs=10, least=50, most=500)
+    length = TrainingLength(epochs=10, min_updates=50, max_updates=500)
     assert [length.updates(n) for n in (2, 128, 1_280, 50_000)] == [50, 50, 100, 500]
 
 
@@ -82,16 +83,18 @@ def test_quick_takes_eight_passes_over_a_set_within_bounds() -> None:
 
 def test_only_what_was_measured_has_a_noise_network() -> None:
     """SEM by quick, and by instant, which is quick (benchmarks/noise_cost.py, benchmarks/generators.py)."""
-    having = {(preset.name, method) for preset in PRESETS.values() for method, r in preset.noise.items() if r.network}
+    having = {
+        (preset.name, method) for preset in PRESETS.values() for method, r in preset.noise.items() if r.network_length
+    }
     assert having == {("quick", "sem"), ("instant", "sem")}
-    assert has_network("quick", None)
-    assert not has_network("quick", "ntga")
-    assert not has_network("paper", "sem")
-    length = QUICK.noise["sem"].network
+    assert has_noise_network("quick", None)
+    assert not has_noise_network("quick", "ntga")
+    assert not has_noise_network("paper", "sem")
+    length = QUICK.noise["sem"].network_length
     assert length is not None
     assert [length.updates(n) for n in (20, 800, 3_000, 50_000)] == [300, 300, 468, 1_500]
     recipes = [preset.noise["sem"] for preset in (QUICK, PRESETS["instant"])]
-    assert {(recipe.grey_share, recipe.grey_chance) for recipe in recipes} == {(0.3, 0.5)}
+    assert {(recipe.greyscale_share, recipe.greyscale_probability) for recipe in recipes} == {(0.3, 0.5)}
 
 
 def test_kept_work_of_before_a_change_of_what_it_is_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,8 +22,9 @@ from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.context import RunContext
 from core.runtime.device import CPU_ROWS, Device
 from core.runtime.progress import Progress, Step
+from core.specs.configs import TrainingLength
 from core.specs.lr_schedule import LearningRate
-from core.specs.presets import QUICK, TrainingLength
+from core.specs.presets import QUICK
 from core.specs.protect import ProtectSpec
 from core.specs.verify import STANDARD_TRAINING, RowSpec, VerifySpec
 from core.training import learner
@@ -33,7 +34,7 @@ from core.training.loop import TrainingPlan
 from tests.support.checkpoints import Memory
 
 UPDATES = 10
-SHORT = TrainingLength(epochs=0, least=4, most=4, batch=32)
+SHORT = TrainingLength(epochs=0, min_updates=4, max_updates=4, batch=32)
 
 
 @pytest.fixture(autouse=True)
@@ -210,8 +211,8 @@ def evidence(checkpoints: CheckpointStore, progress: Progress) -> Evidence:
         classes=2,
         note=None,
     )
-    course = replace(QUICK.courses["quick"], length=SHORT, attack_steps=1)
-    spec, preset = ProtectSpec(evidence="quick"), replace(QUICK, courses={"quick": course})
+    course = replace(QUICK.schedules["quick"], length=SHORT, attack_steps=1)
+    spec, preset = ProtectSpec(evidence="quick"), replace(QUICK, schedules={"quick": course})
     run = RunContext(device=Device("cpu", cores=2), progress=progress, checkpoints=checkpoints)
     return measure_evidence(exhibit, spec, preset, run)
 
@@ -233,7 +234,7 @@ def test_verification_goes_on_within_a_learner_and_leaves_only_curves() -> None:
         school = VerificationRunner(
             LearnerSetup(test=drawn(60, seed=2), classes=2, train_images=80),
             VerifySpec(),
-            replace(QUICK.courses["quick"], length=SHORT),
+            replace(QUICK.schedules["quick"], length=SHORT),
             RunContext(device=Device("cpu", cores=2), checkpoints=checkpoints),
         )
         asked = RowSpec(training=STANDARD_TRAINING, countermeasure=None, architecture="small", percentage=100)

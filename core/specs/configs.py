@@ -1,0 +1,151 @@
+"""The types of the presets' numbers. Imports no torch.
+
+Where a field's metadata has a `key`, `recorded` writes it under that key: results folders and the checkpoints of
+unfinished jobs from before a field got its present name stay usable.
+"""
+
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+from core.specs.lr_schedule import LearningRate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PGDSearch:
+    """How noise delta_u is searched, in the terms of Fu et al. 2022, Algorithm 1.
+
+    Args:
+        outer_steps: K_u, steps of the noise.
+        outer_step: size of one of them, as a fraction of radius_u.
+        samples: J, draws of the transformation T for each step.
+        inner_steps: K_a, steps of the adversarial perturbation within each step.
+        inner_step: size of one of them, as a fraction of radius_a.
+    """
+
+    outer_steps: int
+    outer_step: float
+    samples: int
+    inner_steps: int
+    inner_step: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingLength:
+    """How many updates a training takes, by the number of images.
+
+    Args:
+        epochs: passes over the images.
+        min_updates: lower bound of the updates.
+        max_updates: upper bound of the updates.
+        batch: images of one update, at most.
+    """
+
+    epochs: int
+    min_updates: int = field(metadata={"key": "least"})
+    max_updates: int = field(metadata={"key": "most"})
+    batch: int = 128
+
+    def updates(self, images: int) -> int:
+        """The number of updates.
+
+        Args:
+            images: size of the training set.
+        """
+        updates = self.epochs * images // min(self.batch, images)
+        return min(self.max_updates, max(self.min_updates, updates))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseConfig:
+    """How the noise of a method with a surrogate is made: Algorithm 1, then a search for every image.
+
+    Args:
+        length: M, updates of the surrogate.
+        learning_rate: of the surrogate and the noise network.
+        training: search for the noise of each batch that the surrogate is trained on.
+        final: search for the noise of every image with the trained surrogate.
+        network_length: updates of the noise network that then takes the place of the final search; None without one.
+        greyscale_share: weight of the loss on greyscale images, in a training that asks for it (`TrainSpec.grey`).
+        greyscale_probability: how often T makes an image greyscale while the second surrogate learns, which is used
+            for that loss (docs/lab/noise.md).
+    """
+
+    length: TrainingLength
+    learning_rate: LearningRate
+    training: PGDSearch
+    final: PGDSearch
+    network_length: TrainingLength | None = field(default=None, metadata={"key": "network"})
+    greyscale_share: float = field(default=0.0, metadata={"key": "grey_share"})
+    greyscale_probability: float = field(default=0.5, metadata={"key": "grey_chance"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NTGAConfig:
+    """How NTGA, which has no surrogate, makes noise (Yuan & Wu 2021).
+
+    Args:
+        block_size: images whose noise is computed together, at most.
+        validation_images: other images on which a block's noise is evaluated, at most.
+        steps: steps of the noise.
+        step: size of one of them, as a fraction of radius_u.
+        time: t, for which the neural tangent kernel's network is trained by gradient flow.
+    """
+
+    block_size: int = field(metadata={"key": "block"})
+    validation_images: int = field(metadata={"key": "validation"})
+    steps: int
+    step: float
+    time: float = 64.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnerSchedule:
+    """How a learner is trained.
+
+    Args:
+        length: updates of the learner.
+        learning_rate: its schedule.
+        attack_steps: steps of the attack in adversarial training.
+        attack_step: size of one of them, as a fraction of the attack's radius.
+    """
+
+    length: TrainingLength
+    learning_rate: LearningRate
+    attack_steps: int
+    attack_step: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """Every number of one way to protect and to measure.
+
+    Args:
+        name: a preset's name, as a spec has it.
+        method: the method that is used unless a spec names one.
+        architecture: network of the surrogate and of the learners.
+        max_size: largest side in pixels at which images are worked on.
+        noise: configuration by method, for the methods with a surrogate.
+        ntga: configuration of NTGA.
+        schedules: schedule of the learners by amount of evidence.
+    """
+
+    name: str
+    method: str
+    architecture: str
+    max_size: int = field(metadata={"key": "largest"})
+    noise: dict[str, NoiseConfig]
+    ntga: NTGAConfig
+    schedules: dict[str, LearnerSchedule] = field(metadata={"key": "courses"})
+
+
+def recorded(config: Any) -> Any:
+    """A configuration as JSON takes it, under the keys in the fields' metadata.
+
+    Args:
+        config: a value of one of the classes above, or what a field of one holds.
+    """
+    if is_dataclass(config):
+        return {f.metadata.get("key", f.name): recorded(getattr(config, f.name)) for f in fields(config)}
+    if isinstance(config, dict):
+        return {key: recorded(value) for key, value in config.items()}
+    return config
