@@ -67,7 +67,7 @@ class ImageRefused(UnteachableError):
 
 
 class SandboxError(UnteachableError):
-    """A sandbox process that has ended (`gone`), does not answer (`silent`) or breaks the protocol (`nonsense`)."""
+    """A sandbox process that has ended (`gone`), does not answer (`silent`) or breaks the protocol (`invalid`)."""
 
 
 class Cancelled(UnteachableError):

@@ -15,6 +15,9 @@ class Limits:
     ratio_free_bytes: int = 256 * 2**20  # `ratio` applies only beyond this size: drawings as BMP do pack 500 : 1
 
 
+DEFAULT_LIMITS = Limits()
+
+
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
     """One file of an upload that is not used as an image, and why."""

@@ -1,53 +1,68 @@
-"""What the files of the protected archive are called: as in the upload, with the extension of what they are now."""
+"""The paths of files in the protected archive: those of the upload, with the extension of the new format."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from core.filenames import fold, suffix
-from core.imaging.encode import delivered_format
+from core.imaging.formats import SUFFIXES, delivered_format
 
-OURS = ("report.json", "report.html", "MANIFEST.json")
-SUFFIXES = {
-    "PNG": (".png",),
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "WEBP": (".webp",),
-    "BMP": (".bmp", ".dib"),
-    "TIFF": (".tif", ".tiff"),
-    "AVIF": (".avif",),
-}
+RESERVED = ("report.json", "report.html", "MANIFEST.json")  # files that the program adds itself
 
 
-def delivered_names(pictures: Sequence[tuple[str, str, str]], others: Iterable[str], asked: str) -> list[str]:
-    """The name of each delivered picture, given as (path, format, mode) in the upload. asked: `png` or `same`.
+@dataclass(frozen=True, slots=True)
+class UploadedImage:
+    """An image of the upload: its path, its format such as JPEG, and its mode (L, RGB, LA or RGBA)."""
 
-    cat.jpg becomes cat.png. Where two would be called so (cat.jpg beside cat.png or cat.jpeg), one that had the name
-    keeps it, and the others become cat.jpg.png. Names that fold to the same (core.filenames) count as the same.
+    path: str
+    format: str
+    mode: str
+
+
+def delivered_names(images: Sequence[UploadedImage], passthrough: Iterable[str], requested: str) -> list[str]:
+    """The paths of the delivered images.
+
+    cat.jpg becomes cat.png. If two files would get one path (cat.jpg beside cat.png or cat.jpeg), a file that has it
+    already keeps it, and the others become cat.jpg.png. Paths that fold to the same (`core.filenames.fold`) count as one.
+
+    Args:
+        images: The images of the upload.
+        passthrough: The paths of the other files, which keep theirs.
+        requested: `png`, or `same` for the format of the upload.
+
+    Returns:
+        One path for each image, in order.
     """
     names: list[str | None] = []
-    wanted: list[tuple[str, str]] = []  # the new name, and the longer one, of each that changes
-    for path, format, mode in pictures:
-        kind = delivered_format(format, mode, asked)
-        keeps = suffix(path) in SUFFIXES[kind] or (asked == "same" and kind == format)
-        names.append(path if keeps else None)
-        if not keeps:
-            ending = SUFFIXES[kind][0]
-            wanted.append((str(PurePosixPath(path).with_suffix(ending)), path + ending))
-    taken = {fold(name) for name in (*OURS, *others, *(n for n in names if n is not None))}
-    taken |= {fold(str(folder)) for path, _, _ in pictures for folder in PurePosixPath(path).parents}
-    asked_for = Counter(fold(short) for short, _ in wanted)
-    changed = iter(wanted)
+    renamed: list[tuple[str, str]] = []  # (short, long) new path of each image that does not keep its own
+    for image in images:
+        format = delivered_format(image.format, image.mode, requested)
+        keeps_name = suffix(image.path) in SUFFIXES[format] or (requested == "same" and format == image.format)
+        names.append(image.path if keeps_name else None)
+        if not keeps_name:
+            ending = SUFFIXES[format][0]
+            renamed.append((str(PurePosixPath(image.path).with_suffix(ending)), image.path + ending))
+    taken = {fold(name) for name in (*RESERVED, *passthrough, *(name for name in names if name is not None))}
+    taken |= {fold(str(folder)) for image in images for folder in PurePosixPath(image.path).parents}
+    wanted = Counter(fold(short) for short, _ in renamed)
+    new_names = iter(renamed)
     for number, name in enumerate(names):
         if name is None:
-            short, long = next(changed)
-            free = fold(short) not in taken and asked_for[fold(short)] == 1
+            short, long = next(new_names)
+            free = fold(short) not in taken and wanted[fold(short)] == 1
             names[number] = short if free else free_name(long, taken)
             taken.add(fold(str(names[number])))
     return [str(name) for name in names]
 
 
 def free_name(wanted: str, taken: set[str]) -> str:
-    """`wanted`, or the first of it with -2, -3, … before its extension, that is not among the folded names `taken`."""
+    """A path that is not taken: `wanted`, or with -2, -3, … before its extension.
+
+    Args:
+        wanted: The preferred path.
+        taken: Folded paths that are in use.
+    """
     ending = PurePosixPath(wanted).suffix
     stem = wanted.removesuffix(ending)
     name, number = wanted, 1

@@ -1,10 +1,9 @@
-"""The protected archive: the upload's own tree with noise in its pictures, and beside it what says how it was made.
+"""Write the protected archive: the upload's folders with noise in the images, and files that say how it was made.
 
-Written under a temporary name and renamed at a clean end, so that nothing that looks complete is ever incomplete. The
-same input gives the same bytes: fixed order, fixed times.
+The archive is written under a temporary name and renamed at the end, so an incomplete one is never at its place. The
+same input gives the same bytes.
 """
 
-import hashlib
 import json
 import zipfile
 from collections.abc import Iterator
@@ -16,25 +15,49 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.archive.member_names import OURS, delivered_names, free_name
+from core.archive.member_names import RESERVED, UploadedImage, delivered_names, free_name
+from core.archive.zip_writer import ZipWriter
 from core.errors import BadInput
 from core.filenames import fold
-from core.imaging.sandbox import DecoderSandbox, SandboxResult, SandboxTask
-from core.ingest.dataset import ImageDataset, ImageRecord, blank, read_pixels, sandbox_for
+from core.imaging.sandbox import DecoderSandbox, SandboxResult, SandboxTask, sandbox_or_new
+from core.ingest.dataset import ImageDataset, ImageRecord
+from core.ingest.pixels import allocate_pixels, pixels_of
 from core.limits import SkippedFile
 from core.runtime.atomic_files import renamed
 from core.runtime.progress import Progress
 
-CHUNK = 1 << 20
-SECONDS_A_PIXEL = 5e-6  # ten times what a photo took: 100 megapixels on a busy machine are no hang
+SECONDS_PER_PIXEL = 5e-6  # ten times the time of a photo, so that 100 megapixels on a busy machine do not time out
+DIFFERENCES = ("linf", "mae", "mse")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivered:
-    """What a learner gets to see: the encoded pictures read again, at the work size, in the dataset's order.
+class ArchiveSettings:
+    """How images are written.
 
-    pixels: uint8 (n, c, s, s). linf, mae, mse: float (n,), of 255, against the upload at full size. paths: the name of
-    each in the archive, None for one that could not be written (its row then holds the upload's own pixels).
+    Attributes:
+        radius: Maximum absolute value of the noise, of 255. Lossless formats change no colour value by more.
+        format: `png`, or `same` for the format of the upload.
+        keep_exif: Whether EXIF and XMP are kept.
+        protect_mask: bool (n,), True for an image that gets noise; the others are encoded the same way without noise.
+            None: all get noise.
+    """
+
+    radius: int
+    format: str = "png"
+    keep_exif: bool = False
+    protect_mask: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveredImages:
+    """The images as a learner reads them from the archive, in the dataset's order.
+
+    Attributes:
+        pixels: uint8 (n, c, s, s), decoded from the encoded files, at the size of the noise.
+        linf: float (n,), largest change of a colour value at full size, of 255.
+        mae: float (n,), mean absolute change at full size, of 255.
+        mse: float (n,), mean squared change at full size, of 255².
+        paths: Path in the archive; None for an image that could not be written. Its pixels are then the upload's.
     """
 
     pixels: NDArray[np.uint8]
@@ -45,29 +68,37 @@ class Delivered:
 
 
 @dataclass(kw_only=True)
-class Archive:
-    """An archive that is being written. Put what MANIFEST.json should say of the job into `about`."""
+class ArchiveWriter:
+    """An archive that is being written.
 
-    delivered: Delivered
+    Attributes:
+        delivered: The images as they were written.
+        skipped: Files of the upload that are not in the archive as images.
+        about: Further entries of MANIFEST.json: how the archive was made.
+    """
+
+    delivered: DeliveredImages
     skipped: list[SkippedFile]
     about: dict[str, Any] = field(default_factory=dict)
-    _zip: zipfile.ZipFile
-    _files: list[dict[str, Any]]
+    _zip: ZipWriter
 
-    def add(self, name: str, data: bytes | str) -> None:
-        """Put one more file, such as report.json, at the root."""
-        content = data.encode() if isinstance(data, str) else data
-        _write(self._zip, name, content, zipfile.ZIP_DEFLATED)
-        self._files.append(_entry(name, content))
+    def add(self, name: str, content: bytes | str) -> None:
+        """Add a file, such as report.json.
+
+        Args:
+            name: Its path in the archive.
+            content: Its bytes; text is written as UTF-8.
+        """
+        self._zip.add(name, content.encode() if isinstance(content, str) else content)
 
     def read(self, name: str) -> bytes:
-        """The bytes of a file that has been written. Raises KeyError where there is none of that name."""
+        """The bytes of a file that has been written. Raises KeyError if there is none with this name."""
         return self._zip.read(name)
 
     def manifest(self) -> dict[str, Any]:
-        """What MANIFEST.json will say: `about`, every file with size and sha256, and what was skipped and why."""
-        skipped = [{"path": one.path, "reason": one.reason} for one in self.skipped]
-        return self.about | {"files": self._files, "skipped": skipped}
+        """The content of MANIFEST.json: `about`, all files with size and SHA-256, and what was skipped and why."""
+        skipped = [{"path": file.path, "reason": file.reason} for file in self.skipped]
+        return self.about | {"files": self._zip.records, "skipped": skipped}
 
 
 @contextmanager
@@ -75,146 +106,143 @@ def write_archive(
     dataset: ImageDataset,
     noise: NDArray[np.int8],
     out: Path,
+    settings: ArchiveSettings,
     *,
-    radius: int,
-    work_size: int,
-    protected: NDArray[np.bool_] | None = None,
-    format: str = "png",
-    keep_exif: bool = False,
     progress: Progress | None = None,
     sandbox: DecoderSandbox | None = None,
-) -> Iterator[Archive]:
-    """Write the pictures of a dataset with noise, int8 (n, c, work_size, work_size), and what passes through.
+) -> Iterator[ArchiveWriter]:
+    """Write the images of a dataset with noise, and copies of the other files.
 
-    Yields the archive with what was delivered, for evidence to be taken and `add`ed; at a clean end MANIFEST.json is
-    added and the file becomes `out`. Pictures that are not `protected` (bool (n,); None: all are) get the same
-    treatment with no noise. Lossless formats keep every colour value within `radius` (of 255) of the upload.
+    Use it in a `with` statement. The block gets the archive with the images written, so that it can measure them and
+    add files. At the end of the block MANIFEST.json is added and the file moves to `out`; if the block raises, nothing
+    is left.
+
+    Args:
+        dataset: The images and the other files.
+        noise: int8 (n, c, s, s) for all images, with the dataset's number of channels.
+        out: Where the finished zip goes.
+        settings: How images are written.
+        progress: Reports the stage "writing", and may stop the work.
+        sandbox: Encodes the images; default: a new one for this call.
+
+    Raises:
+        ValueError: The noise or the mask has the wrong shape or type.
+        BadInput: No image could be written.
     """
     progress = progress or Progress()
-    shares = np.ones(len(dataset.pictures), bool) if protected is None else protected
-    _check(dataset, noise, shares, work_size)
+    plan = _plan(dataset, noise, settings)
     with renamed(out) as part, zipfile.ZipFile(part, "w", strict_timestamps=True) as archive:
-        files: list[dict[str, Any]] = []
-        settings = {"size": work_size, "radius": radius, "format": format, "keep_exif": keep_exif}
-        with sandbox_for(sandbox, dataset.limits) as sandbox:
-            delivered, failed = _pictures(dataset, noise, shares, archive, files, settings, sandbox, progress)
-        _pass_others(dataset, archive, files, progress)
-        skipped = sorted([*dataset.skipped, *failed], key=lambda one: one.path)
-        whole = Archive(delivered=delivered, skipped=skipped, _zip=archive, _files=files)
-        yield whole
-        text = json.dumps(whole.manifest(), indent=1, ensure_ascii=False)
-        _write(archive, "MANIFEST.json", text.encode(), zipfile.ZIP_DEFLATED)
+        zip_writer = ZipWriter(archive)
+        with sandbox_or_new(sandbox, dataset.limits) as sandbox:
+            delivered, failed = _write_images(plan, zip_writer, sandbox, progress)
+        _copy_passthrough(dataset, zip_writer, progress)
+        skipped = sorted([*dataset.skipped, *failed], key=lambda file: file.path)
+        writer = ArchiveWriter(delivered=delivered, skipped=skipped, _zip=zip_writer)
+        yield writer
+        text = json.dumps(writer.manifest(), indent=1, ensure_ascii=False)
+        zip_writer.add_unrecorded("MANIFEST.json", text.encode())
 
 
-def _check(dataset: ImageDataset, noise: NDArray[np.int8], shares: NDArray[np.bool_], size: int) -> None:
-    count = len(dataset.pictures)
-    if noise.dtype != np.int8 or noise.shape != (count, dataset.channels, size, size):
-        raise ValueError(f"noise must be int8 {(count, dataset.channels, size, size)}, not {noise.dtype} {noise.shape}")
-    if shares.shape != (count,):
-        raise ValueError(f"protected must be bool {(count,)}, not {shares.shape}")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """All images with their noise, and the path and the protection of each."""
+
+    dataset: ImageDataset
+    noise: NDArray[np.int8]
+    settings: ArchiveSettings
+    protect_mask: NDArray[np.bool_]
+    names: list[str]
+
+    def tasks(self) -> Iterator[SandboxTask]:
+        """The encoding of each image in the sandbox, in order."""
+        args = {
+            "size": self.noise.shape[-1],
+            "channels": self.noise.shape[1],
+            "radius": self.settings.radius,
+            "format": self.settings.format,
+            "keep_exif": self.settings.keep_exif,
+        }
+        no_noise = bytes(self.noise[:1].nbytes)
+        for i, image in enumerate(self.dataset.images):
+            yield SandboxTask(
+                op="encode_with_noise",
+                file=image.file,
+                args=args,
+                blobs=(self.noise[i].tobytes() if self.protect_mask[i] else no_noise,),
+                extra_seconds=image.width * image.height * SECONDS_PER_PIXEL,
+            )
 
 
-def _pictures(
-    dataset: ImageDataset,
-    noise: NDArray[np.int8],
-    shares: NDArray[np.bool_],
-    archive: zipfile.ZipFile,
-    files: list[dict[str, Any]],
-    settings: dict[str, Any],
-    sandbox: DecoderSandbox,
-    progress: Progress,
-) -> tuple[Delivered, list[SkippedFile]]:
-    """Every picture through the sandbox and into the archive, in order; those that fail there are skipped."""
-    args = settings | {"channels": dataset.channels}
-    described = [(p.path, p.format, p.mode) for p in dataset.pictures]
-    names = delivered_names(described, [other.path for other in dataset.others], settings["format"])
-    still = bytes(noise[:1].nbytes)
-    tasks = (
-        SandboxTask(
-            op="protect",
-            file=p.file,
-            args=args,
-            blobs=(noise[i].tobytes() if shares[i] else still,),
-            extra=p.width * p.height * SECONDS_A_PIXEL,
-        )
-        for i, p in enumerate(dataset.pictures)
-    )
-    pixels = blank(noise.shape)
-    figures = np.zeros((3, len(names)))
+def _plan(dataset: ImageDataset, noise: NDArray[np.int8], settings: ArchiveSettings) -> _Plan:
+    count, size = len(dataset.images), noise.shape[-1]
+    expected = (count, dataset.channels, size, size)
+    if noise.dtype != np.int8 or noise.shape != expected:
+        raise ValueError(f"noise must be int8 {expected}, not {noise.dtype} {noise.shape}")
+    mask = np.ones(count, bool) if settings.protect_mask is None else settings.protect_mask
+    if mask.shape != (count,):
+        raise ValueError(f"protect_mask must be bool {(count,)}, not {mask.shape}")
+    uploaded = [UploadedImage(image.path, image.format, image.mode) for image in dataset.images]
+    names = delivered_names(uploaded, [file.path for file in dataset.passthrough], settings.format)
+    return _Plan(dataset=dataset, noise=noise, settings=settings, protect_mask=mask, names=names)
+
+
+def _write_images(
+    plan: _Plan, zip_writer: ZipWriter, sandbox: DecoderSandbox, progress: Progress
+) -> tuple[DeliveredImages, list[SkippedFile]]:
+    """Encode every image in the sandbox and write it; returns the images, and those that failed as skipped files."""
+    images, names = plan.dataset.images, plan.names
+    pixels = allocate_pixels(plan.noise.shape)
+    differences = np.zeros((len(DIFFERENCES), len(names)))
     paths: list[str | None] = []
     failed: list[SkippedFile] = []
     progress.start("writing", len(names))
-    for i, (_, answer) in enumerate(sandbox.map(tasks, tick=progress.tick)):
-        picture = dataset.pictures[i]
-        reason = _unusable(answer, picture, pixels[i].nbytes)
+    for i, (_, result) in enumerate(sandbox.map(plan.tasks(), tick=progress.tick)):
+        image = images[i]
+        reason = _invalid_encoding(result, image, pixels[i].nbytes)
         if reason is None:
-            _write(archive, names[i], answer.blobs[0], zipfile.ZIP_STORED)
-            files.append(_entry(names[i], answer.blobs[0], was=picture.path, protected=bool(shares[i])))
-            pixels[i] = read_pixels(answer, 1, pixels[i].shape, picture.path)
-            figures[:, i] = [answer.values[key] for key in ("linf", "mae", "mse")]
+            zip_writer.add_image(
+                names[i], result.blobs[0], upload_path=image.path, protected=bool(plan.protect_mask[i])
+            )
+            pixels[i] = pixels_of(result, 1, pixels[i].shape, image.path)
+            differences[:, i] = [result.values[key] for key in DIFFERENCES]
         else:
-            failed.append(SkippedFile(picture.path, reason))
-            pixels[i] = _unchanged(picture, pixels[i].shape, sandbox)
+            failed.append(SkippedFile(image.path, reason))
+            pixels[i] = _uploaded_pixels(image, pixels[i].shape, sandbox)
         paths.append(names[i] if reason is None else None)
         progress.advance()
     if len(failed) == len(paths):
-        raise BadInput(f"Not one picture could be written. The first: “{failed[0].path}” {failed[0].reason}.")
-    linf, mae, mse = figures
-    return Delivered(pixels=pixels, linf=linf, mae=mae, mse=mse, paths=tuple(paths)), failed
+        raise BadInput(f"None of the pictures could be written. The first: “{failed[0].path}”: {failed[0].reason}.")
+    linf, mae, mse = differences
+    return DeliveredImages(pixels=pixels, linf=linf, mae=mae, mse=mse, paths=tuple(paths)), failed
 
 
-def _unusable(answer: SandboxResult, picture: ImageRecord, size: int) -> str | None:
-    """Why an answer of the sandbox, which is not believed blindly, cannot be delivered; None where it can."""
-    if answer.refused is not None:
-        return answer.refused
-    if answer.sha256 != picture.sha256:
+def _invalid_encoding(result: SandboxResult, image: ImageRecord, size: int) -> str | None:
+    """Why a result cannot be delivered, None if it can: a hijacked decoder may send anything."""
+    if result.refused is not None:
+        return result.refused
+    if result.sha256 != image.sha256:
         return "its file changed while it was being protected"
-    figures = [answer.values.get(key) for key in ("linf", "mae", "mse")]
-    sound = all(type(figure) is float and 0 <= figure <= 255**2 for figure in figures)
-    return None if sound and len(answer.blobs) == 2 and len(answer.blobs[1]) == size else "it crashed the encoder"
+    values = [result.values.get(key) for key in DIFFERENCES]
+    valid = all(type(value) is float and 0 <= value <= 255**2 for value in values)
+    return None if valid and len(result.blobs) == 2 and len(result.blobs[1]) == size else "it crashed the encoder"
 
 
-def _unchanged(picture: ImageRecord, shape: tuple[int, ...], sandbox: DecoderSandbox) -> NDArray[np.uint8]:
-    task = SandboxTask(op="pixels", file=picture.file, args={"size": shape[-1], "channels": shape[0]})
-    [(_, answer)] = sandbox.map([task])
-    return read_pixels(answer, 0, shape, picture.path) if answer.refused is None else np.zeros(shape, np.uint8)
+def _uploaded_pixels(image: ImageRecord, shape: tuple[int, ...], sandbox: DecoderSandbox) -> NDArray[np.uint8]:
+    task = SandboxTask(op="pixels", file=image.file, args={"size": shape[-1], "channels": shape[0]})
+    [(_, result)] = sandbox.map([task])
+    return pixels_of(result, 0, shape, image.path) if result.refused is None else np.zeros(shape, np.uint8)
 
 
-def _pass_others(
-    dataset: ImageDataset, archive: zipfile.ZipFile, files: list[dict[str, Any]], progress: Progress
-) -> None:
-    """Copy the files that are no pictures; one that is called as one of ours gets another name, which is recorded."""
-    taken = {fold(name) for name in (*OURS, *(file["path"] for file in files), *(o.path for o in dataset.others))}
-    ours = {fold(name) for name in OURS}
-    for other in dataset.others:
-        name = free_name(other.path, taken) if fold(other.path) in ours else other.path
+def _copy_passthrough(dataset: ImageDataset, zip_writer: ZipWriter, progress: Progress) -> None:
+    """Copy the files that are no images; one that has a reserved name gets another, and the manifest says so."""
+    taken = {
+        fold(name)
+        for name in (
+            *RESERVED, *(record["path"] for record in zip_writer.records), *(file.path for file in dataset.passthrough)
+        )
+    }  # fmt: skip
+    reserved = {fold(name) for name in RESERVED}
+    for file in dataset.passthrough:
+        name = free_name(file.path, taken) if fold(file.path) in reserved else file.path
         taken.add(fold(name))
-        digest, size = hashlib.sha256(), other.file.stat().st_size
-        info = _info(name, zipfile.ZIP_DEFLATED)
-        info.file_size = size
-        with other.file.open("rb") as source, archive.open(info, "w") as target:
-            while piece := source.read(CHUNK):
-                digest.update(piece)
-                target.write(piece)
-                progress.tick()
-        renamed = {"was": other.path} if name != other.path else {}
-        files.append({"path": name, "bytes": size, "sha256": digest.hexdigest(), **renamed})
-
-
-def _entry(name: str, content: bytes, *, was: str | None = None, protected: bool | None = None) -> dict[str, Any]:
-    entry: dict[str, Any] = {"path": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    if was is not None and was != name:
-        entry["was"] = was
-    return entry if protected is None else entry | {"protected": protected}
-
-
-def _info(name: str, compression: int) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-    info.compress_type = compression
-    info.create_system = 3
-    info.external_attr = 0o100644 << 16
-    return info
-
-
-def _write(archive: zipfile.ZipFile, name: str, content: bytes, compression: int) -> None:
-    archive.writestr(_info(name, compression), content)
+        zip_writer.copy(name, file.file, upload_path=file.path, tick=progress.tick)

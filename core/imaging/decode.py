@@ -1,7 +1,6 @@
-"""Bytes to pixels: any picture as 8-bit grey or RGB, with or without alpha, upright. Runs in the sandbox only.
+"""Decode an image file to 8-bit greyscale or RGB, with or without alpha, upright. Runs in the sandbox only.
 
-What cannot be shown in that form is refused with a reason; what is changed on the way (depth, palette, CMYK) gets a
-note. Nothing here is allowed to fall back in silence.
+An image that does not fit this form is refused with a reason. A change on the way (of depth, palette or CMYK) is noted.
 """
 
 import io
@@ -25,11 +24,11 @@ from PIL import (
 )
 
 from core.errors import ImageRefused
-from core.imaging.to_8bit import to_eight_bits
+from core.imaging.to_8bit import convert_to_8bit
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
-ORIENTATION = 0x0112
-TURNS = {
+ORIENTATION_TAG = 0x0112  # EXIF
+TRANSPOSE_BY_ORIENTATION = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -38,16 +37,16 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-DESCRIPTIVE = frozenset(
+DESCRIPTIVE_TAGS = frozenset(  # EXIF tags that do not say how pixels are stored
     {
-        *(0x010D, 0x010E, 0x010F, 0x0110, 0x011D),  # names of document and page, description, make and model
+        *(0x010D, 0x010E, 0x010F, 0x0110, 0x011D),  # document and page name, description, make, model
         *(0x011A, 0x011B, 0x0128),  # resolution
         *(0x0131, 0x0132, 0x013B, 0x013C, 0x8298),  # software, time, artist, computer, copyright
-        *(0x4746, 0x4749, *range(0x9C9B, 0x9CA0)),  # rating, and Windows' title, comment, author, keywords, subject
-        *(0x8769, 0x8825),  # where EXIF's own and GPS's tags lie
+        *(0x4746, 0x4749, *range(0x9C9B, 0x9CA0)),  # rating; title, comment, author, keywords and subject of Windows
+        *(0x8769, 0x8825),  # offsets of the EXIF and GPS tables
     }
 )
-SIDEWAYS = (TURNS[5], TURNS[6], TURNS[7], TURNS[8])
+SWAPS_EDGES = tuple(TRANSPOSE_BY_ORIENTATION[orientation] for orientation in (5, 6, 7, 8))
 PLUGINS = (
     AvifImagePlugin, BmpImagePlugin, GifImagePlugin, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin,
     WebPImagePlugin,
@@ -55,11 +54,17 @@ PLUGINS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decoded:
-    """A picture as it was meant to be seen: `image` is L, RGB, LA or RGBA, upright, 8 bits a channel.
+class DecodedImage:
+    """An image as it is meant to be seen.
 
-    `size` is (width, height) of the full picture, upright; `image` is smaller only where that was asked for.
-    `icc`, `exif` (without orientation) and `xmp` are what the file carried beside its pixels and still applies.
+    Attributes:
+        image: L, RGB, LA or RGBA, 8 bits per channel, upright. Smaller than `size` only if that was requested.
+        size: (width, height) of the full image, upright.
+        format: Format of the file as Pillow names it, such as JPEG.
+        note: What decoding changed, or None.
+        icc: The colour profile, if it still applies.
+        exif: The EXIF block without the orientation.
+        xmp: The XMP packet without the orientation.
     """
 
     image: Image.Image
@@ -71,11 +76,15 @@ class Decoded:
     xmp: bytes | None
 
 
-def prepare(*, pixels: int) -> None:
-    """Load every decoder now, for later no file can be opened; set Pillow's own wall to `pixels` a picture."""
-    Image._initialized = 2  # Pillow would else go looking for further plugins
-    Image.MAX_IMAGE_PIXELS = pixels
-    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # we may not start any
+def load_decoders(*, max_pixels: int) -> None:
+    """Load every decoder into memory, because a restricted process cannot open files later.
+
+    Args:
+        max_pixels: Maximum of one image, for Pillow's own check.
+    """
+    Image._initialized = 2  # keeps Pillow from loading further plugins
+    Image.MAX_IMAGE_PIXELS = max_pixels
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # a restricted process cannot start threads
     for format in ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "AVIF"):
         out = io.BytesIO()
         Image.new("RGB", (16, 16)).save(out, format)
@@ -83,72 +92,85 @@ def prepare(*, pixels: int) -> None:
     ImageCms.createProfile("sRGB")
 
 
-def open_picture(data: bytes) -> Image.Image:
-    """A picture whose header has been read and judged, its pixels not decoded yet. Raises Refused."""
+def open_image(data: bytes) -> Image.Image:
+    """Read the header of an image without decoding its pixels.
+
+    Args:
+        data: The image file.
+
+    Raises:
+        ImageRefused: It is no image, has too many pixels, is animated or has several pages.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             image = Image.open(io.BytesIO(data), formats=FORMATS)
         except UnidentifiedImageError:
-            raise ImageRefused(_what_else(data)) from None
+            raise ImageRefused(_describe_non_image(data)) from None
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as bomb:
-            raise ImageRefused(_too_large(str(bomb))) from None
+            raise ImageRefused(_too_many_pixels(str(bomb))) from None
     width, height = image.size
     if Image.MAX_IMAGE_PIXELS is not None and width * height > Image.MAX_IMAGE_PIXELS:
-        raise ImageRefused(_too_large(f"{width} x {height}"))
+        raise ImageRefused(_too_many_pixels(f"{width} x {height}"))
     if image.format != "MPO" and getattr(image, "is_animated", False):
         pages = image.format == "TIFF"
         raise ImageRefused(
-            "it has several pages; save each as a file" if pages else "animated; save each frame as a picture"
+            "it has several pages; save each page as a file" if pages else "it is animated; save each frame as a file"
         )
     return image
 
 
-def decode(data: bytes, *, least: int | None = None) -> Decoded:
-    """Decode a picture. Raises Refused, or whatever the decoder throws on damaged bytes.
+def decode(data: bytes, *, min_edge: int | None = None) -> DecodedImage:
+    """Decode an image.
 
-    With `least`, a JPEG may come out smaller, by a power of two, but with no edge below `least`: all of its bytes are
-    still read, at a third of the time.
+    Args:
+        data: The image file.
+        min_edge: A JPEG may be reduced by a power of two as long as both edges stay at least this long. The decoder
+            still reads the whole file, in about a third of the time. None: full size.
+
+    Raises:
+        ImageRefused: The image cannot be used.
+        Exception: Whatever a decoder raises for damaged bytes.
     """
-    image = open_picture(data)
-    full = image.size
-    if least is not None and image.format in ("JPEG", "MPO"):
-        image.draft(None, (least, least))
+    image = open_image(data)
+    size = image.size
+    if min_edge is not None and image.format in ("JPEG", "MPO"):
+        image.draft(None, (min_edge, min_edge))
     format = "JPEG" if image.format == "MPO" else str(image.format)
-    bits = _bits(image, data)
+    bits = _stored_bits(image, data)
     try:
         image.load()
     except (OSError, SyntaxError) as error:
         raise ImageRefused(f"damaged or truncated: {error}") from None
-    exif, turn = _exif(image)
+    exif, transpose = _exif(image)
     icc = image.info.get("icc_profile")
     xmp = image.info.get("xmp")
-    eight, note = to_eight_bits(image, icc, bits=bits)
-    if turn is not None:
-        full = full[::-1] if turn in SIDEWAYS else full
-        eight = eight.transpose(turn)
+    converted, note = convert_to_8bit(image, icc, bits=bits)
+    if transpose is not None:
+        size = size[::-1] if transpose in SWAPS_EDGES else size
+        converted = converted.transpose(transpose)
     notes = [note] if note else []
     if bits > 8 and note is None:
-        notes.append("16 bits a channel reduced to 8")
+        notes.append("16 bits per channel reduced to 8")
     if image.format == "MPO":
         notes.append("the first of several pictures in one file")
-    return Decoded(
-        image=eight,
-        size=full,
+    return DecodedImage(
+        image=converted,
+        size=size,
         format=format,
         note="; ".join(notes) or None,
-        icc=icc if isinstance(icc, bytes) and _fits(icc, eight.mode) else None,
+        icc=icc if isinstance(icc, bytes) and _profile_applies(icc, converted.mode) else None,
         exif=exif,
-        xmp=_upright_xmp(xmp),
+        xmp=_xmp_without_orientation(xmp),
     )
 
 
-def _fits(icc: bytes, mode: str) -> bool:
+def _profile_applies(icc: bytes, mode: str) -> bool:
     return icc[16:20] == (b"GRAY" if mode in ("L", "LA") else b"RGB ")
 
 
-def _bits(image: Image.Image, data: bytes) -> int:
-    """Bits a channel as stored, where the header says so simply; Pillow decodes deeper colour to 8 without a word."""
+def _stored_bits(image: Image.Image, data: bytes) -> int:
+    """Bits per channel of a PNG or TIFF. Pillow reduces deeper colour to 8 bits without saying so."""
     if image.format == "PNG":
         return data[24]
     if isinstance(image, TiffImagePlugin.TiffImageFile):
@@ -158,42 +180,44 @@ def _bits(image: Image.Image, data: bytes) -> int:
 
 
 def _exif(image: Image.Image) -> tuple[bytes | None, Image.Transpose | None]:
-    """The EXIF block without its orientation, and the turn that orientation asks for; broken EXIF counts as none.
+    """The EXIF block without its orientation, and the transposition for it; broken EXIF counts as none.
 
-    A TIFF has the tags that say how its pixels are stored among them; these are not those of what is delivered.
+    For a TIFF only descriptive tags stay: the others say how its pixels are stored, which changes.
     """
     try:
         exif = image.getexif()
-        turn = TURNS.get(exif.pop(ORIENTATION, 1))
+        transpose = TRANSPOSE_BY_ORIENTATION.get(exif.pop(ORIENTATION_TAG, 1))
         if image.format == "TIFF":
-            for tag in exif.keys() - DESCRIPTIVE:
+            for tag in exif.keys() - DESCRIPTIVE_TAGS:
                 del exif[tag]
-        return (exif.tobytes() if len(exif) else None), turn
-    except Exception:  # a tag tree from outside; the pixels are good without it
+        return (exif.tobytes() if len(exif) else None), transpose
+    except Exception:  # untrusted tags; the pixels do not depend on them
         return None, None
 
 
-def _upright_xmp(xmp: object) -> bytes | None:
+def _xmp_without_orientation(xmp: object) -> bytes | None:
     if not isinstance(xmp, bytes):
         return None
     return re.sub(rb"tiff:Orientation(=\"\d\"|>\d</tiff:Orientation)", b"", xmp) if b"tiff:Orientation" in xmp else xmp
 
 
-def _too_large(what: str) -> str:
+def _too_many_pixels(what: str) -> str:
     size = re.search(r"\d+ x \d+", what)
     limit = f"{Image.MAX_IMAGE_PIXELS:,}"
-    return f"{size.group() + ' is ' if size else ''}more than {limit} pixels, the most for one picture; make it smaller"
+    return (
+        f"{size.group() + ' is ' if size else ''}more than {limit} pixels, the maximum for one picture; make it smaller"
+    )
 
 
-def _what_else(data: bytes) -> str:
-    """Why something that is called a picture is none."""
+def _describe_non_image(data: bytes) -> str:
+    """Why a file with an image's name is no image."""
     head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not data:
         return "the file is empty"
     if b"<svg" in head:
-        return "an SVG drawing, not pixels; save it as PNG"
+        return "it is an SVG drawing, which has no pixels; save it as PNG"
     if head.startswith((b"<!doctype html", b"<html")):
-        return "a web page, not a picture"
+        return "it is a web page, not a picture"
     if not set(data[:1024]) & set(range(9)):
-        return "text, not a picture"
-    return "its content is no JPEG, PNG, WebP, AVIF, TIFF, BMP or GIF picture, or its header is damaged"
+        return "it is text, not a picture"
+    return "it is not a JPEG, PNG, WebP, AVIF, TIFF, BMP or GIF picture, or its header is damaged"

@@ -1,53 +1,66 @@
-"""The sandbox: restricted processes in which untrusted bytes become pixels.
+"""The sandbox: restricted processes that turn untrusted bytes into pixels.
 
-Decoders of pictures have holes. So no picture is ever decoded here, but in small child processes without network,
-files, environment or privileges, and with little memory and time (`core.imaging.sandbox_worker` says how). A
-picture that
-crashes, hangs or exhausts its process costs that picture alone: it gets a reason, the process is replaced. Many small
-pictures travel in one message; a big one travels alone.
+Image decoders have security holes. Therefore the application never decodes an image itself; small processes do, without
+network, files, environment or privileges, and with little memory and time (see `core.imaging.sandbox_worker`). If an
+image crashes, hangs or exhausts its process, only this image is refused, and a new process takes over. Small images
+travel in batches, a large one alone.
 """
 
 import hashlib
-import json
-import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as StillRunning
-from contextlib import suppress
+from concurrent.futures import TimeoutError as NotDone
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from core.errors import SandboxError
-from core.imaging.sandbox_protocol import FramedPipe, pack
-from core.limits import Limits
+from core.imaging.sandbox_process import SandboxProcess
+from core.imaging.sandbox_protocol import Operation, pack
+from core.limits import DEFAULT_LIMITS, Limits
 
 BATCH_BYTES = 256 << 10
 BATCH_ITEMS = 256
-READS = {"gone": "it crashed the decoder", "silent": "decoding it took too long", "nonsense": "it crashed the decoder"}
+BATCHES_PER_PROCESS = 3  # in flight at once
+START_TIMEOUT_SECONDS = 120.0
+TICK_SECONDS = 0.25
+CRASHED = "it crashed the decoder"
+REASONS = {"gone": CRASHED, "invalid": CRASHED, "silent": "decoding it took too long"}  # by SandboxError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxTask:
-    """One thing to do in the sandbox: an operation of core.imaging.operations on the bytes of a file.
+    """An operation of `core.imaging.operations` on the bytes of a file.
 
-    extra: seconds that it may take beyond the sandbox's patience, where it is known to be large.
+    Attributes:
+        op: The operation.
+        file: The image.
+        args: The operation's keyword arguments, as JSON can hold them.
+        blobs: Further byte strings for the operation.
+        extra_seconds: Time allowed beyond the sandbox's timeout, for an image that is known to be large.
     """
 
-    op: str
+    op: Operation
     file: Path
     args: dict[str, Any] = field(default_factory=dict)
     blobs: tuple[bytes, ...] = ()
-    extra: float = 0.0
+    extra_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxResult:
-    """What became of a task. `refused` is the reason where there is no result; `sha256` is that of the file."""
+    """The result of a task. It comes from an untrusted process: check its form before use.
+
+    Attributes:
+        values: What the operation returned.
+        blobs: The byte strings that it returned.
+        sha256: Hash of the file that was sent, hexadecimal.
+        refused: The reason if there is no result, else None.
+    """
 
     values: dict[str, Any]
     blobs: list[bytes]
@@ -56,23 +69,32 @@ class SandboxResult:
 
 
 class DecoderSandbox:
-    """A few child processes and the queue before them; a context manager that leaves no process behind.
+    """A few restricted processes and a queue of tasks for them. A context manager; no process outlives it.
 
-    patience: seconds that one picture may take. memory: bytes of address space a child may use.
+    Args:
+        processes: Number of processes.
+        limits: `pixels` is the maximum of one image.
+        timeout: Maximum time in seconds for one image.
+        memory: Maximum address space of a process in bytes; default: enough for the largest image.
     """
 
     def __init__(
-        self, *, children: int = 2, limits: Limits | None = None, patience: float = 120.0, memory: int | None = None
+        self,
+        *,
+        processes: int = 2,
+        limits: Limits = DEFAULT_LIMITS,
+        timeout: float = 120.0,
+        memory: int | None = None,
     ) -> None:
-        self._limits = limits or Limits()
-        self._patience = patience
-        self._memory = memory or (1 << 30) + 24 * self._limits.pixels
-        self._children = children
-        self._here = threading.local()
-        self._alive: set[_Child] = set()
+        self._limits = limits
+        self._timeout = timeout
+        self._memory = memory or (1 << 30) + 24 * limits.pixels
+        self._process_count = processes
+        self._thread_local = threading.local()
+        self._running: set[SandboxProcess] = set()
         self._lock = threading.Lock()
         self._closed = False
-        self._threads = ThreadPoolExecutor(children, thread_name_prefix="sandbox")
+        self._threads = ThreadPoolExecutor(processes, thread_name_prefix="sandbox")
 
     def __enter__(self) -> Self:
         return self
@@ -81,130 +103,104 @@ class DecoderSandbox:
         self.close()
 
     def close(self) -> None:
-        """End every child at once; whatever is under way is given up."""
+        """End every process at once; tasks that are not done are dropped."""
         with self._lock:
             self._closed = True
-            alive = list(self._alive)
-        for child in alive:
-            child.kill()
+            running = list(self._running)
+        for process in running:
+            process.kill()
         self._threads.shutdown(cancel_futures=True)
-        for child in alive:
-            child.close()
+        for process in running:
+            process.close()
 
     def map(
         self, tasks: Iterable[SandboxTask], *, tick: Callable[[], None] | None = None
     ) -> Iterator[tuple[SandboxTask, SandboxResult]]:
-        """Do the tasks, in order; at most a few messages are under way, however many tasks there are.
+        """Do tasks. Only a few batches are read ahead, however many tasks there are.
 
-        `tick` is called several times a second while waiting and may raise to stop.
+        Args:
+            tasks: What to do.
+            tick: Called several times a second while waiting; may raise to stop.
+
+        Returns:
+            Each task with its result, in order.
+
+        Raises:
+            OSError: A file cannot be read.
+            RuntimeError: A process does not start, or the sandbox is closed.
         """
         batches = _in_batches(tasks)
-        waiting: deque[tuple[list[SandboxTask], Future[list[SandboxResult]]]] = deque()
+        pending: deque[tuple[list[SandboxTask], Future[list[SandboxResult]]]] = deque()
         try:
             while True:
-                while len(waiting) < 3 * self._children and (batch := next(batches, None)):
-                    waiting.append((batch, self._threads.submit(self._do, batch)))
-                if not waiting:
+                while len(pending) < BATCHES_PER_PROCESS * self._process_count and (batch := next(batches, None)):
+                    pending.append((batch, self._threads.submit(self._run_batch, batch)))
+                if not pending:
                     return
-                batch, future = waiting.popleft()
-                yield from zip(batch, _patiently(future, tick), strict=True)
+                batch, future = pending.popleft()
+                yield from zip(batch, _wait_for(future, tick), strict=True)
         finally:
-            for _, future in waiting:
+            for _, future in pending:
                 future.cancel()
 
-    def _do(self, batch: list[SandboxTask]) -> list[SandboxResult]:
-        """One batch in this thread's child; what kills the child gets a reason, the rest goes on in a new one."""
+    def _run_batch(self, batch: list[SandboxTask]) -> list[SandboxResult]:
+        """Run a batch in this thread's process; a task that ends the process is refused, a new process does the rest."""
         contents = [task.file.read_bytes() for task in batch]
-        digests = [hashlib.sha256(content).hexdigest() for content in contents]
-        answers: list[SandboxResult] = []
-        while len(answers) < len(batch):
-            child = self._child()
+        hashes = [hashlib.sha256(content).hexdigest() for content in contents]
+        results: list[SandboxResult] = []
+        while len(results) < len(batch):
+            process = self._process()
             try:
-                todo = range(len(answers), len(batch))
-                child.ask([pack(self._message(batch[i]), [contents[i], *batch[i].blobs]) for i in todo])
-                for i in todo:
-                    values, blobs = child.line.receive(patience=self._patience + batch[i].extra)
-                    answers.append(
-                        SandboxResult(values=values, blobs=blobs, sha256=digests[i], refused=values.get("refused"))
+                remaining = range(len(results), len(batch))
+                process.send([pack(self._message(batch[i]), [contents[i], *batch[i].blobs]) for i in remaining])
+                for i in remaining:
+                    values, blobs = process.pipe.receive(timeout=self._timeout + batch[i].extra_seconds)
+                    results.append(
+                        SandboxResult(values=values, blobs=blobs, sha256=hashes[i], refused=values.get("refused"))
                     )
-            except SandboxError as broken:
-                reason = self._lose(child, str(broken))
-                answers.append(SandboxResult(values={}, blobs=[], sha256=digests[len(answers)], refused=reason))
-        return answers
+            except SandboxError as error:
+                self._discard(process)
+                reason = REASONS.get(str(error), CRASHED)
+                results.append(SandboxResult(values={}, blobs=[], sha256=hashes[len(results)], refused=reason))
+        return results
 
     def _message(self, task: SandboxTask) -> dict[str, Any]:
-        return {"op": task.op, "seconds": int(self._patience + task.extra) + 1, **task.args}
+        return {"op": task.op, "seconds": int(self._timeout + task.extra_seconds) + 1, **task.args}
 
-    def _child(self) -> "_Child":
-        child: _Child | None = getattr(self._here, "child", None)
-        if child is None:
+    def _process(self) -> SandboxProcess:
+        """This thread's process, started if there is none."""
+        process: SandboxProcess | None = getattr(self._thread_local, "process", None)
+        if process is None:
             with self._lock:
                 if self._closed:
                     raise RuntimeError("the sandbox is closed")
-                child = _Child(self._limits, memory=self._memory)
-                self._alive.add(child)
-            self._here.child = child
+                process = SandboxProcess(self._limits, memory=self._memory)
+                self._running.add(process)
+            self._thread_local.process = process
             try:
-                child.line.receive(patience=120.0)  # it says when it is restricted, and ready
-            except SandboxError as broken:
-                self._lose(child, str(broken))
-                raise RuntimeError("the restricted process that decodes pictures does not start") from broken
-        return child
+                process.pipe.receive(timeout=START_TIMEOUT_SECONDS)  # its first frame says that it is restricted
+            except SandboxError as error:
+                self._discard(process)
+                raise RuntimeError("the restricted process that decodes images does not start") from error
+        return process
 
-    def _lose(self, child: "_Child", how: str) -> str:
-        self._here.child = None
+    def _discard(self, process: SandboxProcess) -> None:
+        self._thread_local.process = None
         with self._lock:
-            self._alive.discard(child)
-        child.close()
-        return READS.get(how, READS["gone"])
+            self._running.discard(process)
+        process.close()
 
 
-class _Child:
-    """One restricted process; it starts with an empty environment, and with the search path as its only inheritance."""
+@contextmanager
+def sandbox_or_new(sandbox: DecoderSandbox | None, limits: Limits) -> Iterator[DecoderSandbox]:
+    """A sandbox for the length of a `with` block.
 
-    def __init__(self, limits: Limits, *, memory: int) -> None:
-        setup = json.dumps(
-            {"path": sys.path, "pixels": limits.pixels, "memory": memory},
-            ensure_ascii=True,
-        )
-        start = (
-            "import json,sys;s=json.loads(sys.argv[1]);sys.path[:]=s['path'];"
-            "import core.imaging.sandbox_worker as c;c.main(s)"
-        )
-        self.process = subprocess.Popen(
-            [sys.executable, "-I", "-B", "-c", start, setup],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={"LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
-            cwd="/",
-            bufsize=0,
-            start_new_session=True,  # a Ctrl-C at the terminal is ours to handle, not the child's
-        )
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.line = FramedPipe(self.process.stdin.fileno(), self.process.stdout.fileno())
-
-    def ask(self, frames: list[list[bytes]]) -> None:
-        """Send a batch: how many, then each; the child reads all of it before it answers."""
-        pieces = pack({"items": len(frames)}, []) + [piece for frame in frames for piece in frame]
-        if sum(map(len, pieces)) <= 4 * BATCH_BYTES:
-            pieces = [b"".join(pieces)]
-        self.line.send(pieces, patience=60.0)
-
-    def kill(self) -> None:
-        """End it; where we may not (it is another user now), its closed input or its CPU limit does."""
-        with suppress(PermissionError):
-            self.process.kill()
-
-    def close(self) -> None:
-        """End it, and leave no zombie."""
-        self.kill()
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                with suppress(OSError):
-                    pipe.close()
-        self.process.wait()
+    Args:
+        sandbox: Used if given, and not closed at the end; None makes a new one, which is closed.
+        limits: The limits of a new one.
+    """
+    with ExitStack() as stack:
+        yield stack.enter_context(nullcontext(sandbox) if sandbox is not None else DecoderSandbox(limits=limits))
 
 
 def _in_batches(tasks: Iterable[SandboxTask]) -> Iterator[list[SandboxTask]]:
@@ -220,10 +216,10 @@ def _in_batches(tasks: Iterable[SandboxTask]) -> Iterator[list[SandboxTask]]:
         yield batch
 
 
-def _patiently(future: "Future[list[SandboxResult]]", tick: Callable[[], None] | None) -> list[SandboxResult]:
+def _wait_for(future: "Future[list[SandboxResult]]", tick: Callable[[], None] | None) -> list[SandboxResult]:
     while True:
         try:
-            return future.result(timeout=0.25)
-        except StillRunning:
+            return future.result(timeout=TICK_SECONDS)
+        except NotDone:
             if tick is not None:
                 tick()

@@ -1,7 +1,7 @@
-"""The little protocol between us and the restricted process: frames of JSON and bytes over pipes.
+"""The protocol between the application and a sandbox process: frames of JSON and byte strings over pipes.
 
-A frame is two big-endian numbers (4 bytes each: the length of the JSON, the count of blobs), the length of each blob
-(8 bytes each), the JSON, the blobs. Whoever reads checks every number before it allocates anything.
+A frame is the length of the JSON and the number of blobs (4 bytes each, big-endian), the length of each blob (8 bytes
+each), the JSON, and the blobs. The application checks every number before it allocates memory.
 """
 
 import json
@@ -9,28 +9,34 @@ import os
 import select
 import struct
 import time
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from core.errors import SandboxError
 
 HEAD = struct.Struct(">II")
-MODES = ("L", "RGB", "LA", "RGBA")  # the kinds of pixels that come out: 8 bits a channel, upright
-MOST_JSON = 1 << 24
-MOST_BLOBS = 1 << 12
-MOST_BLOB = 1 << 31
+Operation = Literal["probe", "pixels", "encode_with_noise", "thumbnail", "view"]  # see core.imaging.operations
+MODES = ("L", "RGB", "LA", "RGBA")  # Pillow's modes of the images that come out
+MAX_JSON_BYTES = 1 << 24
+MAX_BLOBS = 1 << 12
+MAX_BLOB_BYTES = 1 << 31
 
 Frame = tuple[dict[str, Any], list[bytes]]
 
 
 def pack(message: dict[str, Any], blobs: list[bytes]) -> list[bytes]:
-    """A frame, in pieces to be written one after the other."""
+    """A frame, as pieces to write one after another.
+
+    Args:
+        message: Values that JSON can hold.
+        blobs: Byte strings that follow it.
+    """
     data = json.dumps(message, separators=(",", ":")).encode()
     lengths = struct.pack(f">{len(blobs)}Q", *map(len, blobs))
     return [HEAD.pack(len(data), len(blobs)) + lengths + data, *blobs]
 
 
 def read_frame(file: BinaryIO) -> Frame | None:
-    """The next frame of a blocking file; None at its end."""
+    """Read the next frame of a blocking file that is trusted; None at its end."""
     head = file.read(HEAD.size)
     if len(head) < HEAD.size:
         return None
@@ -41,20 +47,30 @@ def read_frame(file: BinaryIO) -> Frame | None:
 
 
 class FramedPipe:
-    """Our end of two pipes to a process that is not trusted: nothing it does, or omits, blocks us for long.
+    """The application's end of two pipes to an untrusted process, which cannot block it.
 
-    Both directions raise Broken past the deadline (seconds of silence), at the end of the stream, and on nonsense.
+    Args:
+        to_process: File descriptor to write to.
+        from_process: File descriptor to read from.
     """
 
-    def __init__(self, to_child: int, from_child: int) -> None:
-        self._out, self._in = to_child, from_child
-        os.set_blocking(to_child, False)
-        os.set_blocking(from_child, False)
+    def __init__(self, to_process: int, from_process: int) -> None:
+        self._out, self._in = to_process, from_process
+        os.set_blocking(to_process, False)
+        os.set_blocking(from_process, False)
         self._buffer = bytearray()
 
-    def send(self, pieces: list[bytes], *, patience: float) -> None:
-        """Write it all, waiting at most `patience` seconds."""
-        deadline = time.monotonic() + patience
+    def send(self, pieces: list[bytes], *, timeout: float) -> None:
+        """Write all pieces.
+
+        Args:
+            pieces: What to write.
+            timeout: Maximum time in seconds.
+
+        Raises:
+            SandboxError: The process has ended or does not read in time.
+        """
+        deadline = time.monotonic() + timeout
         for piece in pieces:
             view = memoryview(piece)
             while view:
@@ -65,24 +81,31 @@ class FramedPipe:
                 except OSError as error:
                     raise SandboxError("gone") from error
 
-    def receive(self, *, patience: float) -> Frame:
-        """The next frame, waiting at most `patience` seconds for all of it."""
-        deadline = time.monotonic() + patience
-        size, count = HEAD.unpack(self._take(HEAD.size, deadline))
-        if size > MOST_JSON or count > MOST_BLOBS:
-            raise SandboxError("nonsense")
-        lengths = struct.unpack(f">{count}Q", self._take(8 * count, deadline))
-        if any(length > MOST_BLOB for length in lengths):
-            raise SandboxError("nonsense")
-        try:
-            message = json.loads(self._take(size, deadline))
-        except ValueError as error:
-            raise SandboxError("nonsense") from error
-        if not isinstance(message, dict):
-            raise SandboxError("nonsense")
-        return message, [self._take(length, deadline) for length in lengths]
+    def receive(self, *, timeout: float) -> Frame:
+        """Read the next frame.
 
-    def _take(self, size: int, deadline: float) -> bytes:
+        Args:
+            timeout: Maximum time in seconds for the whole frame.
+
+        Raises:
+            SandboxError: The process has ended, does not answer in time, or sends an invalid frame.
+        """
+        deadline = time.monotonic() + timeout
+        size, count = HEAD.unpack(self._read(HEAD.size, deadline))
+        if size > MAX_JSON_BYTES or count > MAX_BLOBS:
+            raise SandboxError("invalid")
+        lengths = struct.unpack(f">{count}Q", self._read(8 * count, deadline))
+        if any(length > MAX_BLOB_BYTES for length in lengths):
+            raise SandboxError("invalid")
+        try:
+            message = json.loads(self._read(size, deadline))
+        except ValueError as error:
+            raise SandboxError("invalid") from error
+        if not isinstance(message, dict):
+            raise SandboxError("invalid")
+        return message, [self._read(length, deadline) for length in lengths]
+
+    def _read(self, size: int, deadline: float) -> bytes:
         while len(self._buffer) < size:
             try:
                 piece = os.read(self._in, max(1 << 16, min(size - len(self._buffer), 1 << 20)))
@@ -94,9 +117,9 @@ class FramedPipe:
             if not piece:
                 raise SandboxError("gone")
             self._buffer += piece
-        taken = bytes(memoryview(self._buffer)[:size])
+        data = bytes(memoryview(self._buffer)[:size])
         del self._buffer[:size]
-        return taken
+        return data
 
     @staticmethod
     def _wait(fd: int, event: int, deadline: float) -> None:

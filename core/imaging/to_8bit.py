@@ -1,4 +1,4 @@
-"""Pixels of any kind as 8-bit grey or RGB, with or without alpha. Runs in the sandbox only."""
+"""Convert images of any mode to 8-bit greyscale or RGB, with or without alpha. Runs in the sandbox only."""
 
 import io
 from contextlib import suppress
@@ -10,55 +10,64 @@ from core.errors import ImageRefused
 from core.imaging.sandbox_protocol import MODES
 
 
-def to_eight_bits(image: Image.Image, icc: bytes | None, *, bits: int = 8) -> tuple[Image.Image, str | None]:
-    """An image of any mode as L, RGB, LA or RGBA, and a note where that changed more than the storage.
+def convert_to_8bit(image: Image.Image, icc: bytes | None, *, bits: int = 8) -> tuple[Image.Image, str | None]:
+    """Convert an image to L, RGB, LA or RGBA.
 
-    `bits` are those of a channel in the file.
+    Args:
+        image: Of any mode.
+        icc: The file's colour profile; it converts CMYK.
+        bits: Bits per channel in the file.
+
+    Returns:
+        The image, and a note if more than the storage changed.
+
+    Raises:
+        ImageRefused: The mode is not supported.
     """
-    mode, clear = image.mode, image.info.get("transparency")
+    mode, transparent = image.mode, image.info.get("transparency")
     if mode in ("1", "L"):
-        grey = image.convert("L")
-        if mode == "L" and isinstance(clear, int):
-            clear = clear * 255 // (2**bits - 1)  # the decoder has spread the pixels over 0 to 255, and not this
-        return _keyed(grey, grey, clear), None
-    if mode == "RGB" and clear is not None:
-        if bits > 8:  # the decoder has cut the colours, and not the one that is to be clear
-            return image, "16 bits a channel reduced to 8, and its clear colour left as it is"
+        greyscale = image.convert("L")
+        if mode == "L" and isinstance(transparent, int):
+            transparent = transparent * 255 // (2**bits - 1)  # the decoder has scaled the pixels to 0..255, but not this
+        return _with_colour_key(greyscale, greyscale, transparent), None
+    if mode == "RGB" and transparent is not None:
+        if bits > 8:  # the decoder has reduced the pixels, but not the transparent colour, so they cannot be compared
+            return image, "16 bits per channel reduced to 8; its transparent colour became opaque"
         return image.convert("RGBA"), None
     if mode in MODES:
         return image, None
     if mode in ("P", "PA"):
-        return image.convert("RGBA" if image.has_transparency_data else "RGB"), "palette turned into colours"
+        return image.convert("RGBA" if image.has_transparency_data else "RGB"), "palette converted to RGB"
     if mode.startswith("I"):
         values = np.asarray(image)
         if values.min() < 0 or values.max() > 0xFFFF:
             raise ImageRefused(
-                "its pixels are 32-bit numbers without a known range; save it with 8 or 16 bits a channel"
+                "its pixels are 32-bit numbers of unknown range; save it with 8 or 16 bits per channel"
             )
-        eight = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
-        return _keyed(Image.fromarray(eight), image, clear), "16 bits a channel reduced to 8"
+        reduced = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        return _with_colour_key(Image.fromarray(reduced), image, transparent), "16 bits per channel reduced to 8"
     if mode == "CMYK":
         return _from_cmyk(image, icc)
     if mode in ("RGBX", "YCbCr", "HSV"):
         return image.convert("RGB"), None
     if mode in ("RGBa", "La"):
         return image.convert(mode.upper()), None
-    raise ImageRefused(f"its pixels are of a kind that is not read ({mode}); save it as 8-bit RGB or grey")
+    raise ImageRefused(f"its kind of pixels ({mode}) is not supported; save it as 8-bit RGB or greyscale")
 
 
-def _keyed(grey: Image.Image, stored: Image.Image, clear: object) -> Image.Image:
-    """A grey picture with alpha 0 where `stored` has the value `clear`, if there is any: PNG's colour key."""
-    if not isinstance(clear, int):
-        return grey
-    alpha = np.where(np.asarray(stored) == clear, 0, 255).astype(np.uint8)
-    return Image.merge("LA", (grey, Image.fromarray(alpha)))
+def _with_colour_key(greyscale: Image.Image, stored: Image.Image, transparent: object) -> Image.Image:
+    """A greyscale image with alpha 0 where `stored` has the value `transparent` (the tRNS chunk of a PNG)."""
+    if not isinstance(transparent, int):
+        return greyscale
+    alpha = np.where(np.asarray(stored) == transparent, 0, 255).astype(np.uint8)
+    return Image.merge("LA", (greyscale, Image.fromarray(alpha)))
 
 
 def _from_cmyk(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, str]:
     if icc is not None and icc[16:20] == b"CMYK":
         with suppress(ImageCms.PyCMSError, OSError):
             profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-            turned = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
-            if turned is not None:
-                return turned, "CMYK turned into RGB by its colour profile"
-    return image.convert("RGB"), "CMYK turned into RGB"
+            converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            if converted is not None:
+                return converted, "CMYK converted to RGB by its colour profile"
+    return image.convert("RGB"), "CMYK converted to RGB"

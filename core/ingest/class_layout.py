@@ -1,8 +1,8 @@
-"""Which class and which split a picture belongs to, told by the folders it lies in.
+"""The class and the split of an image, taken from the folders it lies in.
 
-`[wrapper/…]class/[…]file`, or `[wrapper/…]split/class/[…]file` with a split named train, test, val or alike. A folder
-with the name of a split is a class like any other (the vehicle) unless every folder beside it is one too, or both a
-training and a testing split are there.
+The layout is `[wrapper/…]class/[…]file`, or `[wrapper/…]split/class/[…]file` with a split named train, test, val or
+similar. A folder with the name of a split is still a class (as the vehicle "train" is) unless every folder beside it is
+a split too, or there is both a training and a test split.
 """
 
 from collections.abc import Iterable
@@ -24,22 +24,27 @@ SPLITS: dict[str, Split] = {
 
 @dataclass(frozen=True, slots=True)
 class ImagePlacement:
-    """Where a picture belongs; `label` is None for one that lies in no class folder."""
+    """The class and the split of an image; `label` is None if it lies in no class folder."""
 
     label: str | None
     split: Split | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
-    """How many leading folders wrap the whole, and the folder names (if any) that are splits."""
+class ClassLayout:
+    """How folders name classes and splits.
 
-    wrapper: int
+    Attributes:
+        wrapper_depth: Number of leading folders that all images share and that mean nothing.
+        splits: The folders below them that are splits; empty if there is no split.
+    """
+
+    wrapper_depth: int
     splits: frozenset[str]
 
     def place(self, path: str) -> ImagePlacement:
-        """The class and split of one picture, by its name alone."""
-        parts = path.split("/")[self.wrapper :]
+        """The class and the split of the image with this path."""
+        parts = path.split("/")[self.wrapper_depth :]
         if self.splits:
             if len(parts) < 3 or parts[0] not in self.splits:
                 return ImagePlacement(None, None)
@@ -47,30 +52,30 @@ class Layout:
         return ImagePlacement(parts[0], None) if len(parts) > 1 else ImagePlacement(None, None)
 
 
-def find_layout(pictures: Iterable[str]) -> Layout:
-    """The layout of a tree, from the names of all its pictures."""
-    tops = [path.split("/") for path in pictures]
-    wrapper = 0
-    while tops and len({parts[0] for parts in tops}) == 1 and any(len(parts) > 2 for parts in tops):
-        splits = _splits(tops)
+def find_layout(images: Iterable[str]) -> ClassLayout:
+    """The layout of a folder tree, from the paths of all its images."""
+    paths = [path.split("/") for path in images]
+    depth = 0
+    while paths and len({parts[0] for parts in paths}) == 1 and any(len(parts) > 2 for parts in paths):
+        splits = _splits(paths)
         if splits:
-            return Layout(wrapper=wrapper, splits=splits)
-        tops = [parts[1:] for parts in tops]
-        wrapper += 1
-    return Layout(wrapper=wrapper, splits=_splits(tops))
+            return ClassLayout(wrapper_depth=depth, splits=splits)
+        paths = [parts[1:] for parts in paths]
+        depth += 1
+    return ClassLayout(wrapper_depth=depth, splits=_splits(paths))
 
 
-def _splits(tops: list[list[str]]) -> frozenset[str]:
-    """The first folders that are splits, of pictures' names in parts; none where they are classes."""
-    folders = {parts[0] for parts in tops if len(parts) > 1}
+def _splits(paths: list[list[str]]) -> frozenset[str]:
+    """The first folders that are splits; empty if they are classes."""
+    folders = {parts[0] for parts in paths if len(parts) > 1}
     named = frozenset(f for f in folders if f.lower() in SPLITS)
-    deep = {parts[0] for parts in tops if len(parts) > 2}
+    with_subfolders = {parts[0] for parts in paths if len(parts) > 2}
     kinds = {SPLITS[f.lower()] for f in named}
-    return named if named and named <= deep and (named == folders or len(kinds) == 2) else frozenset()
+    return named if named and named <= with_subfolders and (named == folders or len(kinds) == 2) else frozenset()
 
 
-def class_names(pictures: Iterable[str]) -> tuple[str, ...]:
-    """The classes of a tree in sorted order, from the names of its pictures."""
-    paths = list(pictures)
+def class_names(images: Iterable[str]) -> tuple[str, ...]:
+    """The names of the classes in sorted order, from the paths of all images."""
+    paths = list(images)
     layout = find_layout(paths)
     return tuple(sorted({place.label for place in map(layout.place, paths) if place.label is not None}))

@@ -1,27 +1,30 @@
-"""Look at every file of an upload without decoding a picture: is it whole, safe, and of the shape that is needed?
+"""Check an upload without decoding an image: is it complete, safe, and divided into classes?
 
-Standard library only, so that the API may call it. Memory is bounded; time is that of unpacking once, to nowhere.
+Uses the standard library only, so that the API can call it. Memory is bounded; the time is that of unpacking once,
+without writing.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import BadInput
-from core.filenames import is_picture
-from core.ingest.archives.reader import NameFilter, open_members
+from core.filenames import is_image
+from core.ingest.archives.members import NameFilter
+from core.ingest.archives.reader import open_members
 from core.ingest.class_layout import class_names
-from core.limits import Limits, SkippedFile
+from core.limits import DEFAULT_LIMITS, Limits, SkippedFile
 
-KINDS = "JPEG, PNG, WebP, AVIF, TIFF, BMP or GIF"
-ONE_CLASS = (
-    "error-minimizing noise ties pictures to their class, so at least two folders of pictures are needed, one a class."
+FORMATS = "JPEG, PNG, WebP, AVIF, TIFF, BMP or GIF"
+NEED_TWO_CLASSES = (
+    "error-minimizing noise ties pictures to their class, so at least two class folders with pictures are needed."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One regular file of an upload: its path with forward slashes, and its size in bytes."""
+    """One regular file of an upload: its normalized path and its size in bytes."""
 
     path: str
     bytes: int
@@ -29,7 +32,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """What an upload holds, told by names and sizes alone; `images` counts files with a picture's name."""
+    """What an upload holds, by names and sizes alone.
+
+    Attributes:
+        entries: The files that are used.
+        classes: The class names in sorted order.
+        images: Number of files with an image's extension.
+        bytes: Sum of the sizes of all entries.
+        skipped: The files that are skipped for their names.
+    """
 
     entries: tuple[Entry, ...]
     classes: tuple[str, ...]
@@ -38,38 +49,49 @@ class Inspection:
     skipped: tuple[SkippedFile, ...]
 
 
-DEFAULT = Limits()
+def inspect_upload(source: Path, limits: Limits = DEFAULT_LIMITS) -> Inspection:
+    """Read an upload to its end and check it.
 
+    Args:
+        source: A zip, tar, tar.gz, tar.xz or folder.
+        limits: The maximum that it may hold.
 
-def survey(source: Path, limits: Limits = DEFAULT) -> Inspection:
-    """Survey an archive (zip, tar, tar.gz, tar.xz) or a folder.
-
-    Raises BadInput with the reason for anything that is wrong as a whole; OSError where the source cannot be read.
+    Raises:
+        BadInput: The upload cannot be used as a whole.
+        OSError: The source cannot be read from disk.
     """
-    sieve = NameFilter()
+    name_filter = NameFilter()
     entries: list[Entry] = []
-    for member in open_members(source, limits, sieve):
+    for member in open_members(source, limits, name_filter):
         if member.file is None:
             deque(member.chunks(), maxlen=0)
         entries.append(Entry(member.path, member.size))
-    pictures = [entry.path for entry in entries if is_picture(entry.path)]
-    check_content(len(entries) + len(sieve.skipped), pictures)
+    images = [entry.path for entry in entries if is_image(entry.path)]
+    check_content(len(entries) + len(name_filter.skipped), images)
     return Inspection(
         entries=tuple(entries),
-        classes=class_names(pictures),
-        images=len(pictures),
+        classes=class_names(images),
+        images=len(images),
         bytes=sum(entry.bytes for entry in entries),
-        skipped=tuple(sieve.skipped),
+        skipped=tuple(name_filter.skipped),
     )
 
 
-def check_content(files: int, pictures: list[str]) -> None:
-    """Raise BadInput unless these names are pictures of two classes or more."""
+def check_content(files: int, images: Sequence[str]) -> None:
+    """Check that there are images of at least two classes.
+
+    Args:
+        files: Number of files in the upload, skipped ones included.
+        images: The paths of the files with an image's extension.
+
+    Raises:
+        BadInput: There are no files, no images, or images of fewer than two classes.
+    """
     if not files:
-        raise BadInput(f"There is nothing inside; send class folders with pictures ({KINDS}).")
-    if not pictures:
-        raise BadInput(f"There are no pictures inside; send class folders with pictures ({KINDS}).")
-    classes = class_names(pictures)
+        raise BadInput(f"There is nothing inside; send class folders with pictures ({FORMATS}).")
+    if not images:
+        raise BadInput(f"There are no pictures inside; send class folders with pictures ({FORMATS}).")
+    classes = class_names(images)
     if len(classes) < 2:
         found = f"All pictures are of one class, “{classes[0]}”" if classes else "No picture lies in a class folder"
-        raise BadInput(f"{found}: {ONE_CLASS}")
+        raise BadInput(f"{found}: {NEED_TWO_CLASSES}")

@@ -1,44 +1,84 @@
-"""Which images are held out to test on, and which are protected when not all are."""
+"""Which images are kept for testing, and which are protected if not all are."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+TEST_SHARE = 0.2  # of each class, if the upload has no test split
 
-def held_out(labels: NDArray[np.int64], splits: Sequence[str | None], *, seed: int) -> NDArray[np.bool_]:
-    """bool (n,): the upload's own test split if it has one, else a fifth of each class, rounded down."""
+
+def select_test_mask(labels: NDArray[np.int64], splits: Sequence[str | None], *, seed: int) -> NDArray[np.bool_]:
+    """Select the test images: the upload's own test split, or TEST_SHARE of each class.
+
+    Args:
+        labels: Class of each image, int (n,).
+        splits: Split of each image, "train", "test" or None.
+        seed: Chooses the images if the upload has no test split.
+
+    Returns:
+        bool (n,): True for a test image. The share is rounded down.
+    """
     own = np.array([split == "test" for split in splits])
-    return own if own.any() else share_of_each_class(labels, 0.2, seed=seed)
+    return own if own.any() else sample_each_class(labels, TEST_SHARE, seed=seed)
 
 
-def share_of_each_class(labels: NDArray[np.int64], share: float, *, seed: int) -> NDArray[np.bool_]:
-    """bool (n,): `share` of the images of each class, rounded down, chosen by `seed`."""
-    rng, chosen = np.random.default_rng(seed), np.zeros(len(labels), dtype=bool)
+def sample_each_class(labels: NDArray[np.int64], share: float, *, seed: int) -> NDArray[np.bool_]:
+    """Select a share of the images of each class at random.
+
+    Args:
+        labels: Class of each image, int (n,).
+        share: From 0 to 1; the number of images of each class is rounded down.
+        seed: Chooses the images.
+
+    Returns:
+        bool (n,): True for a selected image.
+    """
+    rng, mask = np.random.default_rng(seed), np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
-        chosen[rng.permutation(members)[: int(len(members) * share)]] = True
-    return chosen
+        mask[rng.permutation(members)[: int(len(members) * share)]] = True
+    return mask
 
 
-def protected_share(labels: NDArray[np.int64], percentage: int, *, seed: int) -> NDArray[np.bool_]:
-    """bool (n,): `percentage` of the images of each class, rounded up, so that no class goes without."""
-    return ~share_of_each_class(labels, (100 - percentage) / 100, seed=seed)
+def select_protect_mask(labels: NDArray[np.int64], percentage: int, *, seed: int) -> NDArray[np.bool_]:
+    """Select the images to protect.
 
+    Args:
+        labels: Class of each image, int (n,).
+        percentage: Share of each class, 1 to 100; the number of images is rounded up, so each class has at least one.
+        seed: Chooses the images.
 
-def protected_beside(
-    apart: NDArray[np.bool_], labels: NDArray[np.int64], percentage: int, *, seed: int
-) -> NDArray[np.bool_]:
-    """bool (n,): `percentage` of each class, and of those of it that are not held out (`apart`); both rounded up.
-
-    The training images are drawn apart and from a stream of their own: one draw for both would hold out the very images
-    that are to stay clean, and the evidence would be taken on a larger share than was asked for.
+    Returns:
+        bool (n,): True for an image to protect.
     """
-    rng, chosen = np.random.default_rng((seed, 1)), np.ones(len(labels), dtype=bool)
+    return ~sample_each_class(labels, (100 - percentage) / 100, seed=seed)
+
+
+def select_protect_mask_by_split(
+    labels: NDArray[np.int64], test_mask: NDArray[np.bool_], percentage: int, *, seed: int
+) -> NDArray[np.bool_]:
+    """Select the images to protect, with the same share among the training images as in the whole class.
+
+    The random stream differs from the one that selects the test images. With the same stream, the test images would be
+    exactly the unprotected ones, and the evidence would measure a larger protected share than requested.
+
+    Args:
+        labels: Class of each image, int (n,).
+        test_mask: True for a test image, bool (n,).
+        percentage: Share of each class and of its training images, 1 to 100; both numbers are rounded up.
+        seed: Chooses the images.
+
+    Returns:
+        bool (n,): True for an image to protect.
+    """
+    rng, mask = np.random.default_rng((seed, 1)), np.ones(len(labels), dtype=bool)
     for label in np.unique(labels):
-        own = labels == label
-        trained, tested = np.flatnonzero(own & ~apart), np.flatnonzero(own & apart)
-        clean, of_trained = (count * (100 - percentage) // 100 for count in (own.sum(), len(trained)))
-        chosen[rng.permutation(trained)[:of_trained]] = False
-        chosen[rng.permutation(tested)[: clean - of_trained]] = False
-    return chosen
+        in_class = labels == label
+        train, test = np.flatnonzero(in_class & ~test_mask), np.flatnonzero(in_class & test_mask)
+        unprotected, unprotected_train = (
+            count * (100 - percentage) // 100 for count in (in_class.sum(), len(train))
+        )
+        mask[rng.permutation(train)[:unprotected_train]] = False
+        mask[rng.permutation(test)[: unprotected - unprotected_train]] = False
+    return mask

@@ -1,18 +1,19 @@
-"""Write the files of an archive to disk under names of our own: what an archive calls them never becomes a path."""
+"""Write the files of an archive to disk under generated names: a name inside the archive never becomes a path."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.ingest.archives.reader import NameFilter, open_members
+from core.ingest.archives.members import NameFilter
+from core.ingest.archives.reader import open_members
 from core.limits import Limits, SkippedFile
 
-PER_FOLDER = 1000
+FILES_PER_FOLDER = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Unpacked:
-    """One file of an upload: its name there, where it lies now, and its size in bytes."""
+class UnpackedFile:
+    """One file of an upload: its path there, where it lies on disk, and its size in bytes."""
 
     path: str
     file: Path
@@ -20,27 +21,37 @@ class Unpacked:
 
 
 def unpack(
-    source: Path, into: Path, limits: Limits, on_bytes: Callable[[int], None] | None = None
-) -> tuple[tuple[Unpacked, ...], tuple[SkippedFile, ...]]:
-    """Unpack an archive below `into` (a folder source stays where it is); returns its files, and what was left out.
+    source: Path, target: Path, limits: Limits, on_bytes: Callable[[int], None] | None = None
+) -> tuple[tuple[UnpackedFile, ...], tuple[SkippedFile, ...]]:
+    """Unpack an archive.
 
-    `on_bytes` hears how many bytes came with each piece, and may raise to stop. Raises BadInput as
-    core.ingest.inspection does.
+    Args:
+        source: A zip, tar, tar.gz, tar.xz, or a folder, whose files stay where they are.
+        target: The folder to unpack to; made if it is missing.
+        limits: The maximum that the source may hold.
+        on_bytes: Called with the number of bytes of each piece written; may raise to stop.
+
+    Returns:
+        The files in the order of the source, and those that were skipped.
+
+    Raises:
+        BadInput: The upload cannot be used as a whole.
+        OSError: The source cannot be read, or the target cannot be written.
     """
-    sieve = NameFilter()
-    files: list[Unpacked] = []
-    for number, member in enumerate(open_members(source, limits, sieve)):
+    name_filter = NameFilter()
+    files: list[UnpackedFile] = []
+    for number, member in enumerate(open_members(source, limits, name_filter)):
         if member.file is not None:
-            files.append(Unpacked(member.path, member.file, member.size))
+            files.append(UnpackedFile(member.path, member.file, member.size))
             continue
-        folder = into / f"{number // PER_FOLDER:05d}"
-        if number % PER_FOLDER == 0:
+        folder = target / f"{number // FILES_PER_FOLDER:05d}"
+        if number % FILES_PER_FOLDER == 0:
             folder.mkdir(parents=True, exist_ok=True)
-        file = folder / f"{number % PER_FOLDER:03d}"
+        file = folder / f"{number % FILES_PER_FOLDER:03d}"
         with file.open("xb") as out:
-            for piece in member.chunks():
-                out.write(piece)
+            for chunk in member.chunks():
+                out.write(chunk)
                 if on_bytes is not None:
-                    on_bytes(len(piece))
-        files.append(Unpacked(member.path, file, member.size))
-    return tuple(files), tuple(sieve.skipped)
+                    on_bytes(len(chunk))
+        files.append(UnpackedFile(member.path, file, member.size))
+    return tuple(files), tuple(name_filter.skipped)

@@ -1,5 +1,4 @@
-"""The files of a tar, plain or packed by gzip or xz, as `core.ingest.archives.reader` wants them: one pass, never
-seeking back."""
+"""The regular files of a tar, plain or compressed by gzip or xz, in one pass without seeking back."""
 
 import gzip
 import io
@@ -14,21 +13,30 @@ from pathlib import Path
 from typing import IO, cast
 
 from core.errors import BadInput, NotAnArchive, UploadTooLarge
-from core.filenames import clean, shown
-from core.ingest.archives.reader import CHUNK, NO_ARCHIVE, Member, NameFilter, UnpackBudget, drain
+from core.filenames import normalize_path, printable
+from core.ingest.archives.members import (
+    CHUNK_BYTES,
+    NOT_AN_ARCHIVE,
+    Member,
+    NameFilter,
+    UnpackBudget,
+    checked_chunks,
+    link_error,
+    special_file_error,
+)
 from core.limits import Limits
 
-DAMAGED = (
+TAR_ERRORS = (
     tarfile.TarError, EOFError, OSError, lzma.LZMAError, zlib.error, struct.error, UnicodeError, ValueError,
     OverflowError, RecursionError, IndexError, KeyError, TypeError,
 )  # fmt: skip
 TRUNCATED = "The tar is truncated or damaged; pack and upload it again."
-HEADERS = 4 << 20  # bytes that the headers of one file may take: long names are fine, memory bombs are not
-XZ_MEMORY = 256 << 20
+MAX_HEADER_BYTES = 4 << 20  # for all headers of one file: enough for long names, too little to exhaust the memory
+MAX_XZ_MEMORY = 256 << 20  # bytes
 
 
 class _Header(tarfile.TarInfo):
-    """Remembers how the headers ended: a tar that ends without its zero block was cut off."""
+    """Records how the headers ended: a tar that ends without its zero block was cut off."""
 
     @classmethod
     def fromtarfile(cls, tar: tarfile.TarFile) -> "_Header":
@@ -39,154 +47,165 @@ class _Header(tarfile.TarInfo):
             raise
 
 
-class _Xz(io.RawIOBase):
-    """The bytes inside an xz file, with a ceiling on the memory that its headers may ask for."""
+class _XzStream(io.RawIOBase):
+    """The uncompressed bytes of an xz file; its headers cannot demand more than MAX_XZ_MEMORY."""
 
     def __init__(self, source: Path) -> None:
         self._file = source.open("rb")
-        self._decoder = self._fresh()
+        self._decoder = self._new_decoder()
 
     @staticmethod
-    def _fresh() -> lzma.LZMADecompressor:
-        return lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
+    def _new_decoder() -> lzma.LZMADecompressor:
+        return lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=MAX_XZ_MEMORY)
 
     def read(self, size: int = -1) -> bytes:
-        """Some bytes, at most `size`; none at the end. Raises EOFError where the file is cut off."""
+        """Some bytes, at most `size`; none at the end. Raises EOFError if the file is truncated."""
         while True:
             if self._decoder.eof:
-                rest = self._decoder.unused_data.lstrip(b"\0") or self._file.read(CHUNK).lstrip(b"\0")
+                rest = self._decoder.unused_data.lstrip(b"\0") or self._file.read(CHUNK_BYTES).lstrip(b"\0")
                 if not rest:
                     return b""
-                self._decoder = self._fresh()  # several streams in a row, as parallel packers write them
+                self._decoder = self._new_decoder()  # parallel packers write several streams in a row
             elif self._decoder.needs_input:
-                rest = self._file.read(CHUNK)
+                rest = self._file.read(CHUNK_BYTES)
                 if not rest:
-                    raise EOFError("the xz stream is cut off")
+                    raise EOFError("the xz stream is truncated")
             else:
                 rest = b""
-            piece = self._decoder.decompress(rest, max_length=size if size >= 0 else CHUNK)
-            if piece:
-                return piece
+            chunk = self._decoder.decompress(rest, max_length=size if size >= 0 else CHUNK_BYTES)
+            if chunk:
+                return chunk
 
     def close(self) -> None:
         self._file.close()
         super().close()
 
 
-class _Metered(io.RawIOBase):
-    """Lets through as many bytes as have been allowed, and keeps why it stopped."""
+class _LimitedStream(io.RawIOBase):
+    """Passes on as many bytes as are allowed, and stores the error that ended it: tarfile would hide it."""
 
     def __init__(self, inner: IO[bytes]) -> None:
         self._inner = inner
         self._allowed = 0
-        self.stopped: BadInput | None = None
+        self.error: BadInput | None = None
 
     def allow(self, count: int) -> None:
-        """So many bytes may follow, whatever was allowed before."""
+        """Allow `count` more bytes from here on, whatever was allowed before."""
         self._allowed = count
 
     def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes; raises BadInput over what is allowed."""
-        piece = self._inner.read(min(size, CHUNK) if size >= 0 else CHUNK)
-        self._allowed -= len(piece)
+        """At most `size` bytes. Raises BadInput if more bytes come than are allowed."""
+        chunk = self._inner.read(min(size, CHUNK_BYTES) if size >= 0 else CHUNK_BYTES)
+        self._allowed -= len(chunk)
         if self._allowed < 0:
-            self.stopped = BadInput("The tar has headers of absurd size; pack it again.")
-            raise self.stopped
-        return piece
+            self.error = BadInput("The headers of the tar are far too large; pack it again.")
+            raise self.error
+        return chunk
 
 
-def tar_members(source: Path, limits: Limits, sieve: NameFilter, head: bytes) -> Iterator[Member]:
-    """The regular files of a tar in its order; see core.ingest.archives.reader.open_members. `head`: its first
-    bytes."""
-    watch = UnpackBudget(limits, packed=source.stat().st_size)
+def tar_members(source: Path, limits: Limits, name_filter: NameFilter, head: bytes) -> Iterator[Member]:
+    """Iterate over the regular files of a tar in its order.
+
+    Args:
+        source: The tar, tar.gz or tar.xz.
+        limits: The maximum that it may hold.
+        name_filter: Selects the files by name and collects those that are skipped.
+        head: The first 512 bytes of the source; they tell the compression.
+
+    Raises:
+        NotAnArchive: This is no tar.
+        BadInput: The tar is truncated or damaged, holds a link or special file, or exceeds a limit.
+    """
+    budget = UnpackBudget(limits, packed=source.stat().st_size)
     with ExitStack() as stack:
-        stream = _Metered(stack.enter_context(_unpacked(source, head)))
-        stream.allow(HEADERS)
+        stream = _LimitedStream(stack.enter_context(_uncompressed(source, head)))
+        stream.allow(MAX_HEADER_BYTES)
         try:
             opened = tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header, encoding="utf-8")  # noqa: SIM115
-        except DAMAGED as error:
-            cut_off = head[257:262] == b"ustar" or isinstance(error, EOFError)
-            raise stream.stopped or (BadInput(TRUNCATED) if cut_off else NotAnArchive(NO_ARCHIVE)) from error
+        except TAR_ERRORS as error:
+            truncated = head[257:262] == b"ustar" or isinstance(error, EOFError)
+            raise stream.error or (BadInput(TRUNCATED) if truncated else NotAnArchive(NOT_AN_ARCHIVE)) from error
         tar = stack.enter_context(opened)
         folders = 0
-        while (info := _next(tar, stream)) is not None:
+        while (info := _next_header(tar, stream)) is not None:
+            path = normalize_path(info.name)
             if info.isdir():
                 folders += 1
                 if folders > limits.files:
                     raise UploadTooLarge(
                         f"There are more than {limits.files:,} folders; pack it again without empty ones."
                     )
-                clean(info.name)
                 continue
-            path = clean(info.name)
             _refuse_unreadable(info, path)
-            kept = sieve.keeps(path)
-            watch.count_file(path, info.size)
-            stream.allow(info.size + HEADERS)
-            chunks = _unpacker(tar, info, path, watch)
-            if kept:
+            accepted = name_filter.accepts(path)
+            budget.count_file(path, info.size)
+            stream.allow(info.size + MAX_HEADER_BYTES)
+            chunks = _member_chunks(tar, info, path, budget)
+            if accepted:
                 yield Member(path=path, size=info.size, chunks=chunks)
             else:
                 deque(chunks(), maxlen=0)
-        _drain_padding(stream, watch)
+        _read_to_end(stream, budget)
 
 
-def _unpacked(source: Path, head: bytes) -> IO[bytes]:
+def _uncompressed(source: Path, head: bytes) -> IO[bytes]:
     if head.startswith(b"\x1f\x8b"):
         return cast(IO[bytes], gzip.open(source))
     if head.startswith(b"\xfd7zXZ\0"):
-        return _Xz(source)  # type: ignore[return-value]
+        return _XzStream(source)  # type: ignore[return-value]
     return source.open("rb")
 
 
-def _next(tar: tarfile.TarFile, stream: _Metered) -> tarfile.TarInfo | None:
-    stream.allow(HEADERS)
+def _next_header(tar: tarfile.TarFile, stream: _LimitedStream) -> tarfile.TarInfo | None:
+    stream.allow(MAX_HEADER_BYTES)
     try:
         info = tar.next()
-    except DAMAGED as error:
-        raise stream.stopped or BadInput(TRUNCATED) from error
-    tar.members = []  # type: ignore[attr-defined]  # else it keeps every header: 200 MB for 200,000 files
+    except TAR_ERRORS as error:
+        raise stream.error or BadInput(TRUNCATED) from error
+    tar.members = []  # type: ignore[attr-defined]  # tarfile would keep every header: 200 MB for 200,000 files
     if info is None and not isinstance(getattr(tar, "ended_by", None), tarfile.EOFHeaderError):  # type: ignore[attr-defined]
         raise BadInput(TRUNCATED)
     return info
 
 
-def _unpacker(
-    tar: tarfile.TarFile, info: tarfile.TarInfo, path: str, watch: UnpackBudget
+def _member_chunks(
+    tar: tarfile.TarFile, info: tarfile.TarInfo, path: str, budget: UnpackBudget
 ) -> Callable[[], Iterator[bytes]]:
-    def pieces() -> Iterator[bytes]:
+    def read() -> Iterator[bytes]:
         try:
             opened = tar.extractfile(info)
             assert opened is not None
-            while piece := opened.read(CHUNK):
-                yield piece
-        except DAMAGED as error:
+            while chunk := opened.read(CHUNK_BYTES):
+                yield chunk
+        except TAR_ERRORS as error:
             if isinstance(error, BadInput):
                 raise
-            raise BadInput(f"The tar is damaged at “{shown(path)}”; pack and upload it again.", shown(path)) from error
+            raise BadInput(
+                f"The tar is damaged at “{printable(path)}”; pack and upload it again.", printable(path)
+            ) from error
 
-    return lambda: drain(path, info.size, pieces(), watch)
+    return lambda: checked_chunks(path, info.size, read(), budget)
 
 
 def _refuse_unreadable(info: tarfile.TarInfo, path: str) -> None:
     if info.issym() or info.islnk():
-        raise BadInput(f"“{shown(path)}” is a link; pack the files themselves.", shown(path))
+        raise link_error(path)
     if not info.isreg():
-        raise BadInput(f"“{shown(path)}” is a device or other special file; pack regular files only.", shown(path))
+        raise special_file_error(path)
     if info.issparse():
-        raise BadInput(f"“{shown(path)}” is stored as a sparse file; pack it without --sparse.", shown(path))
+        raise BadInput(f"“{printable(path)}” is stored as a sparse file; pack it without --sparse.", printable(path))
 
 
-def _drain_padding(stream: _Metered, watch: UnpackBudget) -> None:
-    """Read to the end, so that a cut-off or altered compressed stream shows by its checksum."""
+def _read_to_end(stream: _LimitedStream, budget: UnpackBudget) -> None:
+    """Read the padding, so that the checksum of a compressed stream is verified."""
     try:
         while True:
-            stream.allow(2 * CHUNK)
-            piece = stream.read(CHUNK)
-            if not piece:
+            stream.allow(2 * CHUNK_BYTES)
+            chunk = stream.read(CHUNK_BYTES)
+            if not chunk:
                 return
-            watch.count_bytes(len(piece))
-    except DAMAGED as error:
+            budget.count_bytes(len(chunk))
+    except TAR_ERRORS as error:
         if isinstance(error, BadInput):
             raise
         raise BadInput(TRUNCATED) from error

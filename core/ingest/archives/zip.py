@@ -1,4 +1,4 @@
-"""The files of a zip, as `core.ingest.archives.reader` wants them."""
+"""The regular files of a zip, in the order of its central directory."""
 
 import stat
 import struct
@@ -9,66 +9,87 @@ from copy import copy
 from pathlib import Path
 from typing import BinaryIO
 
-from core.errors import BadInput, NotAnArchive, UploadTooLarge
-from core.filenames import clean, shown
-from core.ingest.archives.reader import CHUNK, NO_ARCHIVE, Member, NameFilter, UnpackBudget, drain
+from core.errors import BadInput, NotAnArchive
+from core.filenames import normalize_path, printable
+from core.ingest.archives.members import (
+    CHUNK_BYTES,
+    NOT_AN_ARCHIVE,
+    Member,
+    NameFilter,
+    UnpackBudget,
+    checked_chunks,
+    link_error,
+    special_file_error,
+    too_many_files,
+)
 from core.limits import Limits
 
-DAMAGED = (
+ZIP_ERRORS = (
     zipfile.BadZipFile, zlib.error, EOFError, OSError, struct.error, UnicodeError, ValueError, OverflowError,
     NotImplementedError, RuntimeError,
 )  # fmt: skip
 TRUNCATED = "The zip is truncated or damaged; pack and upload it again."
 
-_END = struct.Struct("<4s4H2LH")
-_END64 = struct.Struct("<4sQ2H2L4Q")
-_LOCATOR = struct.Struct("<4sLQL")
-_ENTRY = 46  # bytes of a central directory record before its three strings
+_END = struct.Struct("<4s4H2LH")  # end of central directory record, without its comment
+_END64 = struct.Struct("<4sQ2H2L4Q")  # zip64 end of central directory record
+_LOCATOR64 = struct.Struct("<4sLQL")  # zip64 end of central directory locator
+_ENTRY_BYTES = 46  # of a central directory record before its name, extra field and comment
 
 
-def zip_members(source: Path, limits: Limits, sieve: NameFilter) -> Iterator[Member]:
-    """The regular files of a zip in the order of its directory; see core.ingest.archives.reader.open_members."""
-    watch = UnpackBudget(limits, packed=source.stat().st_size)
+def zip_members(source: Path, limits: Limits, name_filter: NameFilter) -> Iterator[Member]:
+    """Iterate over the regular files of a zip.
+
+    Args:
+        source: The zip.
+        limits: The maximum that it may hold.
+        name_filter: Selects the files by name and collects those that are skipped.
+
+    Raises:
+        NotAnArchive: This is no zip, though it begins like one.
+        BadInput: The zip is truncated or damaged, holds a member that cannot be read, or exceeds a limit.
+    """
+    budget = UnpackBudget(limits, packed=source.stat().st_size)
     with source.open("rb") as file:
-        if _count_entries(file, most=2 * limits.files) > 2 * limits.files:  # folders are entries, too
-            raise UploadTooLarge(f"There are more than {limits.files:,} files; send several smaller datasets.")
+        maximum = 2 * limits.files  # folders are entries too
+        if _count_entries(file, maximum=maximum) > maximum:
+            raise too_many_files(limits)
         try:
             archive = zipfile.ZipFile(file)
-        except DAMAGED as error:
+        except ZIP_ERRORS as error:
             raise BadInput(TRUNCATED) from error
         with archive:
             infos = archive.infolist()
             _refuse_overlaps(infos)
             for info in infos:
-                path = clean(_name(info))
+                path = normalize_path(_name(info))
                 if not path or _is_folder(info):
                     continue
                 _refuse_unreadable(info, path)
-                if sieve.keeps(path):
-                    watch.count_file(path, info.file_size)
-                    yield Member(path=path, size=info.file_size, chunks=_unpacker(archive, info, path, limits, watch))
+                if name_filter.keeps(path):
+                    budget.count_file(path, info.file_size)
+                    yield Member(path=path, size=info.file_size, chunks=_member_chunks(archive, info, path, limits, budget))
 
 
-def _unpacker(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str, limits: Limits, watch: UnpackBudget
+def _member_chunks(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str, limits: Limits, budget: UnpackBudget
 ) -> Callable[[], Iterator[bytes]]:
-    def pieces() -> Iterator[bytes]:
+    def read() -> Iterator[bytes]:
         unlimited = copy(info)
-        unlimited.file_size = limits.file_bytes + 1  # else the reader stops at what is declared, and a lie passes
+        unlimited.file_size = limits.file_bytes + 1  # zipfile stops at the declared size; a wrong one would pass
         try:
             with archive.open(unlimited) as opened:
-                while piece := opened.read(CHUNK):
-                    yield piece
-        except DAMAGED as error:
+                while chunk := opened.read(CHUNK_BYTES):
+                    yield chunk
+        except ZIP_ERRORS as error:
             if isinstance(error, BadInput):
                 raise
-            raise BadInput(f"The zip is damaged at “{shown(path)}”; pack and upload it again.", shown(path)) from error
+            raise BadInput(f"The zip is damaged at “{printable(path)}”; pack and upload it again.", printable(path)) from error
 
-    return lambda: drain(path, info.file_size, pieces(), watch)
+    return lambda: checked_chunks(path, info.file_size, read(), budget)
 
 
 def _name(info: zipfile.ZipInfo) -> str:
-    """The name as stored; UTF-8 without its flag, as many tools write it, is still read as UTF-8."""
+    """The name as stored. Many tools write UTF-8 without setting its flag, so UTF-8 is tried first."""
     name = info.orig_filename
     if info.flag_bits & 0x800 or name.isascii():
         return name
@@ -85,61 +106,60 @@ def _is_folder(info: zipfile.ZipInfo) -> bool:
 def _refuse_unreadable(info: zipfile.ZipInfo, path: str) -> None:
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind == stat.S_IFLNK:
-        raise BadInput(f"“{shown(path)}” is a link; pack the files themselves.", shown(path))
+        raise link_error(path)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise BadInput(f"“{shown(path)}” is a device or other special file; pack regular files only.", shown(path))
+        raise special_file_error(path)
     if info.flag_bits & (0x1 | 0x40 | 0x2000):
-        raise BadInput(f"“{shown(path)}” is encrypted; pack it without a password.", shown(path))
+        raise BadInput(f"“{printable(path)}” is encrypted; pack it without a password.", printable(path))
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise BadInput(
-            f"“{shown(path)}” is packed by a method that is not read here; use plain zip (deflate).", shown(path)
+            f"“{printable(path)}” is packed by a method that is not supported; pack it with plain zip (deflate).", printable(path)
         )
 
 
 def _refuse_overlaps(infos: list[zipfile.ZipInfo]) -> None:
-    """Entries that share bytes are how small archives unpack to petabytes."""
+    """Refuse entries that share bytes: by such overlaps a small archive unpacks to petabytes."""
     end = 0
     for info in sorted(infos, key=lambda info: info.header_offset):
         if info.header_offset < end:
-            raise BadInput(f"Entries of the zip overlap at “{shown(info.orig_filename)}”; pack it again.")
+            raise BadInput(f"Entries of the zip overlap at “{printable(info.orig_filename)}”; pack it again.")
         end = info.header_offset + 30 + info.compress_size
 
 
-def _count_entries(file: BinaryIO, most: int) -> int:
-    """How many entries the directory of a zip has, counted to one over `most`, before anything is allocated."""
-    start, size = _directory(file)
+def _count_entries(file: BinaryIO, maximum: int) -> int:
+    """Number of entries in the central directory, at most `maximum` + 1; counted before memory is allocated for them."""
+    start, size = _central_directory(file)
     count = 0
     position = start
-    while position + _ENTRY <= start + size and count <= most:
+    while position + _ENTRY_BYTES <= start + size and count <= maximum:
         file.seek(position)
-        record = file.read(_ENTRY)
-        if len(record) < _ENTRY or record[:4] != b"PK\x01\x02":
+        record = file.read(_ENTRY_BYTES)
+        if len(record) < _ENTRY_BYTES or record[:4] != b"PK\x01\x02":
             raise BadInput(TRUNCATED)
-        position += _ENTRY + sum(struct.unpack_from("<3H", record, 28))
+        position += _ENTRY_BYTES + sum(struct.unpack_from("<3H", record, 28))
         count += 1
     file.seek(0)
     return count
 
 
-def _directory(file: BinaryIO) -> tuple[int, int]:
-    """Where the directory of a zip starts, and its size in bytes (PKWARE's APPNOTE, 4.3.14 to 4.3.16)."""
-    end = file.seek(0, 2)
-    tail_at = max(0, end - _END.size - 0xFFFF)
-    file.seek(tail_at)
+def _central_directory(file: BinaryIO) -> tuple[int, int]:
+    """Offset and size in bytes of the central directory (PKWARE APPNOTE 6.3, sections 4.3.14 to 4.3.16)."""
+    file_size = file.seek(0, 2)
+    tail_offset = max(0, file_size - _END.size - 0xFFFF)
+    file.seek(tail_offset)
     tail = file.read()
-    plain = tail[-_END.size :].startswith(b"PK\x05\x06") and tail.endswith(b"\0\0")
-    found = len(tail) - _END.size if plain else tail.rfind(b"PK\x05\x06")
+    without_comment = tail[-_END.size :].startswith(b"PK\x05\x06") and tail.endswith(b"\0\0")
+    found = len(tail) - _END.size if without_comment else tail.rfind(b"PK\x05\x06")
     if found < 0 or found + _END.size > len(tail):
-        raise BadInput(TRUNCATED) if end >= _END.size else NotAnArchive(NO_ARCHIVE)
-    fields = _END.unpack_from(tail, found)
-    size, at = fields[5], tail_at + found
-    if at >= _LOCATOR.size:
-        file.seek(at - _LOCATOR.size)
-        if _LOCATOR.unpack(file.read(_LOCATOR.size))[0] == b"PK\x06\x07" and at >= _LOCATOR.size + _END64.size:
-            file.seek(at - _LOCATOR.size - _END64.size)
+        raise BadInput(TRUNCATED) if file_size >= _END.size else NotAnArchive(NOT_AN_ARCHIVE)
+    size, end = _END.unpack_from(tail, found)[5], tail_offset + found
+    if end >= _LOCATOR64.size:
+        file.seek(end - _LOCATOR64.size)
+        if _LOCATOR64.unpack(file.read(_LOCATOR64.size))[0] == b"PK\x06\x07" and end >= _LOCATOR64.size + _END64.size:
+            file.seek(end - _LOCATOR64.size - _END64.size)
             record = _END64.unpack(file.read(_END64.size))
             if record[0] == b"PK\x06\x06":
-                size, at = record[8], at - _LOCATOR.size - _END64.size
-    if size > at:
+                size, end = record[8], end - _LOCATOR64.size - _END64.size
+    if size > end:
         raise BadInput(TRUNCATED)
-    return at - size, size
+    return end - size, size

@@ -1,0 +1,69 @@
+"""One restricted process of the sandbox, as the application sees it."""
+
+import json
+import subprocess
+import sys
+from contextlib import suppress
+
+from core.imaging.sandbox_protocol import FramedPipe, pack
+from core.limits import Limits
+
+ONE_WRITE_BYTES = 1 << 20  # smaller batches are joined to one write
+SEND_TIMEOUT_SECONDS = 60.0
+
+
+class SandboxProcess:
+    """A restricted process. It starts with an empty environment and inherits the module search path only.
+
+    Args:
+        limits: `pixels` is the maximum of one image.
+        memory: Maximum address space in bytes.
+    """
+
+    def __init__(self, limits: Limits, *, memory: int) -> None:
+        setup = json.dumps({"path": sys.path, "pixels": limits.pixels, "memory": memory}, ensure_ascii=True)
+        start = (
+            "import json,sys;s=json.loads(sys.argv[1]);sys.path[:]=s['path'];"
+            "import core.imaging.sandbox_worker as w;w.main(s)"
+        )
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-B", "-c", start, setup],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={"LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+            cwd="/",
+            bufsize=0,
+            start_new_session=True,  # Ctrl-C at the terminal reaches the application only
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self.pipe = FramedPipe(self._process.stdin.fileno(), self._process.stdout.fileno())
+
+    def send(self, frames: list[list[bytes]]) -> None:
+        """Send a batch. The process reads all of it before it answers, so neither side blocks the other.
+
+        Args:
+            frames: One packed frame for each task.
+
+        Raises:
+            SandboxError: The process has ended or does not read.
+        """
+        pieces = pack({"items": len(frames)}, []) + [piece for frame in frames for piece in frame]
+        if sum(map(len, pieces)) <= ONE_WRITE_BYTES:
+            pieces = [b"".join(pieces)]
+        self.pipe.send(pieces, timeout=SEND_TIMEOUT_SECONDS)
+
+    def kill(self) -> None:
+        """Kill the process. If it runs as another user, it ends when its input closes or its CPU time is used up."""
+        with suppress(PermissionError):
+            self._process.kill()
+
+    def close(self) -> None:
+        """Kill the process and collect its exit status, so that no zombie stays."""
+        self.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+        self._process.wait()
