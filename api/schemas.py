@@ -5,7 +5,7 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
-from core.filenames import LONGEST_NAME, NOT_IN_NAMES
+from core.filenames import FORBIDDEN_NAME_CHARS, MAX_NAME_CHARS
 from core.specs.protect import ProtectSpec
 from core.specs.train import TrainSpec
 from core.specs.verify import VerifySpec
@@ -16,7 +16,9 @@ T = TypeVar("T")
 State = Literal["queued", "running", "succeeded", "failed", "canceled"]
 Name = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME, pattern=f"^[^{NOT_IN_NAMES}]*$"),
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=MAX_NAME_CHARS, pattern=f"^[^{FORBIDDEN_NAME_CHARS}]*$"
+    ),
 ]
 
 

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.archive.writer import write_archive
-from core.imaging.operations import add_noise
-from core.ingest.dataset import load_pixels, open_dataset
+from core.archive.writer import ArchiveSettings, write_archive
+from core.imaging.pixel_math import add_noise
+from core.ingest.dataset import open_dataset
+from core.ingest.pixels import load_pixels
 
 STRATEGIES = {"default": 0, "filtered": 1, "huffman": 2, "rle": 3}
 
@@ -84,7 +85,7 @@ def whole_way(count: int, edge: tuple[int, int], work_size: int, rng: np.random.
         load_pixels(dataset, work_size)
         clock.append(time.monotonic())
         noise = rng.integers(-8, 9, (count, 3, work_size, work_size), dtype=np.int8)
-        with write_archive(dataset, noise, Path(folder, "out.zip"), radius=8, work_size=work_size) as whole:
+        with write_archive(dataset, noise, Path(folder, "out.zip"), ArchiveSettings(radius=8)) as whole:
             assert whole.delivered.linf.max() <= 8
         clock.append(time.monotonic())
     print(f"{count} pictures of {edge[0]} x {edge[1]}:")

@@ -12,7 +12,8 @@ from benchmarks.pretrained import start_from
 from core.attacks.threat_model import ThreatModel
 from core.countermeasures.registry import COUNTERMEASURES
 from core.generators.card import Card
-from core.ingest.dataset import ImageDataset, ImageRecord, load_pixels
+from core.ingest.dataset import ImageDataset, ImageRecord
+from core.ingest.pixels import load_pixels
 from core.models.registry import build
 from core.noise.class_map import class_map
 from core.noise.generator_file import TrainedGenerator
@@ -67,7 +68,7 @@ def read(folder: Path, *, per_class: int, size: int = 32, first: int = 0, classe
         )
         for label, file in files
     )
-    dataset = ImageDataset(name="", root=folder, classes=tuple(names), pictures=pictures, others=(), skipped=())
+    dataset = ImageDataset(name="", root=folder, classes=tuple(names), images=pictures, passthrough=(), skipped=())
     labels = np.array([label for label, _ in files], dtype=np.int64)
     return LabelledArrays(pixels=load_pixels(dataset, size), labels=labels, classes=len(names))
 

@@ -49,9 +49,7 @@ def normalize_path(name: str) -> str:
     """
     path = name.replace("\\", "/")
     if path.startswith("/") or _DRIVE.match(path):
-        raise BadInput(
-            f"“{printable(name)}” is an absolute path; pack the files with relative paths.", printable(name)
-        )
+        raise BadInput(f"“{printable(name)}” is an absolute path; pack the files with relative paths.", printable(name))
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if ".." in parts:
         raise BadInput(

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from core.errors import BadInput
 from core.evaluation.evidence import too_few
-from core.ingest.dataset import ImageDataset, load_pixels, open_dataset
-from core.ingest.split import held_out
+from core.ingest.dataset import ImageDataset, open_dataset
+from core.ingest.pixels import load_pixels
+from core.ingest.split import select_test_mask
 from core.runtime.atomic_files import read_json, write_json
 from core.runtime.distributed import on_rank_0
 from core.runtime.progress import Progress
@@ -109,8 +110,8 @@ def _first(part: Part, count: int | None, classes: int) -> Part:
 def _from_pictures(source: Path, scale: Scale, progress: Progress) -> ExperimentImages:
     with tempfile.TemporaryDirectory(prefix="unteachable-") as scratch:
         dataset = open_dataset(source, Path(scratch), progress=progress)
-        labels = np.array([picture.label for picture in dataset.pictures], dtype=np.int64)
-        tested = held_out(labels, [picture.split for picture in dataset.pictures], seed=0)
+        labels = np.array([picture.label for picture in dataset.images], dtype=np.int64)
+        tested = select_test_mask(labels, [picture.split for picture in dataset.images], seed=0)
         classes = len(dataset.classes)
         train, test = (
             places[first_of_each_class(labels[places], count, classes=classes)]
@@ -120,7 +121,7 @@ def _from_pictures(source: Path, scale: Scale, progress: Progress) -> Experiment
         why_not = too_few(labels[both], np.arange(len(both)) >= len(train), classes)
         if why_not:
             raise BadInput(why_not)
-        size = work_size([(p.width, p.height) for p in dataset.pictures], max_size=scale.largest)
+        size = work_size([(p.width, p.height) for p in dataset.images], max_size=scale.largest)
         pixels = load_pixels(_only(dataset, both), size, progress=progress)
         return ExperimentImages(
             name=dataset.name,
@@ -133,7 +134,7 @@ def _from_pictures(source: Path, scale: Scale, progress: Progress) -> Experiment
 
 
 def _only(dataset: ImageDataset, places: NDArray[np.int64]) -> ImageDataset:
-    return replace(dataset, pictures=tuple(dataset.pictures[place] for place in places))
+    return replace(dataset, images=tuple(dataset.images[place] for place in places))
 
 
 def first_of_each_class(labels: NDArray[np.int64], count: int | None, *, classes: int) -> NDArray[np.bool_]:

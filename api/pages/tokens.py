@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from api.dependencies import CurrentUser, Db, OwnToken
 from api.pages.render import page
 from api.routes import tokens as rest
-from core.filenames import LONGEST_NAME, is_name
+from core.filenames import MAX_NAME_CHARS, is_valid_name
 from store import users
 from store.models import Token, User
 
@@ -27,8 +27,8 @@ def show(user: CurrentUser, db: Db) -> Response:
 def make(user: CurrentUser, db: Db, name: Annotated[str, Form()] = "") -> Response:
     """A new token, shown on this one page and never again."""
     name = name.strip()
-    if not is_name(name):
-        wrong = f"Give it a name of 1 to {LONGEST_NAME} characters, none of them a control character."
+    if not is_valid_name(name):
+        wrong = f"Give it a name of 1 to {MAX_NAME_CHARS} characters, none of them a control character."
         return _page(db, user, status=422, wrong=wrong, typed=name)
     _, plain = users.create_token(db, user_id=user.id, name=name)
     return _page(db, user, fresh=plain)

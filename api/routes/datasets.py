@@ -17,7 +17,7 @@ from api.problems import Problem, not_found
 from api.schemas import DatasetOut, Page
 from api.uploads import ingest, multipart
 from api.uploads.ingest import ReceivedUpload
-from core.filenames import LONGEST_NAME
+from core.filenames import MAX_NAME_CHARS
 from store import datasets
 from store import models as m
 from store.object_keys import dataset_prefix
@@ -35,7 +35,7 @@ _BODY: dict[str, Any] = {
                     "properties": {
                         "file": {"type": "string", "format": "binary", "description": "zip, tar, tar.gz or tar.xz"},
                         "files": {"type": "array", "items": {"type": "string", "format": "binary"}},
-                        "name": {"type": "string", "maxLength": LONGEST_NAME},
+                        "name": {"type": "string", "maxLength": MAX_NAME_CHARS},
                     },
                 }
             }

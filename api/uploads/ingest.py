@@ -16,8 +16,8 @@ from api.problems import Problem, field_problem
 from api.schemas import DatasetOut
 from api.uploads.streaming import disk_errors
 from core.errors import BadInput, NotAnArchive, UploadTooLarge
-from core.filenames import LONGEST_NAME, is_name, name_from
-from core.ingest.inspection import survey
+from core.filenames import MAX_NAME_CHARS, is_valid_name, strip_forbidden_chars
+from core.ingest.inspection import inspect_upload
 from store import datasets
 from store import models as m
 from store.object_keys import dataset_prefix, upload_key
@@ -48,7 +48,7 @@ async def ingest_upload(
     possible. Raises Problem 413, 415 or 422 where the upload is no good as a whole.
     """
     try:
-        await anyio.to_thread.run_sync(survey, upload.path, context.limits, limiter=context.inspections)
+        await anyio.to_thread.run_sync(inspect_upload, upload.path, context.limits, limiter=context.inspections)
     except BadInput as bad:
         log.info("upload.refused", owner=upload.owner_id, reason=bad.reason, path=bad.path)
         raise refusal(bad) from None
@@ -106,11 +106,11 @@ def refusal(bad: BadInput) -> Problem:
 def checked_name(name: str | None, filename: str) -> str:
     """The name a dataset gets: the one asked for, or the file's without its ending. Raises Problem 422."""
     if name is None or not name.strip():
-        return _stem(checked_filename(filename))[:LONGEST_NAME].strip() or "dataset"
+        return _stem(checked_filename(filename))[:MAX_NAME_CHARS].strip() or "dataset"
     name = name.strip()
-    if len(name) > LONGEST_NAME:
-        raise field_problem("name", f"is longer than {LONGEST_NAME} characters")
-    if not is_name(name):
+    if len(name) > MAX_NAME_CHARS:
+        raise field_problem("name", f"is longer than {MAX_NAME_CHARS} characters")
+    if not is_valid_name(name):
         raise field_problem("name", "has a control character, or one that turns the direction of the writing")
     return name
 
@@ -118,7 +118,7 @@ def checked_name(name: str | None, filename: str) -> str:
 def checked_filename(filename: str) -> str:
     """The last part of a file's name, without what cannot stand in a name."""
     last = PurePosixPath(filename.replace("\\", "/")).name
-    return name_from(last)[:255]
+    return strip_forbidden_chars(last)[:255]
 
 
 def _stem(filename: str) -> str:

@@ -24,7 +24,7 @@ def delivered_names(images: Sequence[UploadedImage], passthrough: Iterable[str],
     """The paths of the delivered images.
 
     cat.jpg becomes cat.png. If two files would get one path (cat.jpg beside cat.png or cat.jpeg), a file that has it
-    already keeps it, and the others become cat.jpg.png. Paths that fold to the same (`core.filenames.fold`) count as one.
+    already keeps it, and the others become cat.jpg.png. Paths with the same `core.filenames.fold` count as one path.
 
     Args:
         images: The images of the upload.

@@ -62,9 +62,7 @@ class ZipWriter:
                 digest.update(chunk)
                 target.write(chunk)
                 tick()
-        self.records.append(
-            {"path": path, "bytes": size, "sha256": digest.hexdigest()} | _was(upload_path, path)
-        )
+        self.records.append({"path": path, "bytes": size, "sha256": digest.hexdigest()} | _was(upload_path, path))
 
     def read(self, path: str) -> bytes:
         """The bytes of a file that has been written. Raises KeyError if there is none with this path."""

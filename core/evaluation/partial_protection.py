@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.ingest.split import protected_share
+from core.ingest.split import select_protect_mask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +22,13 @@ class Share:
 
 def mixed(labels: NDArray[np.int64], percentage: int, *, seed: int) -> Share:
     """`percentage` of each class protected, rounded up, the rest clean; the learner gets them all."""
-    protected = protected_share(labels, percentage, seed=seed)
+    protected = select_protect_mask(labels, percentage, seed=seed)
     return Share(protected=protected, learned=np.ones_like(protected))
 
 
 def clean_rest(labels: NDArray[np.int64], percentage: int, *, seed: int) -> Share:
     """The clean images of `mixed` with the same seed, alone. Raises ValueError where none is left."""
-    protected = protected_share(labels, percentage, seed=seed)
+    protected = select_protect_mask(labels, percentage, seed=seed)
     if protected.all():
         raise ValueError(f"no clean image is left when {percentage} % are protected")
     return Share(protected=protected, learned=~protected)

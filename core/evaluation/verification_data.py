@@ -11,8 +11,9 @@ from core.errors import BadInput
 from core.evaluation.evidence import LEAST_TEST_IMAGES, LEAST_TRAIN_IMAGES_A_CLASS, too_few
 from core.evaluation.partial_protection import Share, clean_rest, mixed, one_class, scraped
 from core.imaging.sandbox import DecoderSandbox
-from core.ingest.dataset import ImageDataset, ImageRecord, load_pixels
-from core.ingest.split import held_out
+from core.ingest.dataset import ImageDataset, ImageRecord
+from core.ingest.pixels import load_pixels
+from core.ingest.split import select_test_mask
 from core.limits import Limits
 from core.runtime.progress import Progress
 from core.specs.presets import PRESETS
@@ -74,8 +75,8 @@ class VerificationData:
 
 def copies_of(dataset: ImageDataset, delivered: ImageDataset, manifest: Manifest) -> list[ImageRecord | None]:
     """The delivered picture of each of the dataset's. Raises BadInput where none has one."""
-    there = {picture.path: picture for picture in delivered.pictures}
-    found = [there.get(manifest.delivered.get(picture.path, "")) for picture in dataset.pictures]
+    there = {picture.path: picture for picture in delivered.images}
+    found = [there.get(manifest.delivered.get(picture.path, "")) for picture in dataset.images]
     if not any(found):
         raise BadInput("Not one picture of the archive was made of these originals: are they the right ones?")
     return found
@@ -97,9 +98,9 @@ def sides_of(
     `clean`: paths of pictures that were delivered without noise. Raises BadInput for too few pictures, ValueError for a
     protected class that the dataset does not have.
     """
-    size = work_size([(p.width, p.height) for p in dataset.pictures], max_size=PRESETS[spec.scale].max_size)
-    labels = np.array([picture.label for picture in dataset.pictures], dtype=np.int64)
-    apart = held_out(labels, [picture.split for picture in dataset.pictures], seed=seed)
+    size = work_size([(p.width, p.height) for p in dataset.images], max_size=PRESETS[spec.scale].max_size)
+    labels = np.array([picture.label for picture in dataset.images], dtype=np.int64)
+    apart = select_test_mask(labels, [picture.split for picture in dataset.images], seed=seed)
     there = np.array([copy is not None for copy in copies]) if copies is not None else np.ones(len(labels), bool)
     learned = ~apart & there
     if why_not := too_few(labels[apart | learned], apart[apart | learned], len(dataset.classes)):
@@ -113,7 +114,7 @@ def sides_of(
     delivered = None
     if copies is not None:
         wanted = [copy for copy, own in zip(copies, learned, strict=True) if copy is not None and own]
-        read = replace(dataset, pictures=tuple(wanted))
+        read = replace(dataset, images=tuple(wanted))
         pixels, delivered = _alike(pixels, load_pixels(read, size, progress=progress, sandbox=sandbox))
     return VerificationData(
         clean=pixels[learned],
@@ -123,7 +124,7 @@ def sides_of(
         classes=len(dataset.classes),
         missing=int((~there).sum()),
         only=only,
-        percentage=_percentage(np.array([picture.path not in clean for picture in dataset.pictures])[learned]),
+        percentage=_percentage(np.array([picture.path not in clean for picture in dataset.images])[learned]),
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any, NoReturn, get_args, get_origin
 
 from core.errors import BadInput
-from core.filenames import is_name
+from core.filenames import is_valid_name
 from core.specs.protect import METHODS, METHODS_WITHOUT_SURROGATE
 
 CARD = "unteachable.generator"
@@ -60,7 +60,7 @@ class Card:
         if self.method not in METHODS or self.method in METHODS_WITHOUT_SURROGATE:
             known = ", ".join(method for method in METHODS if method not in METHODS_WITHOUT_SURROGATE)
             raise ValueError(f"its method “{self.method}” is none of {known}")
-        if not is_name(self.name):
+        if not is_valid_name(self.name):
             raise ValueError("its name is empty, too long, or cannot be printed")
         if self.channels not in (1, 3):
             raise ValueError(f"it has {self.channels} colour channels, and only 1 and 3 are known")

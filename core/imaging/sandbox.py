@@ -144,7 +144,7 @@ class DecoderSandbox:
                 future.cancel()
 
     def _run_batch(self, batch: list[SandboxTask]) -> list[SandboxResult]:
-        """Run a batch in this thread's process; a task that ends the process is refused, a new process does the rest."""
+        """Run a batch in this thread's process; a task that ends it is refused, a new process does the rest."""
         contents = [task.file.read_bytes() for task in batch]
         hashes = [hashlib.sha256(content).hexdigest() for content in contents]
         results: list[SandboxResult] = []

@@ -28,7 +28,9 @@ def convert_to_8bit(image: Image.Image, icc: bytes | None, *, bits: int = 8) -> 
     if mode in ("1", "L"):
         greyscale = image.convert("L")
         if mode == "L" and isinstance(transparent, int):
-            transparent = transparent * 255 // (2**bits - 1)  # the decoder has scaled the pixels to 0..255, but not this
+            transparent = (
+                transparent * 255 // (2**bits - 1)
+            )  # the decoder has scaled the pixels to 0..255, but not this
         return _with_colour_key(greyscale, greyscale, transparent), None
     if mode == "RGB" and transparent is not None:
         if bits > 8:  # the decoder has reduced the pixels, but not the transparent colour, so they cannot be compared
@@ -41,9 +43,7 @@ def convert_to_8bit(image: Image.Image, icc: bytes | None, *, bits: int = 8) -> 
     if mode.startswith("I"):
         values = np.asarray(image)
         if values.min() < 0 or values.max() > 0xFFFF:
-            raise ImageRefused(
-                "its pixels are 32-bit numbers of unknown range; save it with 8 or 16 bits per channel"
-            )
+            raise ImageRefused("its pixels are 32-bit numbers of unknown range; save it with 8 or 16 bits per channel")
         reduced = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
         return _with_colour_key(Image.fromarray(reduced), image, transparent), "16 bits per channel reduced to 8"
     if mode == "CMYK":

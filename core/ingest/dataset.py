@@ -127,9 +127,7 @@ def open_dataset(
         root=source if source.is_dir() else scratch,
         classes=classes,
         images=tuple(_record(image, labels[image.class_name], has_split=has_split) for image in decoded),
-        passthrough=tuple(
-            PassthroughFile(path=file.path, file=file.file) for file in files if not is_image(file.path)
-        ),
+        passthrough=tuple(PassthroughFile(path=file.path, file=file.file) for file in files if not is_image(file.path)),
         skipped=tuple(sorted((*skipped_by_name, *undecodable), key=lambda skipped: skipped.path)),
         limits=limits,
     )

@@ -76,9 +76,7 @@ def select_protect_mask_by_split(
     for label in np.unique(labels):
         in_class = labels == label
         train, test = np.flatnonzero(in_class & ~test_mask), np.flatnonzero(in_class & test_mask)
-        unprotected, unprotected_train = (
-            count * (100 - percentage) // 100 for count in (in_class.sum(), len(train))
-        )
+        unprotected, unprotected_train = (count * (100 - percentage) // 100 for count in (in_class.sum(), len(train)))
         mask[rng.permutation(train)[:unprotected_train]] = False
         mask[rng.permutation(test)[: unprotected - unprotected_train]] = False
     return mask

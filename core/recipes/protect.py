@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.archive.writer import Archive, Delivered, write_archive
+from core.archive.writer import ArchiveSettings, ArchiveWriter, DeliveredImages, write_archive
 from core.errors import BadInput
 from core.evaluation.evidence import EvaluationData, measure_evidence, unmeasurable
 from core.evaluation.imperceptibility import invisibility
@@ -16,8 +16,9 @@ from core.generators.card import read_card
 from core.generators.compatibility import apply_generator_constraints, incompatibilities, may_have_learned
 from core.generators.shipped import best_fit
 from core.imaging.sandbox import DecoderSandbox
-from core.ingest.dataset import ImageDataset, load_pixels, open_dataset
-from core.ingest.split import held_out, protected_beside
+from core.ingest.dataset import ImageDataset, open_dataset
+from core.ingest.pixels import load_pixels
+from core.ingest.split import select_protect_mask_by_split, select_test_mask
 from core.limits import Limits
 from core.noise.class_map import class_map
 from core.noise.description import describe
@@ -108,11 +109,9 @@ def protect(
             dataset,
             noise,
             out,
-            radius=spec.radius_u,
-            work_size=size,
-            protected=work.chosen,
-            format=spec.format,
-            keep_exif=spec.keep_exif,
+            ArchiveSettings(
+                radius=spec.radius_u, format=spec.format, keep_exif=spec.keep_exif, protect_mask=work.chosen
+            ),
             progress=progress,
             sandbox=sandbox,
         ) as archive:
@@ -128,13 +127,13 @@ def protect(
 
 def _shipped(dataset: ImageDataset) -> Path:
     """The file of the generator that ships for such pictures. Raises BadInput where none fits."""
-    size = work_size([(p.width, p.height) for p in dataset.pictures], max_size=PRESETS[INSTANT].max_size)
+    size = work_size([(p.width, p.height) for p in dataset.images], max_size=PRESETS[INSTANT].max_size)
     return best_fit(channels=dataset.channels, size=size, classes=len(dataset.classes)).file
 
 
 def _size(dataset: ImageDataset, spec: ProtectSpec, trained: TrainedGenerator | None) -> int:
     """The size to work at, in pixels: a trained generator's own. Raises BadInput where that one does not fit."""
-    edges = [(picture.width, picture.height) for picture in dataset.pictures]
+    edges = [(picture.width, picture.height) for picture in dataset.images]
     if trained is None:
         return work_size(edges, max_size=PRESETS[spec.preset].max_size)
     own = work_size(edges, max_size=max(MIN_SIZE, trained.card.size))
@@ -145,9 +144,9 @@ def _size(dataset: ImageDataset, spec: ProtectSpec, trained: TrainedGenerator | 
 
 def _prepare(dataset: ImageDataset, size: int, spec: ProtectSpec, progress: Progress, sandbox: DecoderSandbox) -> _Work:
     """Pixels at the work size, and who takes which part: training, testing, being protected."""
-    labels = np.array([picture.label for picture in dataset.pictures], dtype=np.int64)
-    apart = held_out(labels, [picture.split for picture in dataset.pictures], seed=spec.seed)
-    chosen = protected_beside(apart, labels, spec.percentage, seed=spec.seed)
+    labels = np.array([picture.label for picture in dataset.images], dtype=np.int64)
+    apart = select_test_mask(labels, [picture.split for picture in dataset.images], seed=spec.seed)
+    chosen = select_protect_mask_by_split(labels, apart, spec.percentage, seed=spec.seed)
     why_not = unmeasurable(spec.evidence, labels, apart, len(dataset.classes))
     if why_not:
         apart = np.zeros(len(labels), dtype=bool)  # nothing will be tested, so nothing need be kept from the surrogate
@@ -176,7 +175,7 @@ def _noise(
     return search_noise(surrogate_for(trained, channels=channels), images, setup, run, protect_mask=work.chosen)
 
 
-def _exhibit(work: _Work, delivered: Delivered, classes: int) -> EvaluationData:
+def _exhibit(work: _Work, delivered: DeliveredImages, classes: int) -> EvaluationData:
     return EvaluationData(
         clean=work.pixels,
         delivered=delivered.pixels,
@@ -190,7 +189,7 @@ def _exhibit(work: _Work, delivered: Delivered, classes: int) -> EvaluationData:
 def _report(
     dataset: ImageDataset,
     work: _Work,
-    archive: Archive,
+    archive: ArchiveWriter,
     evidence: Evidence,
     spec: ProtectSpec,
     preset: Preset,
@@ -216,7 +215,7 @@ def _report(
         stages=dict(progress.seconds),
         dataset=ReportDataset(
             name=dataset.name,
-            images=len(dataset.pictures),
+            images=len(dataset.images),
             classes=class_counts(dataset.classes, work.labels),
             skipped=tuple(archive.skipped),
         ),
@@ -230,8 +229,8 @@ def _report(
             spec=spec,
             evidence=evidence,
             work_size=size,
-            pictures=len(dataset.pictures),
-            enlarged=sum(max(p.width, p.height) > size for p in dataset.pictures),
+            pictures=len(dataset.images),
+            enlarged=sum(max(p.width, p.height) > size for p in dataset.images),
             exceeded=int((delivered.linf > spec.radius_u).sum()),
             generator=None if trained is None else trained.card,
             familiar=familiar,
@@ -239,7 +238,7 @@ def _report(
     )
 
 
-def _describe(archive: Archive, report: Report, page: str) -> None:
+def _describe(archive: ArchiveWriter, report: Report, page: str) -> None:
     """Put into the archive what says how it was made."""
     archive.add("report.json", report.to_json())
     archive.add("report.html", page)

@@ -13,8 +13,9 @@ from core.evaluation.evidence import EvaluationData, measure_evidence, unmeasura
 from core.generators.card import Card
 from core.generators.measurements import of_evidence
 from core.imaging.sandbox import DecoderSandbox
-from core.ingest.dataset import ImageDataset, load_pixels, open_dataset
-from core.ingest.split import held_out
+from core.ingest.dataset import ImageDataset, open_dataset
+from core.ingest.pixels import load_pixels
+from core.ingest.split import select_test_mask
 from core.limits import Limits
 from core.noise.generator_file import as_saved, check_weight, save
 from core.noise.inference import predict_noise
@@ -144,22 +145,22 @@ def _parts(dataset: ImageDataset, spec: ProtectSpec) -> tuple[ImageDataset, NDAr
 
     Where nothing is measured, the upload's own test split is left out, and all else is learned from.
     """
-    labels, splits = _labels(dataset), [picture.split for picture in dataset.pictures]
-    apart = held_out(labels, splits, seed=spec.seed)
+    labels, splits = _labels(dataset), [picture.split for picture in dataset.images]
+    apart = select_test_mask(labels, splits, seed=spec.seed)
     why_not = unmeasurable(spec.evidence, labels, apart, len(dataset.classes))
     if why_not is None:
         return dataset, apart, None
-    learned = replace(dataset, pictures=tuple(p for p in dataset.pictures if p.split != "test"))
-    return learned, np.zeros(len(learned.pictures), dtype=bool), why_not
+    learned = replace(dataset, images=tuple(p for p in dataset.images if p.split != "test"))
+    return learned, np.zeros(len(learned.images), dtype=bool), why_not
 
 
 def _labels(dataset: ImageDataset) -> NDArray[np.int64]:
-    return np.array([picture.label for picture in dataset.pictures], dtype=np.int64)
+    return np.array([picture.label for picture in dataset.images], dtype=np.int64)
 
 
 def _size(dataset: ImageDataset, spec: ProtectSpec, asked: int | None) -> int:
     """The side to work at, in pixels: as asked, or the pictures' own. Raises BadInput for one they do not have."""
-    own = work_size([(p.width, p.height) for p in dataset.pictures], max_size=PRESETS[spec.preset].max_size)
+    own = work_size([(p.width, p.height) for p in dataset.images], max_size=PRESETS[spec.preset].max_size)
     if asked is None or asked == own:
         return own
     if asked not in range(MIN_SIZE, own, SIZE_STEP):

@@ -75,9 +75,9 @@ def verify(
         check_known(spec, dataset.classes)
         copies = None
         if protected is not None and manifest is not None:
-            own = {**opened, "limits": manifest.holds(allowed)}
+            own = {**opened, "limits": manifest.reading_limits(allowed)}
             copies = copies_of(dataset, open_dataset(protected, scratch / "protected", **own), manifest)
-        drawn = {"seed": manifest.spec.seed, "clean": manifest.clean} if manifest else {"seed": 0}
+        drawn = {"seed": manifest.spec.seed, "clean": manifest.unprotected} if manifest else {"seed": 0}
         sides = sides_of(dataset, copies, spec, **drawn, **opened)
     asked = spec.rows
     size = sides.clean.shape[-1]
@@ -150,10 +150,10 @@ def _check_percentages(spec: VerifySpec, manifest: Manifest | None) -> None:
 
 
 def _described(dataset: ImageDataset) -> ReportDataset:
-    labels = np.array([picture.label for picture in dataset.pictures], dtype=np.int64)
+    labels = np.array([picture.label for picture in dataset.images], dtype=np.int64)
     return ReportDataset(
         name=dataset.name,
-        images=len(dataset.pictures),
+        images=len(dataset.images),
         classes=class_counts(dataset.classes, labels),
         skipped=dataset.skipped,
     )

@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.archive.writer import Archive
+from core.archive.writer import ArchiveWriter
 from core.imaging.sandbox import DecoderSandbox, SandboxResult, SandboxTask
 from core.ingest.dataset import ImageDataset
 from core.reports.html import EDGE, MOST_SAMPLES, Sample
 
 
-def take_samples(dataset: ImageDataset, archive: Archive, scratch: Path, sandbox: DecoderSandbox) -> list[Sample]:
+def take_samples(dataset: ImageDataset, archive: ArchiveWriter, scratch: Path, sandbox: DecoderSandbox) -> list[Sample]:
     """Up to MOST_SAMPLES pictures that changed, one a class in turn, both versions read from their encoded bytes."""
     samples = []
     for i in _spread(dataset, archive):
-        picture, delivered = dataset.pictures[i], archive.delivered.paths[i]
+        picture, delivered = dataset.images[i], archive.delivered.paths[i]
         with tempfile.NamedTemporaryFile(dir=scratch) as copy:
             copy.write(archive.read(str(delivered)))
             copy.flush()
@@ -28,12 +28,12 @@ def take_samples(dataset: ImageDataset, archive: Archive, scratch: Path, sandbox
     return samples
 
 
-def _spread(dataset: ImageDataset, archive: Archive) -> list[int]:
+def _spread(dataset: ImageDataset, archive: ArchiveWriter) -> list[int]:
     """Numbers of changed pictures, the first of each class before the second of any."""
     delivered = archive.delivered
     seen = dict.fromkeys(range(len(dataset.classes)), 0)
     ranked = []
-    for i, picture in enumerate(dataset.pictures):
+    for i, picture in enumerate(dataset.images):
         if delivered.paths[i] is not None and delivered.linf[i] > 0:
             ranked.append((seen[picture.label], picture.label, i))
             seen[picture.label] += 1

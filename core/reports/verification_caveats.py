@@ -70,7 +70,7 @@ def _of_the_numbers(report: VerifyReport, spec: VerifySpec) -> Iterator[str]:
 
 
 def _of_the_archive(report: VerifyReport, manifest: Manifest, missing: int, percentage: int) -> Iterator[str]:
-    if manifest.learned_from_all:
+    if manifest.trained_on_all_images:
         yield (
             "The protection took no evidence, so its noise was learned from every picture, those that are tested here "
             "among them. It may do a little less well against models that are tested on others."

@@ -11,7 +11,7 @@ from core.runtime.atomic_files import read_json, write_json
 from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.distributed import on_rank_0, rank
 from core.runtime.folder_checkpoints import FolderCheckpointStore
-from core.version import KEPT, versions
+from core.version import CHECKPOINT_VERSION, versions
 
 ABOUT = "about.json"
 
@@ -26,7 +26,12 @@ def unfinished(folder: Path | None, *, sources: Sequence[Path], asked: Mapping[s
     if folder is None:
         yield NullCheckpointStore()
         return
-    about = {"asked": dict(asked), "sources": list(map(_state, sources)), "versions": versions(), "kept": KEPT}
+    about = {
+        "asked": dict(asked),
+        "sources": list(map(_state, sources)),
+        "versions": versions(),
+        "kept": CHECKPOINT_VERSION,
+    }
     on_rank_0(lambda: _claim(folder, json.loads(json.dumps(about))))
     checkpoints, done = FolderCheckpointStore(folder), False
     try:

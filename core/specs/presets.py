@@ -21,7 +21,7 @@ from core.specs.configs import (
     recorded,
 )
 from core.specs.lr_schedule import LearningRate
-from core.version import KEPT, VERSION
+from core.version import CHECKPOINT_VERSION, VERSION
 
 MIN_LARGE_SIZE = 96
 """Size in pixels from which the paper's ImageNet settings apply; below, its CIFAR settings."""
@@ -188,6 +188,6 @@ PRESETS = {preset.name: preset for preset in (INSTANT, QUICK, STANDARD, PAPER)}
 
 
 def fingerprint() -> str:
-    """Twelve hexadecimal digits that change with the release, with KEPT and with any number of a preset."""
+    """Twelve hexadecimal digits that change with the release, CHECKPOINT_VERSION and every number of a preset."""
     presets = [recorded(preset_for(name, size)) for name in PRESETS for size in (1, MIN_LARGE_SIZE)]
-    return hashlib.sha256(json.dumps([VERSION, KEPT, presets]).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps([VERSION, CHECKPOINT_VERSION, presets]).encode()).hexdigest()[:12]

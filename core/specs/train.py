@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, ValidationInfo, field_validator
 
 from core.errors import FieldError, SpecError
-from core.filenames import LONGEST_NAME, is_name
+from core.filenames import MAX_NAME_CHARS, is_valid_name
 from core.specs.base import Spec, refusal
 from core.specs.presets import has_noise_network
 from core.specs.protect import METHODS_WITHOUT_SURROGATE, TRAINING_KEYS, TRAINING_PRESETS, ProtectSpec
@@ -26,7 +26,7 @@ class TrainSpec(Spec):
     name: str | None = Field(
         default=None,
         min_length=1,
-        max_length=LONGEST_NAME,
+        max_length=MAX_NAME_CHARS,
         description="what the generator is called; default: the dataset's name",
     )
     noise: ProtectSpec = Field(default_factory=ProtectSpec)
@@ -36,12 +36,12 @@ class TrainSpec(Spec):
         "ImageNet nothing, and it costs protection against adversarial training; takes about twice as long",
     )
 
-    messages: ClassVar[Mapping[str, str]] = {"name": f"must be 1 to {LONGEST_NAME} characters that can be printed"}
+    messages: ClassVar[Mapping[str, str]] = {"name": f"must be 1 to {MAX_NAME_CHARS} characters that can be printed"}
 
     @field_validator("name")
     @classmethod
     def _check_name(cls, name: str | None) -> str | None:
-        if name is not None and not is_name(name):
+        if name is not None and not is_valid_name(name):
             raise refusal(cls.messages["name"])
         return name
 

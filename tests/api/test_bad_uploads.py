@@ -41,7 +41,7 @@ def test_limits_are_those_of_the_settings(make_settings: Callable[..., object], 
         parts = [("files", (path, data)) for path, data in many.items()]
         problem(client.post("/v1/datasets", files=parts), 413, "10 files")
         large = {"a/0.png": png() + b"\1" * 3000, "b/0.png": png()}
-        problem(client.post("/v1/datasets", files={"file": ("a.zip", zipped(large))}), 413, "the most for one file")
+        problem(client.post("/v1/datasets", files={"file": ("a.zip", zipped(large))}), 413, "the maximum for one file")
         much = {f"a/{n}.png": png() + b"\1" * 2000 for n in range(3)} | {"b/0.png": png()}
         problem(client.post("/v1/datasets", files={"file": ("a.zip", zipped(much))}), 413, "unpacks to more than")
         sent(client)

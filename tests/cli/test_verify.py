@@ -67,7 +67,7 @@ def test_what_is_listed_is_combined(folder: Path) -> None:
         (["pets.zip", "out.zip", "--trainings", "L9:1"], "--trainings each must be like"),
         (["pets.zip", "out.zip", "--trainings", "lots"], "--trainings each must be like"),
         (["pets.zip", "out.zip", "--architectures", "x", "--seeds", "0"], "--architectures each must be one of"),
-        (["pets.zip", "pets.zip"], "is no protected archive"),
+        (["pets.zip", "pets.zip"], "is not a protected archive"),
         (["pets.zip", "gone.zip"], "does not exist"),
         (["pets.zip", "--percentages", "50"], "a dataset alone has none"),
         (["pets.zip", "out.zip", "--protected-class", "x"], "--protected-class must be a class of the dataset: "),

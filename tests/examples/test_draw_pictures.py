@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.ingest.inspection import survey
+from core.ingest.inspection import inspect_upload
 from examples.draw_pictures import PATTERNS, SIZES, TEST, TRAIN, draw, files, write
 
 
@@ -33,7 +33,7 @@ def test_the_same_seed_draws_the_same_bytes(drawn: dict[str, bytes], tmp_path: P
 
 def test_the_service_reads_it_as_classes_of_enough_pictures(tmp_path: Path) -> None:
     write(tmp_path / "a.zip")
-    seen = survey(tmp_path / "a.zip")
+    seen = inspect_upload(tmp_path / "a.zip")
     assert set(seen.classes) == set(PATTERNS)
     assert seen.images >= len(PATTERNS) * (TRAIN + TEST)
 

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from core.errors import BadInput
-from core.ingest.inspection import survey
+from core.ingest.inspection import inspect_upload
 from core.limits import Limits
 
 
@@ -88,6 +88,6 @@ GOOD = two_classes(readme_dot_txt=b"hello")
 
 def refused(source: Path, limits: Limits | None = None) -> BadInput:
     with pytest.raises(BadInput) as caught:
-        survey(source, limits or Limits())
+        inspect_upload(source, limits or Limits())
     assert caught.value.reason.endswith(".")
     return caught.value

@@ -5,7 +5,8 @@ from pathlib import Path
 import structlog
 
 from core.imaging.sandbox import DecoderSandbox
-from core.ingest.dataset import ImageDataset, open_dataset, thumbnails
+from core.ingest.dataset import ImageDataset, open_dataset
+from core.ingest.thumbnails import make_thumbnails
 from core.runtime.progress import Progress
 from store import datasets, job_events, task_queue
 from store.leases import Claim
@@ -29,7 +30,7 @@ def check(service: WorkerContext, claim: Claim, lease: LeaseKeeper, folder: Path
         dataset = open_dataset(
             upload.path, folder / "unpacked", name=upload.name, limits=limits, progress=progress, sandbox=sandbox
         )
-        small = thumbnails(dataset, THUMBNAILS, sandbox=sandbox)
+        small = make_thumbnails(dataset, THUMBNAILS, sandbox=sandbox)
     thumbs = []
     for number, (path, data) in enumerate(small):
         lease.check()
@@ -42,7 +43,7 @@ def check(service: WorkerContext, claim: Claim, lease: LeaseKeeper, folder: Path
             raise LeaseLost
         waiting = datasets.waiting_jobs(session, str(claim.dataset_id))
     purge_deleted_dataset(service, claim)
-    log.info("dataset.ready", dataset=claim.dataset_id, images=len(dataset.pictures), skipped=len(dataset.skipped))
+    log.info("dataset.ready", dataset=claim.dataset_id, images=len(dataset.images), skipped=len(dataset.skipped))
     for job in waiting:
         task_queue.enqueue(service.settings, job_id=job.id, kind=job.kind)
         job_events.publish(service.settings, job.id)
@@ -51,10 +52,10 @@ def check(service: WorkerContext, claim: Claim, lease: LeaseKeeper, folder: Path
 def findings(dataset: ImageDataset, thumbs: list[dict[str, str]]) -> datasets.DatasetContents:
     """What was found, as rows keep it."""
     counts = [0] * len(dataset.classes)
-    for picture in dataset.pictures:
+    for picture in dataset.images:
         counts[picture.label] += 1
     return datasets.DatasetContents(
-        images=len(dataset.pictures),
+        images=len(dataset.images),
         classes=[{"name": name, "images": count} for name, count in zip(dataset.classes, counts, strict=True)],
         skipped=[{"path": skipped.path, "reason": skipped.reason} for skipped in dataset.skipped],
         thumbs=[*thumbs],

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from api.pages.forms import protect
-from core.filenames import LONGEST_NAME
+from core.filenames import MAX_NAME_CHARS
 from core.specs.protect import INSTANT, METHODS_WITHOUT_SURROGATE
 from core.specs.train import TrainSpec
 
 CHOICES = ("preset", "evidence", "method")
 NUMBERS = ("radius_u", "radius_a", "seed")
 HINTS = {
-    "name": f"What people choose it by. At most {LONGEST_NAME} characters; default: the dataset’s name.",
+    "name": f"What people choose it by. At most {MAX_NAME_CHARS} characters; default: the dataset’s name.",
     "preset": "A more thorough one takes longer to train, and later to make noise with.",
     "evidence": "On these pictures, with its own noise. It goes on the card, where people look before they choose.",
     "grey": "So that more of the noise is left when pictures are turned grey. On CIFAR-10 that kept half of it, on "
@@ -32,7 +32,7 @@ def fields_of(dataset_name: str, shown: Mapping[str, Any], errors: Mapping[str, 
         options=options,
         limits=protect.limits(),
         hints=HINTS,
-        values={**shown, "dataset_name": dataset_name, "longest_name": LONGEST_NAME},
+        values={**shown, "dataset_name": dataset_name, "longest_name": MAX_NAME_CHARS},
         errors=errors,
     )
 

@@ -65,9 +65,11 @@ def zip_members(source: Path, limits: Limits, name_filter: NameFilter) -> Iterat
                 if not path or _is_folder(info):
                     continue
                 _refuse_unreadable(info, path)
-                if name_filter.keeps(path):
+                if name_filter.accepts(path):
                     budget.count_file(path, info.file_size)
-                    yield Member(path=path, size=info.file_size, chunks=_member_chunks(archive, info, path, limits, budget))
+                    yield Member(
+                        path=path, size=info.file_size, chunks=_member_chunks(archive, info, path, limits, budget)
+                    )
 
 
 def _member_chunks(
@@ -83,7 +85,9 @@ def _member_chunks(
         except ZIP_ERRORS as error:
             if isinstance(error, BadInput):
                 raise
-            raise BadInput(f"The zip is damaged at “{printable(path)}”; pack and upload it again.", printable(path)) from error
+            raise BadInput(
+                f"The zip is damaged at “{printable(path)}”; pack and upload it again.", printable(path)
+            ) from error
 
     return lambda: checked_chunks(path, info.file_size, read(), budget)
 
@@ -113,7 +117,8 @@ def _refuse_unreadable(info: zipfile.ZipInfo, path: str) -> None:
         raise BadInput(f"“{printable(path)}” is encrypted; pack it without a password.", printable(path))
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise BadInput(
-            f"“{printable(path)}” is packed by a method that is not supported; pack it with plain zip (deflate).", printable(path)
+            f"“{printable(path)}” is packed by a method that is not supported; pack it with plain zip (deflate).",
+            printable(path),
         )
 
 
@@ -127,7 +132,7 @@ def _refuse_overlaps(infos: list[zipfile.ZipInfo]) -> None:
 
 
 def _count_entries(file: BinaryIO, maximum: int) -> int:
-    """Number of entries in the central directory, at most `maximum` + 1; counted before memory is allocated for them."""
+    """Number of entries in the central directory, at most `maximum` + 1; counted before they take any memory."""
     start, size = _central_directory(file)
     count = 0
     position = start

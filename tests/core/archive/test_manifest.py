@@ -42,7 +42,7 @@ def test_what_is_where_and_how_large(tmp_path: Path) -> None:
     "text", ["", "{", "[]", "[" * 100_000, json.dumps(GOOD | {"files": [{"path": "a", "bytes": -1}]})]
 )
 def test_one_that_says_nothing_is_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(BadInput, match="that cannot be read: it does not have the form of one"):
+    with pytest.raises(BadInput, match="cannot be read: it does not have the form of a manifest"):
         read_manifest(packed(tmp_path, text))
 
 
@@ -64,12 +64,12 @@ def test_one_that_is_encrypted_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_one_that_we_would_not_write_is_none(tmp_path: Path, method: int) -> None:
-    with pytest.raises(BadInput, match="is no protected archive"):
+    with pytest.raises(BadInput, match="is not a protected archive"):
         read_manifest(packed(tmp_path, json.dumps(GOOD), method))
 
 
 def test_a_zip_of_a_later_kind_is_none(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="is no protected archive"):
+    with pytest.raises(BadInput, match="is not a protected archive"):
         read_manifest(spoiled(packed(tmp_path, json.dumps(GOOD)), header=b"PK\1\2", at=6, value=b"\xc8"))
 
 

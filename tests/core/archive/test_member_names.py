@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.archive.member_names import OURS, delivered_names
+from core.archive.member_names import RESERVED, UploadedImage, delivered_names
 from core.filenames import fold
 
 
@@ -29,11 +29,11 @@ from core.filenames import fold
     ],
 )
 def test_names(pictures: list[tuple[str, str]], asked: str, names: list[str]) -> None:
-    assert delivered_names([(path, format, "RGB") for path, format in pictures], [], asked) == names
+    assert delivered_names([UploadedImage(path, format, "RGB") for path, format in pictures], [], asked) == names
 
 
 def test_files_that_pass_through_keep_their_names() -> None:
-    assert delivered_names([("a/x.jpg", "JPEG", "RGB")], ["a/x.png"], "png") == ["a/x.jpg.png"]
+    assert delivered_names([UploadedImage("a/x.jpg", "JPEG", "RGB")], ["a/x.png"], "png") == ["a/x.jpg.png"]
 
 
 part = st.text("aB\u00e9\u732b. -", min_size=1, max_size=3).filter(lambda text: text.strip(" ."))
@@ -48,9 +48,9 @@ KINDS = {".jpg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF"}
 
 @given(st.lists(names_of_files, unique_by=fold, max_size=20), st.sampled_from(["png", "same"]))
 def test_no_two_names_are_ever_alike_and_trees_stay(paths: list[str], asked: str) -> None:
-    pictures = [(path, KINDS["." + path.rpartition(".")[2].lower()], "RGB") for path in paths]
+    pictures = [UploadedImage(path, KINDS["." + path.rpartition(".")[2].lower()], "RGB") for path in paths]
     names = delivered_names(pictures, [], asked)
-    assert len({fold(name) for name in (*names, *OURS)}) == len(paths) + len(OURS)
+    assert len({fold(name) for name in (*names, *RESERVED)}) == len(paths) + len(RESERVED)
     for path, name in zip(paths, names, strict=True):
         assert name.rpartition("/")[0] == path.rpartition("/")[0]
         assert asked == "png" or name == path

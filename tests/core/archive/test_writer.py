@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from core.archive.writer import Archive, write_archive
-from core.imaging.operations import add_noise, enlarged
-from core.ingest.dataset import ImageDataset, load_pixels, open_dataset
+from core.archive.writer import ArchiveSettings, ArchiveWriter, write_archive
+from core.imaging.pixel_math import add_noise, resized_noise
+from core.ingest.dataset import ImageDataset, open_dataset
+from core.ingest.pixels import load_pixels
 from tests.support.uploads import encoded, picture, pixels, zip_of
 
 SIZE = 24
@@ -36,14 +37,14 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> ImageDataset:
 
 
 def generate_noise(dataset: ImageDataset, radius: int = 8, seed: int = 0) -> np.ndarray:
-    shape = (len(dataset.pictures), 3, SIZE, SIZE)
+    shape = (len(dataset.images), 3, SIZE, SIZE)
     return np.random.default_rng(seed).choice(np.array([-radius, radius], np.int8), shape)
 
 
-def write(dataset: ImageDataset, out: Path, **options: object) -> Archive:
-    options = {"radius": 8, "work_size": SIZE, "noise": generate_noise(dataset)} | options
-    noise = options.pop("noise")
-    with write_archive(dataset, noise, out, **options) as archive:  # type: ignore[arg-type]
+def write(dataset: ImageDataset, out: Path, **options: object) -> ArchiveWriter:
+    noise = options.pop("noise", generate_noise(dataset))
+    settings = ArchiveSettings(**({"radius": 8} | options))  # type: ignore[arg-type]
+    with write_archive(dataset, noise, out, settings) as archive:  # type: ignore[arg-type]
         archive.about["seed"] = 3
         archive.add("report.json", '{"a": 1}')
     return archive
@@ -58,7 +59,7 @@ def test_tree_names_sizes_and_the_bound_on_every_pixel(dataset: ImageDataset, tm
     delivered = write(dataset, tmp_path / "out.zip").delivered
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
         assert archive.testzip() is None
-        for picture_, name, linf in zip(dataset.pictures, delivered.paths, delivered.linf, strict=True):
+        for picture_, name, linf in zip(dataset.images, delivered.paths, delivered.linf, strict=True):
             assert name == ("set/dog/photo.jpg.png" if picture_.format == "JPEG" else picture_.path)
             before, after = opened(picture_.file.read_bytes()), opened(archive.read(str(name)))
             gap = np.abs(after.astype(int) - before)
@@ -75,9 +76,9 @@ def test_tree_names_sizes_and_the_bound_on_every_pixel(dataset: ImageDataset, tm
 def test_what_was_delivered_is_what_a_learner_reads_of_the_archive(dataset: ImageDataset, tmp_path: Path) -> None:
     delivered = write(dataset, tmp_path / "out.zip").delivered
     again = open_dataset(tmp_path / "out.zip", tmp_path / "again")
-    order = [[p.path for p in again.pictures].index(str(path)) for path in delivered.paths]
+    order = [[p.path for p in again.images].index(str(path)) for path in delivered.paths]
     np.testing.assert_array_equal(load_pixels(again, SIZE)[order], delivered.pixels)
-    same_size = [i for i, p in enumerate(dataset.pictures) if (p.width, p.height) == (SIZE, SIZE)]
+    same_size = [i for i, p in enumerate(dataset.images) if (p.width, p.height) == (SIZE, SIZE)]
     wanted = np.clip(load_pixels(dataset, SIZE)[same_size].astype(int) + generate_noise(dataset)[same_size], 0, 255)
     np.testing.assert_array_equal(delivered.pixels[same_size], wanted)
 
@@ -105,8 +106,8 @@ def test_the_same_input_gives_the_same_bytes(dataset: ImageDataset, tmp_path: Pa
 
 
 def test_what_is_not_protected_is_not_changed(dataset: ImageDataset, tmp_path: Path) -> None:
-    protected = np.arange(len(dataset.pictures)) % 2 == 0
-    delivered = write(dataset, tmp_path / "out.zip", protected=protected).delivered
+    protected = np.arange(len(dataset.images)) % 2 == 0
+    delivered = write(dataset, tmp_path / "out.zip", protect_mask=protected).delivered
     assert (delivered.linf[protected] > 0).sum() >= protected.sum() - 1  # a single pixel's mean may be none
     assert (delivered.linf[~protected] == 0).all()
     assert (delivered.mse[~protected] == 0).all()
@@ -114,7 +115,7 @@ def test_what_is_not_protected_is_not_changed(dataset: ImageDataset, tmp_path: P
 
 def test_the_same_format_keeps_every_name(dataset: ImageDataset, tmp_path: Path) -> None:
     delivered = write(dataset, tmp_path / "out.zip", format="same").delivered
-    assert list(delivered.paths) == [p.path for p in dataset.pictures]
+    assert list(delivered.paths) == [p.path for p in dataset.images]
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
         assert archive.read("set/dog/photo.jpg")[:3] == b"\xff\xd8\xff"
 
@@ -125,7 +126,7 @@ class Stop(Exception):
 
 def test_an_archive_is_whole_or_not_there(dataset: ImageDataset, tmp_path: Path) -> None:
     out = tmp_path / "out.zip"
-    writing = write_archive(dataset, generate_noise(dataset), out, radius=8, work_size=SIZE)
+    writing = write_archive(dataset, generate_noise(dataset), out, ArchiveSettings(radius=8))
     with pytest.raises(Stop), writing:  # noqa: PT012
         assert not out.exists()
         raise Stop
@@ -187,7 +188,7 @@ def test_noise_never_leaves_its_radius_at_any_size(
 
 @given(st.integers(-64, 64), edges, edges)
 def test_even_noise_stays_even_when_enlarged(value: int, width: int, height: int) -> None:
-    large = np.asarray(enlarged(np.full((1, 8, 8), value, np.int8), width, height, 64)).astype(int) - 128
+    large = np.asarray(resized_noise(np.full((1, 8, 8), value, np.int8), width, height, 64)).astype(int) - 128
     assert (large == value).all()
 
 

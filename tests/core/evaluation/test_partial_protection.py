@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.evaluation.partial_protection import clean_rest, mixed, one_class, scraped
-from core.ingest.split import protected_share
+from core.ingest.split import select_protect_mask
 
 LABELS = np.repeat(np.arange(4), 25)
 
@@ -13,7 +13,7 @@ LABELS = np.repeat(np.arange(4), 25)
 def test_mixed_learns_all_and_protects_a_share_of_each_class(percentage: int, each: int) -> None:
     share = mixed(LABELS, percentage, seed=3)
     assert np.bincount(LABELS[share.protected], minlength=4).tolist() == [each] * 4
-    assert np.array_equal(share.protected, protected_share(LABELS, percentage, seed=3))
+    assert np.array_equal(share.protected, select_protect_mask(LABELS, percentage, seed=3))
     assert share.learned.all()
 
 
@@ -41,7 +41,7 @@ def test_the_learner_gets_delivered_pixels_where_protected_and_clean_ones_elsewh
     clean = np.arange(100, dtype=np.uint8).reshape(100, 1, 1, 1)
     delivered = clean + np.uint8(100)
     pixels, labels = scraped(mixed(LABELS, 20, seed=0), clean, delivered, LABELS)
-    protected = protected_share(LABELS, 20, seed=0)
+    protected = select_protect_mask(LABELS, 20, seed=0)
     assert np.array_equal(pixels.ravel(), np.arange(100) + 100 * protected)
     assert np.array_equal(labels, LABELS)
     pixels, labels = scraped(clean_rest(LABELS, 20, seed=0), clean, delivered, LABELS)

@@ -18,7 +18,7 @@ from tests.support.uploads import encoded, picture, pixels, png
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[DecoderSandbox]:
-    with DecoderSandbox(children=1, limits=Limits(pixels=1_000_000)) as sandbox:
+    with DecoderSandbox(processes=1, limits=Limits(pixels=1_000_000)) as sandbox:
         yield sandbox
 
 
@@ -86,7 +86,7 @@ BAD = {
     "a text called jpg": (b"I am a text file, not a picture.\n", "text"),
     "an SVG": (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
     "an empty file": (b"", "empty"),
-    "noise": (bytes(range(256)), "its content is no"),
+    "noise": (bytes(range(256)), "it is not a JPEG"),
     "a web page": (b"<!DOCTYPE html><html></html>", "web page"),
     "a truncated JPEG": (FULL[: len(FULL) // 2], "truncated"),
     "a truncated PNG": (picture("PNG", 200, 150)[:3000], "truncated"),
@@ -94,7 +94,7 @@ BAD = {
     "an animated WebP": (animated("WEBP"), "animated"),
     "an animated PNG": (animated("PNG"), "animated"),
     "several pages": (animated("TIFF"), "several pages"),
-    "floating point": (encoded(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF"), "not read"),
+    "floating point": (encoded(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF"), "not supported"),
     "32-bit numbers": (encoded(Image.fromarray(np.full((4, 4), 10**6, np.int32)), "TIFF"), "32-bit"),
     "too many pixels": (picture("PNG", 1001, 1000), "more than 1,000,000 pixels"),
     "PostScript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "text"),
@@ -163,7 +163,14 @@ def protect(
 ) -> tuple[SandboxResult, Image.Image]:  # type: ignore[no-untyped-def]
     noise = np.random.default_rng(1).integers(-radius, radius + 1, (3, 16, 16)).astype(np.int8)
     answer = ask(
-        data, "protect", (noise.tobytes(),), size=16, channels=3, radius=radius, format=format, keep_exif=keep_exif
+        data,
+        "encode_with_noise",
+        (noise.tobytes(),),
+        size=16,
+        channels=3,
+        radius=radius,
+        format=format,
+        keep_exif=keep_exif,
     )
     assert answer.refused is None
     image = Image.open(io.BytesIO(answer.blobs[0]))
@@ -186,7 +193,7 @@ def test_a_clear_colour_of_16_bits_is_said_to_be_left_out(ask) -> None:  # type:
     row = b"\0" + b"".join(struct.pack(">HHH", 300 * i, 200 * i, 100 * i) for i in range(16))
     answer = ask(png(16, 16, 16 * row, bits=16, key=struct.pack(">HHH", 300, 200, 100)))
     assert answer.values["mode"] == "RGB"
-    assert "clear colour" in answer.values["note"]
+    assert "transparent colour" in answer.values["note"]
 
 
 def test_alpha_is_untouched(ask) -> None:  # type: ignore[no-untyped-def]
@@ -274,7 +281,9 @@ def test_what_a_lossless_encoder_ruined_is_not_delivered(monkeypatch: pytest.Mon
     black = encoded(Image.new("RGB", (40, 30)), "PNG")
     monkeypatch.setattr("core.imaging.operations.encode", lambda *_, **__: black)
     with pytest.raises(ImageRefused, match="changed its colours"):
-        operations.protect(picture(), bytes(3 * 16 * 16), size=16, channels=3, radius=8, format="png", keep_exif=False)
+        operations.encode_with_noise(
+            picture(), bytes(3 * 16 * 16), size=16, channels=3, radius=8, format="png", keep_exif=False
+        )
 
 
 def test_a_profile_that_no_longer_applies_is_dropped(ask) -> None:  # type: ignore[no-untyped-def]

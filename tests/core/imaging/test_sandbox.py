@@ -59,7 +59,7 @@ def test_a_child_that_dies_costs_one_picture(tmp_path: Path) -> None:
     file = tmp_path / "a"
     file.write_bytes(picture())
     before = set(children())
-    with DecoderSandbox(children=1) as sandbox:
+    with DecoderSandbox(processes=1) as sandbox:
         assert [a.refused for _, a in sandbox.map([SandboxTask(op="probe", file=file)])] == [None]
         [child] = set(children()) - before
         os.kill(child, signal.SIGSTOP)  # so that it dies with the whole message still to do
@@ -74,7 +74,7 @@ def test_a_child_that_hangs_costs_one_picture_and_little_time(tmp_path: Path) ->
     file = tmp_path / "a"
     file.write_bytes(picture())
     before = set(children())
-    with DecoderSandbox(children=1, patience=1.0) as sandbox:
+    with DecoderSandbox(processes=1, timeout=1.0) as sandbox:
         list(sandbox.map([SandboxTask(op="probe", file=file)]))
         [child] = set(children()) - before
         os.kill(child, signal.SIGSTOP)
@@ -85,10 +85,10 @@ def test_a_child_that_hangs_costs_one_picture_and_little_time(tmp_path: Path) ->
 def test_memory_is_bounded(tmp_path: Path) -> None:
     for name, side in (("small", 100), ("large", 9_000)):
         (tmp_path / name).write_bytes(picture(width=side, height=side) if side < 9_000 else png_header(side, side))
-    with DecoderSandbox(children=1, memory=300 << 20) as sandbox:
+    with DecoderSandbox(processes=1, memory=300 << 20) as sandbox:
         tasks = [SandboxTask(op="probe", file=tmp_path / name) for name in ("large", "small")]
         large, small = (answer for _, answer in sandbox.map(tasks))
-    assert large.refused == "it takes too much memory to decode"
+    assert large.refused == "decoding it takes too much memory"
     assert small.refused is None
 
 
@@ -105,7 +105,7 @@ def test_too_many_pixels_are_refused_by_the_header_alone(sandbox: DecoderSandbox
 def test_closing_ends_every_child_even_in_the_middle(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(picture())
     before = set(children())
-    with DecoderSandbox(children=2) as sandbox:
+    with DecoderSandbox(processes=2) as sandbox:
         work = sandbox.map(SandboxTask(op="probe", file=tmp_path / "a") for _ in range(10 * BATCH_ITEMS))
         next(work)
         assert set(children()) - before
@@ -124,7 +124,7 @@ def test_what_is_raised_while_waiting_stops_the_work(tmp_path: Path) -> None:
         raise StopHere
 
     before = set(children())
-    with DecoderSandbox(children=1) as sandbox:
+    with DecoderSandbox(processes=1) as sandbox:
         list(sandbox.map([SandboxTask(op="probe", file=tmp_path / "a")]))
         [child] = set(children()) - before
         os.kill(child, signal.SIGSTOP)
@@ -138,8 +138,8 @@ RIGHTS = """
 import json, os, socket, sys
 sys.path[:] = json.loads(sys.argv[1])
 from core.imaging.sandbox_worker import restrict
-from core.imaging.decode import prepare
-prepare(pixels=1000)
+from core.imaging.decode import load_decoders
+load_decoders(max_pixels=1000)
 restrict(memory=1 << 30)
 def can(what):
     try:

@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from core.errors import BadInput
-from core.ingest.dataset import load_pixels, open_dataset, thumbnails
+from core.ingest.dataset import open_dataset
+from core.ingest.pixels import load_pixels
+from core.ingest.thumbnails import make_thumbnails
 from core.limits import Limits
 from core.runtime.progress import Progress, Step
 from tests.support.uploads import encoded, folder_of, picture, pixels, png_header, tar_of, two_classes, zip_of
@@ -29,13 +31,13 @@ def test_single_bad_files_are_skipped_and_listed(tmp_path: Path, make) -> None: 
     dataset = open_dataset(source, tmp_path / "scratch", progress=Progress(steps.append, interval=0))
     assert dataset.name == "my pets"
     assert dataset.classes == ("cat", "dog")
-    assert [(p.path, p.label) for p in dataset.pictures] == [
+    assert [(p.path, p.label) for p in dataset.images] == [
         ("cat/0.png", 0),
         ("cat/1.png", 0),
         ("dog/0.png", 1),
         ("dog/1.png", 1),
     ]
-    assert [other.path for other in dataset.others] == ["readme.txt"]
+    assert [other.path for other in dataset.passthrough] == ["readme.txt"]
     reasons = {one.path: one.reason for one in dataset.skipped}
     assert set(reasons) == {"cat/text.jpg", "cat/bomb.png", "dog/drawing.svg", "dog/half.jpg", "stray.png"}
     assert "text" in reasons["cat/text.jpg"]
@@ -49,18 +51,18 @@ def test_single_bad_files_are_skipped_and_listed(tmp_path: Path, make) -> None: 
 def test_every_source_gives_the_same_dataset(tmp_path: Path) -> None:
     sources = (make(tmp_path / make.__name__, MIXED) for make in (zip_of, tar_of, folder_of))
     datasets = [open_dataset(source, tmp_path / str(i)) for i, source in enumerate(sources)]
-    seen = [[(p.path, p.sha256, p.label, p.width, p.mode) for p in dataset.pictures] for dataset in datasets]
+    seen = [[(p.path, p.sha256, p.label, p.width, p.mode) for p in dataset.images] for dataset in datasets]
     assert seen[0] == seen[1] == seen[2]
     assert datasets[0].skipped == datasets[1].skipped == datasets[2].skipped
 
 
 def test_one_image_a_class_is_enough(tmp_path: Path) -> None:
     dataset = open_dataset(zip_of(tmp_path / "a.zip", {"a/1.png": picture(), "b/1.png": picture()}), tmp_path / "s")
-    assert len(dataset.pictures) == 2
+    assert len(dataset.images) == 2
 
 
 def test_nothing_that_decodes_or_one_class_left(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="Not one of its 2 pictures"):
+    with pytest.raises(BadInput, match="None of the 2 pictures"):
         open_dataset(zip_of(tmp_path / "a", {"a/1.jpg": b"x", "b/1.jpg": b"y"}), tmp_path / "s")
     with pytest.raises(BadInput, match="Only the class “a”"):
         open_dataset(zip_of(tmp_path / "b", {"a/1.jpg": picture("JPEG"), "b/1.jpg": b"y"}), tmp_path / "t")
@@ -79,7 +81,7 @@ def test_splits_are_kept_only_where_there_are_two(tmp_path: Path) -> None:
     ] * 2
     one = {name: data for name, data in both.items() if name.startswith("train")}
     dataset = open_dataset(zip_of(tmp_path / "b", one), tmp_path / "t")
-    assert [p.split for p in dataset.pictures] == [None, None]
+    assert [p.split for p in dataset.images] == [None, None]
     assert dataset.classes == ("a", "b")
 
 
@@ -116,7 +118,7 @@ def test_a_picture_that_vanishes_in_between(tmp_path: Path) -> None:
 def test_thumbnails_are_spread_over_the_classes(tmp_path: Path) -> None:
     files = {f"{name}/{i}.jpg": picture("JPEG", 400, 300, seed=i) for name in "abc" for i in range(4)}
     dataset = open_dataset(zip_of(tmp_path / "a", files), tmp_path / "s")
-    thumbs = thumbnails(dataset, 5, edge=100)
+    thumbs = make_thumbnails(dataset, 5, edge=100)
     assert [path for path, _ in thumbs] == ["a/0.jpg", "b/0.jpg", "c/0.jpg", "a/1.jpg", "b/1.jpg"]
     assert all(Image.open(io.BytesIO(data)).size == (100, 75) for _, data in thumbs)
-    assert [path for path, _ in thumbnails(dataset, 2)] == ["a/0.jpg", "b/0.jpg"]
+    assert [path for path, _ in make_thumbnails(dataset, 2)] == ["a/0.jpg", "b/0.jpg"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.ingest.inspection import survey
+from core.ingest.inspection import inspect_upload
 from tests.support.uploads import GOOD, folder_of, refused, tar_of, zip_of
 
 
@@ -22,7 +22,7 @@ def test_absolute_paths(tmp_path: Path, make: Callable[..., Path], name: str) ->
 @pytest.mark.parametrize("name", ["../x.png", "cat/../../x.png", "cat\\..\\x.png", "cat/.."])
 @pytest.mark.parametrize("make", [zip_of, tar_of])
 def test_paths_that_climb_out(tmp_path: Path, make: Callable[..., Path], name: str) -> None:
-    assert "climbs out" in refused(make(tmp_path / "a", GOOD | {name: b"x"})).reason
+    assert "leaves its folder" in refused(make(tmp_path / "a", GOOD | {name: b"x"})).reason
 
 
 def test_control_characters_in_names(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_links_in_a_folder_are_skipped_and_listed(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "a", GOOD)
     (folder / "cat/link.png").symlink_to("/etc/passwd")
     (folder / "loop").symlink_to(folder)
-    assert {one.path: one.reason for one in survey(folder).skipped} == {
+    assert {one.path: one.reason for one in inspect_upload(folder).skipped} == {
         "cat/link.png": "a link; links are not followed",
         "loop": "a link; links are not followed",
     }
@@ -93,7 +93,7 @@ def test_one_name_twice(tmp_path: Path) -> None:
 def test_names_of_other_systems(tmp_path: Path) -> None:
     files = {"катя\\1.png": b"1", "猫\\дом 1.png": b"2", "猫/é.png": b"3"}
     for source in (zip_of(tmp_path / "a", files), tar_of(tmp_path / "b", files)):
-        seen = survey(source)
+        seen = inspect_upload(source)
         assert seen.classes == ("катя", "猫")
         assert [entry.path for entry in seen.entries] == ["катя/1.png", "猫/дом 1.png", "猫/é.png"]
 
@@ -105,11 +105,13 @@ def test_utf8_without_its_flag(tmp_path: Path) -> None:
         start = data.index(mark) + at
         data = data[:start] + b"\0\0" + data[start + 2 :]
     source.write_bytes(data)
-    assert survey(source).entries[0].path == "cat/é.png"
+    assert inspect_upload(source).entries[0].path == "cat/é.png"
 
 
 def test_a_name_that_is_no_unicode_is_skipped(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "a", "w", encoding="latin-1", format=tarfile.GNU_FORMAT) as archive:
         for name in (*GOOD, "cat/é.png"):
             archive.addfile(tarfile.TarInfo(name))
-    assert [one.reason for one in survey(tmp_path / "a").skipped] == ["its name is not Unicode (UTF-8)"]
+    assert [one.reason for one in inspect_upload(tmp_path / "a").skipped] == [
+        "its name is not valid Unicode (UTF-8); rename it"
+    ]

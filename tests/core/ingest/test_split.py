@@ -3,39 +3,39 @@
 import numpy as np
 import pytest
 
-from core.ingest.split import held_out, protected_beside, protected_share
+from core.ingest.split import select_protect_mask, select_protect_mask_by_split, select_test_mask
 from core.specs.work_size import work_size
 
 LABELS = np.repeat(np.arange(4), 25)
 
 
 def test_a_fifth_of_each_class_is_held_out() -> None:
-    chosen = held_out(LABELS, [None] * 100, seed=0)
+    chosen = select_test_mask(LABELS, [None] * 100, seed=0)
     assert np.bincount(LABELS[chosen]).tolist() == [5, 5, 5, 5]
-    assert not np.array_equal(chosen, held_out(LABELS, [None] * 100, seed=1))
+    assert not np.array_equal(chosen, select_test_mask(LABELS, [None] * 100, seed=1))
 
 
 def test_the_uploads_own_test_split_is_taken_as_it_is() -> None:
     splits = ["test" if i % 10 == 3 else "train" for i in range(100)]
-    assert np.flatnonzero(held_out(LABELS, splits, seed=0)).tolist() == list(range(3, 100, 10))
+    assert np.flatnonzero(select_test_mask(LABELS, splits, seed=0)).tolist() == list(range(3, 100, 10))
 
 
 def test_single_images_stay_in_training() -> None:
-    assert not held_out(np.arange(5), [None] * 5, seed=0).any()
+    assert not select_test_mask(np.arange(5), [None] * 5, seed=0).any()
 
 
 @pytest.mark.parametrize(("percentage", "each"), [(100, 25), (50, 13), (1, 1)])
 def test_a_share_of_each_class_is_protected(percentage: int, each: int) -> None:
-    assert np.bincount(LABELS[protected_share(LABELS, percentage, seed=0)]).tolist() == [each] * 4
+    assert np.bincount(LABELS[select_protect_mask(LABELS, percentage, seed=0)]).tolist() == [each] * 4
 
 
 @pytest.mark.parametrize("percentage", [99, 90, 80, 70, 50, 20, 1])
 @pytest.mark.parametrize("seed", [0, 7])
 def test_what_is_trained_on_is_protected_by_the_share_that_was_asked(percentage: int, seed: int) -> None:
     labels = np.repeat(np.arange(3), [500, 500, 125])
-    apart = held_out(labels, [None] * len(labels), seed=seed)
-    chosen = protected_beside(apart, labels, percentage, seed=seed)
-    assert not np.array_equal(chosen, protected_beside(apart, labels, percentage, seed=seed + 1))
+    apart = select_test_mask(labels, [None] * len(labels), seed=seed)
+    chosen = select_protect_mask_by_split(labels, apart, percentage, seed=seed)
+    assert not np.array_equal(chosen, select_protect_mask_by_split(labels, apart, percentage, seed=seed + 1))
     for label in range(3):
         own = labels == label
         for part in (own & ~apart, own & apart, own):
@@ -45,8 +45,8 @@ def test_what_is_trained_on_is_protected_by_the_share_that_was_asked(percentage:
 @pytest.mark.parametrize(("count", "percentage", "each"), [(1, 1, 1), (6, 50, 3), (6, 100, 6), (5, 99, 5), (7, 1, 1)])
 def test_a_share_of_few_images_is_rounded_up_once(count: int, percentage: int, each: int) -> None:
     labels = np.repeat(np.arange(4), count)
-    apart = held_out(labels, [None] * len(labels), seed=0)
-    chosen = protected_beside(apart, labels, percentage, seed=0)
+    apart = select_test_mask(labels, [None] * len(labels), seed=0)
+    chosen = select_protect_mask_by_split(labels, apart, percentage, seed=0)
     assert np.bincount(labels[chosen]).tolist() == [each] * 4
     assert all(chosen[(labels == label) & ~apart].any() for label in range(4))
 

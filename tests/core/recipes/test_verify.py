@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from core.errors import BadInput, Cancelled
 from core.evaluation import verification_runner
 from core.evaluation.learner_run import LabelledArrays, LearnerConfig
-from core.ingest.split import protected_share
+from core.ingest.split import select_protect_mask
 from core.limits import Limits
 from core.recipes import protect
 from core.recipes.verify import verify
@@ -86,10 +86,10 @@ def test_the_same_pictures_on_both_sides_and_the_protections_own_split(
     shift = after.pixels.astype(int) - before.pixels
     assert set(np.unique(shift)) <= {0, 1, 2, 3}
     assert (shift == 3).mean() > 0.9
-    from core.ingest.split import held_out
+    from core.ingest.split import select_test_mask
 
     labels = np.repeat([0, 1], EACH)
-    apart = held_out(labels, [None] * len(labels), seed=5)
+    apart = select_test_mask(labels, [None] * len(labels), seed=5)
     assert (test.labels == labels[apart]).all()
     assert report.target is not None
     assert report.target["spec"]["seed"] == 5
@@ -127,7 +127,7 @@ def test_the_share_that_is_said_is_that_of_what_is_trained_on(
     def as_once(
         apart: NDArray[np.bool_], labels: NDArray[np.int64], percentage: int, *, seed: int
     ) -> NDArray[np.bool_]:
-        return protected_share(labels, percentage, seed=seed)
+        return select_protect_mask(labels, percentage, seed=seed)
 
     with monkeypatch.context() as patched:
         patched.setattr(
@@ -254,7 +254,7 @@ def test_colours_tell_how_much_is_still_learned(folder: Path, tmp_path: Path, he
 
 def test_other_archives_are_refused(folder: Path, tmp_path: Path, heard: Heard) -> None:
     others = zip_of(tmp_path / "others.zip", {f"{c}/{i}.jpg": picture("JPEG", seed=i) for c in "ab" for i in range(3)})
-    with pytest.raises(BadInput, match="no protected archive"):
+    with pytest.raises(BadInput, match="not a protected archive"):
         verify(folder / "pets.zip", folder / "pets.zip", VerifySpec(), scratch=tmp_path / "a")
     with pytest.raises(BadInput, match="made of these originals"):
         verify(others, folder / "out.zip", VerifySpec(), scratch=tmp_path / "b")

@@ -7,7 +7,7 @@ from core.noise.setup import NoiseSetup
 from core.specs.configs import TrainingLength
 from core.specs.presets import PAPER, PRESETS, QUICK, fingerprint, has_noise_network, preset_for
 from core.specs.protect import METHODS, PRESET_NAMES, ProtectSpec
-from core.version import KEPT
+from core.version import CHECKPOINT_VERSION
 
 
 def test_the_papers_cifar_settings() -> None:
@@ -99,5 +99,5 @@ def test_only_what_was_measured_has_a_noise_network() -> None:
 
 def test_kept_work_of_before_a_change_of_what_it_is_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     before = fingerprint()
-    monkeypatch.setattr("core.specs.presets.KEPT", KEPT - 1)
+    monkeypatch.setattr("core.specs.presets.CHECKPOINT_VERSION", CHECKPOINT_VERSION - 1)
     assert fingerprint() != before

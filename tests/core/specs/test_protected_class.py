@@ -11,7 +11,7 @@ import pytest
 from core.errors import BadInput, SpecError
 from core.evaluation import verification_runner
 from core.evaluation.learner_run import LabelledArrays, LearnerConfig
-from core.ingest.split import held_out
+from core.ingest.split import select_test_mask
 from core.recipes import protect
 from core.recipes.verify import verify
 from core.reports.heatmap import heat_map
@@ -92,7 +92,7 @@ def test_that_class_alone_is_learned_as_delivered_and_tested(of_cats: tuple[Veri
     assert (changed == (after.labels == CAT)).all()
     assert set(np.unique(after.pixels.astype(int) - before.pixels)) == {0, 1, 2, 3}
     labels = np.repeat([0, 1, 2], list(COUNTS.values()))
-    apart = held_out(labels, [None] * len(labels), seed=5)[: COUNTS["cat"]]
+    apart = select_test_mask(labels, [None] * len(labels), seed=5)[: COUNTS["cat"]]
     assert test.labels.tolist() == [CAT] * int(apart.sum()) == [CAT] * 50
     assert (test.pixels == same.pixels).all()
     learned = {one.tobytes() for one in before.pixels}
