@@ -76,7 +76,7 @@ def test_the_limit_of_pixels_is_the_callers(tmp_path: Path) -> None:
 
 def test_splits_are_kept_only_where_there_are_two(tmp_path: Path) -> None:
     both = {f"{split}/{name}/1.png": picture() for split in ("train", "val") for name in "ab"}
-    assert [p.split for p in open_dataset(zip_of(tmp_path / "a", both), tmp_path / "s").pictures] == ["train"] * 2 + [
+    assert [p.split for p in open_dataset(zip_of(tmp_path / "a", both), tmp_path / "s").images] == ["train"] * 2 + [
         "test"
     ] * 2
     one = {name: data for name, data in both.items() if name.startswith("train")}
