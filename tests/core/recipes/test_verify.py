@@ -125,7 +125,7 @@ def test_the_share_that_is_said_is_that_of_what_is_trained_on(
     real: int,
 ) -> None:
     def as_once(
-        apart: NDArray[np.bool_], labels: NDArray[np.int64], percentage: int, *, seed: int
+        labels: NDArray[np.int64], test_mask: NDArray[np.bool_], percentage: int, *, seed: int
     ) -> NDArray[np.bool_]:
         return select_protect_mask(labels, percentage, seed=seed)
 
@@ -134,7 +134,7 @@ def test_the_share_that_is_said_is_that_of_what_is_trained_on(
             protect, "generate_noise", lambda images, *more, **how: np.full(images.pixels.shape, 3, np.int8)
         )
         if one_draw:  # as archives of before were made
-            patched.setattr(protect, "protected_beside", as_once)
+            patched.setattr(protect, "select_protect_mask_by_split", as_once)
         (tmp_path / "work").mkdir()
         spec = ProtectSpec(evidence="none", seed=5, method="em", percentage=percentage)
         protect.protect(folder / "pets.zip", tmp_path / "part.zip", spec, scratch=tmp_path / "work")
