@@ -22,7 +22,7 @@ from core.runtime.progress import Progress
 from core.specs.configs import LearnerSchedule
 from core.specs.protect import ProtectSpec
 from core.training.labelled_images import LabelledArrays, LabelledTensors
-from core.training.learner import LEARNER, TESTS, LearnerImages, LearnerMethod, LearnerTraining
+from core.training.learner import LEARNER_CHECKPOINT, MAX_CURVE_POINTS, LearnerImages, LearnerMethod, LearnerTraining
 from core.training.loop import TrainingPlan
 from core.version import versions
 from experiments.cells import Cell, Noise
@@ -161,11 +161,11 @@ class ExperimentCache:
             device=self.device,
             generator=self.device.generator(seed, 200),
         )
-        training.resume(self._progress, checkpoints=Rank0CheckpointStore(checkpoints), name=LEARNER)
+        training.resume(self._progress, checkpoints=Rank0CheckpointStore(checkpoints), name=LEARNER_CHECKPOINT)
         curve, points = training.curve, len(training.curve.accuracy)
         return Measurement(
             network=network,
-            updates=tuple(-(-(point + 1) * updates // min(TESTS, updates)) for point in range(points)),
+            updates=tuple(-(-(point + 1) * updates // min(MAX_CURVE_POINTS, updates)) for point in range(points)),
             test_accuracy=curve.accuracy,
             train_accuracy=training.monitored_accuracy,
             loss=curve.loss,

@@ -12,7 +12,7 @@ from core.runtime.context import RunContext
 from core.runtime.progress import Progress
 from core.specs.configs import LearnerSchedule
 from core.training.labelled_images import LabelledArrays
-from core.training.learner import LEARNER, LearnerImages, LearnerMethod, train
+from core.training.learner import LEARNER_CHECKPOINT, LearnerImages, LearnerMethod, train
 from core.training.loop import TrainingPlan
 
 
@@ -30,7 +30,12 @@ class LearnerConfig:
 
 
 def learn(
-    config: LearnerConfig, images: LabelledArrays, test: LabelledArrays, run: RunContext, *, name: str = LEARNER
+    config: LearnerConfig,
+    images: LabelledArrays,
+    test: LabelledArrays,
+    run: RunContext,
+    *,
+    name: str = LEARNER_CHECKPOINT,
 ) -> Curve:
     """Train one learner, and test it as it learns. The same config draws the same random numbers.
 

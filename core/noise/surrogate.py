@@ -54,7 +54,7 @@ def train_surrogate(images: LabelledArrays, setup: NoiseSetup, run: RunContext, 
     stage, name = ("grey", GREYSCALE_SURROGATE) if greyscale else ("training", SURROGATE)
     run.progress.start(stage, training.plan.updates)
     training.resume(run.progress, checkpoints=run.checkpoints, name=name)
-    training.save(run.checkpoints, name)
+    training.save_checkpoint(run.checkpoints, name)
     return training.model.eval()
 
 
@@ -84,7 +84,7 @@ class SurrogateTraining(TrainingLoop):
         self.images, self.objective = images, objective
         self._folded = FoldedModel(model, dtype=device.dtype)
 
-    def one_step(self, progress: Progress) -> None:
+    def train_step(self, progress: Progress) -> None:
         """Lines 7 to 19 of Algorithm 1."""
         batch = next(self._batches)
         self._folded.refresh()

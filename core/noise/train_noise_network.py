@@ -54,7 +54,7 @@ def train_noise_network(
     )
     run.progress.start("network", training.plan.updates)
     training.resume(run.progress, checkpoints=run.checkpoints, name=NOISE_NETWORK)
-    training.save(run.checkpoints, NOISE_NETWORK)
+    training.save_checkpoint(run.checkpoints, NOISE_NETWORK)
     return training.network.eval()
 
 
@@ -115,7 +115,7 @@ class NoiseNetworkTraining(TrainingLoop):
         self._terms = [(term, FoldedModel(term.surrogate, dtype=device.dtype)) for term in surrogates]
         self._progress = Progress()
 
-    def one_step(self, progress: Progress) -> None:
+    def train_step(self, progress: Progress) -> None:
         """One update on a batch of images, each with the noise that the network now gives it."""
         self._progress = progress
         batch = next(self._batches)

@@ -1,1 +1,1 @@
-"""Training a network: the loop, the SGD step, and learners."""
+"""Training of networks: the loop that can be resumed, the SGD step, and the learners that noise is tested on."""

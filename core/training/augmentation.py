@@ -1,4 +1,4 @@
-"""What may happen to a batch during training: the seam between a learner and its augmentations."""
+"""The interface between a learner in training and the augmentations of its batches."""
 
 from typing import Protocol
 
@@ -10,38 +10,62 @@ from core.models.folded import FoldedModel
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 
-ROWS = 256
+LOSS_BATCH = 256  # images in one forward pass
 
 
 class Learner:
-    """What an augmentation may ask of the model that is being trained; `frozen` is its frozen copy."""
+    """The model in training, as an augmentation sees it.
+
+    Attributes:
+        classes: The number of classes that the model distinguishes.
+    """
 
     def __init__(self, frozen: FoldedModel, device: Device, *, classes: int, progress: Progress) -> None:
+        """Wrap a model.
+
+        Args:
+            frozen: A frozen copy of the model.
+            device: Where the model is.
+            classes: The number of classes that the model distinguishes.
+            progress: Checks between forward passes whether the work should stop.
+        """
         self.classes = classes
         self._frozen, self._device, self._progress = frozen, device, progress
 
     def losses(self, x: Tensor, y: Tensor) -> Tensor:
-        """The model's present cross-entropy (n,) on each of n images, for labels (n,) or probabilities (n, classes).
+        """The current cross-entropy of the model on each image, with the running statistics of batch norm.
 
-        Batch norm uses its running statistics here, as it does for an attacker.
+        Args:
+            x: Images (n, c, h, w) in [0, 1].
+            y: Labels int64 (n,), or class probabilities (n, classes).
+
+        Returns:
+            float (n,).
         """
         network = self._frozen.refresh()
 
         @torch.no_grad()
-        def of_part(x: Tensor, y: Tensor) -> Tensor:
+        def losses_of(x: Tensor, y: Tensor) -> Tensor:
             self._progress.tick()
             return F.cross_entropy(network(x), y, reduction="none")
 
-        return torch.cat(self._device.side_by_side(of_part, list(zip(x.split(ROWS), y.split(ROWS), strict=True))))
+        chunks = list(zip(x.split(LOSS_BATCH), y.split(LOSS_BATCH), strict=True))
+        return torch.cat(self._device.side_by_side(losses_of, chunks))
 
 
 class Augmentation(Protocol):
-    """Changes a batch before the adversary and the update see it.
+    """Changes a batch before the adversary perturbs it and the learner is updated."""
 
-    Images float (n, c, h, w) in [0, 1] and labels int64 (n,) become images of the same shape and range, and labels
-    (n,) or class probabilities float (n, classes). All randomness comes from `generator`.
-    """
+    def __call__(self, x: Tensor, y: Tensor, *, learner: Learner, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return the changed images and labels, and leave the arguments as they are.
 
-    def __call__(
-        self, x: Tensor, y: Tensor, *, learner: Learner, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]: ...
+        Args:
+            x: Images float (n, c, h, w) in [0, 1].
+            y: Labels int64 (n,).
+            learner: The model in training.
+            generator: The only source of randomness, on the device of `x`.
+
+        Returns:
+            Images of the same shape and range, and labels (n,) or class probabilities float (n, classes).
+        """
+        ...

@@ -1,4 +1,4 @@
-"""Labelled images: arrays in main memory, and tensors on the device that computes."""
+"""Labelled images: as arrays in main memory, and as tensors on the device that computes."""
 
 from dataclasses import dataclass
 
@@ -44,11 +44,15 @@ class LabelledArrays:
         return len(self.labels)
 
     def select(self, index: NDArray[np.bool_] | NDArray[np.int64]) -> "LabelledArrays":
-        """The images that a mask (n,) or places (m,) choose."""
+        """Select images.
+
+        Args:
+            index: A mask (n,) or indices (m,).
+        """
         return LabelledArrays(pixels=self.pixels[index], labels=self.labels[index], classes=self.classes)
 
     def on(self, device: Device) -> LabelledTensors:
-        """A copy on `device`, or a view where that is the CPU."""
+        """Copy the images to a device; on the CPU the result shares their memory."""
         return LabelledTensors(
             pixels=torch.from_numpy(np.ascontiguousarray(self.pixels)).to(device.name),
             labels=torch.from_numpy(self.labels).to(device.name),

@@ -1,4 +1,4 @@
-"""Standard and adversarial training (Fu et al. 2022, Eq. (1) and (2), A.4): what a thief would do with the pictures."""
+"""Standard and adversarial training (Fu et al. 2022, Eq. (1) and (2), A.4), as an unauthorized trainer would do it."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -18,9 +18,9 @@ from core.training.augmentation import Augmentation, Learner
 from core.training.labelled_images import LabelledTensors
 from core.training.loop import TrainingLoop, TrainingPlan
 
-TESTS = 10
-TEST_BATCH = 256
-LEARNER = "learner.safetensors"  # a piece of unfinished training
+MAX_CURVE_POINTS = 10
+TEST_BATCH = 256  # images in one forward pass
+LEARNER_CHECKPOINT = "learner.safetensors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +29,8 @@ class LearnerMethod:
 
     Attributes:
         threat: The adversary; radius 0 is standard training.
-        plan: How many updates, of how many images, at which learning rate.
-        augment: Changes a batch after the usual crop and mirror, and before the adversary.
+        plan: The number of updates, the batch size and the learning rate.
+        augment: Changes a batch after the usual flip and crop, and before the adversary; None changes nothing.
     """
 
     threat: ThreatModel
@@ -40,12 +40,12 @@ class LearnerMethod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnerImages:
-    """What a learner gets, all on its device.
+    """The images of a learner, on its device.
 
     Attributes:
-        train: It learns from these.
-        test: Clean images; each point of the curve is the accuracy on them.
-        monitored: Other images whose accuracy is taken at the same points.
+        train: The training set.
+        test: The clean test set, on which each point of the curve is measured.
+        monitored: More images on which the accuracy is measured at the same points.
     """
 
     train: LabelledTensors
@@ -54,11 +54,7 @@ class LearnerImages:
 
 
 class LearnerTraining(TrainingLoop):
-    """The training of a learner, which can be stopped after any step and resumed.
-
-    `curve` has a point for each of up to TESTS tests so far; `monitored_accuracy` has the accuracy on the monitored
-    images at the same points.
-    """
+    """The training of a learner, with tests on the way."""
 
     def __init__(
         self,
@@ -69,6 +65,15 @@ class LearnerTraining(TrainingLoop):
         device: Device,
         generator: torch.Generator,
     ) -> None:
+        """Start before the first step.
+
+        Args:
+            model: The network to train, on `device`; its weights change.
+            images: The training set, the test set and the monitored images.
+            method: The adversary, the plan and the augmentation.
+            device: Where to compute.
+            generator: The only source of randomness, on `device`.
+        """
         super().__init__(model, len(images.train), method.plan, device=device, generator=generator)
         self._data, self._test, self._monitored = images.train, images.test, images.monitored
         self._threat, self._augment = method.threat, method.augment
@@ -82,18 +87,18 @@ class LearnerTraining(TrainingLoop):
 
     @property
     def curve(self) -> Curve:
-        """The tests so far."""
+        """The tests so far: the accuracy on the test set, and the mean training loss since the previous point."""
         return Curve(epoch=tuple(self._epoch), accuracy=tuple(self._accuracy), loss=tuple(self._loss))
 
     @property
     def monitored_accuracy(self) -> tuple[float, ...]:
-        """The accuracy on the monitored images at each point of the curve; empty where none are monitored."""
+        """The accuracy on the monitored images at each point of the curve; empty if there are none."""
         return tuple(self._monitored_accuracy)
 
-    def one_step(self, progress: Progress) -> None:
-        """One update, and a test where it is time for one."""
-        chosen = next(self._batches)
-        x, y = self._data.pixels[chosen].float() * PIXEL, self._data.labels[chosen]
+    def train_step(self, progress: Progress) -> None:
+        """Update the learner once, and test it if a point of the curve is due; see `TrainingLoop.train_step`."""
+        batch = next(self._batches)
+        x, y = self._data.pixels[batch].float() * PIXEL, self._data.labels[batch]
         x = sample_transform(len(x), x.shape[-1], generator=self.generator)(x)
         if self._augment is not None:
             learner = Learner(self._frozen, self.device, classes=self._classes, progress=progress)
@@ -102,21 +107,22 @@ class LearnerTraining(TrainingLoop):
             attack = partial(adversarial_examples, self._frozen.refresh(), threat=self._threat, tick=progress.tick)
             x = self.device.in_chunks(attack, x, y, generator=self.generator)
         self._losses.append(self.update(x, y))
-        if (self.step + 1) * TESTS // self.plan.updates > self.step * TESTS // self.plan.updates:
-            self._epoch.append(round((self.step + 1) * len(chosen) / len(self._data.labels)))
-            self._take_point(progress)
+        done, before = ((step * MAX_CURVE_POINTS) // self.plan.updates for step in (self.step + 1, self.step))
+        if done > before:
+            self._epoch.append(round((self.step + 1) * len(batch) / len(self._data.labels)))
+            self._add_point(progress)
 
-    def _take_point(self, progress: Progress) -> None:
+    def _add_point(self, progress: Progress) -> None:
         self._frozen.refresh()
         self._accuracy.append(accuracy_of(self._frozen, self._test, device=self.device, progress=progress))
         self._loss.append(torch.stack(self._losses).mean().item())
         self._losses.clear()
         if self._monitored is not None:
-            seen = accuracy_of(self._frozen, self._monitored, device=self.device, progress=progress)
-            self._monitored_accuracy.append(seen)
+            monitored = accuracy_of(self._frozen, self._monitored, device=self.device, progress=progress)
+            self._monitored_accuracy.append(monitored)
 
     def state(self) -> dict[str, Tensor]:
-        """That of every run, the points so far, and the losses since the last of them."""
+        """The state of every training loop, the points so far, and the losses since the last point."""
         points = {
             "epoch": torch.tensor(self._epoch, dtype=torch.int64),
             "accuracy": torch.tensor(self._accuracy, dtype=torch.float64),
@@ -126,7 +132,7 @@ class LearnerTraining(TrainingLoop):
         return {**super().state(), **points, "losses": torch.stack(self._losses) if self._losses else torch.empty(0)}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on from `state`, as every run does."""
+        """Continue from a state; see `TrainingLoop.restore`."""
         super().restore(state)
         self._epoch, self._accuracy = state["epoch"].tolist(), state["accuracy"].tolist()
         self._loss, self._monitored_accuracy = state["loss"].tolist(), state["watched_accuracy"].tolist()
@@ -140,23 +146,24 @@ def train(
     run: RunContext,
     *,
     generator: torch.Generator,
-    name: str = LEARNER,
+    name: str = LEARNER_CHECKPOINT,
 ) -> Curve:
-    """Train `model` by SGD with momentum 0.9 and weight decay 5e-4.
+    """Train a network by SGD with momentum 0.9 and weight decay 5e-4, and test it on the way.
 
     Args:
         model: The network to train, on the device of `run`; its weights change.
-        images: The training and the test images.
+        images: The training set and the test set.
         method: The adversary, the plan and the augmentation.
-        run: The progress counts updates; the training starts from its checkpoint.
-        generator: All random numbers come from it.
+        run: The device, the progress, which counts updates, and the checkpoints to start from and to save.
+        generator: The only source of randomness, on the device of `run`.
         name: The name of the checkpoint.
 
     Returns:
-        Up to TESTS points: the accuracy on the test images, and the mean training loss since the point before.
+        Up to MAX_CURVE_POINTS points: the accuracy on the test set, and the mean training loss since the previous one.
 
     Raises:
-        BadInput: For a checkpoint of another plan.
+        BadInput: The checkpoint belongs to another plan.
+        RuntimeError: The checkpoint belongs to another model.
     """
     training = LearnerTraining(model, images, method, device=run.device, generator=generator)
     training.resume(run.progress, checkpoints=run.checkpoints, name=name)
@@ -165,18 +172,25 @@ def train(
 
 @torch.no_grad()
 def _classes(network: FoldedModel, data: LabelledTensors) -> int:
-    """How many classes the network tells apart, which may be more than `data` holds."""
+    """The number of classes that the network distinguishes, which may be more than `data` has."""
     return network(data.pixels[:1].float() * PIXEL).shape[1]
 
 
 @torch.no_grad()
 def accuracy_of(network: nn.Module, test: LabelledTensors, *, device: Device, progress: Progress) -> float:
-    """The share of `test` that the frozen network labels right, 0 to 1."""
+    """The share of images that a network classifies correctly, 0 to 1.
+
+    Args:
+        network: Maps images in [0, 1] to logits; its weights stay fixed.
+        test: The images and their labels, on `device`.
+        device: Where to compute.
+        progress: Checks between forward passes whether the work should stop.
+    """
 
     @torch.no_grad()
-    def right(pixels: Tensor, labels: Tensor) -> int:
+    def count_correct(pixels: Tensor, labels: Tensor) -> int:
         progress.tick()
         return int((network(pixels.float() * PIXEL).argmax(1) == labels).sum())
 
-    parts = list(zip(test.pixels.split(TEST_BATCH), test.labels.split(TEST_BATCH), strict=True))
-    return sum(device.side_by_side(right, parts)) / len(test.labels)
+    chunks = list(zip(test.pixels.split(TEST_BATCH), test.labels.split(TEST_BATCH), strict=True))
+    return sum(device.side_by_side(count_correct, chunks)) / len(test.labels)

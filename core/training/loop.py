@@ -1,4 +1,4 @@
-"""Training by SGD that can be stopped after any step and gone on with: what surrogates and learners have in common."""
+"""The training loop of surrogates, learners and noise networks: it can stop after any step and be resumed."""
 
 import time
 from abc import ABC, abstractmethod
@@ -18,7 +18,7 @@ from core.specs.lr_schedule import LearningRate
 from core.training.batches import Batches
 from core.training.sgd import DataParallelSGD, Loss, classification_loss
 
-KEEP_EVERY = 30.0  # seconds of training that a crash may cost
+CHECKPOINT_INTERVAL_SECONDS = 30.0  # a crash costs at most this much training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +27,8 @@ class TrainingPlan:
 
     Attributes:
         updates: The number of SGD steps.
-        batch: Images in a batch, at most.
-        learning_rate: The learning rate of each step.
+        batch: The images in a batch, at most.
+        learning_rate: The schedule of the learning rate.
     """
 
     updates: int
@@ -37,16 +37,28 @@ class TrainingPlan:
 
     @classmethod
     def of(cls, length: TrainingLength, learning_rate: LearningRate, *, images: int) -> "TrainingPlan":
-        """The plan of a preset for a training set of `images` images."""
+        """Make the plan of a preset for one training set.
+
+        Args:
+            length: How the number of updates follows from the size of the training set.
+            learning_rate: The schedule of the learning rate.
+            images: The size of the training set.
+        """
         return cls(updates=length.updates(images), batch=length.batch, learning_rate=learning_rate)
 
 
 class TrainingLoop(ABC):
-    """So many `updates` of `model` on shuffled passes over so many `images`; `state` and `restore` are all it is.
+    """Updates of a model on shuffled passes over a training set.
 
-    Who inherits says what `one_step` is, and adds to the state whatever else it leaves to the next. All randomness
-    comes from `generator`. A run that goes on from its state ends with the same weights as one that was never stopped:
-    bit for bit on a CPU.
+    A subclass implements `train_step`. It extends `state` and `restore` by everything else that one step leaves to the
+    next. A resumed training ends with the weights of an uninterrupted one; on a CPU they are the same bit for bit.
+
+    Attributes:
+        model: The model in training.
+        device: Where to compute.
+        generator: The only source of randomness.
+        plan: The number of updates, the batch size and the learning rate.
+        step: The number of finished steps.
     """
 
     def __init__(
@@ -59,81 +71,120 @@ class TrainingLoop(ABC):
         generator: torch.Generator,
         loss: Loss = classification_loss,
     ) -> None:
+        """Start before the first step.
+
+        Args:
+            model: The model to train, on `device`; its weights change.
+            images: The size of the training set.
+            plan: The number of updates, the batch size and the learning rate.
+            device: Where to compute.
+            generator: The only source of randomness, on `device`.
+            loss: The loss to minimize.
+        """
         self.model, self.device, self.generator = model, device, generator
         self.plan, self.step = plan, 0
         self._plan_numbers = torch.tensor([plan.updates, plan.batch, images])
         self._batches = Batches(images, plan.batch, generator=generator)
-        # its replicas have no state: after each step all have the model's
-        self._updater = DataParallelSGD(model, device, loss=loss)
+        # the state leaves the replicas out: after each step they equal the model
+        self._sgd = DataParallelSGD(model, device, loss=loss)
 
     @abstractmethod
-    def one_step(self, progress: Progress) -> None:
-        """Do all of the step of number `step`, from 0."""
+    def train_step(self, progress: Progress) -> None:
+        """Do one step of the training, with all that belongs to it.
+
+        Args:
+            progress: Checks within the step whether the work should stop.
+        """
 
     def update(self, *batch: Tensor) -> Tensor:
-        """The step's update, as `DataParallelSGD.step`; the mean loss."""
-        return self._updater.step(*batch, learning_rate=self.plan.learning_rate.at(self.step, steps=self.plan.updates))
+        """Update the model at the learning rate of the current step; see `DataParallelSGD.step`."""
+        return self._sgd.step(*batch, learning_rate=self.plan.learning_rate.at(self.step, steps=self.plan.updates))
 
     def steps(self, progress: Progress) -> Iterator[int]:
-        """Take every step that is left, yielding after each the number taken; `progress` counts them."""
+        """Do the remaining steps one by one.
+
+        Args:
+            progress: Counts the steps.
+
+        Yields:
+            The number of finished steps, after each step.
+        """
         while self.step < self.plan.updates:
-            self.one_step(progress)
+            self.train_step(progress)
             self.step += 1
             progress.advance()
             yield self.step
 
     def resume(self, progress: Progress, *, checkpoints: CheckpointStore, name: str) -> None:
-        """Take every step that is left after the piece `name` of the shelf, keeping another every KEEP_EVERY seconds.
+        """Do the remaining steps, from the checkpoint if there is one, and save checkpoints on the way.
 
-        `progress` counts the steps that were taken before as well. Raises what `restore` raises.
+        Args:
+            progress: Counts the steps, including those before the checkpoint.
+            checkpoints: Has the checkpoint, and gets a new one every CHECKPOINT_INTERVAL_SECONDS.
+            name: The name of the checkpoint.
+
+        Raises:
+            BadInput: The checkpoint belongs to another plan.
+            RuntimeError: The checkpoint belongs to another model.
         """
-        kept = checkpoints.load(name)
-        if kept is not None:
-            self.restore(safetensors.torch.load(kept))
+        checkpoint = checkpoints.load(name)
+        if checkpoint is not None:
+            self.restore(safetensors.torch.load(checkpoint))
         progress.advance(self.step)
         saved = time.monotonic()
         for _ in self.steps(progress):
-            if time.monotonic() - saved > KEEP_EVERY:
-                self.save(checkpoints, name)
+            if time.monotonic() - saved > CHECKPOINT_INTERVAL_SECONDS:
+                self.save_checkpoint(checkpoints, name)
                 saved = time.monotonic()
 
-    def save(self, checkpoints: CheckpointStore, name: str) -> None:
-        """Keep the state as the piece `name`."""
-        checkpoints.save(name, safetensors.torch.save(_contiguous(self.state())))
+    def save_checkpoint(self, checkpoints: CheckpointStore, name: str) -> None:
+        """Save the state.
+
+        Args:
+            checkpoints: Where to save it.
+            name: The name of the checkpoint.
+        """
+        checkpoints.save(name, safetensors.torch.save(_for_safetensors(self.state())))
 
     def state(self) -> dict[str, Tensor]:
-        """Everything that the rest of the run depends on, as tensors."""
+        """All that the remaining steps depend on, as tensors."""
         momentum = {
-            f"momentum.{name}": self._updater.optimizer.state[p]["momentum_buffer"]
+            f"momentum.{name}": self._sgd.optimizer.state[p]["momentum_buffer"]
             for name, p in self.model.named_parameters()
-            if "momentum_buffer" in self._updater.optimizer.state[p]
+            if "momentum_buffer" in self._sgd.optimizer.state[p]
         }
         weights = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         run = {"plan": self._plan_numbers, "step": torch.tensor(self.step), "rng": self.generator.get_state()}
         return {**weights, **momentum, **run, **self._batches.state()}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on from `state`; raises BadInput where it belongs to another plan, RuntimeError where to another model.
+        """Continue from a state. Between a CPU and a GPU the random numbers start again from the seed.
 
-        Where it was kept on a CPU and this is a GPU, or the other way round, random numbers start from the seed again.
+        Args:
+            state: What `state` returned.
+
+        Raises:
+            BadInput: The state belongs to another plan.
+            RuntimeError: The state belongs to another model.
         """
         if not torch.equal(state["plan"], self._plan_numbers):
-            planned, kept = self._plan_numbers.tolist(), state["plan"].tolist()
             raise BadInput(
-                "The unfinished training was kept by another version, which trains otherwise: start it again. (It was "
-                f"kept of a run of [updates, batch, images] {kept}, and this is one of {planned}.)"
+                "The unfinished training was started by another version, which trains differently. Start it again. "
+                f"(Its [updates, batch, images] are {state['plan'].tolist()}; this version has "
+                f"{self._plan_numbers.tolist()}.)"
             )
         self.model.load_state_dict({k[6:]: v for k, v in state.items() if k.startswith("model.")})
         for name, p in self.model.named_parameters():
             if f"momentum.{name}" in state:
-                momentum = torch.empty_like(p, requires_grad=False).copy_(state[f"momentum.{name}"])  # laid out alike
-                self._updater.optimizer.state[p]["momentum_buffer"] = momentum
+                # in the memory layout of the parameter
+                momentum = torch.empty_like(p, requires_grad=False).copy_(state[f"momentum.{name}"])
+                self._sgd.optimizer.state[p]["momentum_buffer"] = momentum
         if state["rng"].shape == self.generator.get_state().shape:
             self.generator.set_state(state["rng"])
         self._batches.restore(state)
         self.step = int(state["step"])
 
 
-def _contiguous(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Copies on the CPU that share no memory, as safetensors wants them."""
+def _for_safetensors(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Contiguous copies on the CPU that share no memory, as safetensors requires."""
     return {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in state.items()}

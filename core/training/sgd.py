@@ -1,4 +1,4 @@
-"""One SGD step at a time: momentum 0.9, weight decay 5e-4, as everywhere in the paper (A.3.1, A.4)."""
+"""One step of SGD with momentum 0.9 and weight decay 5e-4, which the paper uses for all training (A.3.1, A.4)."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -13,42 +13,62 @@ from core.runtime.device import CPU_ROWS, Device
 from core.runtime.distributed import add_up, rank, same_as_on_rank_0, size
 
 Loss = Callable[..., Tensor]
-"""A network and some of a batch's rows, as many tensors as `DataParallelSGD.step` was given, to the sum of their
-losses."""
+"""Maps a network and the tensors of a batch, or of a part of it, to the sum of the losses over the images."""
 
 
 def classification_loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    """The loss of images (n, c, h, w) in [0, 1] with labels (n,) or probabilities (n, classes), added over them."""
+    """The cross-entropy, summed over the images.
+
+    Args:
+        model: Maps images to logits (n, classes).
+        x: Images (n, c, h, w) in [0, 1].
+        y: Labels int64 (n,), or class probabilities (n, classes).
+    """
     return F.cross_entropy(model(x), y, reduction="sum")
 
 
 class DataParallelSGD:
-    """Updates `model` on one batch after another, by the gradients of `loss`.
+    """Updates a model batch by batch.
 
-    On a CPU a batch is cut into parts of up to CPU_ROWS images, whose gradients are computed side by side and added;
-    batch norm then takes its statistics from each part ("ghost" batch norm, Hoffer et al. 2017) and keeps their mean.
-    A GPU takes the batch whole, and replays the gradients of a network's own loss (`core.runtime.cuda_graphs`).
-    Several processes
-    share the parts, or on GPUs take one each, and add up as well: all have the same model after every step.
+    A CPU cuts a batch into parts of up to CPU_ROWS images, computes their gradients in parallel and adds them. Batch
+    norm then uses the statistics of each part ("ghost" batch norm, Hoffer et al. 2017), and the running statistics are
+    the mean over the parts. A GPU takes the whole batch, and replays a CUDA graph if the loss is the classification
+    loss (`core.runtime.cuda_graphs`). Several processes divide the parts among them, or on GPUs take one part each, and
+    add their gradients: the model is the same in all processes after every step.
     """
 
     def __init__(self, model: nn.Module, device: Device, *, loss: Loss = classification_loss) -> None:
+        """Prepare the updates; several processes start from the weights of process 0.
+
+        Args:
+            model: The model to update, on `device`.
+            device: Where to compute.
+            loss: The loss to minimize, divided by the number of images.
+        """
         self._model, self._device, self._loss = model, device, loss
         self._parameters = list(model.parameters())
         self._replicas = [model]
-        self._recorded = GraphedCallable(partial(_loss_and_gradients, device, loss, model), record=whole)
-        self._is_replayed = not device.is_cpu and size() == 1 and loss is classification_loss
+        self._graphed = GraphedCallable(partial(_loss_and_gradients, device, loss, model), record=whole)
+        self._uses_graph = not device.is_cpu and size() == 1 and loss is classification_loss
         self.optimizer = torch.optim.SGD(self._parameters, lr=0.0, momentum=0.9, weight_decay=5e-4)
         same_as_on_rank_0([*self._parameters, *(b for b in model.buffers() if b.is_floating_point())])
 
     def step(self, *batch: Tensor, learning_rate: float) -> Tensor:
-        """One update on a batch, tensors with a row for each image, as the loss takes them; returns the mean loss."""
+        """Update the model once.
+
+        Args:
+            batch: The arguments of the loss after the model, each with one row per image.
+            learning_rate: The learning rate of this step.
+
+        Returns:
+            The mean loss over the images, before the update.
+        """
         count = -(-len(batch[0]) // CPU_ROWS) if self._device.is_cpu else size()
         parts = list(zip(*(tensor.chunk(count) for tensor in batch), strict=True))
-        own = parts[rank() :: size()]
-        results = [self._replayed(batch)] if self._is_replayed else self._side_by_side(own, images=len(batch[0]))
-        own_gradients = zip(self._parameters, *(gradients for _, gradients in results), strict=True)
-        gradients = [_sum(found, like=parameter) for parameter, *found in own_gradients]
+        own_parts = parts[rank() :: size()]
+        results = [self._replay(batch)] if self._uses_graph else self._in_parallel(own_parts, images=len(batch[0]))
+        by_parameter = zip(self._parameters, *(gradients for _, gradients in results), strict=True)
+        gradients = [_sum(found, like=parameter) for parameter, *found in by_parameter]
         loss = _sum([loss for loss, _ in results], like=self._parameters[0].new_zeros(()))
         add_up([loss, *gradients])
         for parameter, gradient in zip(self._parameters, gradients, strict=True):
@@ -56,14 +76,14 @@ class DataParallelSGD:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         self.optimizer.step()
-        self._share_statistics(len(own), whole=len(parts))
+        self._average_statistics(len(own_parts), all_parts=len(parts))
         return loss
 
-    def _replayed(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        loss, gradients = self._recorded(*batch, on_gpu=True)
-        return loss.clone(), gradients  # the gradients are used up before the next step, the loss may be kept
+    def _replay(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        loss, gradients = self._graphed(*batch, on_gpu=True)
+        return loss.clone(), gradients  # the next replay overwrites both; callers may hold the loss for longer
 
-    def _side_by_side(
+    def _in_parallel(
         self, parts: Sequence[tuple[Tensor, ...]], *, images: int
     ) -> list[tuple[Tensor, tuple[Tensor, ...]]]:
         self._make_replicas(len(parts))
@@ -71,33 +91,33 @@ class DataParallelSGD:
         return self._device.side_by_side(partial(_loss_and_gradients, self._device, self._loss, images=images), work)
 
     def _make_replicas(self, count: int) -> None:
-        """Copies with buffers of their own and the model's own parameters."""
+        """Make copies that share the parameters of the model and have buffers of their own."""
         while len(self._replicas) < count:
             replica = copy.deepcopy(self._model)
             for name, parameter in self._model.named_parameters():
-                module, _, own = name.rpartition(".")
-                setattr(replica.get_submodule(module), own, parameter)
+                module, _, attribute = name.rpartition(".")
+                setattr(replica.get_submodule(module), attribute, parameter)
             self._replicas.append(replica)
 
     @torch.no_grad()
-    def _share_statistics(self, own: int, *, whole: int) -> None:
-        """The mean of the parts' running statistics becomes everybody's: `own` parts are here, `whole` everywhere."""
+    def _average_statistics(self, own_parts: int, *, all_parts: int) -> None:
+        """Give all replicas in all processes the mean of the running statistics over the parts."""
         if len(self._replicas) == 1 and size() == 1:
             return
-        buffers = list(zip(*(replica.buffers() for replica in self._replicas), strict=True))
-        statistics = [same for same in buffers if same[0].is_floating_point()]
-        sums = [_sum(same[:own], like=same[0]) for same in statistics]
+        buffers = zip(*(replica.buffers() for replica in self._replicas), strict=True)
+        statistics = [copies for copies in buffers if copies[0].is_floating_point()]
+        sums = [_sum(copies[:own_parts], like=copies[0]) for copies in statistics]
         add_up(sums)
-        for same, total in zip(statistics, sums, strict=True):
-            mean = total / whole
-            for buffer in same:
+        for copies, total in zip(statistics, sums, strict=True):
+            mean = total / all_parts
+            for buffer in copies:
                 buffer.copy_(mean)
 
 
 def _loss_and_gradients(
     device: Device, loss_of: Loss, model: nn.Module, *part: Tensor, images: int | None = None
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Of a part of a batch of so many images, or of a whole one."""
+    """The loss and the gradients of a part of a batch of `images` images; without `images`, of a whole batch."""
     model.train()
     with device.autocast():
         loss = loss_of(model, *part) / (images or len(part[0]))
@@ -105,7 +125,7 @@ def _loss_and_gradients(
 
 
 def _sum(tensors: Sequence[Tensor], *, like: Tensor) -> Tensor:
-    """The sum of tensors of a shape like `like`'s: of several, one, or none."""
+    """The sum of tensors in the shape of `like`; zero if there is none."""
     if len(tensors) > 1:
         return torch.stack(tuple(tensors)).sum(0)
     return tensors[0] if tensors else torch.zeros_like(like)

@@ -185,7 +185,7 @@ def test_a_learner_that_broke_off_goes_on(began_on: str, device: Device) -> None
     steps = broken.steps(Progress())
     for _ in range(12):
         next(steps)
-    broken.save(checkpoints, "learner")
+    broken.save_checkpoint(checkpoints, "learner")
     resumed = finished(a_run(device, updates=20), checkpoints)
     assert len(resumed.curve.accuracy) == 10
     assert resumed.curve.accuracy[:6] == broken.curve.accuracy

@@ -74,7 +74,7 @@ def test_noise_that_was_broken_off_goes_on_and_ends_the_same(tmp_path: Path) -> 
 def test_a_learner_that_was_broken_off_goes_on_and_ends_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.training.loop.KEEP_EVERY", 0.0)
+    monkeypatch.setattr("core.training.loop.CHECKPOINT_INTERVAL_SECONDS", 0.0)
     cell = Cell(radius=4, countermeasure="ueraser-max")
     whole = laboratory(tmp_path / "whole").measure(cell, 0)
 

@@ -94,7 +94,7 @@ def resumed_surrogate(device: Device, *, batch: int) -> dict[str, Tensor]:
     """The same, where the run was broken off and went on from what process 0 alone had kept."""
     checkpoints, broken = Rank0CheckpointStore(Memory()), surrogate_training(device, batch=batch)
     next(broken.steps(Progress()))
-    broken.save(checkpoints, "surrogate")
+    broken.save_checkpoint(checkpoints, "surrogate")
     training = surrogate_training(device, batch=batch)
     training.resume(Progress(), checkpoints=checkpoints, name="surrogate")
     return training.state()
@@ -143,7 +143,7 @@ def resumed_learner(device: Device, *, batch: int) -> dict[str, Tensor]:
     """The same, where the run was broken off and went on from what process 0 alone had kept."""
     checkpoints, broken = Rank0CheckpointStore(Memory()), learner_training(device, batch=batch)
     next(broken.steps(Progress()))
-    broken.save(checkpoints, "learner")
+    broken.save_checkpoint(checkpoints, "learner")
     training = learner_training(device, batch=batch)
     training.resume(Progress(), checkpoints=checkpoints, name="learner")
     return training.state()

@@ -123,7 +123,7 @@ def test_a_lost_attempt_is_gone_on_with_row_by_row(
 @pytest.fixture
 def kept(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Hears of every piece that is put on a shelf; learners put one there after every update."""
-    monkeypatch.setattr("core.training.loop.KEEP_EVERY", 0.0)
+    monkeypatch.setattr("core.training.loop.CHECKPOINT_INTERVAL_SECONDS", 0.0)
     names: list[str] = []
 
     def save(checkpoints: JobCheckpointStore, name: str, data: bytes) -> None:

@@ -184,7 +184,7 @@ def test_a_run_that_broke_off_goes_on_and_ends_with_the_same_bytes(
     class Crash(Exception):
         pass
 
-    monkeypatch.setattr("core.training.loop.KEEP_EVERY", 0.0)
+    monkeypatch.setattr("core.training.loop.CHECKPOINT_INTERVAL_SECONDS", 0.0)
     monkeypatch.setattr(shards, "SHARD", 30)
     whole, checkpoints = protect(method), Memory()
     for stage, units in (("training", 2), ("training", 4), ("noise", 40)):

@@ -28,7 +28,7 @@ def short() -> Iterator[None]:
 def test_a_broken_off_training_goes_on_to_the_same_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, piece: str
 ) -> None:
-    monkeypatch.setattr("core.training.loop.KEEP_EVERY", 0)
+    monkeypatch.setattr("core.training.loop.CHECKPOINT_INTERVAL_SECONDS", 0)
     source, checkpoints = drawn(tmp_path / "learn.zip"), Memory()
 
     class Breaks(Memory):

@@ -23,7 +23,7 @@ class KilledError(BaseException):
 def short() -> Iterator[None]:
     """Few updates, and every one of them kept."""
     with short_training(), pytest.MonkeyPatch.context() as patched:
-        patched.setattr("core.training.loop.KEEP_EVERY", 0)
+        patched.setattr("core.training.loop.CHECKPOINT_INTERVAL_SECONDS", 0)
         yield
 
 

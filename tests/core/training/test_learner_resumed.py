@@ -29,7 +29,7 @@ from core.specs.protect import ProtectSpec
 from core.specs.verify import STANDARD_TRAINING, RowSpec, VerifySpec
 from core.training import learner
 from core.training.labelled_images import LabelledArrays, LabelledTensors
-from core.training.learner import LEARNER, LearnerImages, LearnerMethod, LearnerTraining, accuracy_of, train
+from core.training.learner import LEARNER_CHECKPOINT, LearnerImages, LearnerMethod, LearnerTraining, accuracy_of, train
 from core.training.loop import TrainingPlan
 from tests.support.checkpoints import Memory
 
@@ -40,8 +40,8 @@ SHORT = TrainingLength(epochs=0, min_updates=4, max_updates=4, batch=32)
 @pytest.fixture(autouse=True)
 def kept_after_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """And tested every three or four steps, so that losses wait for the next point."""
-    monkeypatch.setattr("core.training.loop.KEEP_EVERY", 0.0)
-    monkeypatch.setattr(learner, "TESTS", 3)
+    monkeypatch.setattr("core.training.loop.CHECKPOINT_INTERVAL_SECONDS", 0.0)
+    monkeypatch.setattr(learner, "MAX_CURVE_POINTS", 3)
 
 
 def pictures(count: int, *, seed: int) -> LabelledTensors:
@@ -74,7 +74,7 @@ def finished(
     run: LearnerTraining, checkpoints: CheckpointStore | None = None, progress: Progress | None = None
 ) -> dict[str, Tensor]:
     """The state that a run ends with, which has the weights, the curve and the random numbers that would come next."""
-    run.resume(progress or Progress(), checkpoints=checkpoints or NullCheckpointStore(), name=LEARNER)
+    run.resume(progress or Progress(), checkpoints=checkpoints or NullCheckpointStore(), name=LEARNER_CHECKPOINT)
     return run.state()
 
 
@@ -108,7 +108,11 @@ def test_a_learner_that_breaks_off_in_every_step_ends_the_same(how: dict[str, An
     for done in range(1, UPDATES + 1):
         with pytest.raises(Cancelled):
             finished(training(**how), checkpoints, killed_at(done))
-        assert int(load(checkpoints.pieces[LEARNER])["step"]) == done - 1 if done > 1 else not checkpoints.pieces
+        assert (
+            int(load(checkpoints.pieces[LEARNER_CHECKPOINT])["step"]) == done - 1
+            if done > 1
+            else not checkpoints.pieces
+        )
     resumed, whole = training(**how), training(**how)
     assert_same(finished(resumed, checkpoints), finished(whole))
     assert resumed.curve == whole.curve
@@ -121,7 +125,7 @@ def test_a_learner_that_breaks_off_long_after_it_was_kept_ends_the_same() -> Non
     checkpoints, broken = Memory(), training()
     steps = broken.steps(Progress())
     next(steps), next(steps)
-    broken.save(checkpoints, LEARNER)
+    broken.save_checkpoint(checkpoints, LEARNER_CHECKPOINT)
     for _ in range(6):
         next(steps)
     resumed = training()
@@ -172,8 +176,8 @@ def test_train_goes_on_from_its_shelf() -> None:
 @pytest.mark.parametrize(
     ("other", "error", "words"),
     [
-        ({"updates": UPDATES + 1}, BadInput, "by another version, which trains otherwise: start it again"),
-        ({"batch": 33}, BadInput, "by another version, which trains otherwise: start it again"),
+        ({"updates": UPDATES + 1}, BadInput, "by another version, which trains differently"),
+        ({"batch": 33}, BadInput, "by another version, which trains differently"),
         ({"classes": 3}, RuntimeError, "size mismatch"),
     ],
 )
@@ -189,9 +193,9 @@ def test_on_another_kind_of_device_random_numbers_start_again() -> None:
     checkpoints, ends = Memory(), []
     with pytest.raises(Cancelled):
         finished(training(), checkpoints, killed_at(3))
-    kept = load(checkpoints.pieces[LEARNER])
+    kept = load(checkpoints.pieces[LEARNER_CHECKPOINT])
     for rng in (torch.zeros(16, dtype=torch.uint8), training().generator.get_state()):  # as a GPU's; as from the seed
-        checkpoints.save(LEARNER, save(kept | {"rng": rng}))
+        checkpoints.save(LEARNER_CHECKPOINT, save(kept | {"rng": rng}))
         ends.append(finished(training(), checkpoints))
     assert_same(*ends)
 
