@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from core.reports.text_tables import evidence_table
-from core.reports.wording import verdict
+from core.reports.wording import verdict_of
 from core.results.protection import Report
 from ops.admin import fresh_token
 from ops.instance_lock import is_ready
@@ -177,7 +177,7 @@ def _download(api: httpx.Client, job_id: str, folder: Path) -> Path:
 
 
 def _tell(report: Report, archive: Path, settings: Settings, job_id: str) -> None:
-    said = verdict(report.evidence)
+    said = verdict_of(report.evidence)
     print(f"\n{evidence_table(report.evidence)}\n\n{said.headline}".replace("\u00a0", " "))
     for detail in said.details:
         print(f"  {detail}".replace("\u00a0", " "))

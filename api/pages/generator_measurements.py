@@ -10,7 +10,7 @@ from typing import Any
 
 from api.pages.labels import count
 from core.generators.measurements import FIGURES, GENERATOR, NOTE, ORIGINALS, TRAINED
-from core.reports.wording import sentence
+from core.reports.wording import as_sentence, capitalize
 
 ROWS = {
     ORIGINALS: "The originals, unprotected",
@@ -63,7 +63,7 @@ def _note(title: str, one: Any) -> str | None:
     """Why nothing was measured; None where this is something else."""
     if not (isinstance(one, Mapping) and isinstance(one.get(NOTE), str)):
         return None
-    return f"{title[:1].upper() + title[1:]}: {sentence(one[NOTE])}"
+    return f"{capitalize(title)}: {as_sentence(one[NOTE])}"
 
 
 def _table(title: str, one: Any) -> Table | None:

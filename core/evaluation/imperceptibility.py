@@ -4,12 +4,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.results.protection import Invisibility
+from core.results.protection import Imperceptibility
 
 BATCH = 256
 
 
-def invisibility(
+def measure_imperceptibility(
     originals: NDArray[np.uint8],
     delivered: NDArray[np.uint8],
     *,
@@ -17,7 +17,7 @@ def invisibility(
     mae: NDArray[np.floating],
     mse: NDArray[np.floating],
     device: str = "cpu",
-) -> Invisibility:
+) -> Imperceptibility:
     """Figures over the pictures that changed: unprotected ones would make the noise look smaller than it is.
 
     originals, delivered: (n, c, s, s) uint8 at the work size. linf, mae, mse: (n,) of each picture's colour values at
@@ -27,8 +27,8 @@ def invisibility(
         raise ValueError(f"shapes disagree: {originals.shape}, {delivered.shape}, {len(linf)}, {len(mae)}, {len(mse)}")
     changed = np.asarray(mse) > 0
     if not changed.any():
-        return Invisibility(linf_max=0.0, linf_mean=0.0, mae=0.0, psnr_db=None, ssim=None)
-    return Invisibility(
+        return Imperceptibility(linf_max=0.0, linf_mean=0.0, mae=0.0, psnr_db=None, ssim=None)
+    return Imperceptibility(
         linf_max=float(np.max(linf)),
         linf_mean=float(np.mean(linf[changed])),
         mae=float(np.mean(mae[changed])),

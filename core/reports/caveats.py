@@ -1,173 +1,232 @@
-"""What the evidence does not show: plain sentences, chosen from what was asked and what was measured."""
+"""What the evidence of a protection does not show: plain sentences, chosen by the spec and by what was measured."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from core.generators.card import Card
-from core.reports.wording import outcome, percent, sentence
-from core.results.evidence import Evidence
+from core.reports.wording import as_sentence, outcome_of, percent
+from core.results.evidence import Evidence, EvidenceRow
 from core.specs.protect import ProtectSpec
 
-WIDE = 0.05
-"""Half width of an interval from which on a report says that its numbers are coarse."""
+WIDE_INTERVAL = 0.05
+"""Half width of a 95 % interval above which a report calls its accuracies uncertain."""
 
-NO_ADVERSARY = ("em", "tap", "ntga")
-"""Methods that find their noise without an adversary."""
+NON_ROBUST_METHODS = ("em", "tap", "ntga")
+"""Methods whose search for noise has no adversary."""
 
-MAY_KNOW = (
-    "What it learned from has the name or the classes of this dataset: these very pictures may be among it, also those "
-    "that are tested. On pictures that it never saw it may do a little less well."
+MAY_KNOW_IMAGES = (
+    "The generator may have been trained on these images, including the test images. On images that it never saw, the "
+    "protection may be a little weaker."
 )
-"""What is said of a generator that may know the pictures."""
 
 
-def limits(
-    *,
-    spec: ProtectSpec,
-    evidence: Evidence,
-    work_size: int,
-    pictures: int,
-    enlarged: int,
-    exceeded: int,
-    generator: Card | None = None,
-    familiar: bool = False,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryCounts:
+    """How the noise was put on the images.
+
+    Attributes:
+        work_size: side in pixels at which the noise was made.
+        images: images in all.
+        enlarged: images with a side longer than `work_size`, whose noise was enlarged.
+        exceeded: images that differ from the upload by more than radius_u, because their format is lossy.
+    """
+
+    work_size: int
+    images: int
+    enlarged: int
+    exceeded: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratorUse:
+    """A generator, trained beforehand, that made the noise.
+
+    Attributes:
+        card: what is known of its training.
+        may_know_images: whether it may have been trained on the images that it protects.
+    """
+
+    card: Card
+    may_know_images: bool
+
+
+def protection_caveats(
+    spec: ProtectSpec, evidence: Evidence, counts: DeliveryCounts, generator: GeneratorUse | None = None
 ) -> tuple[str, ...]:
-    """The limits of one protection; `generator` is the card of the one which was trained beforehand and made the noise.
+    """The caveats of one protection.
 
-    work_size: side in pixels of the noise as made. Of `pictures` in all, `enlarged` have a side longer than that, and
-    `exceeded` differ from the upload by more than radius_u, because their format is lossy. `familiar`: the generator
-    may have been trained on these very pictures.
+    Args:
+        spec: what was requested.
+        evidence: what was measured.
+        counts: how the noise was put on the images.
+        generator: the generator that made the noise; None if a surrogate was trained for these images.
     """
     return (
-        *_of_the_numbers(evidence),
-        *_of_the_generator(generator, familiar),
-        *_of_the_pictures(spec, work_size=work_size, pictures=pictures, enlarged=enlarged, exceeded=exceeded),
-        *of_the_learner(spec, evidence, uses_greyscale_surrogate=generator is not None and generator.grey_updates > 0),
+        *_about_accuracies(evidence),
+        *_about_generator(generator),
+        *_about_images(spec, counts),
+        *learner_caveats(
+            spec, evidence, uses_greyscale_surrogate=generator is not None and generator.card.grey_updates > 0
+        ),
     )
 
 
-def _of_the_numbers(evidence: Evidence) -> Iterator[str]:
+def _about_accuracies(evidence: Evidence) -> Iterator[str]:
     if not evidence.rows:
-        yield sentence("there is no evidence that this protection works: " + (evidence.note or "none was asked for"))
+        yield as_sentence("there is no evidence that this protection works: " + (evidence.note or "none was requested"))
         return
-    unshown = [row.name for row in evidence.rows if not outcome(row, chance=evidence.chance).startswith("shown")]
-    if unshown:
-        yield f"Protection is not shown against: {'; '.join(unshown)}."
+    not_shown = [row.name for row in evidence.rows if not outcome_of(row, chance=evidence.chance).startswith("shown")]
+    if not_shown:
+        yield f"Protection is not shown against: {'; '.join(not_shown)}."
     half = max((high - low) / 2 for row in evidence.rows for low, high in (row.ci95_before, row.ci95_after))
-    if half > WIDE:
-        yield (
-            f"With only {evidence.test_images} test pictures each accuracy is uncertain by up to {half * 100:.0f} "
-            "percentage points either way."
-        )
-    yield (
-        "Each number is one training run. The intervals say how much depends on which pictures were tested, not how "
-        "much another run would differ."
+    if half > WIDE_INTERVAL:
+        yield uncertainty(evidence.test_images, half)
+    yield run_to_run(1)
+
+
+def uncertainty(test_images: int, half: float) -> str:
+    """The caveat of a wide interval.
+
+    Args:
+        test_images: how many images tested the learners.
+        half: half width of the widest interval, as a fraction.
+    """
+    return (
+        f"With only {test_images} test images, each accuracy is uncertain by up to {half * 100:.0f} percentage points "
+        "in either direction."
     )
 
 
-def _of_the_generator(card: Card | None, familiar: bool) -> Iterator[str]:
-    if card is not None:
-        yield (
-            f"The noise was made by the generator “{card.name}”, which was trained beforehand on {card.images:,} "
-            f"pictures of “{card.data}”. "
-            + (
-                MAY_KNOW
-                if familiar
-                else "How well it does elsewhere says little about these pictures: only what is measured on these "
-                "counts."
-            )
-        )
-        yield (
-            "Whoever has that generator, as everybody has one that ships with the software, can make its noise again "
-            "and take it away. That gave back 2 to 11 of about 40 percentage points where it was measured (SEM, "
-            "CIFAR-10, standard training)."
-        )
+def run_to_run(runs: int) -> str:
+    """The caveat that intervals leave out the variation between training runs.
+
+    Args:
+        runs: training runs behind each accuracy.
+    """
+    source = "one training run" if runs == 1 else f"the mean of {runs} training runs"
+    return (
+        f"Each accuracy is {source}. The intervals show how much depends on the choice of test images, not how much "
+        "another run would differ."
+    )
 
 
-def _of_the_pictures(
-    spec: ProtectSpec, *, work_size: int, pictures: int, enlarged: int, exceeded: int
-) -> Iterator[str]:
-    if exceeded:
+def _about_generator(generator: GeneratorUse | None) -> Iterator[str]:
+    if generator is None:
+        return
+    card = generator.card
+    other_datasets = (
+        "How well it works on other datasets says little about these images; only what is measured on these images "
+        "counts."
+    )
+    yield (
+        f"The noise was made by the generator “{card.name}”, which was trained beforehand on {card.images:,} images of "
+        f"“{card.data}”. {MAY_KNOW_IMAGES if generator.may_know_images else other_datasets}"
+    )
+    yield (
+        "Anyone who has this generator can compute its noise again and subtract it, and everyone has the generators "
+        "that ship with the software. Where this was measured, it recovered 2 to 11 of about 40 percentage points "
+        "(SEM, CIFAR-10, standard training)."
+    )
+
+
+def _about_images(spec: ProtectSpec, counts: DeliveryCounts) -> Iterator[str]:
+    if counts.exceeded:
         yield (
-            f"{exceeded:,} of {pictures:,} delivered pictures differ from the upload by more than {spec.radius_u} of "
-            "255 somewhere, because their format is lossy. The png format stays within the radius."
+            f"{counts.exceeded:,} of {counts.images:,} delivered images differ from the upload by more than "
+            f"{spec.radius_u} of 255 in some colour value, because their format is lossy. The png format stays within "
+            "the radius."
         )
-    if enlarged:
+    if counts.enlarged:
         yield (
-            f"The noise was made at {work_size} x {work_size} pixels and enlarged for {enlarged:,} of {pictures:,} "
-            "pictures. Models that see the pictures at another size were not measured; there the noise is blurred "
-            "or coarser."
+            f"The noise was made at {counts.work_size} x {counts.work_size} pixels and enlarged for "
+            f"{counts.enlarged:,} of {counts.images:,} images. Models that see the images at another size see blurred "
+            "or coarser noise. They were not measured."
         )
     if spec.percentage < 100:
         yield (
-            f"Only {percent(spec.percentage / 100)} of the pictures are protected. Models learn from those that are "
-            "not, and a small clean share undoes much of the protection."
+            f"Only {percent(spec.percentage / 100)} of the images are protected. Models learn from the unprotected "
+            "ones, and a small clean share undoes much of the protection."
         )
     else:
         yield (
-            "A model that also gets clean pictures of the same classes, from copies published earlier or from "
-            "elsewhere, learns from those. This was not measured."
+            "A model learns from clean images of the same classes if it gets any, such as copies that were published "
+            "earlier. This was not measured."
         )
 
 
-def of_the_learner(spec: ProtectSpec, evidence: Evidence, *, uses_greyscale_surrogate: bool) -> Iterator[str]:
-    """What other learners than those in the evidence do, as far as it is known.
+def learner_caveats(spec: ProtectSpec, evidence: Evidence, *, uses_greyscale_surrogate: bool) -> Iterator[str]:
+    """What is known of learners other than the measured ones.
 
-    `uses_greyscale_surrogate`: the noise is of a generator that was trained against being turned grey, too.
+    Args:
+        spec: how the noise was made.
+        evidence: what was measured.
+        uses_greyscale_surrogate: whether the noise comes from a generator that was trained on greyscale images as well.
     """
     rows = evidence.rows
-    most: dict[str, int] = {}
-    for row in rows:
-        if row.training == "adversarial":
-            norm = row.norm or "Linf"
-            most[norm] = max(row.radius, most.get(norm, 0))
+    radii = _largest_radii(rows)
     yield (
-        "Adversarial training weakens the noise, more with a larger radius, and mostly undoes it beyond about "
-        f"{spec.radius_u / 2:g} of 255 (half of radius_u) in Linf. "
-        + (f"Radii above {_list(most)} were not measured." if most else "No radius was measured here.")
+        "Adversarial training weakens the noise, and a larger radius weakens it more. It undoes most of the protection "
+        f"beyond about {spec.radius_u / 2:g} of 255 (half of radius_u) in Linf. "
+        + (f"Radii above {_list_radii(radii)} were not measured." if radii else "No radius was measured here.")
     )
-    if spec.method in NO_ADVERSARY:
+    if spec.method in NON_ROBUST_METHODS:
         yield (
-            f"{spec.method.upper()} noise is not made to withstand adversarial training. In published measurements, "
-            "at a radius_u of 8, a radius of 4 of 255 undid nearly all of it (Fu et al. 2022, Table 1)."
+            f"{spec.method.upper()} noise is not made to withstand adversarial training. In published measurements "
+            "with a radius_u of 8 of 255, a radius of 4 of 255 undid nearly all of the protection (Fu et al. 2022, "
+            "Table 1)."
         )
     elif not spec.eot:
         yield (
-            "The noise was not found through random crops and mirrors, as was asked. In the published measurements of "
-            "REM, adversarial training at a radius of 2 of 255 undid such noise (Fu et al. 2022, Table 4)."
+            "The noise was searched without random crops and flips, as requested. In the published measurements of "
+            "REM, adversarial training with a radius of 2 of 255 undid such noise (Fu et al. 2022, Table 4)."
         )
-    tried = sorted({row.countermeasure for row in rows if row.countermeasure is not None})
-    back = (
-        "half to two thirds of what the noise takes on CIFAR-10, and turning grey all of it on Tiny ImageNet, where "
-        "this was measured (SEM by a generator that ships, standard training). "
-        if uses_greyscale_surrogate
-        else "most or all of what the noise takes where this was measured (SEM, CIFAR-10, standard training). "
-    )
+    yield _countermeasures(rows, uses_greyscale_surrogate=uses_greyscale_surrogate)
+    yield "Purification, such as passing the images through a diffusion model, can remove the noise. Not measured."
     yield (
-        "Turning the pictures grey before training, strong JPEG compression and strong random changes of colour gave "
-        f"back {back}"
-        + (f"Measured here: {', '.join(tried)}; nothing else." if tried else "None of them was measured here.")
-    )
-    yield "Purification, such as passing the pictures through a diffusion model, can remove the noise. Not measured."
-    yield (
-        "Models here start from random weights. Fine-tuning a model that was pretrained on other pictures learns more "
-        "from protected ones. Not measured."
+        "The measured models start from random weights. Fine-tuning a model that was pretrained on other images learns "
+        "more from protected images. Not measured."
     )
     if rows:
         learners = ", ".join(sorted({row.architecture for row in rows}))
-        size = f"{evidence.image_size} x {evidence.image_size}"
         yield (
-            f"The learner that was measured: {learners}, at {size} pixels. No other was tried, and another kind may "
-            "learn much more."
+            f"The measured learner: {learners}, at {evidence.image_size} x {evidence.image_size} pixels. No other was "
+            "tried, and another kind may learn much more."
         )
     yield (
-        "The noise is made against learning these classes. Other labels, and generative models trained on the "
-        "pictures, were not measured."
+        "The noise is made against learning these classes. Other labels, and generative models trained on the images, "
+        "were not measured."
     )
 
 
-def _list(most: dict[str, int]) -> str:
-    """The largest radius measured in each norm: '4', or '4 in Linf and 100 in L2', or '4 in Linf, 100 in L2 and …'."""
-    if list(most) == ["Linf"]:
-        return str(most["Linf"])
-    parts = [f"{radius} in {norm}" for norm, radius in most.items()]
+def _countermeasures(rows: tuple[EvidenceRow, ...], *, uses_greyscale_surrogate: bool) -> str:
+    known = (
+        "Half to two thirds of the accuracy that the noise takes came back on CIFAR-10, and all of it on Tiny ImageNet "
+        "with greyscale (SEM by a generator that ships, standard training)."
+        if uses_greyscale_surrogate
+        else "Where this was measured, most or all of the accuracy that the noise takes came back (SEM, CIFAR-10, "
+        "standard training)."
+    )
+    tried = sorted({row.countermeasure for row in rows if row.countermeasure is not None})
+    here = f"Measured here: {', '.join(tried)}; nothing else." if tried else "None of them was measured here."
+    return (
+        "Greyscale conversion, strong JPEG compression and strong random colour changes before training weaken the "
+        f"noise. {known} {here}"
+    )
+
+
+def _largest_radii(rows: tuple[EvidenceRow, ...]) -> dict[str, int]:
+    """The largest radius of adversarial training by norm."""
+    largest: dict[str, int] = {}
+    for row in rows:
+        if row.training == "adversarial":
+            norm = row.norm or "Linf"
+            largest[norm] = max(row.radius, largest.get(norm, 0))
+    return largest
+
+
+def _list_radii(radii: dict[str, int]) -> str:
+    """'4', or '4 in Linf and 100 in L2', or '4 in Linf, 100 in L2 and 3000 in L1'."""
+    if list(radii) == ["Linf"]:
+        return str(radii["Linf"])
+    parts = [f"{radius} in {norm}" for norm, radius in radii.items()]
     return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))

@@ -1,26 +1,37 @@
-"""Where the marks of the report's charts go; the template draws them as SVG that follows the page's width and colours.
+"""The geometry of a report's charts, which the templates draw as SVG in the width and the colours of the page.
 
-Places are in per cent of the plot's width (and of its height for curves), so that text never scales with the picture;
-heights of bar charts are in pixels.
+Positions are in per cent of the plot, so that text keeps its size when the page becomes narrow. Heights of bar charts
+are in pixels.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from core.reports.wording import percent, span
-from core.results.evidence import Curve, Evidence, EvidenceRow
+from core.reports.axes import Axis, Tick, polyline, spread_labels
+from core.reports.wording import capitalize, format_interval, percent
+from core.results.evidence import Curve, Evidence, EvidenceRow, Interval
 
-BAR, GAP, LABEL, GROUP_GAP, TOP, BOTTOM = 20, 4, 24, 18, 4, 26  # pixels
-NAMES = {"before": "originals", "after": "protected", "rest": "the clean rest alone"}
-NUDGE = 9.0  # least distance of two labels, in per cent of a curve chart's height
+BAR, BAR_GAP, GROUP_NAME, GROUP_GAP, TOP, BOTTOM = 20, 4, 24, 18, 4, 26  # pixels
+ARM_NAMES = {"before": "originals", "after": "protected", "rest": "the clean rest alone"}
+LABEL_DISTANCE = 9.0  # of two labels of a curve chart, in per cent of its height
+CURVE_TOPS = (0.25, 0.5, 0.75, 1.0)  # accuracies at which the axis of curve charts may end
+SINGLE_POINT = 4.0  # length of the line that shows a single point, in per cent of the width
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """One accuracy with its 95 % interval."""
+    """One accuracy with its 95 % interval; lengths in per cent of the width.
 
-    kind: str  # "before" or "after"
-    name: str
+    Attributes:
+        arm: "before" or "after".
+        y: the upper edge.
+        value: the accuracy.
+        low: lower end of the interval.
+        high: upper end of the interval.
+        text: the accuracy as text.
+    """
+
+    arm: str
     y: int
     value: float
     low: float
@@ -29,33 +40,39 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """The two bars of one evidence row under its name."""
+class BarGroup:
+    """The bars of one evidence row under its name.
+
+    Attributes:
+        name: the training of the row.
+        name_y: base line of the name, in pixels.
+        bars: the bar before and the bar after, `y` in pixels.
+    """
 
     name: str
-    y: int  # of the name's base line
-    bars: tuple[Bar, ...]
+    name_y: int
+    bars: tuple[Bar, Bar]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarChart:
-    """Before and after, one group a row."""
+    """The accuracies before and after protection, one group for each evidence row."""
 
     height: int
     plot_top: int
     plot_bottom: int
     bar_height: int
-    groups: tuple[Group, ...]
+    groups: tuple[BarGroup, ...]
     chance: float
-    ticks: tuple[int, ...]
+    ticks: tuple[Tick, ...]
     description: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One learning curve; y counts down from the top."""
+class CurveLine:
+    """One learning curve; positions count down from the top."""
 
-    kind: str
+    arm: str
     name: str
     points: str
     end_y: float
@@ -65,39 +82,24 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurveChart:
-    """Accuracy on clean test images over the epochs of one evidence row."""
+    """Accuracy on clean test images over the epochs of one row."""
 
     name: str
-    lines: tuple[Line, ...]
+    lines: tuple[CurveLine, ...]
     chance_y: float
-    ticks: tuple[tuple[float, str], ...]  # y, label
+    ticks: tuple[Tick, ...]
     epochs: int
     description: str
 
 
 def bar_chart(evidence: Evidence) -> BarChart:
-    """The before/after chart of all rows, from 0 to 100 %."""
+    """The bars of all rows, from 0 to 100 %."""
     groups, y = [], TOP
     for row in evidence.rows:
-        base = y + LABEL - 8
-        bars = []
-        for i, (kind, value, interval) in enumerate(
-            (("before", row.accuracy_before, row.ci95_before), ("after", row.accuracy_after, row.ci95_after))
-        ):
-            low, high = interval
-            bars.append(
-                Bar(
-                    kind=kind,
-                    name=NAMES[kind],
-                    y=y + LABEL + i * (BAR + GAP),
-                    value=value * 100,
-                    low=low * 100,
-                    high=high * 100,
-                    text=percent(value, digits=1),
-                )
-            )
-        groups.append(Group(name=_capital(row.name), y=base, bars=tuple(bars)))
-        y += LABEL + 2 * BAR + GAP + GROUP_GAP
+        first = y + GROUP_NAME
+        bars = accuracy_bars(row, y=(first, first + BAR + BAR_GAP))
+        groups.append(BarGroup(name=capitalize(row.name), name_y=first - 8, bars=bars))
+        y += GROUP_NAME + 2 * BAR + BAR_GAP + GROUP_GAP
     bottom = y - GROUP_GAP + 8
     return BarChart(
         height=bottom + BOTTOM,
@@ -106,80 +108,85 @@ def bar_chart(evidence: Evidence) -> BarChart:
         bar_height=BAR,
         groups=tuple(groups),
         chance=evidence.chance * 100,
-        ticks=(0, 25, 50, 75, 100),
-        description="; ".join(_row_text(row) for row in evidence.rows) + f"; chance {percent(evidence.chance)}.",
+        ticks=Axis(low=0, high=100, start=0, end=100).ticks(4),
+        description="; ".join(_describe_row(row) for row in evidence.rows) + f"; chance {percent(evidence.chance)}.",
     )
 
 
-def curve_charts(evidence: Evidence) -> tuple[CurveChart, ...]:
-    """The learning curves of each row that has any, all on one scale."""
-    rows = [row for row in evidence.rows if any(curve.epoch for curve in row.curves.values())]
-    top = scale_of(row.curves for row in rows)
-    return tuple(curve_chart(_capital(row.name), row.curves, top=top, chance=evidence.chance) for row in rows)
+def accuracy_bars(row: EvidenceRow, *, y: tuple[int, int]) -> tuple[Bar, Bar]:
+    """The bar before and the bar after protection.
+
+    Args:
+        row: the accuracies and their intervals.
+        y: upper edges of the two bars, in the unit of the drawing.
+    """
+
+    def bar(arm: str, top: int, accuracy: float, interval: Interval) -> Bar:
+        low, high = interval
+        text = percent(accuracy, digits=1)
+        return Bar(arm=arm, y=top, value=accuracy * 100, low=low * 100, high=high * 100, text=text)
+
+    before, after = y
+    return (
+        bar("before", before, row.accuracy_before, row.ci95_before),
+        bar("after", after, row.accuracy_after, row.ci95_after),
+    )
 
 
-def scale_of(charts: Iterable[Mapping[str, Curve]]) -> float:
-    """The upper end of the axis that all charts share: 25, 50, 75 or 100 %, as a fraction."""
-    highest = max((a for curves in charts for c in curves.values() for a in c.accuracy), default=1.0)
-    return next(t for t in (0.25, 0.5, 0.75, 1.0) if t >= min(highest, 1.0))
+def curve_charts(rows: Iterable[tuple[str, Mapping[str, Curve]]], *, chance: float) -> tuple[CurveChart, ...]:
+    """The learning curves of each row that has any, all on one scale.
+
+    Args:
+        rows: the name and the curves of each row, by arm.
+        chance: the accuracy of a model that has learned nothing.
+    """
+    drawn = [(name, curves) for name, curves in rows if any(curve.epoch for curve in curves.values())]
+    highest = max((a for _, curves in drawn for c in curves.values() for a in c.accuracy), default=1.0)
+    top = next(top for top in CURVE_TOPS if top >= min(highest, 1.0))
+    return tuple(_curve_chart(capitalize(name), curves, top=top, chance=chance) for name, curves in drawn)
 
 
-def curve_chart(name: str, curves: Mapping[str, Curve], *, top: float, chance: float) -> CurveChart:
-    """The learning curves of one row, of the kinds in NAMES; at least one has a point."""
-    last = max(curve.epoch[-1] for curve in curves.values() if curve.epoch)
-    ends = {kind: 100 * (1 - c.accuracy[-1] / top) for kind, c in curves.items() if kind in NAMES and c.epoch}
-    labels = _apart(ends)
+def _curve_chart(name: str, curves: Mapping[str, Curve], *, top: float, chance: float) -> CurveChart:
+    drawn = {arm: curves[arm] for arm in curves if arm in ARM_NAMES and curves[arm].epoch}
+    last = max(curve.epoch[-1] for curve in drawn.values())
+    x = Axis(low=0, high=max(last, 1), start=0, end=100)  # no curve has a point at epoch 0
+    y = Axis(low=0, high=top, start=100, end=0)
+    ends = {arm: y.position(curve.accuracy[-1]) for arm, curve in drawn.items()}
+    labels = spread_labels(ends, distance=LABEL_DISTANCE)
     lines = tuple(
-        Line(
-            kind=kind,
-            name=NAMES[kind],
-            points=_points(curves[kind], top=top, last=last),
-            end_y=end,
-            label_y=labels[kind],
-            text=percent(curves[kind].accuracy[-1]),
+        CurveLine(
+            arm=arm,
+            name=ARM_NAMES[arm],
+            points=_points(curve, x, y),
+            end_y=ends[arm],
+            label_y=labels[arm],
+            text=percent(curve.accuracy[-1]),
         )
-        for kind, end in ends.items()
+        for arm, curve in drawn.items()
     )
-    steps = 5 if top in (0.25, 0.5, 1.0) else 3
     return CurveChart(
         name=name,
         lines=lines,
-        chance_y=100 * (1 - min(chance, top) / top),
-        ticks=tuple((100 * (1 - i / steps), f"{100 * top * i / steps:.0f}") for i in range(steps + 1)),
+        chance_y=y.position(chance),
+        ticks=y.ticks(3 if top == 0.75 else 5),
         epochs=last,
         description="; ".join(
-            f"on {line.name} from {percent(curves[line.kind].accuracy[0])} in the first epoch to {line.text} in "
-            f"the last, at best {percent(max(curves[line.kind].accuracy))}"
+            f"on {line.name} from {percent(drawn[line.arm].accuracy[0])} in the first epoch to {line.text} in "
+            f"the last, at best {percent(max(drawn[line.arm].accuracy))}"
             for line in lines
         ),
     )
 
 
-def _points(curve: Curve, *, top: float, last: int) -> str:
-    """SVG points; x runs from epoch 0 (no point there) to the last epoch of the chart."""
-    pairs = zip(curve.epoch, curve.accuracy, strict=True)
-    places = [(100 * epoch / max(last, 1), 100 * (1 - accuracy / top)) for epoch, accuracy in pairs]
-    if len(places) == 1:  # a line needs two ends to be seen
-        places = [(places[0][0] - 4, places[0][1]), places[0]]
-    return " ".join(f"{x:.2f},{y:.2f}" for x, y in places)
+def _points(curve: Curve, x: Axis, y: Axis) -> str:
+    points = list(zip(map(float, curve.epoch), curve.accuracy, strict=True))
+    if len(points) == 1:  # a line needs two ends to be seen
+        (epoch, accuracy) = points[0]
+        points.insert(0, (epoch - SINGLE_POINT / 100 * x.high, accuracy))
+    return polyline(points, x, y, digits=2)
 
 
-def _apart(ends: Mapping[str, float]) -> dict[str, float]:
-    """Where the label of each line goes: at its end, unless another label is too near; then both make way."""
-    order = sorted(ends, key=lambda kind: ends[kind])
-    places = [ends[kind] for kind in order]
-    for _ in places:
-        for i in range(len(places) - 1):
-            push = max(0.0, (NUDGE - (places[i + 1] - places[i])) / 2)
-            places[i], places[i + 1] = places[i] - push, places[i + 1] + push
-    return dict(zip(order, places, strict=True))
-
-
-def _row_text(row: EvidenceRow) -> str:
-    before = f"{percent(row.accuracy_before, digits=1)} on originals (95 % interval {span(row.ci95_before)})"
-    after = f"{percent(row.accuracy_after, digits=1)} on protected pictures ({span(row.ci95_after)})"
-    return f"{_capital(row.name)}: {before}, {after}"
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
+def _describe_row(row: EvidenceRow) -> str:
+    before = f"{percent(row.accuracy_before, digits=1)} on originals (95 % interval {format_interval(row.ci95_before)})"
+    after = f"{percent(row.accuracy_after, digits=1)} on protected images ({format_interval(row.ci95_after)})"
+    return f"{capitalize(row.name)}: {before}, {after}"

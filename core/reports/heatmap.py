@@ -1,75 +1,109 @@
-"""The rows of a verification as a heat map: a column for each training, a line for each way of getting at pictures.
+"""The heat map of a verification: a column for each training, a row for each architecture, countermeasure and share.
 
-A cell's colour is how much of what the originals teach above chance is still learned, in tenths; for a dataset alone,
-how far above chance its own accuracy is.
+The colour of a cell shows, in tenths, how much a model still learns of what the originals teach above chance. For a
+dataset alone it shows how far the accuracy is above chance.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from core.reports.wording import outcome
+from core.reports.wording import outcome_of
 from core.results.evidence import training_name
 from core.results.verification import Measured, VerifyReport, VerifyRow
 from core.specs.catalog import ARCHITECTURE_LABELS, COUNTERMEASURE_INFO
 from core.specs.verify import Training, VerifySpec
 
-UNTOUCHED = "on the pictures as they are"
+MAX_LEVEL = 10
+NO_COUNTERMEASURE = "on the images as they are"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """One row of the report. `main` is what is measured in the end; `level` is its colour, 0 to 10."""
+class HeatMapCell:
+    """One row of the report; accuracies as text, in per cent without the sign.
 
-    main: str
-    before: str | None  # None for a dataset alone, whose one number is `main`
+    Attributes:
+        accuracy: after training on the protected images, or on the dataset alone.
+        before: after training on the originals; None for a dataset alone.
+        difference: from `before` to `accuracy`, with its sign.
+        rest: after training on the clean rest alone; None if it was not measured.
+        runs: the lowest and the highest of several runs; None for a single run.
+        outcome: whether protection is shown; None for a dataset alone.
+        level: the colour, 0 to MAX_LEVEL.
+    """
+
+    accuracy: str
+    before: str | None
     difference: str | None
     rest: str | None
     runs: str | None
-    words: str | None  # whether protection is shown
+    outcome: str | None
     level: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeatLine:
-    """One line: what is learned from, and a cell for each training; None for one that is still to come."""
+class HeatMapRow:
+    """One way to learn, and a cell for each training.
+
+    Attributes:
+        architecture: name of the network.
+        countermeasure: what is done to the images.
+        protected: which images are protected; None if all are.
+        cells: None for each cell that is not measured yet.
+    """
 
     architecture: str
     countermeasure: str
-    protected: str | None  # what of the pictures, where not all are
-    cells: tuple[Cell | None, ...]
+    protected: str | None
+    cells: tuple[HeatMapCell | None, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeatMap:
-    """What the template draws."""
+    """The whole map.
 
-    trainings: tuple[str, ...]
-    lines: tuple[HeatLine, ...]
-    compares: bool  # before and after, or a dataset alone
+    Attributes:
+        columns: names of the trainings.
+        rows: one for each other combination of what was requested.
+        compares: whether protected images are compared with originals; False for a dataset alone.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[HeatMapRow, ...]
+    compares: bool
 
 
 def heat_map(report: VerifyReport) -> HeatMap:
-    """The map of a report, whole or so far."""
+    """The heat map of a verification, finished or not."""
     spec = VerifySpec.parse(report.spec)
-    cells: list[Cell | None] = [_cell(row, report.evidence) for row in report.evidence.rows]
+    cells: list[HeatMapCell | None] = [_cell(row, report.evidence) for row in report.evidence.rows]
     cells += [None] * (report.evidence.rows_asked - len(cells))
-    width, kinds = len(spec.trainings), product(spec.architectures, spec.countermeasures, spec.percentages)
+    width, combinations = len(spec.trainings), product(spec.architectures, spec.countermeasures, spec.percentages)
     return HeatMap(
-        trainings=tuple(map(column_name, spec.trainings)),
-        lines=tuple(
-            HeatLine(
+        columns=tuple(map(training_label, spec.trainings)),
+        rows=tuple(
+            HeatMapRow(
                 architecture=ARCHITECTURE_LABELS[architecture],
-                countermeasure=COUNTERMEASURE_INFO[countermeasure].description
-                if countermeasure in COUNTERMEASURE_INFO
-                else UNTOUCHED,
+                countermeasure=_countermeasure(countermeasure),
                 protected=_protected(percentage, spec.protected_class),
                 cells=tuple(cells[number * width : (number + 1) * width]),
             )
-            for number, (architecture, countermeasure, percentage) in enumerate(kinds)
+            for number, (architecture, countermeasure, percentage) in enumerate(combinations)
         ),
         compares=report.target is not None,
     )
+
+
+def training_label(training: Training) -> str:
+    """A training in two or three words, such as 'Standard' or 'Linf 4/255'."""
+    if not training.radius:
+        return "Standard"
+    name = training_name(training.norm, training.radius, None)
+    return name.removeprefix("adversarial training, ").replace(" radius", "")
+
+
+def _countermeasure(name: str) -> str:
+    return COUNTERMEASURE_INFO[name].description if name in COUNTERMEASURE_INFO else NO_COUNTERMEASURE
 
 
 def _protected(percentage: int, name: str | None) -> str | None:
@@ -78,47 +112,38 @@ def _protected(percentage: int, name: str | None) -> str | None:
     return None if percentage == 100 else f"{percentage} % protected"
 
 
-def column_name(training: Training) -> str:
-    """A training in two or three words."""
-    if not training.radius:
-        return "Standard"
-    words = training_name(training.norm, training.radius, None)
-    return words.removeprefix("adversarial training, ").replace(" radius", "")
-
-
-def _cell(row: VerifyRow, measured: Measured) -> Cell:
+def _cell(row: VerifyRow, measured: Measured) -> HeatMapCell:
     before, after, chance = row.before.accuracy, row.after, measured.chance
     compared = row.comparison
     if after is None or compared is None:
-        return Cell(
-            main=_points(before),
+        return HeatMapCell(
+            accuracy=_points(before),
             before=None,
             difference=None,
             rest=None,
-            runs=_runs(row.before.runs),
-            words=None,
+            runs=_range(row.before.runs),
+            outcome=None,
             level=_level(before - chance, 1 - chance),
         )
-    return Cell(
-        main=_points(after.accuracy),
+    return HeatMapCell(
+        accuracy=_points(after.accuracy),
         before=_points(before),
         difference=f"{100 * (after.accuracy - before):+.1f}".replace("-", "−"),
         rest=None if row.rest is None else _points(row.rest.accuracy),
-        runs=_runs(after.runs),
-        words=outcome(compared, chance=chance),
+        runs=_range(after.runs),
+        outcome=outcome_of(compared, chance=chance),
         level=_level(after.accuracy - chance, before - chance),
     )
 
 
-def _level(left: float, whole: float) -> int:
-    """`left` of `whole` in tenths, 0 to 10; 10 where there was nothing to take away."""
-    return 10 if whole <= 0 else max(0, min(10, round(10 * left / whole)))
+def _level(part: float, whole: float) -> int:
+    """The share in tenths; the strongest colour if the originals teach nothing above chance."""
+    return MAX_LEVEL if whole <= 0 else max(0, min(MAX_LEVEL, round(MAX_LEVEL * part / whole)))
 
 
 def _points(fraction: float) -> str:
     return f"{100 * fraction:.1f}"
 
 
-def _runs(runs: Sequence[float]) -> str | None:
-    """The lowest and the highest of several runs."""
+def _range(runs: Sequence[float]) -> str | None:
     return None if len(runs) < 2 else f"{_points(min(runs))} to {_points(max(runs))}"

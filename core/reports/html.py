@@ -1,4 +1,4 @@
-"""The report as one page that needs nothing else: no script, no network; styles, charts and pictures are inside it."""
+"""The report of a protection as one HTML page without scripts or links: styles, charts and images are inside it."""
 
 import base64
 import io
@@ -10,21 +10,24 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.reports.charts import bar_chart, curve_charts
-from core.reports.templating import environment, plain
-from core.reports.wording import verdict
+from core.reports.templating import environment, definitions
+from core.reports.wording import verdict_of
 from core.results.protection import Report
 
-EDGE = 256  # longest side of a picture on the page
-TINY = 64  # pictures up to this are shown enlarged, pixel by pixel
-ONLY_IN_JSON = ("card", "class_outputs")  # of the generator: long, and for programs
-MOST_SAMPLES, MOST_CLASSES, MOST_SKIPPED = 8, 24, 100
+MAX_SIDE = 256  # of an image on the page, in pixels
+ENLARGED_SIDE = 64  # images up to this side are enlarged, with hard edges
+ONLY_IN_JSON = ("card", "class_outputs")  # keys of `generator` that are too long for the page
+MAX_SAMPLES, MAX_CLASSES, MAX_SKIPPED = 8, 24, 100
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A picture to show, as uploaded and as delivered: (h, w, c) uint8, c = 1 (grey), 2 (grey, alpha), 3 or 4 (alpha).
+    """An image of the report, as uploaded and as delivered.
 
-    Large ones may come already made smaller, both in the same way.
+    Attributes:
+        path: its path in the upload.
+        original: pixels uint8 (h, w, c); c is 1 (greyscale), 2 (greyscale and alpha), 3 (RGB) or 4 (RGB and alpha).
+        protected: pixels of the same shape. Large images may be scaled down, both in the same way.
     """
 
     path: str
@@ -34,59 +37,76 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strip:
-    """A sample as the page shows it: three PNG data URIs."""
+    """A sample as the page shows it.
+
+    Attributes:
+        path: its path in the upload.
+        original: PNG data URI.
+        protected: PNG data URI.
+        noise: PNG data URI of the amplified difference.
+        enlarged: whether the page enlarges the image with hard edges.
+        changed: whether any colour value differs.
+    """
 
     path: str
     original: str
     protected: str
     noise: str
-    tiny: bool  # shown larger than it is, pixel by pixel
+    enlarged: bool
     changed: bool
 
 
 def render_html(report: Report, samples: Sequence[Sample]) -> str:
-    """The page. Every name on it is escaped; raises ValueError where a sample's two pictures differ in shape."""
+    """The page of a report; every name on it is escaped.
+
+    Args:
+        report: the protection.
+        samples: images to show; the first MAX_SAMPLES are.
+
+    Raises:
+        ValueError: the two versions of a sample differ in shape.
+    """
     radius = int(report.spec["radius_u"])
-    amplified = max(1, 120 // radius)
-    strips = [_strip(sample, amplified) for sample in samples[:MOST_SAMPLES]]
+    amplification = max(1, 120 // radius)
+    strips = [_strip(sample, amplification) for sample in samples[:MAX_SAMPLES]]
     page = environment().get_template("report.html")
     return page.render(
         report=report,
         evidence=report.evidence,
-        verdict=verdict(report.evidence),
+        verdict=verdict_of(report.evidence),
         bars=bar_chart(report.evidence),
-        curves=curve_charts(report.evidence),
+        curves=curve_charts([(row.name, row.curves) for row in report.evidence.rows], chance=report.evidence.chance),
         strips=strips,
-        amplified=amplified,
+        amplification=amplification,
         radius=radius,
-        asked=plain({key: value for key, value in report.spec.items() if (key, value) != ("generator_id", None)}),
-        ran=plain({key: value for key, value in report.generator.items() if key not in ONLY_IN_JSON}),
-        most_classes=MOST_CLASSES,
-        most_skipped=MOST_SKIPPED,
+        requested=definitions({key: value for key, value in report.spec.items() if (key, value) != ("generator_id", None)}),
+        ran=definitions({key: value for key, value in report.generator.items() if key not in ONLY_IN_JSON}),
+        max_classes=MAX_CLASSES,
+        max_skipped=MAX_SKIPPED,
     )
 
 
-def _strip(sample: Sample, amplified: int) -> Strip:
+def _strip(sample: Sample, amplification: int) -> Strip:
     if sample.original.shape != sample.protected.shape:
         raise ValueError(f"{sample.path}: {sample.original.shape} became {sample.protected.shape}")
     height, width, channels = sample.original.shape
-    colours = channels - 1 if channels in (2, 4) else channels
-    difference = sample.protected[..., :colours].astype(np.int16) - sample.original[..., :colours]
-    noise = np.clip(128 + amplified * difference, 0, 255).astype(np.uint8)
+    bands = channels - 1 if channels in (2, 4) else channels  # without alpha
+    difference = sample.protected[..., :bands].astype(np.int16) - sample.original[..., :bands]
+    noise = np.clip(128 + amplification * difference, 0, 255).astype(np.uint8)
     return Strip(
         path=sample.path,
         original=_data_uri(sample.original),
         protected=_data_uri(sample.protected),
         noise=_data_uri(noise),
-        tiny=max(height, width) <= TINY,
+        enlarged=max(height, width) <= ENLARGED_SIDE,
         changed=bool(difference.any()),
     )
 
 
 def _data_uri(pixels: NDArray[np.uint8]) -> str:
-    """(h, w, c) uint8 as a PNG data URI, made smaller where a side is longer than EDGE."""
-    picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-    picture.thumbnail((EDGE, EDGE), Image.Resampling.LANCZOS)
+    """Pixels uint8 (h, w, c) as a PNG data URI with sides up to MAX_SIDE."""
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
     out = io.BytesIO()
-    picture.save(out, "PNG", optimize=True)
+    image.save(out, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode("ascii")

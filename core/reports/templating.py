@@ -1,4 +1,4 @@
-"""What the pages of core share: their templates, and values in words. No torch here."""
+"""The Jinja environment of the reports, and values as text. No torch."""
 
 import json
 import unicodedata
@@ -8,11 +8,11 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from core.reports.wording import outcome, percent, span
+from core.reports.wording import capitalize, format_interval, outcome_of, percent
 
 
 def environment() -> Environment:
-    """The templates of core, with the filters they use; every value is escaped, and a missing one is an error."""
+    """The templates and their filters. Every value is escaped, and a missing value is an error."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -21,19 +21,25 @@ def environment() -> Environment:
         lstrip_blocks=True,
         finalize=_printable,
     )
-    environment.filters |= {"percent": percent, "span": span, "duration": duration, "outcome": outcome}
+    environment.filters |= {
+        "percent": percent,
+        "interval": format_interval,
+        "duration": duration,
+        "outcome": outcome_of,
+        "capital": capitalize,
+    }
     return environment
 
 
 def _printable(value: Any) -> Any:
-    """A name as text that can be shown: control characters and lone surrogates become the replacement character."""
-    if type(value) is not str:  # Markup is the template's own
+    """Text whose control characters and lone surrogates are replaced by U+FFFD."""
+    if type(value) is not str:  # Markup comes from the template
         return value
     return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t" else c for c in value)
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words: '0.4 s', '48 s', '4 min 12 s', '2 h 3 min'."""
+    """Seconds as '0.4 s', '48 s', '4 min 12 s' or '2 h 3 min'."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -44,12 +50,12 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def plain(values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Keys and values of a mapping for people, in its order."""
-    return [(key.replace("_", " "), _plain_value(value)) for key, value in values.items()]
+def definitions(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Keys and values of a mapping as text, in its order."""
+    return [(key.replace("_", " "), _text(value)) for key, value in values.items()]
 
 
-def _plain_value(value: Any) -> str:
+def _text(value: Any) -> str:
     if value is None:
         return "default"
     if isinstance(value, bool):

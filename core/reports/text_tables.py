@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from core.reports.wording import SPACE, outcome, percent, span, verdict
+from core.reports.wording import SPACE, format_interval, outcome_of, percent, verdict_of
 from core.results.evidence import Evidence
-from core.results.verification import SIDES, VerifyReport, VerifyRow
+from core.results.verification import ARMS, VerifyReport, VerifyRow
 from core.specs.protected_class import tested_on
 
 
@@ -18,16 +18,17 @@ def evidence_table(evidence: Evidence) -> str:
         Lines without a newline at the end.
     """
     if not evidence.rows:
-        return verdict(evidence).headline + " " + verdict(evidence).details[0]
+        verdict = verdict_of(evidence)
+        return f"{verdict.headline} {verdict.details[0]}"
     head = ("trained on", "originals", "95 % interval", "protected", "95 % interval", "protection")
     rows = [
         (
             row.name,
             percent(row.accuracy_before, digits=1),
-            span(row.ci95_before),
+            format_interval(row.ci95_before),
             percent(row.accuracy_after, digits=1),
-            span(row.ci95_after),
-            outcome(row, chance=evidence.chance),
+            format_interval(row.ci95_after),
+            outcome_of(row, chance=evidence.chance),
         )
         for row in evidence.rows
     ]
@@ -53,9 +54,9 @@ def verification_table(report: VerifyReport) -> str:
 
 
 def _verification_row(row: VerifyRow, *, chance: float) -> tuple[str, ...]:
-    accuracies = (f"{100 * side.accuracy:.1f}" if (side := row.sides.get(name)) else "" for name in SIDES)
+    accuracies = (f"{100 * arm.accuracy:.1f}" if (arm := row.arms.get(name)) else "" for name in ARMS)
     compared = row.comparison
-    return (row.name, *accuracies, outcome(compared, chance=chance) if compared else "")
+    return (row.name, *accuracies, outcome_of(compared, chance=chance) if compared else "")
 
 
 def _verification_foot(report: VerifyReport) -> str:

@@ -1,103 +1,96 @@
-"""What a verification does not show: plain sentences, chosen from what was asked and what was measured."""
+"""What a verification does not show: plain sentences, chosen by the spec and by what was measured."""
 
 from collections.abc import Iterator
 
 from core.archive.manifest import Manifest
-from core.reports.caveats import MAY_KNOW, WIDE, of_the_learner
-from core.reports.wording import outcome, percent
+from core.reports.caveats import MAY_KNOW_IMAGES, WIDE_INTERVAL, learner_caveats, run_to_run, uncertainty
+from core.reports.wording import outcome_of, percent
 from core.results.evidence import Evidence
 from core.results.verification import VerifyReport
 from core.specs.protected_class import tested_on
 from core.specs.verify import VerifySpec
 
-MOST_NAMED = 6  # rows that a sentence can name
+MAX_NAMED_ROWS = 6  # in one sentence
 
 
-def limits_of(
+def verification_caveats(
     report: VerifyReport, spec: VerifySpec, manifest: Manifest | None, *, missing: int, percentage: int
 ) -> tuple[str, ...]:
-    """The limits of the rows so far.
+    """The caveats of the rows so far.
 
-    `missing`: pictures of the upload that the archive does not have. `percentage`: of the training pictures, those that
-    are protected in the archive.
+    Args:
+        report: a verification, finished or not, with at least one row.
+        spec: what was requested.
+        manifest: that of the protected archive; None for a dataset alone.
+        missing: images of the upload that the archive does not contain.
+        percentage: share of the training images that are protected in the archive, in per cent.
     """
-    return (
-        *_of_one_class(report),
-        *_of_the_numbers(report, spec),
-        *(_of_the_archive(report, manifest, missing, percentage) if manifest else _of_a_dataset()),
-        *(
-            of_the_learner(
-                manifest.spec, _comparisons(report), uses_greyscale_surrogate=manifest.uses_greyscale_surrogate
-            )
-            if manifest
-            else ()
-        ),
-    )
+    if manifest is None:
+        archive, learners = _about_dataset(), iter(())
+    else:
+        archive = _about_archive(report, manifest, missing, percentage)
+        learners = learner_caveats(
+            manifest.spec, _as_evidence(report), uses_greyscale_surrogate=manifest.uses_greyscale_surrogate
+        )
+    return (*_about_class(report), *_about_accuracies(report, spec), *archive, *learners)
 
 
-def _of_one_class(report: VerifyReport) -> Iterator[str]:
-    name, found = report.protected_class, report.evidence
+def _about_class(report: VerifyReport) -> Iterator[str]:
+    name = report.protected_class
     if name is not None:
         yield (
-            f"{tested_on(found.test_images, name)} How well another class is protected alone, or all of them together, "
-            "was not measured."
+            f"{tested_on(report.evidence.test_images, name)} Protection of another class alone, or of all classes "
+            "together, was not measured."
         )
         yield (
-            f"How often pictures of other classes are taken for “{name}” was not measured, either: a model that names "
-            f"it for every picture reaches {percent(1)} here, as some do for a moment early in their training."
+            f"How often models take images of other classes for “{name}” was not measured either. A model that names "
+            f"“{name}” for every image reaches {percent(1)} here, and some models do so for a moment early in training."
         )
 
 
-def _of_the_numbers(report: VerifyReport, spec: VerifySpec) -> Iterator[str]:
-    found = report.evidence
-    compared = [(row, row.comparison) for row in found.rows]
-    unshown = [row.name for row, one in compared if one and not outcome(one, chance=found.chance).startswith("shown")]
-    if len(unshown) > MOST_NAMED:
-        yield f"Protection is not shown in {len(unshown)} of {len(found.rows)} rows; the heat map marks them."
-    elif unshown:
-        yield f"Protection is not shown against: {'; '.join(unshown)}."
-    half = max((high - low) / 2 for row in found.rows for low, high in (s.ci95 for s in row.sides.values()))
-    if half > WIDE:
-        yield (
-            f"With only {found.test_images} test pictures each accuracy is uncertain by up to {half * 100:.0f} "
-            "percentage points either way."
-        )
-    runs = "one training run" if spec.seeds == 1 else f"the mean of {spec.seeds} training runs"
-    yield (
-        f"Each number is {runs}. The intervals say how much depends on which pictures were tested, not how much "
-        "another run would differ."
-    )
+def _about_accuracies(report: VerifyReport, spec: VerifySpec) -> Iterator[str]:
+    rows, chance = report.evidence.rows, report.evidence.chance
+    compared = [(row, row.comparison) for row in rows]
+    not_shown = [row.name for row, one in compared if one and not outcome_of(one, chance=chance).startswith("shown")]
+    if len(not_shown) > MAX_NAMED_ROWS:
+        yield f"Protection is not shown in {len(not_shown)} of {len(rows)} rows; the heat map marks them."
+    elif not_shown:
+        yield f"Protection is not shown against: {'; '.join(not_shown)}."
+    half = max((high - low) / 2 for row in rows for low, high in (arm.ci95 for arm in row.arms.values()))
+    if half > WIDE_INTERVAL:
+        yield uncertainty(report.evidence.test_images, half)
+    yield run_to_run(spec.seeds)
 
 
-def _of_the_archive(report: VerifyReport, manifest: Manifest, missing: int, percentage: int) -> Iterator[str]:
+def _about_archive(report: VerifyReport, manifest: Manifest, missing: int, percentage: int) -> Iterator[str]:
     if manifest.trained_on_all_images:
         yield (
-            "The protection took no evidence, so its noise was learned from every picture, those that are tested here "
-            "among them. It may do a little less well against models that are tested on others."
+            "The protection was made without evidence, so its noise was learned from all images, including the test "
+            "images. Against models that are tested on other images it may be a little weaker."
         )
     classes = [one.name for one in report.dataset.classes]
     if manifest.may_have_learned(name=report.dataset.name, classes=classes):
-        yield f"The noise was made by a generator that was trained beforehand. {MAY_KNOW}"
+        yield f"The noise was made by a generator that was trained beforehand. {MAY_KNOW_IMAGES}"
     if manifest.spec.percentage < 100:
         yield (
-            f"Only {percent(manifest.spec.percentage / 100)} of the pictures in the archive are protected, and "
-            f"{percent(percentage / 100)} of those that models are trained on here."
+            f"Only {percent(manifest.spec.percentage / 100)} of the images in the archive are protected, and "
+            f"{percent(percentage / 100)} of the training images."
         )
     if missing:
-        yield f"{missing:,} pictures of the upload are not in the archive, and were left out of the training."
+        yield f"{missing:,} images of the upload are not in the archive. No model was trained on them."
 
 
-def _of_a_dataset() -> Iterator[str]:
-    yield "This dataset was tried alone, as it was uploaded: nothing here says what a protection would change."
+def _about_dataset() -> Iterator[str]:
+    yield "This dataset was tested alone, as it was uploaded. Nothing here shows what a protection would change."
 
 
-def _comparisons(report: VerifyReport) -> Evidence:
-    found = report.evidence
+def _as_evidence(report: VerifyReport) -> Evidence:
+    measured = report.evidence
     return Evidence(
         learner="",
-        image_size=found.image_size,
-        train_images=found.train_images,
-        test_images=found.test_images,
-        chance=found.chance,
-        rows=tuple(one for row in found.rows if (one := row.comparison)),
+        image_size=measured.image_size,
+        train_images=measured.train_images,
+        test_images=measured.test_images,
+        chance=measured.chance,
+        rows=tuple(one for row in measured.rows if (one := row.comparison)),
     )

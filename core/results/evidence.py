@@ -59,13 +59,13 @@ class EvidenceRow:
     curves: dict[str, Curve]  # "before" and "after"
 
     @property
-    def fell(self) -> bool:
-        """Whether the whole interval after lies below the whole interval before: only then is protection shown."""
+    def is_significantly_lower(self) -> bool:
+        """Whether the interval after lies below the interval before; only then is protection shown."""
         return self.ci95_after[1] < self.ci95_before[0]
 
     @property
-    def rose(self) -> bool:
-        """Whether the whole interval after lies above the whole interval before."""
+    def is_significantly_higher(self) -> bool:
+        """Whether the interval after lies above the interval before."""
         return self.ci95_after[0] > self.ci95_before[1]
 
     @property

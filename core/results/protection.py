@@ -12,8 +12,12 @@ from core.limits import SkippedFile
 from core.results.evidence import Curve, Evidence, EvidenceRow
 
 
+JSON_KEYS = {"imperceptibility": "invisibility", "caveats": "limits"}
+"""The JSON keys of fields that have another name here; the JSON is public and keeps its keys."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Invisibility:
+class Imperceptibility:
     """How far the delivered pictures are from the upload; means over the pictures that changed, so that none flatter.
 
     `linf_*` and `mae` are in pixel units of 255. `psnr_db` and `ssim` are None where no picture changed.
@@ -58,23 +62,24 @@ class Report:
     dataset: ReportDataset
     spec: Mapping[str, Any]  # as asked: ProtectSpec.to_dict()
     generator: Mapping[str, Any]  # what ran: method, radii as used, work size, surrogate, steps
-    invisibility: Invisibility
+    imperceptibility: Imperceptibility
     evidence: Evidence
-    limits: tuple[str, ...]
+    caveats: tuple[str, ...]
 
     def to_json(self) -> str:
         """The report as indented ASCII JSON; `from_json` reads it back. Raises ValueError on infinities and NaN."""
-        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
+        data = {JSON_KEYS.get(name, name): value for name, value in asdict(self).items()}
+        return json.dumps(data, indent=2, allow_nan=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Report":
         """The report that `to_json` wrote. Raises KeyError or TypeError where keys are missing or unknown."""
         data = json.loads(text)
         data["dataset"] = dataset_from(data["dataset"])
-        data["invisibility"] = Invisibility(**data["invisibility"])
+        data["imperceptibility"] = Imperceptibility(**data.pop("invisibility"))
         data["evidence"]["rows"] = tuple(_row(row) for row in data["evidence"]["rows"])
         data["evidence"] = Evidence(**data["evidence"])
-        data["limits"] = tuple(data["limits"])
+        data["caveats"] = tuple(data.pop("limits"))
         return cls(**data)
 
 

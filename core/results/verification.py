@@ -1,7 +1,7 @@
 """The report of a verification: its rows, and what they were measured on, as values and as JSON. No torch here.
 
 The keys of a row are those of a protection's report, and beside them the clean rest's and each run's. A number is None
-where its side was not measured: a dataset alone has no `after`, a row without a clean share no `rest`.
+where its arm was not measured: a dataset alone has no `after`, a row without a clean share no `rest`.
 """
 
 import json
@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.results.evidence import Curve, EvidenceRow, Interval, training_name
-from core.results.protection import ReportDataset, curve_from, dataset_from
+from core.results.protection import JSON_KEYS, ReportDataset, curve_from, dataset_from
 
-SIDES = ("before", "after", "rest")  # trained on the originals, on what is delivered, on what of it is clean
+ARMS = ("before", "after", "rest")  # trained on the originals, on what is delivered, on what of it is clean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class Arm:
     """What learners reached that were trained on one kind of pictures: means over the runs, as fractions 0 to 1."""
 
     accuracy: float
@@ -28,16 +28,16 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyRow:
-    """One way of learning, and what it reached on each side. `before` is the dataset as uploaded."""
+    """One way of learning, and what it reached on each arm. `before` is the dataset as uploaded."""
 
     norm: str | None  # None for standard training
     radius: int  # of the adversarial training, of 255; 0 is standard training
     countermeasure: str | None
     architecture: str
     protected_percentage: int
-    before: Side
-    after: Side | None
-    rest: Side | None
+    before: Arm
+    after: Arm | None
+    rest: Arm | None
     protected_class: str | None = None  # the only one that is protected, and tested; None where all are
 
     @property
@@ -46,10 +46,10 @@ class VerifyRow:
         return "adversarial" if self.radius else "standard"
 
     @property
-    def sides(self) -> dict[str, Side]:
+    def arms(self) -> dict[str, Arm]:
         """Those that were measured."""
         found = {"before": self.before, "after": self.after, "rest": self.rest}
-        return {name: side for name, side in found.items() if side is not None}
+        return {name: arm for name, arm in found.items() if arm is not None}
 
     @property
     def name(self) -> str:
@@ -75,7 +75,7 @@ class VerifyRow:
             peak_after=self.after.peak,
             ci95_before=self.before.ci95,
             ci95_after=self.after.ci95,
-            curves={name: side.curve for name, side in self.sides.items()},
+            curves={name: arm.curve for name, arm in self.arms.items()},
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -83,21 +83,21 @@ class VerifyRow:
         keys = ("norm", "radius", "countermeasure", "architecture", "protected_percentage", "protected_class")
         row: dict[str, Any] = {"training": self.training} | {key: getattr(self, key) for key in keys}
         for figure in ("accuracy", "peak", "ci95"):
-            for name in SIDES:
-                side = self.sides.get(name)
-                row[f"{figure}_{name}"] = None if side is None else getattr(side, figure)
-        row["runs"] = {name: side.runs for name, side in self.sides.items()}
-        return row | {"curves": {name: asdict(side.curve) for name, side in self.sides.items()}}
+            for name in ARMS:
+                arm = self.arms.get(name)
+                row[f"{figure}_{name}"] = None if arm is None else getattr(arm, figure)
+        row["runs"] = {name: arm.runs for name, arm in self.arms.items()}
+        return row | {"curves": {name: asdict(arm.curve) for name, arm in self.arms.items()}}
 
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> "VerifyRow":
         """The row that `to_dict` wrote. Raises KeyError or TypeError for anything else."""
 
-        def side(name: str) -> Side | None:
+        def arm(name: str) -> Arm | None:
             if row[f"accuracy_{name}"] is None:
                 return None
             low, high = row[f"ci95_{name}"]
-            return Side(
+            return Arm(
                 accuracy=row[f"accuracy_{name}"],
                 peak=row[f"peak_{name}"],
                 ci95=(low, high),
@@ -105,12 +105,12 @@ class VerifyRow:
                 curve=curve_from(row["curves"][name]),
             )
 
-        before = side("before")
+        before = arm("before")
         if before is None:
             raise KeyError("accuracy_before")
         keys = ("norm", "radius", "countermeasure", "architecture", "protected_percentage")
         own = {key: row[key] for key in keys} | {"protected_class": row.get("protected_class")}
-        return cls(before=before, after=side("after"), rest=side("rest"), **own)
+        return cls(before=before, after=arm("after"), rest=arm("rest"), **own)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +138,7 @@ class VerifyReport:
     spec: Mapping[str, Any]  # as asked: VerifySpec.to_dict()
     target: Mapping[str, Any] | None  # what the protected archive says of itself; None for a dataset alone
     evidence: Measured
-    limits: tuple[str, ...]
+    caveats: tuple[str, ...]
 
     @property
     def protected_class(self) -> str | None:
@@ -148,7 +148,7 @@ class VerifyReport:
 
     def to_json(self) -> str:
         """The report as indented ASCII JSON; `from_json` reads it back. Raises ValueError on infinities and NaN."""
-        whole = asdict(self)
+        whole = {JSON_KEYS.get(name, name): value for name, value in asdict(self).items()}
         whole["evidence"]["rows"] = [row.to_dict() for row in self.evidence.rows]
         return json.dumps(whole, indent=2, allow_nan=False) + "\n"
 
@@ -159,5 +159,5 @@ class VerifyReport:
         data["dataset"] = dataset_from(data["dataset"])
         rows = tuple(VerifyRow.from_dict(row) for row in data["evidence"]["rows"])
         data["evidence"] = Measured(**(data["evidence"] | {"rows": rows}))
-        data["limits"] = tuple(data["limits"])
+        data["caveats"] = tuple(data.pop("limits"))
         return cls(**data)

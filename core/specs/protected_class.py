@@ -30,7 +30,7 @@ def check_known(spec: VerifySpec, classes: Sequence[str]) -> None:
 
 def tested_on(count: int, name: str) -> str:
     """What was tested, as a sentence."""
-    return f"Tested on the {count:,} clean pictures of “{name}” alone; the other classes were clean."
+    return f"Tested on the {count:,} clean images of “{name}” alone; the other classes were clean."
 
 
 def _wrong(message: str) -> SpecError:

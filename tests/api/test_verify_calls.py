@@ -10,7 +10,7 @@ import pytest
 from core.reports.verification_html import render_verification
 from core.results.evidence import Curve
 from core.results.protection import ClassCount, ReportDataset
-from core.results.verification import Measured, Side, VerifyReport, VerifyRow
+from core.results.verification import Measured, Arm, VerifyReport, VerifyRow
 from core.specs.verify import VerifySpec
 from store import leases
 from store import models as m
@@ -44,8 +44,8 @@ def verify(client: httpx.Client, target: str, **spec: Any) -> httpx.Response:
 def so_far(*, rows: int, spec: VerifySpec) -> VerifyReport:
     """A report with so many rows; the numbers measure nothing."""
     curve = Curve(epoch=(1, 2), accuracy=(0.4, 0.3), loss=(1.0, 0.9))
-    side = Side(accuracy=0.3, peak=0.4, ci95=(0.2, 0.4), runs=(0.3,), curve=curve)
-    before = Side(accuracy=0.8, peak=0.8, ci95=(0.7, 0.9), runs=(0.8,), curve=curve)
+    after = Arm(accuracy=0.3, peak=0.4, ci95=(0.2, 0.4), runs=(0.3,), curve=curve)
+    before = Arm(accuracy=0.8, peak=0.8, ci95=(0.7, 0.9), runs=(0.8,), curve=curve)
     row = VerifyRow(
         norm=None,
         radius=0,
@@ -53,7 +53,7 @@ def so_far(*, rows: int, spec: VerifySpec) -> VerifyReport:
         architecture="small residual network",
         protected_percentage=100,
         before=before,
-        after=side,
+        after=after,
         rest=None,
     )
     return VerifyReport(
@@ -73,7 +73,7 @@ def so_far(*, rows: int, spec: VerifySpec) -> VerifyReport:
             rows_asked=len(spec.rows),
             rows=(row,) * rows,
         ),
-        limits=("Only this was measured.",),
+        caveats=("Only this was measured.",),
     )
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from core.limits import SkippedFile
-from core.reports.caveats import limits
+from core.reports.caveats import DeliveryCounts, protection_caveats
 from core.reports.html import Sample
 from core.results.evidence import Curve, Evidence, EvidenceRow, wilson
-from core.results.protection import ClassCount, Invisibility, Report, ReportDataset
+from core.results.protection import ClassCount, Imperceptibility, Report, ReportDataset
 from core.specs.protect import ProtectSpec
 
 CHANCE = 0.1
@@ -89,9 +89,9 @@ def report(found: Evidence | None = None, *, name: str = "Field pictures", **spe
         ),
         spec=spec.to_dict(),
         generator={"method": "sem", "surrogate": "small", "work_size": 32, "steps": 800, "radius_a": 4},
-        invisibility=Invisibility(linf_max=8.0, linf_mean=8.0, mae=5.31, psnr_db=32.4, ssim=0.937),
+        imperceptibility=Imperceptibility(linf_max=8.0, linf_mean=8.0, mae=5.31, psnr_db=32.4, ssim=0.937),
         evidence=found,
-        limits=limits(spec=spec, evidence=found, work_size=32, pictures=10000, enlarged=7031, exceeded=0),
+        caveats=protection_caveats(spec, found, DeliveryCounts(work_size=32, images=10000, enlarged=7031, exceeded=0)),
     )
 
 

@@ -1,11 +1,11 @@
-"""Invisibility figures against values that can be worked out by hand."""
+"""Imperceptibility figures against values that can be worked out by hand."""
 
 import numpy as np
 import pytest
 import torch
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from core.evaluation.imperceptibility import invisibility, psnr, ssim
+from core.evaluation.imperceptibility import measure_imperceptibility, psnr, ssim
 
 
 def noise_like(shape: tuple[int, ...]) -> np.ndarray:
@@ -38,7 +38,7 @@ def test_ssim_is_what_torchmetrics_gives(shape: tuple[int, ...]) -> None:
 def test_figures_of_a_change_of_8_everywhere() -> None:
     originals = noise_like((5, 3, 32, 32))
     delivered = originals + 8
-    figures = invisibility(originals, delivered, linf=np.full(5, 8.0), mae=np.full(5, 8.0), mse=np.full(5, 64.0))
+    figures = measure_imperceptibility(originals, delivered, linf=np.full(5, 8.0), mae=np.full(5, 8.0), mse=np.full(5, 64.0))
     assert (figures.linf_max, figures.linf_mean, figures.mae) == (8.0, 8.0, 8.0)
     assert figures.psnr_db == pytest.approx(30.0690, abs=1e-4)
     assert figures.ssim is not None
@@ -50,19 +50,19 @@ def test_untouched_pictures_do_not_flatter() -> None:
     delivered = originals.copy()
     delivered[:2] += 8
     half = np.array([8.0, 8.0, 0.0, 0.0])
-    figures = invisibility(originals, delivered, linf=half, mae=half, mse=half**2)
-    alone = invisibility(originals[:2], delivered[:2], linf=half[:2], mae=half[:2], mse=half[:2] ** 2)
+    figures = measure_imperceptibility(originals, delivered, linf=half, mae=half, mse=half**2)
+    alone = measure_imperceptibility(originals[:2], delivered[:2], linf=half[:2], mae=half[:2], mse=half[:2] ** 2)
     assert figures == alone
 
 
 def test_nothing_changed_has_no_ratio() -> None:
     originals = noise_like((2, 1, 32, 32))
     zero = np.zeros(2)
-    figures = invisibility(originals, originals, linf=zero, mae=zero, mse=zero)
+    figures = measure_imperceptibility(originals, originals, linf=zero, mae=zero, mse=zero)
     assert (figures.linf_max, figures.psnr_db, figures.ssim) == (0.0, None, None)
 
 
 def test_shapes_must_agree() -> None:
     originals = noise_like((2, 1, 32, 32))
     with pytest.raises(ValueError, match="shapes disagree"):
-        invisibility(originals, originals, linf=np.zeros(3), mae=np.zeros(2), mse=np.zeros(2))
+        measure_imperceptibility(originals, originals, linf=np.zeros(3), mae=np.zeros(2), mse=np.zeros(2))

@@ -55,7 +55,7 @@ def test_noise_that_is_to_withstand_grey_has_a_second_judge(at_once: Path, tmp_p
     assert with_it.keys() == without.keys()
     assert not torch.equal(with_it["noise.head.weight"], without["noise.head.weight"])
     report, _ = protect(source, tmp_path / "out.zip", made)
-    assert any("gave back half to two thirds" in limit for limit in report.limits)
+    assert any("Half to two thirds of the accuracy" in caveat for caveat in report.caveats)
 
 
 def test_grey_pictures_have_nothing_to_lose_in_grey(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_the_archive_is_the_uploads_tree_within_the_radius(tmp_path: Path) -> No
             change = np.abs(pixels(archive, name) - pixels(before, name))
             assert 0 < change.max() <= 6
     assert [skipped.path for skipped in report.dataset.skipped] == ["cat/bad.jpg"]
-    assert report.invisibility.linf_max <= 6
+    assert report.imperceptibility.linf_max <= 6
     assert json.loads(archive.read("report.json")) == json.loads(report.to_json())
     assert json.loads(archive.read("MANIFEST.json"))["spec"]["radius_u"] == 6
     assert report.generator["method"] == "em"
@@ -76,7 +76,7 @@ def test_too_few_pictures_give_words_instead_of_numbers(tmp_path: Path) -> None:
 
 def test_one_picture_a_class_is_protected_all_the_same(tmp_path: Path) -> None:
     report, archive = run(upload(tmp_path, each=1), tmp_path)
-    assert report.invisibility.linf_max == 8
+    assert report.imperceptibility.linf_max == 8
     assert len(archive.namelist()) == 5
 
 

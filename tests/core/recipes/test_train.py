@@ -60,7 +60,7 @@ def test_other_pictures_are_protected_without_any_training(generator: Path, tmp_
     assert made["card"] == read_card(generator).to_dict()
     assert made["class_outputs"] == [0, 1]
     assert (report.spec["method"], report.spec["radius_a"]) == ("em", 3)
-    assert any("trained beforehand on 15 pictures of “learn”" in limit for limit in report.limits)
+    assert any("trained beforehand on 15 images of “learn”" in caveat for caveat in report.caveats)
     with zipfile.ZipFile(out) as archive:
         assert "trained beforehand on 15 pictures" in archive.read("report.html").decode()
 
@@ -73,7 +73,7 @@ def test_of_pictures_that_the_generator_may_know_that_is_said(generator: Path, t
     ):
         source, out = drawn(tmp_path / f"{name}.zip", classes), tmp_path / "out.zip"
         report, _ = protect(source, out, generator)
-        assert any("may be among it" in limit for limit in report.limits) is known
+        assert any("may have been trained on these images" in caveat for caveat in report.caveats) is known
         manifest = read_manifest(out)
         assert manifest.may_have_learned(name=name, classes=classes.split()) is known
 

@@ -93,7 +93,7 @@ def test_the_same_pictures_on_both_sides_and_the_protections_own_split(
     assert (test.labels == labels[apart]).all()
     assert report.target is not None
     assert report.target["spec"]["seed"] == 5
-    assert any("learned from every picture" in limit for limit in report.limits)
+    assert any("learned from all images" in caveat for caveat in report.caveats)
 
 
 @pytest.mark.parametrize(("classes", "known"), [(("cat", "dog", "newt"), True), (("elk", "fox"), False)])
@@ -110,8 +110,8 @@ def test_of_a_generator_that_may_know_the_pictures_that_is_said(
                 content = json.dumps(manifest).encode()
             out.writestr(name, content)
     report = run(folder, tmp_path, archive=made)
-    assert any("may be among it" in limit for limit in report.limits) is known
-    assert not any("learned from every picture" in limit for limit in report.limits)
+    assert any("may have been trained on these images" in caveat for caveat in report.caveats) is known
+    assert not any("learned from all images" in caveat for caveat in report.caveats)
 
 
 @pytest.mark.parametrize(("one_draw", "percentage", "real"), [(True, 90, 100), (True, 50, 62), (False, 50, 50)])
@@ -142,7 +142,7 @@ def test_the_share_that_is_said_is_that_of_what_is_trained_on(
     (_, before, _), (_, after, _) = heard
     assert (before.pixels != after.pixels).any(axis=(1, 2, 3)).mean() == pytest.approx(real / 100, abs=0.01)
     assert [row.protected_percentage for row in report.evidence.rows] == [real]
-    assert any(f"and {real}\u00a0% of those that models are trained on" in limit for limit in report.limits)
+    assert any(f"and {real}\u00a0% of the training images" in caveat for caveat in report.caveats)
 
 
 def test_a_share_is_mixed_and_its_clean_rest_is_tried_alone(folder: Path, tmp_path: Path, heard: Heard) -> None:
@@ -216,7 +216,7 @@ def test_a_dataset_alone_has_one_side(folder: Path, tmp_path: Path, heard: Heard
     row = json.loads(report.to_json())["evidence"]["rows"][0]
     assert (row["accuracy_before"], row["accuracy_after"], row["ci95_rest"]) == (0.5, None, None)
     assert VerifyReport.from_json(report.to_json()) == report
-    assert "What models learn from these pictures" in render_verification(report)
+    assert "What models learn from these images" in render_verification(report)
     with pytest.raises(BadInput, match="a dataset alone has none"):
         run(folder, tmp_path, alone=True, percentages=[50])
 
@@ -227,10 +227,10 @@ def test_the_heat_map_has_a_cell_for_every_row(folder: Path, tmp_path: Path, hea
     )
     assert VerifyReport.from_json(report.to_json()) == report
     heat = heat_map(report)
-    assert heat.trainings == ("Standard", "L2 50/255")
-    assert [line.countermeasure for line in heat.lines][1].startswith("with cutout")
+    assert heat.columns == ("Standard", "L2 50/255")
+    assert [row.countermeasure for row in heat.rows][1].startswith("with cutout")
     half = replace(report, evidence=replace(report.evidence, rows=report.evidence.rows[:3]))
-    assert [[cell is None for cell in line.cells] for line in heat_map(half).lines] == [[False, False], [False, True]]
+    assert [[cell is None for cell in row.cells] for row in heat_map(half).rows] == [[False, False], [False, True]]
     assert "3 of 4 rows so far" in render_verification(half)
     hostile = replace(report, dataset=replace(report.dataset, name="</title><script>x"))
     assert "<script" not in render_verification(hostile)
@@ -245,11 +245,11 @@ def test_colours_tell_how_much_is_still_learned(folder: Path, tmp_path: Path, he
         assert row.after is not None
         one = replace(row, **sides, after=replace(row.after, accuracy=after))
         drawn = heat_map(replace(report, evidence=replace(report.evidence, rows=(one,), chance=0.5)))
-        return drawn.lines[0].cells[0]
+        return drawn.rows[0].cells[0]
 
     assert [cell(0.9, after).level for after in (0.4, 0.5, 0.7, 0.9, 1.0)] == [0, 0, 5, 10, 10]
     assert cell(0.5, 0.5).level == 10  # there was nothing to take away
-    assert (cell(0.9, 0.7).main, cell(0.9, 0.7).before, cell(0.9, 0.7).difference) == ("70.0", "90.0", "−20.0")
+    assert (cell(0.9, 0.7).accuracy, cell(0.9, 0.7).before, cell(0.9, 0.7).difference) == ("70.0", "90.0", "−20.0")
 
 
 def test_other_archives_are_refused(folder: Path, tmp_path: Path, heard: Heard) -> None:

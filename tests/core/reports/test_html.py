@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from core.reports.charts import bar_chart, curve_charts
-from core.reports.html import EDGE, MOST_SAMPLES, Sample, render_html
+from core.reports.html import MAX_SAMPLES, MAX_SIDE, Sample, render_html
 from core.reports.templating import duration
 from tests.support.report_samples import adversarial, curve, evidence, report, row, sample, without_curves
 
@@ -69,10 +69,10 @@ def test_a_strip_shows_upload_delivery_and_amplified_noise(channels: int) -> Non
 
 
 def test_large_pictures_are_made_smaller_and_only_a_few_are_shown() -> None:
-    many = [sample(path=f"{i}.png", height=3 * EDGE, width=EDGE) for i in range(MOST_SAMPLES + 3)]
+    many = [sample(path=f"{i}.png", height=3 * MAX_SIDE, width=MAX_SIDE) for i in range(MAX_SAMPLES + 3)]
     shown = pictures(render_html(report(), many))
-    assert len(shown) == 3 * MOST_SAMPLES
-    assert {max(picture.size) for picture in shown} == {EDGE}
+    assert len(shown) == 3 * MAX_SAMPLES
+    assert {max(picture.size) for picture in shown} == {MAX_SIDE}
 
 
 def test_two_versions_of_different_shape_are_a_mistake() -> None:
@@ -135,9 +135,9 @@ def test_more_change_than_was_asked_for_is_said() -> None:
     from dataclasses import replace
 
     seen = report()
-    worse = replace(seen, invisibility=replace(seen.invisibility, linf_max=23.0))
-    assert "More than the 8 asked for" in Tags(render_html(worse, [])).text
-    assert "More than the 8 asked for" not in Tags(render_html(seen, [])).text
+    worse = replace(seen, imperceptibility=replace(seen.imperceptibility, linf_max=23.0))
+    assert "More than the requested 8" in Tags(render_html(worse, [])).text
+    assert "More than the requested 8" not in Tags(render_html(seen, [])).text
 
 
 def test_durations_in_words() -> None:

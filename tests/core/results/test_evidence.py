@@ -57,10 +57,10 @@ def row(before: tuple[float, float], after: tuple[float, float], **other: object
 
 
 def test_protection_is_shown_only_where_the_intervals_part() -> None:
-    assert row((0.6, 0.7), (0.2, 0.3)).fell
-    assert not row((0.6, 0.7), (0.5, 0.6)).fell, "touching intervals show nothing"
-    assert not row((0.6, 0.7), (0.62, 0.72)).rose
-    assert row((0.2, 0.3), (0.6, 0.7)).rose
+    assert row((0.6, 0.7), (0.2, 0.3)).is_significantly_lower
+    assert not row((0.6, 0.7), (0.5, 0.6)).is_significantly_lower, "touching intervals show nothing"
+    assert not row((0.6, 0.7), (0.62, 0.72)).is_significantly_higher
+    assert row((0.2, 0.3), (0.6, 0.7)).is_significantly_higher
 
 
 def test_a_row_names_its_training() -> None:

@@ -43,4 +43,4 @@ def test_odd_names_survive_as_ascii() -> None:
 def test_infinity_is_refused_rather_than_written() -> None:
     bad = report()
     with pytest.raises(ValueError, match="JSON"):
-        replace(bad, invisibility=replace(bad.invisibility, psnr_db=float("inf"))).to_json()
+        replace(bad, imperceptibility=replace(bad.imperceptibility, psnr_db=float("inf"))).to_json()

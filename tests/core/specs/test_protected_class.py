@@ -105,9 +105,9 @@ def test_that_class_alone_is_learned_as_delivered_and_tested(of_cats: tuple[Veri
 def test_chance_is_naming_every_class_equally_often(of_cats: tuple[VerifyReport, Heard]) -> None:
     report, _ = of_cats
     assert report.evidence.chance == pytest.approx(1 / 3)  # of the tested pictures the commonest class has all
-    cell = heat_map(report).lines[0].cells[0]
+    cell = heat_map(report).rows[0].cells[0]
     assert cell is not None
-    assert (cell.main, cell.before, cell.level, cell.words) == ("10.0", "90.0", 0, "shown")
+    assert (cell.accuracy, cell.before, cell.level, cell.outcome) == ("10.0", "90.0", 0, "shown")
 
 
 def test_a_curve_that_is_kept_is_that_of_its_class(folder: Path, tmp_path: Path, heard: Heard) -> None:
@@ -120,9 +120,9 @@ def test_a_curve_that_is_kept_is_that_of_its_class(folder: Path, tmp_path: Path,
 
 def test_what_was_tested_is_said_everywhere(of_cats: tuple[VerifyReport, Heard]) -> None:
     report, _ = of_cats
-    said = "Tested on the 50 clean pictures of “cat” alone; the other classes were clean."
-    assert any(limit.startswith(said) for limit in report.limits)
-    assert any("a model that names it for every picture" in limit for limit in report.limits)
+    said = "Tested on the 50 clean images of “cat” alone; the other classes were clean."
+    assert any(caveat.startswith(said) for caveat in report.caveats)
+    assert any("A model that names “cat” for every image" in caveat for caveat in report.caveats)
     table = verification_table(report)
     assert said in table
     assert "evenly gives 33.3" in table
@@ -130,7 +130,7 @@ def test_what_was_tested_is_said_everywhere(of_cats: tuple[VerifyReport, Heard])
     assert told["spec"]["protected_class"] == told["evidence"]["rows"][0]["protected_class"] == "cat"
     assert VerifyReport.from_json(report.to_json()) == report
     page = render_verification(report)
-    assert "Tested on the 50 clean pictures of “<bdi>cat</bdi>” alone" in page
+    assert "Tested on the 50 clean images of “<bdi>cat</bdi>” alone" in page
     assert "“cat” alone protected" in page
     hostile = replace(report, spec=dict(report.spec) | {"protected_class": "<script>x"})
     assert "<script" not in render_verification(hostile)
