@@ -19,7 +19,7 @@ from api.pages.labels import stage_words
 from api.pages.render import page
 from api.problems import not_found
 from core.errors import SpecError
-from core.reports.heatmap import column_name
+from core.reports.heatmap import training_label
 from core.results.protection import Report
 from core.specs.catalog import ARCHITECTURE_LABELS
 from core.specs.presets import QUICK, has_noise_network
@@ -221,7 +221,7 @@ def _asked_to_verify(spec: VerifySpec) -> list[tuple[str, Any]]:
     name = spec.protected_class
     return [
         ("Networks", ", ".join(ARCHITECTURE_LABELS[name] for name in spec.architectures)),
-        ("Trainings", ", ".join(map(column_name, spec.trainings))),
+        ("Trainings", ", ".join(map(training_label, spec.trainings))),
         ("Countermeasures", ", ".join(spec.countermeasures)),
         ("Shares protected", shares) if name is None else ("Protected and tested", f"“{name}” alone"),
         ("Length of training", spec.scale),

@@ -7,7 +7,7 @@ import numpy as np
 
 from core.evaluation.learner_run import LearnerConfig, Units, learn, pack_curve, unpack_curve
 from core.results.evidence import Curve, wilson
-from core.results.verification import Side, VerifyRow
+from core.results.verification import Arm, VerifyRow
 from core.runtime.context import RunContext
 from core.specs.catalog import ARCHITECTURE_LABELS
 from core.specs.configs import LearnerSchedule
@@ -51,7 +51,7 @@ class VerificationRunner:
 
     def row(self, asked: RowSpec, shown: Shown) -> VerifyRow:
         """One row: every run of every side there is."""
-        sides: dict[str, Side | None] = {}
+        sides: dict[str, Arm | None] = {}
         for name in ("before", "after", "rest"):
             curves = [self._curve(asked, name, seed, shown) for seed in range(self._spec.seeds)]
             sides[name] = _side([c for c in curves if c is not None], tested=len(self._examination.test.labels))
@@ -112,13 +112,13 @@ def _name(asked: RowSpec, side: str, seed: int, *, only: int | None) -> str:
     return f"learner-{tested}{way}-{side if side == 'before' else f'{side}-{asked.percentage}'}-{seed}"
 
 
-def _side(curves: list[Curve], *, tested: int) -> Side | None:
+def _side(curves: list[Curve], *, tested: int) -> Arm | None:
     """The mean of the runs, point by point. `tested`: how many pictures they were tested on."""
     if not curves:
         return None
     runs = tuple(curve.accuracy[-1] for curve in curves)
     accuracy = float(np.mean(runs))
-    return Side(
+    return Arm(
         accuracy=accuracy,
         peak=float(np.mean([max(curve.accuracy) for curve in curves])),
         ci95=wilson(round(accuracy * tested), tested),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from core.archive.writer import ArchiveSettings, ArchiveWriter, DeliveredImages, write_archive
 from core.errors import BadInput
 from core.evaluation.evidence import EvaluationData, measure_evidence, unmeasurable
-from core.evaluation.imperceptibility import invisibility
+from core.evaluation.imperceptibility import measure_imperceptibility
 from core.generators.card import read_card
 from core.generators.compatibility import apply_generator_constraints, incompatibilities, may_have_learned
 from core.generators.shipped import best_fit
@@ -27,7 +27,7 @@ from core.noise.inference import predict_noise
 from core.noise.make import generate_noise
 from core.noise.search import search_noise
 from core.noise.setup import NoiseSetup
-from core.reports.caveats import limits as limits_of
+from core.reports.caveats import DeliveryCounts, GeneratorUse, protection_caveats
 from core.reports.html import render_html
 from core.reports.samples import take_samples
 from core.results.evidence import Evidence
@@ -221,19 +221,20 @@ def _report(
         ),
         spec=spec.to_dict(),
         generator=made_by,
-        invisibility=invisibility(
+        imperceptibility=measure_imperceptibility(
             work.pixels, delivered.pixels, linf=delivered.linf, mae=delivered.mae, mse=delivered.mse
         ),
         evidence=evidence,
-        limits=limits_of(
-            spec=spec,
-            evidence=evidence,
-            work_size=size,
-            pictures=len(dataset.images),
-            enlarged=sum(max(p.width, p.height) > size for p in dataset.images),
-            exceeded=int((delivered.linf > spec.radius_u).sum()),
-            generator=None if trained is None else trained.card,
-            familiar=familiar,
+        caveats=protection_caveats(
+            spec,
+            evidence,
+            DeliveryCounts(
+                work_size=size,
+                images=len(dataset.images),
+                enlarged=sum(max(p.width, p.height) > size for p in dataset.images),
+                exceeded=int((delivered.linf > spec.radius_u).sum()),
+            ),
+            None if trained is None else GeneratorUse(card=trained.card, may_know_images=familiar),
         ),
     )
 

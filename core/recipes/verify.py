@@ -17,7 +17,7 @@ from core.imaging.sandbox import DecoderSandbox
 from core.ingest.dataset import ImageDataset, open_dataset
 from core.limits import Limits
 from core.recipes.protect import class_counts
-from core.reports.verification_caveats import limits_of
+from core.reports.verification_caveats import verification_caveats
 from core.results.protection import ReportDataset
 from core.results.verification import Measured, VerifyReport, VerifyRow
 from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
@@ -98,7 +98,7 @@ def verify(
             rows_asked=len(asked),
             rows=(),
         ),
-        limits=(),
+        caveats=(),
     )
     school = VerificationRunner(
         LearnerSetup(test=sides.test, classes=sides.classes, train_images=len(sides.labels), only=sides.only),
@@ -109,8 +109,8 @@ def verify(
     for row in _rows(asked, sides, school, progress, name=spec.protected_class):
         measured = replace(report.evidence, rows=(*report.evidence.rows, row))
         report = replace(report, evidence=measured, seconds=time.monotonic() - began)
-        limits_now = limits_of(report, spec, manifest, missing=sides.missing, percentage=sides.percentage)
-        report = replace(report, limits=limits_now)
+        caveats = verification_caveats(report, spec, manifest, missing=sides.missing, percentage=sides.percentage)
+        report = replace(report, caveats=caveats)
         if on_row is not None:
             on_row(report)
     return report

@@ -15,7 +15,7 @@ from core.specs.catalog import ARCHITECTURE_LABELS, COUNTERMEASURE_INFO
 from core.specs.verify import Training, VerifySpec
 
 MAX_LEVEL = 10
-NO_COUNTERMEASURE = "on the images as they are"
+NO_COUNTERMEASURE_LABEL = "on the images as they are"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,7 @@ def training_label(training: Training) -> str:
 
 
 def _countermeasure(name: str) -> str:
-    return COUNTERMEASURE_INFO[name].description if name in COUNTERMEASURE_INFO else NO_COUNTERMEASURE
+    return COUNTERMEASURE_INFO[name].description if name in COUNTERMEASURE_INFO else NO_COUNTERMEASURE_LABEL
 
 
 def _protected(percentage: int, name: str | None) -> str | None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.reports.charts import bar_chart, curve_charts
-from core.reports.templating import environment, definitions
+from core.reports.templating import definitions, environment
 from core.reports.wording import verdict_of
 from core.results.protection import Report
 
@@ -79,7 +79,9 @@ def render_html(report: Report, samples: Sequence[Sample]) -> str:
         strips=strips,
         amplification=amplification,
         radius=radius,
-        requested=definitions({key: value for key, value in report.spec.items() if (key, value) != ("generator_id", None)}),
+        requested=definitions(
+            {key: value for key, value in report.spec.items() if (key, value) != ("generator_id", None)}
+        ),
         ran=definitions({key: value for key, value in report.generator.items() if key not in ONLY_IN_JSON}),
         max_classes=MAX_CLASSES,
         max_skipped=MAX_SKIPPED,

@@ -25,8 +25,9 @@ def verification_caveats(
         missing: images of the upload that the archive does not contain.
         percentage: share of the training images that are protected in the archive, in per cent.
     """
+    learners: Iterator[str] = iter(())
     if manifest is None:
-        archive, learners = _about_dataset(), iter(())
+        archive = _about_dataset()
     else:
         archive = _about_archive(report, manifest, missing, percentage)
         learners = learner_caveats(

@@ -1,8 +1,8 @@
 """The report of a verification as one HTML page without scripts or links: heat map, curves, caveats. No torch."""
 
 from core.reports.charts import ARM_NAMES, curve_charts
-from core.reports.heatmap import training_label, heat_map
-from core.reports.templating import environment, definitions
+from core.reports.heatmap import heat_map, training_label
+from core.reports.templating import definitions, environment
 from core.results.verification import ARMS, VerifyReport
 from core.specs.verify import Training
 

@@ -11,7 +11,6 @@ from typing import Any
 from core.limits import SkippedFile
 from core.results.evidence import Curve, Evidence, EvidenceRow
 
-
 JSON_KEYS = {"imperceptibility": "invisibility", "caveats": "limits"}
 """The JSON keys of fields that have another name here; the JSON is public and keeps its keys."""
 

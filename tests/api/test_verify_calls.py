@@ -10,7 +10,7 @@ import pytest
 from core.reports.verification_html import render_verification
 from core.results.evidence import Curve
 from core.results.protection import ClassCount, ReportDataset
-from core.results.verification import Measured, Arm, VerifyReport, VerifyRow
+from core.results.verification import Arm, Measured, VerifyReport, VerifyRow
 from core.specs.verify import VerifySpec
 from store import leases
 from store import models as m

@@ -6,7 +6,7 @@ from typing import Any
 
 from api.pages.forms.protect import Option
 from api.routes.options import PRESET_WORDS
-from core.reports.heatmap import UNTOUCHED, column_name
+from core.reports.heatmap import NO_COUNTERMEASURE_LABEL, training_label
 from core.specs.catalog import ARCHITECTURE_LABELS, COUNTERMEASURE_INFO
 from core.specs.protect import TRAINING_PRESETS, ProtectSpec
 from core.specs.verify import MAX_SEEDS, NO_COUNTERMEASURE, Training, VerifySpec
@@ -46,14 +46,14 @@ def groups(target: ProtectSpec) -> tuple[Group, ...]:
             "trainings",
             "Trainings",
             "Standard, or adversarial in a norm at a radius.",
-            tuple(Option(_sent(training), column_name(training)) for training in trainings),
+            tuple(Option(_sent(training), training_label(training)) for training in trainings),
         ),
         Group(
             "countermeasures",
             "What is done to the pictures",
             "A model is trained …",
             (
-                Option(NO_COUNTERMEASURE, UNTOUCHED),
+                Option(NO_COUNTERMEASURE, NO_COUNTERMEASURE_LABEL),
                 *(Option(name, one.description) for name, one in COUNTERMEASURE_INFO.items()),
             ),
         ),

@@ -38,7 +38,9 @@ def test_ssim_is_what_torchmetrics_gives(shape: tuple[int, ...]) -> None:
 def test_figures_of_a_change_of_8_everywhere() -> None:
     originals = noise_like((5, 3, 32, 32))
     delivered = originals + 8
-    figures = measure_imperceptibility(originals, delivered, linf=np.full(5, 8.0), mae=np.full(5, 8.0), mse=np.full(5, 64.0))
+    figures = measure_imperceptibility(
+        originals, delivered, linf=np.full(5, 8.0), mae=np.full(5, 8.0), mse=np.full(5, 64.0)
+    )
     assert (figures.linf_max, figures.linf_mean, figures.mae) == (8.0, 8.0, 8.0)
     assert figures.psnr_db == pytest.approx(30.0690, abs=1e-4)
     assert figures.ssim is not None

@@ -14,4 +14,4 @@ def test_the_table_has_a_line_a_row_and_says_what_was_tested() -> None:
     assert "24.7 %" in standard
     assert attacked.startswith("adversarial training, Linf radius 4/255")
     assert "2000 clean test images" in foot
-    assert "Too few" in evidence_table(evidence(note="too few pictures"))
+    assert "Too few" in evidence_table(evidence(note="too few images"))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.reports.wording import outcome, verdict
+from core.reports.wording import outcome_of, verdict_of
 from tests.support.report_samples import CHANCE, adversarial, evidence, row
 
 
@@ -12,41 +12,41 @@ def plain(text: str) -> str:
     return text.replace("\u00a0", " ")
 
 
-def test_the_headline_says_before_after_and_chance() -> None:
-    found = verdict(evidence(row(before=0.662, after=0.247)))
+def test_the_headline_has_before_after_and_chance() -> None:
+    found = verdict_of(evidence(row(before=0.662, after=0.247)))
     assert found.tone == "shown"
-    expected = "Models trained on the protected pictures reach 25 % instead of 66 % (chance 10 %)."
+    expected = "Models trained on the protected images reach 25 % instead of 66 % (chance 10 %)."
     assert plain(found.headline) == expected
-    assert any("not unlearnable: 26 %" in plain(s) for s in found.details)
+    assert any("still learn 26 %" in plain(s) for s in found.details)
 
 
 @pytest.mark.parametrize(("n", "tone"), [(40, "not shown"), (4000, "shown")])
-def test_the_same_numbers_show_something_only_with_enough_test_images(n: int, tone: str) -> None:
-    assert verdict(evidence(row(before=0.50, after=0.40, n=n), test_images=n)).tone == tone
+def test_the_same_accuracies_show_protection_only_with_enough_test_images(n: int, tone: str) -> None:
+    assert verdict_of(evidence(row(before=0.50, after=0.40, n=n), test_images=n)).tone == tone
 
 
-def test_overlapping_intervals_are_not_shown_in_so_many_words() -> None:
-    found = verdict(evidence(row(before=0.662, after=0.64)))
+def test_overlapping_intervals_show_no_protection() -> None:
+    found = verdict_of(evidence(row(before=0.662, after=0.64)))
     assert found.tone == "not shown"
     assert plain(found.headline) == (
         "Protection is not shown: models reach 64 % instead of 66 % (chance 10 %), and the 95 % intervals overlap."
     )
 
 
-def test_models_that_learn_more_from_protected_pictures_mean_failure() -> None:
-    found = verdict(evidence(row(before=0.3, after=0.6)))
+def test_models_that_learn_more_from_protected_images_mean_failure() -> None:
+    found = verdict_of(evidence(row(before=0.3, after=0.6)))
     assert found.tone == "not shown"
     assert found.headline.startswith("Protection failed")
 
 
-def test_a_learner_at_chance_shows_nothing_even_when_it_falls() -> None:
-    found = verdict(evidence(row(before=0.11, after=0.05)))
+def test_a_learner_at_chance_shows_no_protection() -> None:
+    found = verdict_of(evidence(row(before=0.11, after=0.05)))
     assert found.tone == "not shown"
     assert "nothing to take away" in found.headline
 
 
-def test_protection_that_adversarial_training_breaks_is_shown_in_part() -> None:
-    found = verdict(evidence(row(before=0.662, after=0.247), adversarial(4, before=0.558, after=0.55)))
+def test_protection_that_adversarial_training_undoes_is_shown_in_part() -> None:
+    found = verdict_of(evidence(row(before=0.662, after=0.247), adversarial(4, before=0.558, after=0.55)))
     assert found.tone == "partly"
     expected = (
         "Adversarial training, Linf radius 4/255: 55 % instead of 56 %; "
@@ -55,26 +55,26 @@ def test_protection_that_adversarial_training_breaks_is_shown_in_part() -> None:
     assert plain(found.details[-1]) == expected
 
 
-def test_stopping_at_the_best_moment_counts() -> None:
+def test_early_stopping_is_considered() -> None:
     early = row(before=0.662, after=0.247, peak_after=0.65)
-    assert outcome(early, chance=CHANCE) == "shown, not for early stopping"
-    found = verdict(evidence(early))
+    assert outcome_of(early, chance=CHANCE) == "shown, not for early stopping"
+    found = verdict_of(evidence(early))
     assert found.tone == "partly"
-    assert any("65 %" in plain(s) and "stops at the best moment" in s for s in found.details)
+    assert any("65 %" in plain(s) and "stops at the best epoch" in s for s in found.details)
 
 
-def test_a_share_of_clean_pictures_is_named() -> None:
-    found = verdict(evidence(row(before=0.662, after=0.5, protected_percentage=60)))
-    assert "60 % of their training pictures were protected." in [plain(s) for s in found.details]
+def test_partial_protection_is_stated() -> None:
+    found = verdict_of(evidence(row(before=0.662, after=0.5, protected_percentage=60)))
+    assert "60 % of their training images were protected." in [plain(s) for s in found.details]
 
 
 def test_no_rows_means_not_measured_with_the_reason() -> None:
-    found = verdict(evidence(note="too few pictures: 12 could be held out"))
+    found = verdict_of(evidence(note="too few images: 12 could be held out"))
     assert found.tone == "not measured"
-    assert found.details == ("Too few pictures: 12 could be held out.",)
+    assert found.details == ("Too few images: 12 could be held out.",)
     assert "%" not in found.headline
 
 
-def test_rows_that_touch_are_not_shown() -> None:
+def test_touching_intervals_show_no_protection() -> None:
     one = replace(row(before=0.5, after=0.4), ci95_before=(0.45, 0.55), ci95_after=(0.35, 0.45))
-    assert outcome(one, chance=CHANCE) == "not shown"
+    assert outcome_of(one, chance=CHANCE) == "not shown"
