@@ -1,10 +1,9 @@
-"""The web application, put together. `uvicorn --factory api.app:create_app` serves it; so does `api.server`."""
+"""The web application. `uvicorn --factory api.app:create_app` serves it, and so does `api.server`."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
-from typing import Any
 
 import anyio
 import structlog
@@ -12,15 +11,14 @@ from fastapi import FastAPI
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from api import idempotency, pages, problems
+from api import idempotency, openapi, pages, problems
 from api.body_size_limit import BodySizeLimit
 from api.context import AppContext
 from api.job_event_broker import JobEventBroker
 from api.metrics import JobCounts, Metrics
 from api.middleware import RequestMiddleware
-from api.routes import datasets, events, health, jobs, options, results, tokens
+from api.routes import datasets, events, generators, health, jobs, results, spec, tokens
 from api.routes import uploads as upload_routes
-from api.schemas import ProblemOut
 from api.uploads import resumable
 from store import models as m
 from store.database import Database, open_database
@@ -30,18 +28,19 @@ from store.signing_keys import secret_keys
 
 log = structlog.get_logger(__name__)
 
-HOUSEKEEPING = 600.0  # seconds between two rounds
+HOUSEKEEPING_SECONDS = 600.0  # between two rounds
 MAX_INSPECTIONS = 2  # archives that are inspected at the same time
-
-_PROBLEM: dict[str, Any] = {"content": {problems.MEDIA_TYPE: {"schema": ProblemOut.model_json_schema()}}}
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"description": "What is wrong with the request", **_PROBLEM},
-    "5XX": {"description": "What is wrong with the service", **_PROBLEM},
-}
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The app of these settings, or of the environment's. Its tables must be there (`unteachable migrate`)."""
+    """Make the app.
+
+    Args:
+        settings: The service's settings; None reads them from the environment.
+
+    Returns:
+        The app. Its database must have its tables already (`unteachable migrate`).
+    """
     settings = settings or get_settings()
     db = open_database(settings)
     context = AppContext(
@@ -55,12 +54,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(
         title="Unteachable",
         version=version("unteachable"),
-        description="Pictures people can see and models can't learn.",
+        description="Protects image datasets with error-minimizing noise, and measures the protection.",
         docs_url=None,
         redoc_url=None,
         openapi_url="/v1/openapi.json",
         lifespan=_lifespan,
-        responses=_ERRORS,
+        responses=openapi.COMMON_ERRORS,
+        generate_unique_id_function=openapi.operation_id,
         redirect_slashes=False,
     )
     app.state.context = context
@@ -68,46 +68,47 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(BodySizeLimit)
     app.add_middleware(RequestMiddleware, metrics=app.state.metrics, https=settings.secure_cookies)
     problems.install(app)
-    for room in (datasets, upload_routes, jobs, events, results, options, tokens, health):
-        app.include_router(room.router)
+    for routes in (datasets, upload_routes, jobs, events, results, spec, generators, tokens, health):
+        app.include_router(routes.router)
     pages.install(app)
+    openapi.install(app)
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: AppContext = app.state.context
-    keeper = asyncio.create_task(_keep_house(context))
+    housekeeping = asyncio.create_task(_housekeeping(context))
     yield
-    keeper.cancel()
+    housekeeping.cancel()
     context.job_event_broker.close()
     with suppress(asyncio.CancelledError):
-        await keeper
+        await housekeeping
     context.db.dispose()
 
 
-async def _keep_house(context: AppContext) -> None:
-    """Throws away, every now and then, what nobody will ask for again."""
+async def _housekeeping(context: AppContext) -> None:
+    """Remove expired uploads and stored responses, every `HOUSEKEEPING_SECONDS`."""
     while True:
         try:
-            gone = await asyncio.to_thread(_tidy, context)
-            log.debug("house.tidied", uploads=gone)
+            removed = await asyncio.to_thread(_remove_expired, context)
+            log.debug("housekeeping.done", uploads=removed)
         except (SQLAlchemyError, OSError) as error:
-            log.warning("house.untidied", error=str(error))
-        await asyncio.sleep(HOUSEKEEPING)
+            log.warning("housekeeping.failed", error=str(error))
+        await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
 
-def _tidy(context: AppContext) -> int:
+def _remove_expired(context: AppContext) -> int:
     with context.db.write.begin() as session:
-        idempotency.purge(session)
+        idempotency.delete_expired(session)
     return resumable.remove_expired(context)
 
 
 def _count_jobs(db: Database) -> JobCounts:
     try:
         with db.read() as session:
-            counted = session.execute(select(m.Job.kind, m.Job.state, func.count()).group_by(m.Job.kind, m.Job.state))
-            return [(kind, state, count) for kind, state, count in counted]
+            counts = session.execute(select(m.Job.kind, m.Job.state, func.count()).group_by(m.Job.kind, m.Job.state))
+            return [(kind, state, count) for kind, state, count in counts]
     except SQLAlchemyError as error:
-        log.warning("metrics.no_jobs", error=str(error))
+        log.warning("metrics.job_count_failed", error=str(error))
         return []

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Path, Request
 from sqlalchemy.orm import Session
 
 from api import auth, lookup
@@ -49,22 +49,29 @@ def current_user(request: Request, context: Context) -> m.User:
 CurrentUser = Annotated[m.User, Depends(current_user)]
 
 
-def own_dataset(dataset_id: str, user: CurrentUser, db: Db) -> m.Dataset:
+DatasetId = Annotated[str, Path(description="The id of a dataset of yours.")]
+JobId = Annotated[str, Path(description="The id of a job of yours.")]
+TokenId = Annotated[str, Path(description="The id of a token of yours.")]
+UploadId = Annotated[str, Path(description="The id of an upload of yours.")]
+GeneratorId = Annotated[str, Path(description="The id of a trained generator.")]
+
+
+def own_dataset(dataset_id: DatasetId, user: CurrentUser, db: Db) -> m.Dataset:
     """The current user's dataset of this id. Raises Problem 404."""
     return lookup.own_dataset(db, user, dataset_id)
 
 
-def own_job(job_id: str, user: CurrentUser, db: Db) -> m.Job:
+def own_job(job_id: JobId, user: CurrentUser, db: Db) -> m.Job:
     """The current user's job of this id. Raises Problem 404."""
     return lookup.own_job(db, user, job_id)
 
 
-def own_token(token_id: str, user: CurrentUser, db: Db) -> m.Token:
+def own_token(token_id: TokenId, user: CurrentUser, db: Db) -> m.Token:
     """The current user's API token of this id. Raises Problem 404."""
     return lookup.own_token(db, user, token_id)
 
 
-def own_upload(upload_id: str, user: CurrentUser, context: Context) -> m.Upload:
+def own_upload(upload_id: UploadId, user: CurrentUser, context: Context) -> m.Upload:
     """The current user's upload of this id. Raises Problem 404.
 
     The read uses a short transaction of its own: an upload must not hold a database connection while bytes arrive.
@@ -73,7 +80,7 @@ def own_upload(upload_id: str, user: CurrentUser, context: Context) -> m.Upload:
         return lookup.own_upload(session, user, upload_id)
 
 
-def generator_by_id(generator_id: str, user: CurrentUser, db: Db) -> m.Generator:
+def generator_by_id(generator_id: GeneratorId, user: CurrentUser, db: Db) -> m.Generator:
     """The trained generator of this id; every signed-in user can use it. Raises Problem 404."""
     return lookup.generator(db, generator_id)
 

@@ -1,9 +1,10 @@
-"""A stored file as an answer: whole, in part, or not at all because the client has it (RFC 9110: Range, ETag)."""
+"""Downloads of stored files, with range and conditional requests (RFC 9110, sections 13 and 14)."""
 
 import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from urllib.parse import quote
@@ -18,86 +19,133 @@ from store.object_store import ObjectStore
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
-class NotSatisfiable(Exception):
-    """The range begins after the end."""
+class RangeNotSatisfiable(Exception):
+    """The range begins after the end of the file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """A file in the object store, as it is offered for download.
+
+    Attributes:
+        key: Its key in the object store.
+        size: Its length in bytes.
+        modified: When it was written.
+        filename: The name that the client saves it under.
+    """
+
+    key: str
+    size: int
+    modified: datetime
+    filename: str
+
+    @property
+    def etag(self) -> str:
+        """The entity tag. A key is never written twice with different content."""
+        return f'"{hashlib.sha256(f"{self.key}:{self.size}".encode()).hexdigest()[:32]}"'
+
+    @property
+    def last_modified(self) -> datetime:
+        """When it was written, in whole seconds as HTTP dates are."""
+        return self.modified.replace(microsecond=0)
 
 
 def parse_range(header: str, size: int) -> tuple[int, int] | None:
-    """The half-open range asked for of `size` bytes; None for what may be ignored: several ranges, or none at all.
+    """Read a `Range` header.
 
-    Raises NotSatisfiable.
+    Args:
+        header: The value of the header.
+        size: The length of the file in bytes.
+
+    Returns:
+        The first byte and the byte after the last one; None for what a server may ignore: several ranges, or a header
+        that is not valid.
+
+    Raises:
+        RangeNotSatisfiable: The range begins after the end of the file.
     """
-    found = _RANGE.fullmatch(header.replace(" ", ""))
-    if found is None or found.groups() == ("", ""):
+    match = _RANGE.fullmatch(header.replace(" ", ""))
+    if match is None or match.groups() == ("", ""):
         return None
-    first, last = found.groups()
+    first, last = match.groups()
     if first == "":
         if int(last) == 0:
-            raise NotSatisfiable
+            raise RangeNotSatisfiable
         return max(0, size - int(last)), size
     start, end = int(first), int(last) + 1 if last else size
     if last and int(last) < start:
         return None
     if start >= size:
-        raise NotSatisfiable
+        raise RangeNotSatisfiable
     return start, min(end, size)
 
 
-def disposition(filename: str) -> str:
-    """`Content-Disposition` that saves under this name: in ASCII for old clients, and as it is (RFC 6266)."""
-    plain = unicodedata.normalize("NFKD", filename).encode("ascii", "ignore").decode()
-    plain = re.sub(r"[^A-Za-z0-9 ._()+-]", "_", plain).strip() or "download"
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
+def content_disposition(filename: str) -> str:
+    """The `Content-Disposition` that saves a file as `filename`, with an ASCII form for old clients (RFC 6266)."""
+    ascii_name = unicodedata.normalize("NFKD", filename).encode("ascii", "ignore").decode()
+    ascii_name = re.sub(r"[^A-Za-z0-9 ._()+-]", "_", ascii_name).strip() or "download"
+    return f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
 
-def serve(files: ObjectStore, request: Request, *, key: str, size: int, modified: datetime, filename: str) -> Response:
-    """The file under `key`, as far as this request wants it. Raises Problem 416, or 410 where it is gone."""
-    if not files.exists(key):
-        raise Problem(410, "This file is not here any more.", kind="gone")
-    etag = f'"{hashlib.sha256(f"{key}:{size}".encode()).hexdigest()[:32]}"'
+def serve(store: ObjectStore, request: Request, file: StoredFile) -> Response:
+    """Answer a GET or HEAD request for a stored file.
+
+    Args:
+        store: The object store that holds the file.
+        request: The request, with its range and conditions.
+        file: The file.
+
+    Returns:
+        A response 200, 206 or 304.
+
+    Raises:
+        Problem: 416 for a range after the end; 410 if the file was deleted.
+    """
+    if not store.exists(file.key):
+        raise Problem(410, "This file was deleted.", kind="gone")
     headers = {
-        "ETag": etag,
-        "Last-Modified": format_datetime(modified, usegmt=True),
+        "ETag": file.etag,
+        "Last-Modified": format_datetime(file.modified, usegmt=True),
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-cache",
-        "Content-Disposition": disposition(filename),
+        "Content-Disposition": content_disposition(file.filename),
     }
-    if _has_it(request.headers, etag, modified):
+    if _is_not_modified(request.headers, file):
         return Response(status_code=304, headers=headers)
     try:
-        part = _part(request, size, etag, modified)
-    except NotSatisfiable:
-        detail = f"The file has {size} bytes; this range begins behind them."
-        raise Problem(416, detail, kind="range", headers={"Content-Range": f"bytes */{size}"}) from None
-    start, end = part or (0, size)
+        part = _requested_part(request, file)
+    except RangeNotSatisfiable:
+        detail = f"The file has {file.size} bytes; the requested range begins after them."
+        raise Problem(416, detail, kind="range", headers={"Content-Range": f"bytes */{file.size}"}) from None
+    start, end = part or (0, file.size)
     headers["Content-Length"] = str(end - start)
     if part is not None:
-        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-    body: Iterator[bytes] = iter(()) if request.method == "HEAD" else files.read(key, start, end)
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size}"
+    body: Iterator[bytes] = iter(()) if request.method == "HEAD" else store.read(file.key, start, end)
     return StreamingResponse(body, status_code=206 if part else 200, headers=headers, media_type="application/zip")
 
 
-def _part(request: Request, size: int, etag: str, modified: datetime) -> tuple[int, int] | None:
-    wanted = request.headers.get("range")
-    if wanted is None or request.method != "GET":
+def _requested_part(request: Request, file: StoredFile) -> tuple[int, int] | None:
+    header = request.headers.get("range")
+    if header is None or request.method != "GET":
         return None
     condition = request.headers.get("if-range")
-    if condition is not None and condition != etag and _date(condition) != modified.replace(microsecond=0):
+    if condition is not None and condition != file.etag and _date(condition) != file.last_modified:
         return None
-    return parse_range(wanted, size)
+    return parse_range(header, file.size)
 
 
-def _has_it(headers: Headers, etag: str, modified: datetime) -> bool:
+def _is_not_modified(headers: Headers, file: StoredFile) -> bool:
     tags = headers.get("if-none-match")
     if tags is not None:
-        return tags.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in tags.split(","))
+        return tags.strip() == "*" or file.etag in (tag.strip().removeprefix("W/") for tag in tags.split(","))
     since = _date(headers.get("if-modified-since", ""))
-    return since is not None and modified.replace(microsecond=0) <= since
+    return since is not None and file.last_modified <= since
 
 
 def _date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # of a zone that is further away than time goes
+    except (ValueError, OverflowError):  # OverflowError: the time zone moves the date out of the range of datetime
         return None
     return moment if moment.tzinfo is not None else None

@@ -1,7 +1,7 @@
-"""The news of jobs for everyone who watches: one watcher a job in this process, however many listen.
+"""The job event broker: any number of requests follow a job, and one task in this process watches it for all of them.
 
-A listener holds no database connection and no thread; the watcher reads the row when the feed hints at a change, or
-after a while without a hint.
+A follower holds no database connection and no thread. The watching task reads the row when the pub/sub channel
+announces a change, and every `POLL_SECONDS` in case an announcement was lost.
 """
 
 import asyncio
@@ -19,100 +19,118 @@ from store import models as m
 from store.database import Database
 from store.settings import Settings
 
-LOOK_SECONDS = 2.0  # how long a lost hint can go unnoticed
+POLL_SECONDS = 2.0
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """A job's row as it was at `seq`; `over` after the last change there will be."""
+    """A job's row at the sequence number `seq`."""
 
     seq: int
     job: JobOut
 
     @property
-    def over(self) -> bool:
-        """Whether the job's state is final."""
+    def is_final(self) -> bool:
+        """Whether the job is over, so that no event follows."""
         return self.job.state in m.FINAL
 
 
 @dataclass(slots=True, eq=False)
-class _Desk:
-    """What is known of one job, and who waits to hear more. `gone` when its row is."""
+class _FollowedJob:
+    """The latest event of one job, and the task that watches it. `closed`: no further event will come."""
 
     latest: JobEvent | None = None
-    gone: bool = False
-    listeners: int = 0
+    closed: bool = False
+    followers: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     watcher: asyncio.Task[None] | None = None
 
-    def tell(self) -> None:
-        """Wake everyone who waits."""
+    @property
+    def is_over(self) -> bool:
+        return self.closed or (self.latest is not None and self.latest.is_final)
+
+    def wake_followers(self) -> None:
         self.changed.set()
         self.changed = asyncio.Event()
 
+    def close(self) -> None:
+        self.closed = True
+        self.wake_followers()
+
 
 class JobEventBroker:
-    """Lets any number of listeners follow jobs. Use it on one event loop only."""
+    """Lets any number of requests follow jobs. All calls must come from one event loop.
+
+    Args:
+        settings: The service's settings, for the pub/sub channel.
+        db: The database.
+    """
 
     def __init__(self, settings: Settings, db: Database) -> None:
         self._settings = settings
         self._db = db
-        self._desks: dict[str, _Desk] = {}
+        self._jobs: dict[str, _FollowedJob] = {}
 
     async def follow(self, job_id: str, *, after: int = 0) -> AsyncIterator[JobEvent]:
-        """Every change with a `seq` above `after`, only the newest where several came at once; ends with the final."""
-        desk = self._desks.setdefault(job_id, _Desk())
-        desk.listeners += 1
-        if desk.watcher is None:
-            desk.watcher = asyncio.create_task(self._watch(job_id, desk))
+        """Follow a job until it is over.
+
+        Args:
+            job_id: The id of the job.
+            after: The last sequence number that the follower knows.
+
+        Yields:
+            An event for each change after `after`. Changes that come faster than they are read are merged into the
+            newest one.
+        """
+        followed = self._jobs.setdefault(job_id, _FollowedJob())
+        followed.followers += 1
+        if followed.watcher is None:
+            followed.watcher = asyncio.create_task(self._watch(job_id, followed))
         try:
             while True:
-                changed = desk.changed
-                if desk.latest is not None and desk.latest.seq > after:
-                    after = desk.latest.seq
-                    yield desk.latest
-                if desk.gone or (desk.latest is not None and desk.latest.over):
+                changed = followed.changed
+                if followed.latest is not None and followed.latest.seq > after:
+                    after = followed.latest.seq
+                    yield followed.latest
+                if followed.is_over:
                     return
-                if changed is desk.changed:
+                if changed is followed.changed:
                     await changed.wait()
         finally:
-            desk.listeners -= 1
-            if desk.listeners == 0:
-                self._desks.pop(job_id, None)
-                desk.watcher.cancel()
+            followed.followers -= 1
+            if followed.followers == 0:
+                self._jobs.pop(job_id, None)
+                followed.watcher.cancel()
 
     def close(self) -> None:
-        """Let every listener go: the service stops."""
-        for desk in self._desks.values():
-            desk.gone = True
-            desk.tell()
+        """End every stream, because the service stops."""
+        for followed in self._jobs.values():
+            followed.close()
 
-    async def _watch(self, job_id: str, desk: _Desk) -> None:
+    async def _watch(self, job_id: str, followed: _FollowedJob) -> None:
         try:
-            await self._look(job_id, desk)
+            await self._read_changes(job_id, followed)
         except Exception:
-            log.exception("newsroom.broke", job=job_id)
-            desk.gone = True  # nobody may wait for news that will not come
-            desk.tell()
+            log.exception("job_events.watch_failed", job=job_id)
+            followed.close()  # without a watcher the followers would wait forever
 
-    async def _look(self, job_id: str, desk: _Desk) -> None:
-        async with job_events.subscribe(self._settings, job_id) as watch:
-            while not desk.gone:
-                with suppress(SQLAlchemyError):  # a database that is away for a moment: look again
-                    self._post(desk, await anyio.to_thread.run_sync(self._read, job_id))
-                    if desk.gone or (desk.latest is not None and desk.latest.over):
+    async def _read_changes(self, job_id: str, followed: _FollowedJob) -> None:
+        async with job_events.subscribe(self._settings, job_id) as subscription:
+            while not followed.closed:
+                with suppress(SQLAlchemyError):  # the database may be back at the next poll
+                    self._publish(followed, await anyio.to_thread.run_sync(self._read, job_id))
+                    if followed.is_over:
                         return
-                await watch.wait(LOOK_SECONDS)
+                await subscription.wait(POLL_SECONDS)
 
-    def _post(self, desk: _Desk, news: JobEvent | None) -> None:
-        if news is None:
-            desk.gone = True
-        elif desk.latest is not None and news.seq <= desk.latest.seq:
-            return
-        desk.latest = news or desk.latest
-        desk.tell()
+    def _publish(self, followed: _FollowedJob, event: JobEvent | None) -> None:
+        if event is None:  # the row was deleted
+            followed.close()
+        elif followed.latest is None or event.seq > followed.latest.seq:
+            followed.latest = event
+            followed.wake_followers()
 
     def _read(self, job_id: str) -> JobEvent | None:
         with self._db.read() as session:

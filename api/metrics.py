@@ -1,4 +1,4 @@
-"""What Prometheus reads: requests and their latencies from this process, jobs by state from the rows."""
+"""Metrics for Prometheus: requests and latencies of this process, and jobs by state from the database."""
 
 from collections.abc import Callable, Iterable
 
@@ -6,14 +6,18 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+_LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)  # seconds
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
-JobCounts = Iterable[tuple[str, str, int]]  # kind, state, how many
+JobCounts = Iterable[tuple[str, str, int]]  # kind, state, number of jobs
 
 
 class Metrics:
-    """One registry an app, so that two apps in one process do not mix."""
+    """The metrics of one app. Each app has a registry of its own, so that two apps in one process do not mix.
+
+    Args:
+        count_jobs: Counts the jobs by kind and state; called at each reading.
+    """
 
     def __init__(self, count_jobs: Callable[[], JobCounts]) -> None:
         self.registry = CollectorRegistry()
@@ -24,31 +28,42 @@ class Metrics:
             "unteachable_request_seconds",
             "Time to answer",
             ["method", "route"],
-            buckets=_SECONDS,
+            buckets=_LATENCY_BUCKETS,
             registry=self.registry,
         )
-        self.registry.register(_Jobs(count_jobs))
+        self.registry.register(_JobCollector(count_jobs))
 
-    def note(self, *, method: str, route: str, status: int, seconds: float) -> None:
-        """One request was answered."""
+    def observe_request(self, *, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one answered request.
+
+        Args:
+            method: The HTTP method; an unknown one is counted as "other".
+            route: The path template of the route.
+            status: The status code.
+            seconds: The time from the request to the end of its response.
+        """
         method = method if method in _METHODS else "other"
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
 
     def text(self) -> bytes:
-        """Everything, as Prometheus reads it."""
+        """All metrics in the text format of Prometheus."""
         return generate_latest(self.registry)
 
 
-class _Jobs(Collector):
-    def __init__(self, count: Callable[[], JobCounts]) -> None:
-        self._count = count
+class _JobCollector(Collector):
+    def __init__(self, count_jobs: Callable[[], JobCounts]) -> None:
+        self._count_jobs = count_jobs
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
-        return [GaugeMetricFamily("unteachable_jobs", "Jobs by kind and state", labels=["kind", "state"])]
+        return [_empty_job_gauge()]
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        jobs = GaugeMetricFamily("unteachable_jobs", "Jobs by kind and state", labels=["kind", "state"])
-        for kind, state, count in self._count():
-            jobs.add_metric([kind, state], count)
-        yield jobs
+        gauge = _empty_job_gauge()
+        for kind, state, count in self._count_jobs():
+            gauge.add_metric([kind, state], count)
+        yield gauge
+
+
+def _empty_job_gauge() -> GaugeMetricFamily:
+    return GaugeMetricFamily("unteachable_jobs", "Jobs by kind and state", labels=["kind", "state"])

@@ -1,4 +1,4 @@
-"""What happens to every request: an id, a log line, a measurement, security headers, and no stack trace outside."""
+"""Middleware for every request: request id, log line, metrics, security headers, and errors without a stack trace."""
 
 import asyncio
 import re
@@ -19,18 +19,18 @@ from api.uploads import tus
 log = structlog.get_logger(__name__)
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
-_EVERYWHERE = {
+_COMMON_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_API = {
+_API_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "X-Frame-Options": "DENY",
     "Cache-Control": "no-store",
 }
-_PAGES = {
+_PAGE_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
         "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -40,12 +40,18 @@ _PAGES = {
 
 
 class RequestMiddleware:
-    """The outermost layer of the app."""
+    """The outermost ASGI middleware of the app.
+
+    Args:
+        app: The application that it wraps.
+        metrics: Counts the requests.
+        https: Whether browsers reach the service by HTTPS, and shall do so only (RFC 6797).
+    """
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics, https: bool) -> None:
         self.app = app
         self.metrics = metrics
-        self.always = _EVERYWHERE | ({"Strict-Transport-Security": "max-age=31536000"} if https else {})
+        self.common_headers = _COMMON_HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if https else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -56,7 +62,7 @@ class RequestMiddleware:
         scope.setdefault("state", {})["request_id"] = request_id
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        began, status = time.perf_counter(), 0
+        started_at, status = time.perf_counter(), 0
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -71,27 +77,27 @@ class RequestMiddleware:
             status = status or 499
             raise
         except Exception:
-            log.exception("request.broke")
+            log.exception("request.failed")
             if status:
-                raise  # half an answer is out: only the end of the connection can say that it is not whole
-            await _apology(request_id, Request(scope))(scope, receive, send_with_headers)
+                raise  # the response has begun: only a broken connection can tell the client that it is incomplete
+            await _internal_error(request_id, Request(scope))(scope, receive, send_with_headers)
         finally:
-            self._note(scope, status, time.perf_counter() - began)
+            self._record(scope, status, time.perf_counter() - started_at)
 
     def _add_headers(self, message: Message, scope: Scope, request_id: str) -> None:
         headers = MutableHeaders(scope=message)
         headers["X-Request-Id"] = request_id
-        own = _API if scope["path"].startswith("/v1") else _PAGES
-        for name, value in (self.always | own).items():
+        specific = _API_HEADERS if scope["path"].startswith("/v1") else _PAGE_HEADERS
+        for name, value in (self.common_headers | specific).items():
             headers.setdefault(name, value)
         if scope["path"].startswith("/v1/uploads"):
             headers["Tus-Resumable"] = tus.VERSION
 
-    def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        route = _route(scope)
-        self.metrics.note(method=scope["method"], route=route, status=status, seconds=seconds)
-        quiet = route in ("/healthz", "/readyz", "/metrics")
-        (log.debug if quiet else log.info)(
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        route = _route_template(scope)
+        self.metrics.observe_request(method=scope["method"], route=route, status=status, seconds=seconds)
+        is_monitoring = route in ("/healthz", "/readyz", "/metrics")
+        (log.debug if is_monitoring else log.info)(
             "request.done",
             method=scope["method"],
             route=route,
@@ -102,16 +108,16 @@ class RequestMiddleware:
 
 
 def _request_id(scope: Scope) -> str:
-    given = Headers(scope=scope).get("x-request-id", "")
-    return given if _ID.fullmatch(given) else secrets.token_hex(8)
+    proposed = Headers(scope=scope).get("x-request-id", "")
+    return proposed if _ID.fullmatch(proposed) else secrets.token_hex(8)
 
 
-def _route(scope: Scope) -> str:
-    """The route's template, not the path: paths hold ids and signed links, and are without end."""
+def _route_template(scope: Scope) -> str:
+    """The path template of the route. Paths themselves contain ids and signed links, and are too many for a metric."""
     path: Any = getattr(scope.get("route"), "path", None)
     return path if isinstance(path, str) and path else "(none)"
 
 
-def _apology(request_id: str, request: Request) -> Response:
-    detail = f"Something went wrong here, not with you. The log has it under {request_id}."
+def _internal_error(request_id: str, request: Request) -> Response:
+    detail = f"The service has a fault. Its log describes it under the request id {request_id}."
     return respond(Problem(500, detail, kind="internal"), request)

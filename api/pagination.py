@@ -1,4 +1,4 @@
-"""Lists in parts: newest first, from a cursor on."""
+"""Cursor pagination: lists in pages, newest first."""
 
 import base64
 import binascii
@@ -14,43 +14,61 @@ from api.lookup import looks_like_id
 from api.problems import field_problem
 from store import models as m
 
-Row = TypeVar("Row", m.Dataset, m.Generator, m.Job, m.Token)
+Listed = TypeVar("Listed", m.Dataset, m.Generator, m.Job, m.Token)
 
 
 class PageParams:
-    """Which part of a list was asked for. Raises Problem 422 for a cursor that is none of ours."""
+    """The page of a list that a request asks for.
+
+    Args:
+        limit: The largest number of items.
+        cursor: The `next` of the page before; None for the first page.
+
+    Raises:
+        Problem: 422 for a cursor that this service did not make.
+    """
 
     def __init__(
         self,
-        limit: Annotated[int, Query(ge=1, le=200, description="how many at most")] = 50,
-        cursor: Annotated[str | None, Query(max_length=200, description="`next` of the part before")] = None,
+        limit: Annotated[int, Query(ge=1, le=200, description="The largest number of items.")] = 50,
+        cursor: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
     ) -> None:
         self.limit = limit
-        self.after = None if cursor is None else _read(cursor)
+        self.after = None if cursor is None else _decode(cursor)
 
-    def cut(self, session: Session, query: Select[Any], row: type[Row]) -> tuple[list[Row], str | None]:
-        """The rows of this part, and the cursor of the next."""
+    def select(self, session: Session, query: Select[Any], model: type[Listed]) -> tuple[list[Listed], str | None]:
+        """Read the rows of the page.
+
+        Args:
+            session: An open session.
+            query: Selects the rows of the whole list, in any order.
+            model: The model of the rows.
+
+        Returns:
+            The rows, newest first, and the cursor of the next page; None on the last page.
+        """
         if self.after is not None:
-            at, id_ = self.after
-            query = query.where(or_(row.created_at < at, and_(row.created_at == at, row.id < id_)))
-        query = query.order_by(row.created_at.desc(), row.id.desc()).limit(self.limit + 1)
-        rows: list[Row] = list(session.scalars(query))
-        more = len(rows) > self.limit
+            created_at, id_ = self.after
+            is_older = or_(model.created_at < created_at, and_(model.created_at == created_at, model.id < id_))
+            query = query.where(is_older)
+        query = query.order_by(model.created_at.desc(), model.id.desc()).limit(self.limit + 1)
+        rows: list[Listed] = list(session.scalars(query))
+        has_more = len(rows) > self.limit
         rows = rows[: self.limit]
-        return rows, _write(rows[-1].created_at, rows[-1].id) if more else None
+        return rows, _encode(rows[-1].created_at, rows[-1].id) if has_more else None
 
 
-def _write(at: datetime, id_: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps([at.isoformat(), id_]).encode()).decode().rstrip("=")
+def _encode(created_at: datetime, id_: str) -> str:
+    return base64.urlsafe_b64encode(json.dumps([created_at.isoformat(), id_]).encode()).decode().rstrip("=")
 
 
-def _read(cursor: str) -> tuple[datetime, str]:
+def _decode(cursor: str) -> tuple[datetime, str]:
     try:
-        at, id_ = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
-        moment = datetime.fromisoformat(at)
+        text, id_ = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+        moment = datetime.fromisoformat(text)
         if moment.tzinfo is None or not isinstance(id_, str) or not looks_like_id(id_):
             raise ValueError(cursor)
-        moment = moment.astimezone(UTC)  # a year at the edge of what there is overflows here, not in the database
+        moment = moment.astimezone(UTC)  # the years 1 and 9999 overflow here, and not in the database
     except (ValueError, TypeError, OverflowError, binascii.Error):
-        raise field_problem("cursor", "is no `next` that this list gave") from None
+        raise field_problem("cursor", "is not a `next` of this list") from None
     return moment, id_

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem+json: what went wrong, whose field it was, and never a stack trace."""
+"""Errors as `application/problem+json` (RFC 9457): what went wrong and in which field, without a stack trace."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,15 +10,21 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from api.allowed_methods import allowed_methods
 from core.errors import FieldError, SpecError
 
 MEDIA_TYPE = "application/problem+json"
 
 
 class Problem(Exception):
-    """An answer that is no success, in words a person can act on.
+    """An error response.
 
-    `kind` is a short slug that programs can rely on; `errors` names the fields that are wrong.
+    Args:
+        status: The HTTP status code.
+        detail: One or two sentences for the user: what is wrong and what to do.
+        kind: A short slug, the end of the problem's `type`, that programs can rely on.
+        errors: The fields that are wrong.
+        headers: Further headers of the response.
     """
 
     def __init__(
@@ -39,28 +45,36 @@ class Problem(Exception):
 
 
 def field_problem(field: str, message: str) -> Problem:
-    """A 422 for one field."""
+    """A 422 for one field; `message` continues the field's name."""
     return spec_problem([FieldError(field, message)])
 
 
 def spec_problem(errors: Sequence[FieldError]) -> Problem:
-    """A 422 whose detail says in a line what `errors` says field by field."""
+    """A 422 for several fields; its detail joins their messages in one line."""
     detail = "; ".join(f"{e.field}: {e.message}" for e in errors)
     return Problem(422, detail, kind="invalid-fields", errors=errors)
 
 
 def spec_errors(error: SpecError, under: str) -> Problem:
-    """A 422 for a spec that was sent as the field `under`."""
+    """A 422 for an invalid spec that was sent as the field `under`."""
     return spec_problem([FieldError(f"{under}.{e.field}", e.message) for e in error.errors])
 
 
 def not_found(what: str) -> Problem:
-    """A 404: it does not exist, or belongs to somebody else."""
+    """A 404 for a `what`, such as "job", that does not exist or belongs to another user."""
     return Problem(404, f"There is no such {what}.", kind="not-found")
 
 
 def body_of(problem: Problem, request_id: str | None = None) -> dict[str, Any]:
-    """The problem as JSON takes it."""
+    """The JSON body of a problem.
+
+    Args:
+        problem: The problem.
+        request_id: The id of the request; the log has it too.
+
+    Returns:
+        The members `type`, `title`, `status`, `detail`, and where they apply `errors` and `request_id`.
+    """
     body: dict[str, Any] = {
         "type": f"urn:unteachable:problem:{problem.kind}" if problem.kind else "about:blank",
         "title": title_of(problem.status),
@@ -75,21 +89,21 @@ def body_of(problem: Problem, request_id: str | None = None) -> dict[str, Any]:
 
 
 def title_of(status: int) -> str:
-    """The words of a status code; 460 is tus's own."""
+    """The reason phrase of a status code. The code 460 is defined by tus."""
     return "Checksum Mismatch" if status == 460 else HTTPStatus(status).phrase
 
 
 def respond(problem: Problem, request: Request) -> Response:
-    """The problem as an answer: JSON for programs, a page for people who are looking at one."""
+    """Make the response to a problem: an HTML page for a browser that opens a page, else JSON."""
     if problem.status in (204, 304):
         return Response(status_code=problem.status, headers=problem.headers)
     page = getattr(request.app.state, "error_page", None)
     if page is not None and _wants_page(request):
-        answer: Response = page(request, problem)
-        answer.headers.update(problem.headers)
-        return answer
+        response: Response = page(request, problem)
+        response.headers.update(problem.headers)
+        return response
     content = body_of(problem, getattr(request.state, "request_id", None))
-    # json.dumps, not JSONResponse: what a client sent may hold half a surrogate pair, which has no UTF-8
+    # json.dumps escapes lone surrogates, which a client may send and JSONResponse cannot encode as UTF-8
     return Response(json.dumps(content), status_code=problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
 
 
@@ -98,7 +112,7 @@ def _wants_page(request: Request) -> bool:
 
 
 def install(app: FastAPI) -> None:
-    """Make every error of this app a problem."""
+    """Turn every error of an app into a problem."""
 
     @app.exception_handler(Problem)
     async def _problem(request: Request, error: Problem) -> Response:
@@ -106,7 +120,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
-        return respond(Problem(error.status_code, _detail(error), headers=error.headers), request)
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(allowed_methods(request))
+        return respond(Problem(error.status_code, _detail(error), headers=headers), request)
 
     @app.exception_handler(RequestValidationError)
     async def _validation(request: Request, error: RequestValidationError) -> Response:
@@ -115,17 +132,17 @@ def install(app: FastAPI) -> None:
 
 def _detail(error: HTTPException) -> str:
     if error.status_code == 404:
-        return "There is nothing at this address."
+        return "This address does not exist."
     if error.status_code == 405:
-        return "This address does not take that method; the Allow header says which ones it takes."
+        return "This address does not support that method; the header Allow lists those that it supports."
     return str(error.detail)
 
 
 def _field_error(error: Mapping[str, Any]) -> FieldError:
-    where = [str(part) for part in error["loc"]]
+    location = [str(part) for part in error["loc"]]
     if error["type"] == "json_invalid":
-        return FieldError("body", f"is not valid JSON: {error['ctx']['error']} at character {where[-1]}")
-    name = ".".join(where[1:]) or where[0]
+        return FieldError("body", f"is not valid JSON: {error['ctx']['error']} at character {location[-1]}")
+    name = ".".join(location[1:]) or location[0]
     if error["type"] == "extra_forbidden":
         return FieldError(name, "unknown field")
     return FieldError(name, str(error["msg"]).removeprefix("Value error, "))

@@ -1,4 +1,4 @@
-"""What goes in and out as JSON."""
+"""The JSON bodies of requests and responses."""
 
 from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
@@ -21,16 +21,38 @@ Name = Annotated[
     ),
 ]
 
+_DATASET_ID = "GAnYi2cRMA5mvN3wSO2P7Q"
+_JOB_ID = "hfrX2tq0Q7eW0a1KkJm3Zg"
+_SPEC_SCHEMA = {
+    "anyOf": [{"title": spec.__name__} | spec.json_schema() for spec in (ProtectSpec, VerifySpec, TrainSpec)],
+    "description": "The settings of the job. Every key is optional; `GET /v1/spec` has the schema of each kind.",
+}
+
 
 class FieldErrorOut(BaseModel):
-    """One thing wrong with one field."""
+    """What is wrong with one field of a request."""
 
     field: str
     message: str
 
 
 class ProblemOut(BaseModel):
-    """RFC 9457."""
+    """An error (RFC 9457). Programs rely on `type`; `detail` is for people."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:unteachable:problem:invalid-fields",
+                    "title": "Unprocessable Entity",
+                    "status": 422,
+                    "detail": "spec.radius_u: must be a whole number from 1 to 64",
+                    "errors": [{"field": "spec.radius_u", "message": "must be a whole number from 1 to 64"}],
+                    "request_id": "5f0c3a9be1d24a77",
+                }
+            ]
+        }
+    )
 
     type: str
     title: str
@@ -41,28 +63,28 @@ class ProblemOut(BaseModel):
 
 
 class Page(BaseModel, Generic[T]):
-    """A part of a list; `next` is the cursor of the part after it."""
+    """One page of a list."""
 
     items: list[T]
-    next: str | None
+    next: str | None = Field(description="The `cursor` of the next page; null on the last page.")
 
 
 class ClassOut(BaseModel):
-    """A class and how many images it has."""
+    """A class of a dataset, and the number of its images."""
 
     name: str
     images: int
 
 
 class SkippedOut(BaseModel):
-    """A file that is left out, and why."""
+    """A file that was left out of a dataset, and why."""
 
     path: str
     reason: str
 
 
 class ThumbnailOut(BaseModel):
-    """A small picture of one of the images."""
+    """A small version of one image of a dataset."""
 
     path: str
     url: str
@@ -79,16 +101,16 @@ class DatasetOut(BaseModel):
     classes: list[ClassOut]
     skipped: list[SkippedOut]
     thumbnails: list[ThumbnailOut]
-    error: str | None
+    error: str | None = Field(description="Why the dataset was rejected.")
     created_at: datetime
-    expires_at: datetime | None
+    expires_at: datetime | None = Field(description="When the dataset is deleted; null for never.")
 
     @classmethod
     def of(cls, row: m.Dataset) -> Self:
-        """The row as others see it."""
+        """The JSON form of a dataset's row."""
         thumbnails = [
-            {"path": t.get("path", ""), "url": f"/v1/datasets/{row.id}/thumbnails/{n}"}
-            for n, t in enumerate(row.thumbs)
+            {"path": thumb.get("path", ""), "url": f"/v1/datasets/{row.id}/thumbnails/{n}"}
+            for n, thumb in enumerate(row.thumbs)
         ]
         return cls.model_validate(
             {name: getattr(row, name) for name in cls.model_fields if name != "thumbnails"} | {"thumbnails": thumbnails}
@@ -96,7 +118,7 @@ class DatasetOut(BaseModel):
 
 
 class ProgressOut(BaseModel):
-    """Where a job is: `done` of `total` units of a stage."""
+    """The progress of a job: `done` of `total` units of work in a stage."""
 
     stage: str | None
     done: int
@@ -112,11 +134,11 @@ class JobOut(BaseModel):
     state: State
     attempt: int
     dataset_id: str | None
-    target_job_id: str | None
-    spec: dict[str, Any]
+    target_job_id: str | None = Field(description="The protect job whose archive this job verifies.")
+    spec: dict[str, Any] = Field(description="The settings of the job, with every default filled in.")
     progress: ProgressOut
     cancel_requested: bool
-    error: str | None
+    error: str | None = Field(description="Why the job failed.")
     archive_bytes: int | None
     created_at: datetime
     started_at: datetime | None
@@ -124,48 +146,58 @@ class JobOut(BaseModel):
 
     @classmethod
     def of(cls, row: m.Job) -> Self:
-        """The row as others see it."""
+        """The JSON form of a job's row."""
         progress = {name: getattr(row, name) for name in ProgressOut.model_fields}
         return cls.model_validate(
             {name: getattr(row, name) for name in cls.model_fields if name != "progress"} | {"progress": progress}
         )
 
 
-_ANY_SPEC = {"anyOf": [spec.json_schema() for spec in (ProtectSpec, VerifySpec, TrainSpec)]}
-
-
 class JobIn(BaseModel):
-    """What to do with a dataset; or, for verify jobs, with the archive of another job."""
+    """A request for a job: what to do, with which dataset or, for a verify job, with the archive of which job."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"required": ["kind"]})
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "required": ["kind"],
+            "examples": [
+                {"kind": "protect", "dataset_id": _DATASET_ID, "spec": {"preset": "quick", "radius_u": 8}},
+                {"kind": "train", "dataset_id": _DATASET_ID, "spec": {"name": "My generator"}},
+                {"kind": "verify", "target_job_id": _JOB_ID, "spec": {"countermeasures": ["none", "jpeg-75"]}},
+            ],
+        },
+    )
 
     kind: Literal["protect", "verify", "train"]
-    dataset_id: str | None = None
-    target_job_id: str | None = None
-    spec: Annotated[dict[str, Any], WithJsonSchema(_ANY_SPEC)] = Field(default_factory=dict)
+    dataset_id: str | None = Field(None, description="The dataset to protect, to train on, or to verify as it is.")
+    target_job_id: str | None = Field(None, description="The protect job whose archive a verify job measures.")
+    spec: Annotated[dict[str, Any], WithJsonSchema(_SPEC_SCHEMA)] = Field(default_factory=dict)
 
 
 class LinkIn(BaseModel):
-    """For how long a link should work."""
+    """A request for a download link."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"examples": [{"seconds": 3600}]})
 
-    seconds: int | None = Field(None, ge=60, le=7 * 86400, description="default: the service's own")
+    seconds: int | None = Field(
+        None, ge=60, le=7 * 86400, description="How long the link works. The default is a setting of the service."
+    )
 
 
 class LinkOut(BaseModel):
-    """An address that needs no token."""
+    """A download link, which needs no token."""
 
     url: str
     expires_at: datetime
 
 
 class TokenIn(BaseModel):
-    """A new API token's name."""
+    """A request for an API token."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"name": "my laptop"}]})
 
-    name: Name
+    name: Name = Field(description="What the token is for.")
 
 
 class TokenOut(BaseModel):
@@ -175,19 +207,19 @@ class TokenOut(BaseModel):
 
     id: str
     name: str
-    prefix: str
+    prefix: str = Field(description="The first characters of the secret, to recognize it.")
     created_at: datetime
     last_used_at: datetime | None
 
 
 class NewTokenOut(TokenOut):
-    """An API token, and the secret, which is shown this once."""
+    """An API token with its secret, which no other response contains."""
 
     token: str
 
 
 class GeneratorOut(BaseModel):
-    """A trained generator: what it was trained for, and on its card how, on what, and what was measured of it."""
+    """A trained generator: what it fits, and its card, which says how it was trained and what was measured."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -195,11 +227,11 @@ class GeneratorOut(BaseModel):
     name: str
     method: str
     architecture: str
-    radius_u: int
-    radius_a: int
+    radius_u: int = Field(description="The largest change of a pixel, of 255.")
+    radius_a: int = Field(description="The radius of adversarial training that the noise withstands, of 255.")
     channels: int
-    size: int
-    classes: int
+    size: int = Field(description="The side of the images that it works at, in pixels.")
+    classes: int = Field(description="The largest number of classes of a dataset.")
     bytes: int
     sha256: str
     card: dict[str, Any]
@@ -208,7 +240,7 @@ class GeneratorOut(BaseModel):
 
 
 class PresetOut(BaseModel):
-    """A preset in words."""
+    """A preset, in words."""
 
     name: str
     title: str
@@ -216,12 +248,12 @@ class PresetOut(BaseModel):
 
 
 class SpecOut(BaseModel):
-    """What a protect job can be asked for, and an admin's verify and train jobs."""
+    """What a job can be requested with."""
 
     model_config = ConfigDict(populate_by_name=True)
 
-    json_schema_: dict[str, Any] = Field(alias="schema")
+    json_schema_: dict[str, Any] = Field(alias="schema", description="The JSON Schema of `spec` for protect jobs.")
     verify_schema: dict[str, Any]
     train_schema: dict[str, Any]
     presets: list[PresetOut]
-    limits: list[str]
+    limits: list[str] = Field(description="What a protection cannot do.")

@@ -1,4 +1,4 @@
-"""The app behind a port, by uvicorn. Stops within seconds, also while browsers listen for events."""
+"""The HTTP server: uvicorn with the app, which stops within seconds even while browsers follow jobs."""
 
 import socket
 from collections.abc import Callable
@@ -9,24 +9,31 @@ from fastapi import FastAPI
 from api.app import create_app
 from store.settings import Settings
 
-GRACE = 5  # seconds that requests have to end when the service stops
+SHUTDOWN_TIMEOUT_SECONDS = 5  # for requests to end when the service stops
 
 
 class _Server(uvicorn.Server):
-    """Lets listeners go first: an event stream would else hold the service up until the grace is over."""
+    """Ends the event streams first: they would otherwise delay the shutdown until its timeout."""
 
-    def __init__(self, config: uvicorn.Config, release: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
         super().__init__(config)
-        self._release = release
+        self._end_streams = end_streams
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop."""
-        self._release()
+        """End the event streams, then shut down as uvicorn does."""
+        self._end_streams()
         await super().shutdown(sockets)
 
 
 def make_server(settings: Settings) -> uvicorn.Server:
-    """A server for these settings; `run()` serves until SIGINT or SIGTERM. Set up logs first."""
+    """Make a server; its `run()` serves until SIGINT or SIGTERM. Logging must be set up before.
+
+    Args:
+        settings: The service's settings; the server listens on their host and port.
+
+    Returns:
+        The server, which has not started yet.
+    """
     app: FastAPI = create_app(settings)
     config = uvicorn.Config(
         app,
@@ -35,7 +42,7 @@ def make_server(settings: Settings) -> uvicorn.Server:
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=GRACE,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_SECONDS,
         timeout_keep_alive=30,
     )
     return _Server(config, app.state.context.job_event_broker.close)

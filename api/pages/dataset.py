@@ -59,7 +59,7 @@ def train(request: CurrentRequest, dataset: OwnDataset, sent: Sent) -> Response:
 @router.post("/datasets/{dataset_id}/delete")
 def delete(dataset: OwnDataset, db: Db, context: Context) -> Response:
     """Delete the dataset, as by REST, and go home. Raises Problem 409 while a job of it waits or runs."""
-    rest.delete(dataset, db, context)
+    rest.delete_dataset(dataset, db, context)
     return RedirectResponse("/", status_code=303)
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup
 
-from api.routes.options import LIMITS
+from api.wording import CAVEATS
 from core.specs.stages import STAGES
 from store import models as m
 
@@ -54,7 +54,7 @@ DOES = (
     "with models trained on both sets.",
     "In PNG, no colour value of a picture changes by more than the strength you choose, out of 255.",
 )
-DOES_NOT = tuple(line.replace("radius_u", "the strength") for line in LIMITS)
+DOES_NOT = tuple(line.replace("radius_u", "the strength") for line in CAVEATS)
 
 
 def stage_words(kind: str) -> dict[str, StageWords]:

@@ -37,7 +37,7 @@ def make(user: CurrentUser, db: Db, name: Annotated[str, Form()] = "") -> Respon
 @router.post("/tokens/{token_id}/revoke")
 def revoke(token: OwnToken, db: Db) -> Response:
     """Make a token useless. Raises Problem 404 where it does not exist or belongs to somebody else."""
-    rest.delete(token, db)
+    rest.delete_token(token, db)
     return RedirectResponse("/tokens", status_code=303)
 
 

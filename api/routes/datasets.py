@@ -1,5 +1,6 @@
-"""/v1/datasets: send one, see them, delete one."""
+"""/v1/datasets: upload a dataset in one request, read it, delete it."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import structlog
@@ -13,10 +14,12 @@ from api.after_commit import delete_after_commit
 from api.context import AppContext
 from api.dependencies import Context, CurrentUser, Db, IdempotencyKey, OwnDataset, Pagination
 from api.idempotency import StoredResponse
+from api.openapi import LOCATION, problem_responses, response_headers
 from api.problems import Problem, not_found
 from api.schemas import DatasetOut, Page
 from api.uploads import ingest, multipart
 from api.uploads.ingest import ReceivedUpload
+from api.uploads.multipart import MultipartUpload
 from core.filenames import MAX_NAME_CHARS
 from store import datasets
 from store import models as m
@@ -25,110 +28,133 @@ from store.object_keys import dataset_prefix
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 log = structlog.get_logger(__name__)
 
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        "file": {"type": "string", "format": "binary", "description": "zip, tar, tar.gz or tar.xz"},
-                        "files": {"type": "array", "items": {"type": "string", "format": "binary"}},
-                        "name": {"type": "string", "maxLength": MAX_NAME_CHARS},
-                    },
-                }
-            }
+_FORM: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "file": {
+            "type": "string",
+            "format": "binary",
+            "description": "One archive (zip, tar, tar.gz or tar.xz) with one folder of images for each class.",
         },
-    }
+        "files": {
+            "type": "array",
+            "items": {"type": "string", "format": "binary"},
+            "description": "In place of `file`: images, each with its relative name, such as `cats/a.png`.",
+        },
+        "name": {
+            "type": "string",
+            "maxLength": MAX_NAME_CHARS,
+            "description": "The name of the dataset. The default is the file's name.",
+        },
+    },
+}
+_BODY: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}},
 }
 
 
-@router.post("", status_code=201, response_model=DatasetOut, openapi_extra=_BODY)
-async def create(request: Request, user: CurrentUser, context: Context, key: IdempotencyKey = None) -> Response:
-    """Send a dataset: one archive as `file`, or pictures with relative names as `files`; optionally a `name`.
+@router.post(
+    "",
+    summary="Upload a dataset",
+    status_code=201,
+    response_model=DatasetOut,
+    openapi_extra=_BODY,
+    responses=response_headers(201, LOCATION)
+    | problem_responses(
+        {
+            400: "The body is not valid multipart/form-data.",
+            409: "The first request with this Idempotency-Key is still in progress.",
+            413: "The upload has too many bytes or files.",
+            415: "The body is not multipart/form-data, or the file is not an archive.",
+            422: "The upload cannot be a dataset, or the Idempotency-Key belongs to another request.",
+            507: "The service has no room for the upload.",
+        }
+    ),
+)
+async def create_dataset(request: Request, user: CurrentUser, context: Context, key: IdempotencyKey = None) -> Response:
+    """Upload one archive as `file`, or images with relative names as `files`.
 
-    It is looked over at once (4xx where it is no good as a whole), and then checked picture by picture by a worker.
+    The upload is inspected at once, and refused if it is unusable as a whole. A worker then checks every image; the
+    dataset is in the state `checking` until it is done.
     """
-    _refuse_overlong(request, context)
-    async with idempotency.held(context, owner_id=user.id, key=key) as known:
+    _refuse_announced_excess(request, context)
+    async with idempotency.reservation(context, owner_id=user.id, key=key) as stored:
         dataset_id = m.new_id()
         path = context.upload_dir / f"form-{dataset_id}"
         context.upload_dir.mkdir(parents=True, exist_ok=True)
         try:
-            return await _receive(request, context, user, path, dataset_id=dataset_id, key=key, known=known)
+            form = await _receive(request, context, path)
+            fingerprint = idempotency.fingerprint("POST /v1/datasets", form.digest)
+            if stored is not None:
+                return idempotency.require_same_request(stored, fingerprint).to_response(replayed=True)
+            upload = ReceivedUpload(
+                dataset_id=dataset_id,
+                owner_id=user.id,
+                path=path,
+                name=ingest.dataset_name(form.name, form.filename),
+                filename=ingest.clean_filename(form.filename),
+                request_id=request.state.request_id,
+            )
+            return await _create(context, upload, key=key, fingerprint=fingerprint)
         finally:
             path.unlink(missing_ok=True)
 
 
-async def _receive(
-    request: Request,
-    context: AppContext,
-    user: m.User,
-    path: Any,
-    *,
-    dataset_id: str,
-    key: str | None,
-    known: StoredResponse | None,
-) -> Response:
-    parcel = await multipart.receive(
+async def _receive(request: Request, context: AppContext, path: Path) -> MultipartUpload:
+    return await multipart.receive_form(
         request.stream(),
         request.headers.get("content-type", ""),
         path,
-        most_bytes=context.settings.max_upload_bytes,
-        most_files=context.settings.max_files,
+        max_bytes=context.settings.max_upload_bytes,
+        max_files=context.settings.max_files,
     )
-    sent = idempotency.fingerprint("POST /v1/datasets", parcel.digest)
-    if known is not None:
-        return idempotency.same(known, sent).response(replayed="true")
-    answers: list[StoredResponse] = []
 
-    def settle(session: Session, dataset: DatasetOut) -> None:
+
+async def _create(context: AppContext, upload: ReceivedUpload, *, key: str | None, fingerprint: str) -> Response:
+    def response_of(dataset: DatasetOut) -> StoredResponse:
+        body = dataset.model_dump(mode="json")
         location = f"/v1/datasets/{dataset.id}"
-        answers.append(
-            StoredResponse(request=sent, status=201, location=location, body=dataset.model_dump(mode="json"))
-        )
+        return StoredResponse(fingerprint=fingerprint, status=201, location=location, body=body)
+
+    def store_response(session: Session, dataset: DatasetOut) -> None:
         if key is not None:
-            idempotency.settle(session, owner_id=user.id, key=key, answer=answers[0])
+            idempotency.store_response(session, owner_id=upload.owner_id, key=key, response=response_of(dataset))
 
-    upload = ReceivedUpload(
-        dataset_id=dataset_id,
-        owner_id=user.id,
-        path=path,
-        name=ingest.checked_name(parcel.name, parcel.filename),
-        filename=ingest.checked_filename(parcel.filename),
-        request_id=request.state.request_id,
-    )
-    await ingest.ingest_upload(context, upload, with_it=settle)
-    return answers[0].response()
+    dataset = await ingest.ingest_upload(context, upload, on_created=store_response)
+    return response_of(dataset).to_response()
 
 
-def _refuse_overlong(request: Request, context: AppContext) -> None:
-    """Before anything is read, where the request says how long it is. Raises Problem 413."""
+def _refuse_announced_excess(request: Request, context: AppContext) -> None:
+    """Raises Problem 413 before the body is read if its announced length exceeds the limit."""
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > context.settings.max_upload_bytes + multipart.OVERHEAD:
+    if announced.isdigit() and int(announced) > context.settings.max_upload_bytes + multipart.MAX_OVERHEAD_BYTES:
         raise multipart.too_large(context.settings.max_upload_bytes)
 
 
-@router.get("")
-def index(user: CurrentUser, db: Db, page: Pagination) -> Page[DatasetOut]:
-    """One's datasets, newest first."""
-    rows, cursor = page.cut(db, select(m.Dataset).where(m.Dataset.owner_id == user.id), m.Dataset)
+@router.get("", summary="List datasets")
+def list_datasets(user: CurrentUser, db: Db, page: Pagination) -> Page[DatasetOut]:
+    """Your datasets, newest first."""
+    rows, cursor = page.select(db, select(m.Dataset).where(m.Dataset.owner_id == user.id), m.Dataset)
     return Page(items=[DatasetOut.of(row) for row in rows], next=cursor)
 
 
-@router.get("/{dataset_id}")
-def show(dataset: OwnDataset) -> DatasetOut:
-    """One dataset, with its classes and what was skipped."""
+@router.get("/{dataset_id}", summary="Get a dataset")
+def get_dataset(dataset: OwnDataset) -> DatasetOut:
+    """One dataset, with its classes and the files that were skipped."""
     return DatasetOut.of(dataset)
 
 
-@router.delete("/{dataset_id}", status_code=204)
-def delete(dataset: OwnDataset, db: Db, context: Context) -> Response:
-    """Delete a dataset and its files, for good; its finished jobs stay. 409 while a job of it waits or runs."""
+@router.delete(
+    "/{dataset_id}",
+    summary="Delete a dataset",
+    status_code=204,
+    responses=problem_responses({409: "A job of this dataset is queued or running."}),
+)
+def delete_dataset(dataset: OwnDataset, db: Db, context: Context) -> Response:
+    """Delete a dataset and its files permanently. Its finished jobs stay."""
     dataset_id = dataset.id
     if not datasets.delete(db, dataset_id):
-        raise Problem(409, "A job of this dataset waits or runs; cancel it first.", kind="in-use")
+        raise Problem(409, "A job of this dataset is queued or running; cancel it first.", kind="in-use")
     delete_after_commit(db, context, dataset_prefix(dataset_id))
     log.info("dataset.deleted", dataset=dataset_id)
     return Response(status_code=204)
@@ -136,18 +162,21 @@ def delete(dataset: OwnDataset, db: Db, context: Context) -> Response:
 
 @router.get(
     "/{dataset_id}/thumbnails/{number}",
+    summary="Get a thumbnail",
     response_class=Response,
     responses={200: {"content": {"image/png": {}, "image/jpeg": {}}}},
 )
-def thumbnail(
-    dataset: OwnDataset, number: Annotated[int, PathParameter(ge=0, le=10_000)], context: Context
+def get_thumbnail(
+    dataset: OwnDataset,
+    number: Annotated[int, PathParameter(ge=0, le=10_000, description="The index in `thumbnails`, from 0.")],
+    context: Context,
 ) -> Response:
-    """A small picture of one of the images."""
+    """A small version of one image, as PNG or JPEG."""
     if number >= len(dataset.thumbs):
         raise not_found("thumbnail")
     try:
         data = context.files.load(dataset.thumbs[number]["key"])
     except FileNotFoundError:
         raise not_found("thumbnail") from None
-    kind = "image/png" if data.startswith(b"\x89PNG") else "image/jpeg"
-    return Response(data, media_type=kind, headers={"Cache-Control": "private, max-age=86400, immutable"})
+    media_type = "image/png" if data.startswith(b"\x89PNG") else "image/jpeg"
+    return Response(data, media_type=media_type, headers={"Cache-Control": "private, max-age=86400, immutable"})

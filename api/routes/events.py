@@ -1,4 +1,4 @@
-"""/v1/jobs/{id}/events: what happens to a job, as server-sent events."""
+"""/v1/jobs/{id}/events: the changes of a job as server-sent events (HTML standard, section 9.2)."""
 
 import re
 from collections.abc import AsyncIterator
@@ -14,32 +14,39 @@ from store import models as m
 router = APIRouter(tags=["jobs"])
 
 _SEQ = re.compile(r"[0-9]{1,18}")
-RETRY = 2000  # milliseconds after which a browser comes back
+RETRY_MILLISECONDS = 2000  # after which a browser reconnects
 
-LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", description="the id of the last event that came")]
+LastEventId = Annotated[
+    str | None,
+    Header(alias="Last-Event-ID", description="The id of the last event that arrived, to continue after it."),
+]
 
 
-def _heard(job: OwnJob, last_event_id: LastEventId = None) -> int:
-    """The last `seq` the listener knows. Raises Problem 204, at which browsers stop asking, where no more will come."""
-    heard = int(last_event_id) if last_event_id and _SEQ.fullmatch(last_event_id) else 0
-    heard = min(heard, job.seq)  # an id from nowhere must not keep the listener waiting
-    if job.state in m.FINAL and heard == job.seq:
-        raise Problem(204, "This job is over, and you know it.")
-    return heard
+def _last_seen_seq(job: OwnJob, last_event_id: LastEventId = None) -> int:
+    """The last `seq` that the client has. Raises Problem 204, at which browsers stop, if no event can follow."""
+    seen = int(last_event_id) if last_event_id and _SEQ.fullmatch(last_event_id) else 0
+    seen = min(seen, job.seq)  # with an invented id the client would wait forever
+    if job.state in m.FINAL and seen == job.seq:
+        raise Problem(204, "This job is over, and you have its last event.")
+    return seen
 
 
 @router.get(
     "/v1/jobs/{job_id}/events",
+    summary="Follow a job",
     response_class=EventSourceResponse,
-    responses={204: {"description": "The job is over, and Last-Event-ID was its last event"}},
+    responses={204: {"description": "The job is over, and Last-Event-ID was its last event."}},
 )
-async def events(
-    job: OwnJob, context: Context, heard: Annotated[int, Depends(_heard)]
+async def follow_job(
+    job: OwnJob, context: Context, seen: Annotated[int, Depends(_last_seen_seq)]
 ) -> AsyncIterator[ServerSentEvent]:
-    """`state` when the state changes, `progress` in between; each carries the job. Ends after the final state."""
+    """Server-sent events: `state` when the state changes, `progress` in between.
+
+    Each event contains the whole job. The stream ends after the final state.
+    """
     state: str | None = None
-    async for news in context.job_event_broker.follow(job.id, after=heard):
-        kind = "progress" if news.job.state == state else "state"
-        state = news.job.state
-        data: dict[str, Any] = news.job.model_dump(mode="json")
-        yield ServerSentEvent(event=kind, id=str(news.seq), data=data, retry=RETRY)
+    async for event in context.job_event_broker.follow(job.id, after=seen):
+        name = "progress" if event.job.state == state else "state"
+        state = event.job.state
+        data: dict[str, Any] = event.job.model_dump(mode="json")
+        yield ServerSentEvent(event=name, id=str(event.seq), data=data, retry=RETRY_MILLISECONDS)

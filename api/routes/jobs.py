@@ -1,6 +1,4 @@
-"""/v1/jobs: ask for work, see how far it is, stop it, delete it."""
-
-from typing import Any
+"""/v1/jobs: request a job, follow its progress, cancel it, delete it."""
 
 import structlog
 from fastapi import APIRouter, Response
@@ -11,6 +9,7 @@ from api.after_commit import after_commit, delete_after_commit
 from api.dependencies import Context, CurrentRequest, CurrentUser, Db, IdempotencyKey, OwnJob, Pagination
 from api.idempotency import StoredResponse
 from api.job_requests import RequestContext
+from api.openapi import LOCATION, problem_responses, response_headers
 from api.problems import Problem, field_problem, spec_errors
 from api.schemas import JobIn, JobOut, Page
 from core.errors import SpecError
@@ -21,36 +20,49 @@ from store.object_keys import job_prefix
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 log = structlog.get_logger(__name__)
 
-_ACCEPTED: dict[int | str, dict[str, Any]] = {202: {"headers": {"Location": {"schema": {"type": "string"}}}}}
-
-
-@router.post("", status_code=202, response_model=JobOut, responses=_ACCEPTED)
-def create(requested: JobIn, request: CurrentRequest, key: IdempotencyKey = None) -> Response:
-    """Ask for a protection, or as an admin for the training of a generator, or for a verification.
-
-    A dataset that is still being checked is fine: the job waits for it.
-    """
-    job_requests.check_may_request(request.user, requested.kind)
-    try:
-        sent = idempotency.fingerprint("POST /v1/jobs", requested.model_dump(mode="json"))
-    except ValueError:
-        raise field_problem("spec", "is nested too deeply") from None
-    known = None if key is None else idempotency.take(request.session, owner_id=request.user.id, key=key)
-    if known is not None:
-        return idempotency.same(known, sent).response(replayed="true")
-    job = _request_job(request, requested)
-    body = JobOut.of(job).model_dump(mode="json")
-    answer = StoredResponse(request=sent, status=202, location=f"/v1/jobs/{job.id}", body=body)
-    if key is not None:
-        idempotency.settle(request.session, owner_id=request.user.id, key=key, answer=answer)
-    return answer.response()
-
-
 _REQUEST_FOR_DATASET = {
     m.PROTECT: job_requests.request_protection,
     m.TRAIN: job_requests.request_training,
     m.VERIFY: job_requests.request_dataset_verification,
 }
+
+
+@router.post(
+    "",
+    summary="Request a job",
+    status_code=202,
+    response_model=JobOut,
+    responses=response_headers(202, LOCATION)
+    | problem_responses(
+        {
+            403: "Only admins may request jobs of this kind.",
+            404: "The dataset or the target job does not exist, or it belongs to another user.",
+            409: "The dataset was rejected, the target job has no archive, or the first request with this "
+            "Idempotency-Key is still in progress.",
+            422: "A field is invalid; `errors` names it. Or the Idempotency-Key belongs to another request.",
+        }
+    ),
+)
+def create_job(requested: JobIn, request: CurrentRequest, key: IdempotencyKey = None) -> Response:
+    """Request the protection of a dataset. Admins can also request the training of a generator, or a verification.
+
+    A dataset that is still being checked is allowed: the job waits for it.
+    """
+    job_requests.check_may_request(request.user, requested.kind)
+    try:
+        fingerprint = idempotency.fingerprint("POST /v1/jobs", requested.model_dump(mode="json"))
+    except ValueError:
+        raise field_problem("spec", "is nested too deeply") from None
+    session, owner_id = request.session, request.user.id
+    stored = None if key is None else idempotency.reserve(session, owner_id=owner_id, key=key)
+    if stored is not None:
+        return idempotency.require_same_request(stored, fingerprint).to_response(replayed=True)
+    job = _request_job(request, requested)
+    body = JobOut.of(job).model_dump(mode="json")
+    response = StoredResponse(fingerprint=fingerprint, status=202, location=f"/v1/jobs/{job.id}", body=body)
+    if key is not None:
+        idempotency.store_response(session, owner_id=owner_id, key=key, response=response)
+    return response.to_response()
 
 
 def _request_job(request: RequestContext, requested: JobIn) -> m.Job:
@@ -71,28 +83,32 @@ def _target_of(requested: JobIn) -> str | None:
     if requested.target_job_id is not None and requested.dataset_id is not None:
         raise field_problem("target_job_id", "must come without dataset_id: the target has a dataset")
     if requested.target_job_id is None and requested.dataset_id is None:
-        verify = requested.kind == m.VERIFY
-        raise field_problem("target_job_id" if verify else "dataset_id", "Field required")
+        raise field_problem("target_job_id" if requested.kind == m.VERIFY else "dataset_id", "Field required")
     return requested.target_job_id
 
 
-@router.get("")
-def index(user: CurrentUser, db: Db, page: Pagination) -> Page[JobOut]:
-    """One's jobs, newest first."""
-    mine = select(m.Job).where(m.Job.owner_id == user.id, m.Job.kind != m.CHECK)
-    rows, cursor = page.cut(db, mine, m.Job)
+@router.get("", summary="List jobs")
+def list_jobs(user: CurrentUser, db: Db, page: Pagination) -> Page[JobOut]:
+    """Your jobs, newest first."""
+    query = select(m.Job).where(m.Job.owner_id == user.id, m.Job.kind != m.CHECK)
+    rows, cursor = page.select(db, query, m.Job)
     return Page(items=[JobOut.of(row) for row in rows], next=cursor)
 
 
-@router.get("/{job_id}")
-def show(job: OwnJob) -> JobOut:
-    """One job, and how far it is."""
+@router.get("/{job_id}", summary="Get a job")
+def get_job(job: OwnJob) -> JobOut:
+    """One job, with its state and progress."""
     return JobOut.of(job)
 
 
-@router.post("/{job_id}/cancel", status_code=202)
-def cancel(job: OwnJob, db: Db, context: Context) -> JobOut:
-    """Stop a job: at once where it waits, within seconds where it runs. 409 where it is over already."""
+@router.post(
+    "/{job_id}/cancel",
+    summary="Cancel a job",
+    status_code=202,
+    responses=problem_responses({409: "The job is over already."}),
+)
+def cancel_job(job: OwnJob, db: Db, context: Context) -> JobOut:
+    """Cancel a job. A queued job is canceled at once, a running job within seconds."""
     if not jobs.request_cancel(db, job.id):
         raise Problem(409, f"This job is over: it {_ended(job.state)}.", kind="job-over")
     db.refresh(job)
@@ -106,14 +122,19 @@ def _ended(state: str) -> str:
     return "was canceled" if state == m.CANCELED else state
 
 
-@router.delete("/{job_id}", status_code=204)
-def delete(job: OwnJob, db: Db, context: Context) -> Response:
-    """Delete a job that is over, with its archive and report, for good. 409 while it waits or runs, or is verified."""
+@router.delete(
+    "/{job_id}",
+    summary="Delete a job",
+    status_code=204,
+    responses=problem_responses({409: "The job, or a verification of it, is queued or running."}),
+)
+def delete_job(job: OwnJob, db: Db, context: Context) -> Response:
+    """Delete a job that is over, with its archive and report, permanently."""
     db.refresh(job, with_for_update=True)
     if job.state in jobs.OPEN:
-        raise Problem(409, "This job waits or runs; cancel it first.", kind="in-use")
+        raise Problem(409, "This job is queued or running; cancel it first.", kind="in-use")
     if jobs.is_being_verified(db, job.id):
-        raise Problem(409, "A verification of this job waits or runs; cancel that first.", kind="in-use")
+        raise Problem(409, "A verification of this job is queued or running; cancel it first.", kind="in-use")
     job_id = job.id
     jobs.delete(db, job)
     delete_after_commit(db, context, job_prefix(job_id))

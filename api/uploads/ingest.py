@@ -1,9 +1,8 @@
-"""A finished upload becomes a dataset: looked over at once, so that what is wrong as a whole is told to the sender."""
+"""Ingesting a received upload: inspect it, store its file, and write the dataset's rows in one transaction."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import anyio.to_thread
 import structlog
@@ -14,7 +13,7 @@ from api.after_commit import enqueue_after_commit, run_after_commit
 from api.context import AppContext
 from api.problems import Problem, field_problem
 from api.schemas import DatasetOut
-from api.uploads.streaming import disk_errors
+from api.uploads.streaming import full_disk_as_problem
 from core.errors import BadInput, NotAnArchive, UploadTooLarge
 from core.filenames import MAX_NAME_CHARS, is_valid_name, strip_forbidden_chars
 from core.ingest.inspection import inspect_upload
@@ -25,11 +24,23 @@ from store.object_keys import dataset_prefix, upload_key
 log = structlog.get_logger(__name__)
 
 _ENDINGS = (".tar.gz", ".tar.xz", ".tgz", ".txz", ".tar", ".zip")
+MAX_FILENAME_LENGTH = 255
+
+OnCreated = Callable[[Session, DatasetOut], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedUpload:
-    """An upload that is all there, at `path`."""
+    """A complete upload.
+
+    Attributes:
+        dataset_id: The id that the dataset will have.
+        owner_id: The id of the user who sent it.
+        path: Its file. The caller removes it.
+        name: The name that the dataset will have.
+        filename: The name of the file on the sender's side.
+        request_id: The id of the request that completed it.
+    """
 
     dataset_id: str
     owner_id: str
@@ -40,27 +51,35 @@ class ReceivedUpload:
 
 
 async def ingest_upload(
-    context: AppContext, upload: ReceivedUpload, *, with_it: Callable[[Session, DatasetOut], Any] | None = None
+    context: AppContext, upload: ReceivedUpload, *, on_created: OnCreated | None = None
 ) -> DatasetOut:
-    """Make a dataset of an upload, whose file is the caller's to remove. `with_it` writes rows in the same transaction.
+    """Make a dataset of a received upload, and queue its check.
 
-    Whatever happens in between, the file stays at `path` until the rows are there, so taking it in again is always
-    possible. Raises Problem 413, 415 or 422 where the upload is no good as a whole.
+    The file stays at `upload.path`, so that a failed ingestion can be repeated.
+
+    Args:
+        context: The application context.
+        upload: The upload.
+        on_created: Writes further rows in the transaction that creates the dataset.
+
+    Returns:
+        The dataset.
+
+    Raises:
+        Problem: 413, 415 or 422 if the upload is unusable as a whole; 507 if the disk is full.
     """
     try:
         await anyio.to_thread.run_sync(inspect_upload, upload.path, context.limits, limiter=context.inspections)
     except BadInput as bad:
         log.info("upload.refused", owner=upload.owner_id, reason=bad.reason, path=bad.path)
-        raise refusal(bad) from None
-    return await anyio.to_thread.run_sync(_keep, context, upload, with_it)
+        raise bad_input_problem(bad) from None
+    return await anyio.to_thread.run_sync(_create_dataset, context, upload, on_created)
 
 
-def _keep(
-    context: AppContext, upload: ReceivedUpload, with_it: Callable[[Session, DatasetOut], Any] | None
-) -> DatasetOut:
+def _create_dataset(context: AppContext, upload: ReceivedUpload, on_created: OnCreated | None) -> DatasetOut:
     key = upload_key(upload.dataset_id)
     size = upload.path.stat().st_size
-    with disk_errors():
+    with full_disk_as_problem():
         context.files.link(key, upload.path)
     try:
         with context.db.write.begin() as session:
@@ -74,54 +93,65 @@ def _keep(
             )
             dataset, check = datasets.create_with_check(session, stored, ttl_days=context.settings.dataset_ttl_days)
             enqueue_after_commit(session, context, check)
-            out = DatasetOut.of(dataset)
-            if with_it is not None:
-                with_it(session, out)
+            created = DatasetOut.of(dataset)
+            if on_created is not None:
+                on_created(session, created)
     except BaseException:
-        _forget(context, upload.dataset_id)
+        _delete_stored_file(context, upload.dataset_id)
         raise
     run_after_commit(session)
-    log.info("dataset.arrived", dataset=upload.dataset_id, owner=upload.owner_id, bytes=size)
-    return out
+    log.info("dataset.received", dataset=upload.dataset_id, owner=upload.owner_id, bytes=size)
+    return created
 
 
-def _forget(context: AppContext, dataset_id: str) -> None:
-    """Remove the file of a dataset that did not come to be; a commit whose answer was lost may have taken effect."""
+def _delete_stored_file(context: AppContext, dataset_id: str) -> None:
+    """Delete the stored file of a dataset that was not created. A commit that reported an error may have succeeded."""
     try:
         with context.db.read() as session:
             if session.get(m.Dataset, dataset_id) is not None:
                 return
     except SQLAlchemyError:
-        return  # it cannot be asked now: a worker's tidying removes what has no row
+        return  # the database is away; a worker's garbage collection deletes files without a row
     context.files.delete_prefix(dataset_prefix(dataset_id))
 
 
-def refusal(bad: BadInput) -> Problem:
-    """Why an upload cannot be used, as a problem."""
+def bad_input_problem(bad: BadInput) -> Problem:
+    """The problem that says why an upload is unusable: 413 over a limit, 415 if it is no archive, else 422."""
     if isinstance(bad, UploadTooLarge):
         return Problem(413, bad.reason, kind="too-large")
     return Problem(415 if isinstance(bad, NotAnArchive) else 422, bad.reason, kind="bad-upload")
 
 
-def checked_name(name: str | None, filename: str) -> str:
-    """The name a dataset gets: the one asked for, or the file's without its ending. Raises Problem 422."""
+def dataset_name(name: str | None, filename: str) -> str:
+    """Choose the name of a dataset.
+
+    Args:
+        name: The name that the sender gave it, if any.
+        filename: The name of the uploaded file; without its ending it is the default.
+
+    Returns:
+        The name.
+
+    Raises:
+        Problem: 422 if `name` is too long or has characters that a name must not have.
+    """
     if name is None or not name.strip():
-        return _stem(checked_filename(filename))[:MAX_NAME_CHARS].strip() or "dataset"
+        return _without_ending(clean_filename(filename))[:MAX_NAME_CHARS].strip() or "dataset"
     name = name.strip()
     if len(name) > MAX_NAME_CHARS:
         raise field_problem("name", f"is longer than {MAX_NAME_CHARS} characters")
     if not is_valid_name(name):
-        raise field_problem("name", "has a control character, or one that turns the direction of the writing")
+        raise field_problem("name", "has a control character, or one that changes the direction of the text")
     return name
 
 
-def checked_filename(filename: str) -> str:
-    """The last part of a file's name, without what cannot stand in a name."""
+def clean_filename(filename: str) -> str:
+    """The last part of a file's path, without characters that a name must not have."""
     last = PurePosixPath(filename.replace("\\", "/")).name
-    return strip_forbidden_chars(last)[:255]
+    return strip_forbidden_chars(last)[:MAX_FILENAME_LENGTH]
 
 
-def _stem(filename: str) -> str:
+def _without_ending(filename: str) -> str:
     for ending in _ENDINGS:
         if filename.lower().endswith(ending):
             return filename[: -len(ending)]

@@ -1,32 +1,39 @@
-"""A multipart upload, written to disk as it arrives: one archive as it is, or many files packed into a zip.
+"""Multipart uploads (RFC 7578), streamed to disk: one archive as it is, or many files packed into a zip.
 
-Nothing is kept in memory but a few names, and the pieces that are on their way to the disk (`api.uploads.streaming`).
+Memory holds only the file names, and the bytes that wait for the disk (`api.uploads.streaming`).
 """
 
 import asyncio
 import hashlib
 import struct
 import zipfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from api.problems import Problem, field_problem
-from api.uploads.streaming import disk_errors, stream_to_disk
+from api.uploads.multipart_parts import EmptyPart, FilePart, Part, TextPart
+from api.uploads.streaming import full_disk_as_problem, stream_to_disk
 
-MOST_TEXT = 1000  # bytes of a field that is no file
-OVERHEAD = 64 * 2**20  # bytes that the boundaries and headers of 200,000 parts may take on top of the files
-FIXED_TIME = (1980, 1, 1, 0, 0, 0)
+MAX_OVERHEAD_BYTES = 64 * 2**20  # for the boundaries and headers of 200,000 parts, besides their content
+ZIP_ENTRY_TIME = (1980, 1, 1, 0, 0, 0)  # fixed, so that the same files give the same zip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MultipartUpload:
-    """What a form brought: the file it is in now, the name it came with, and a digest of everything that was sent."""
+    """A received form.
+
+    Attributes:
+        path: The uploaded archive, or the zip that the uploaded files were packed into.
+        filename: The name of the archive on the sender's side; empty for several files.
+        name: The field `name`, if it was sent.
+        digest: A SHA-256 digest of all names and contents, in hexadecimal.
+    """
 
     path: Path
     filename: str
@@ -34,69 +41,32 @@ class MultipartUpload:
     digest: str
 
 
-class _Part(Protocol):
-    def write(self, data: bytes) -> None: ...
-    def close(self) -> None: ...
-
-
-class _Stored:
-    """A part that is a file, or an entry of the zip."""
-
-    def __init__(self, out: IO[bytes]) -> None:
-        self._out = out
-
-    def write(self, data: bytes) -> None:
-        self._out.write(data)
-
-    def close(self) -> None:
-        self._out.close()
-
-
-class _Text:
-    """A part that is a short text."""
-
-    def __init__(self, field: str, keep: Callable[[str], None]) -> None:
-        self._field, self._keep, self._data = field, keep, bytearray()
-
-    def write(self, data: bytes) -> None:
-        self._data += data
-        if len(self._data) > MOST_TEXT:
-            raise field_problem(self._field, f"is longer than {MOST_TEXT} bytes")
-
-    def close(self) -> None:
-        try:
-            self._keep(self._data.decode())
-        except UnicodeDecodeError:
-            raise field_problem(self._field, "is not UTF-8") from None
-
-
-class _Nothing:
-    """The empty part that a browser sends for a file that was not chosen."""
-
-    def write(self, data: bytes) -> None:
-        if data:
-            raise field_problem("file", "has no file name")
-
-    def close(self) -> None:
-        return
-
-
 class MultipartReader:
-    """Takes the body of a multipart request piece by piece; `parcel` gives what came of it. Raises Problem."""
+    """Parses the body of a multipart request while it arrives, and writes its files to `path`.
 
-    def __init__(self, boundary: str, path: Path, *, most_bytes: int, most_files: int) -> None:
-        self._path, self._most_bytes, self._most_files = path, most_bytes, most_files
-        self._sum = hashlib.sha256()
+    Args:
+        boundary: The boundary between the parts, from the Content-Type.
+        path: The file to write.
+        max_bytes: The largest total size of the files.
+        max_files: The largest number of files.
+
+    Raises:
+        FormParserError: The boundary is not valid.
+    """
+
+    def __init__(self, boundary: str, path: Path, *, max_bytes: int, max_files: int) -> None:
+        self._path, self._max_bytes, self._max_files = path, max_bytes, max_files
+        self._hash = hashlib.sha256()
         self._header: tuple[bytearray, bytearray] = (bytearray(), bytearray())
         self._disposition: str | None = None
-        self._part: _Part = _Nothing()
+        self._part: Part = EmptyPart()
         self._zip: zipfile.ZipFile | None = None
-        self._names: set[str] = set()
-        self._file: str | None = None
+        self._filenames: set[str] = set()
+        self._archive_name: str | None = None
         self._name: str | None = None
-        self._arrived = self._stored = 0
+        self._received = self._stored = 0
         self._ended = False
-        self._open = ExitStack()
+        self._open_files = ExitStack()
         self._parser = MultipartParser(
             boundary,
             {
@@ -105,39 +75,39 @@ class MultipartReader:
                 "on_header_value": lambda data, start, end: self._header[1].extend(data[start:end]),
                 "on_header_end": self._end_header,
                 "on_headers_finished": self._begin_part,
-                "on_part_data": self._data,
+                "on_part_data": self._part_data,
                 "on_part_end": self._end_part,
                 "on_end": self._end,
             },
         )
 
     def feed(self, data: bytes) -> None:
-        """The next piece of the body."""
-        self._arrived += len(data)
-        if self._arrived > self._most_bytes + OVERHEAD:
-            raise too_large(self._most_bytes)
+        """Parse the next bytes of the body. Raises Problem 400, 413 or 422."""
+        self._received += len(data)
+        if self._received > self._max_bytes + MAX_OVERHEAD_BYTES:
+            raise too_large(self._max_bytes)
         try:
             self._parser.write(data)
         except FormParserError as error:
             raise Problem(400, f"The body is not valid multipart/form-data: {error}.", kind="bad-form") from None
 
-    def parcel(self) -> MultipartUpload:
-        """What was sent; call it once, at the end of the body."""
+    def finish(self) -> MultipartUpload:
+        """The received form; call this once, at the end of the body. Raises Problem 400 or 422."""
         if not self._ended:
             raise Problem(400, "The body ends in the middle of the form.", kind="bad-form")
         self.close()
-        if self._file is None and self._zip is None:
-            detail = "Send one archive as the field `file`, or several pictures with relative names as `files`."
-            raise Problem(422, f"There is no file in this request. {detail}", kind="no-file")
+        if self._archive_name is None and self._zip is None:
+            detail = "Send one archive as the field `file`, or several images with relative names as `files`."
+            raise Problem(422, f"This request has no file. {detail}", kind="no-file")
         return MultipartUpload(
-            path=self._path, filename=self._file or "", name=self._name, digest=self._sum.hexdigest()
+            path=self._path, filename=self._archive_name or "", name=self._name, digest=self._hash.hexdigest()
         )
 
     def close(self) -> None:
-        """Let go of every open file; an entry goes before the zip that it is in."""
-        if isinstance(self._part, _Stored):
+        """Close every open file. An entry of the zip is closed before the zip."""
+        if isinstance(self._part, FilePart):
             self._part.close()
-        self._open.close()
+        self._open_files.close()
 
     def _begin_header(self) -> None:
         self._header = (bytearray(), bytearray())
@@ -149,66 +119,83 @@ class MultipartReader:
     def _begin_part(self) -> None:
         options = parse_options_header(self._disposition)[1]
         self._disposition = None
-        field = _text(options.get(b"name", b""))
-        filename = _text(options[b"filename"]) if b"filename" in options else None
-        self._note(field.encode(), (filename or "").encode())
+        field = _decode_name(options.get(b"name", b""))
+        filename = _decode_name(options[b"filename"]) if b"filename" in options else None
+        self._add_to_digest(field.encode(), (filename or "").encode())
         self._part = self._open_part(field, filename)
 
-    def _open_part(self, field: str, filename: str | None) -> _Part:
+    def _open_part(self, field: str, filename: str | None) -> Part:
         if field == "name":
-            return _Text("name", self._keep_name)
+            return TextPart("name", self._set_name)
         if field not in ("file", "files"):
-            raise field_problem(field or "(no name)", "unknown field; known are file, files, name")
+            raise field_problem(
+                field or "(no name)", "is not a field of this form; its fields are file, files and name"
+            )
         if not filename:
-            return _Nothing()
+            return EmptyPart()
         if field == "file":
-            if self._file is not None or self._zip is not None:
-                raise field_problem("file", "comes more than once; send several files as `files`")
-            self._file = filename
-            return _Stored(self._open.enter_context(self._path.open("wb")))
-        return _Stored(self._open_entry(filename))
+            if self._archive_name is not None or self._zip is not None:
+                raise field_problem("file", "was sent more than once; send several files as `files`")
+            self._archive_name = filename
+            return FilePart(self._open_files.enter_context(self._path.open("wb")))
+        return FilePart(self._open_entry(filename))
 
     def _open_entry(self, filename: str) -> IO[bytes]:
-        if self._file is not None:
-            raise field_problem("files", "comes together with `file`; send one or the other")
+        if self._archive_name is not None:
+            raise field_problem("files", "was sent together with `file`; send one or the other")
         if any(ord(c) < 32 or c == "\x7f" for c in filename):
             raise field_problem("files", "has a name with a control character")
-        if filename in self._names:
-            raise field_problem("files", f"has two files of the name {filename}")
-        if len(self._names) >= self._most_files:
-            raise Problem(413, f"More than {self._most_files} files.", kind="too-large")
-        self._names.add(filename)
+        if filename in self._filenames:
+            raise field_problem("files", f"has two files with the name {filename}")
+        if len(self._filenames) >= self._max_files:
+            raise Problem(413, f"This upload has more than {self._max_files} files.", kind="too-large")
+        self._filenames.add(filename)
         if self._zip is None:
-            self._zip = self._open.enter_context(zipfile.ZipFile(self._path, "w", zipfile.ZIP_STORED))
-        return self._zip.open(zipfile.ZipInfo(filename, FIXED_TIME), "w", force_zip64=True)
+            self._zip = self._open_files.enter_context(zipfile.ZipFile(self._path, "w", zipfile.ZIP_STORED))
+        return self._zip.open(zipfile.ZipInfo(filename, ZIP_ENTRY_TIME), "w", force_zip64=True)
 
-    def _keep_name(self, name: str) -> None:
+    def _set_name(self, name: str) -> None:
         self._name = name
 
-    def _data(self, data: bytes, start: int, end: int) -> None:
-        piece = data[start:end]
-        self._stored += len(piece)
-        if self._stored > self._most_bytes:
-            raise too_large(self._most_bytes)
-        self._sum.update(piece)
-        self._part.write(piece)
+    def _part_data(self, data: bytes, start: int, end: int) -> None:
+        content = data[start:end]
+        self._stored += len(content)
+        if self._stored > self._max_bytes:
+            raise too_large(self._max_bytes)
+        self._hash.update(content)
+        self._part.write(content)
 
     def _end_part(self) -> None:
         self._part.close()
-        self._note(str(self._stored).encode())
+        self._add_to_digest(str(self._stored).encode())
 
     def _end(self) -> None:
         self._ended = True
 
-    def _note(self, *words: bytes) -> None:
-        for word in words:
-            self._sum.update(struct.pack(">q", len(word)) + word)
+    def _add_to_digest(self, *values: bytes) -> None:
+        """Add values with their lengths, so that no two different forms give the same input to the hash."""
+        for value in values:
+            self._hash.update(struct.pack(">q", len(value)) + value)
 
 
-async def receive(
-    stream: AsyncIterator[bytes], content_type: str, path: Path, *, most_bytes: int, most_files: int
+async def receive_form(
+    stream: AsyncIterator[bytes], content_type: str, path: Path, *, max_bytes: int, max_files: int
 ) -> MultipartUpload:
-    """Write what a multipart body brings to `path`. Raises Problem; the file may then be there in part."""
+    """Receive a multipart body and write its files to disk.
+
+    Args:
+        stream: The body, in chunks.
+        content_type: The `Content-Type` of the request.
+        path: The file to write. An incomplete file may stay after an error.
+        max_bytes: The largest total size of the files.
+        max_files: The largest number of files.
+
+    Returns:
+        The received form.
+
+    Raises:
+        Problem: 400, 408, 413, 415, 422 or 507.
+    """
     kind, options = parse_options_header(content_type)
     boundary = options.get(b"boundary", b"").decode("latin-1")
     if kind != b"multipart/form-data":
@@ -216,26 +203,26 @@ async def receive(
             415, "Send the dataset as multipart/form-data, or use /v1/uploads.", kind="unsupported-media-type"
         )
     try:
-        form = MultipartReader(boundary, path, most_bytes=most_bytes, most_files=most_files)
+        form = MultipartReader(boundary, path, max_bytes=max_bytes, max_files=max_files)
     except FormParserError as error:
         raise Problem(400, f"{error}.", kind="bad-form") from None
     if not boundary:
         raise Problem(400, "The Content-Type names no boundary.", kind="bad-form")
     try:
         await stream_to_disk(stream, form.feed)
-        with disk_errors():
-            return await asyncio.to_thread(form.parcel)
+        with full_disk_as_problem():
+            return await asyncio.to_thread(form.finish)
     finally:
-        with suppress(OSError):  # what could not be written was said already
+        with suppress(OSError):  # a failed write has raised its error already
             form.close()
 
 
-def too_large(most_bytes: int) -> Problem:
-    """A 413 that says how much is allowed."""
-    return Problem(413, f"This upload is larger than the {most_bytes:,} bytes this service takes.", kind="too-large")
+def too_large(max_bytes: int) -> Problem:
+    """A 413 that names the largest allowed size."""
+    return Problem(413, f"This upload exceeds this service's limit of {max_bytes:,} bytes.", kind="too-large")
 
 
-def _text(raw: bytes) -> str:
-    """A name as browsers and curl send it: UTF-8, with the three characters that would end it percent-encoded."""
+def _decode_name(raw: bytes) -> str:
+    """Decode a name as browsers send it: UTF-8, with quotes and line breaks percent-encoded (HTML standard)."""
     text = raw.decode("utf-8", "replace")
     return text.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")

@@ -1,4 +1,4 @@
-"""What comes in over the wire goes to disk while more of it arrives, in a thread, without filling the memory."""
+"""Streaming a request body to disk: a thread writes while more arrives, and memory stays bounded."""
 
 import asyncio
 import errno
@@ -7,72 +7,83 @@ from contextlib import contextmanager
 
 from api.problems import Problem
 
-MOST_PENDING = 4 * 2**20  # bytes held in memory for one sender while the disk is busy
-PATIENCE = 60.0  # seconds without a byte after which a sender counts as gone
+MAX_PENDING_BYTES = 4 * 2**20  # held in memory for one sender while the disk is busy
+IDLE_TIMEOUT_SECONDS = 60.0  # without a byte, after which the sender counts as gone
 
 
 async def stream_to_disk(stream: AsyncIterator[bytes], write: Callable[[bytes], None]) -> int:
-    """Write all of `stream`, in order, and return the number of bytes.
+    """Write a whole stream, in order.
 
-    Whatever has arrived is written as soon as the write before it is done, also while the sender pauses or when it
-    goes away. Raises starlette's ClientDisconnect, Problem 408 for a sender that falls silent, Problem 507 where the
-    disk is full, and whatever `write` raises.
+    Bytes that arrived are written as soon as the write before them is done, also while the sender pauses and when it
+    disconnects.
+
+    Args:
+        stream: The body of a request, in chunks.
+        write: Writes bytes; called in a thread, one call at a time.
+
+    Returns:
+        The number of bytes.
+
+    Raises:
+        ClientDisconnect: The sender disconnected.
+        Problem: 408 if the sender is silent for `IDLE_TIMEOUT_SECONDS`; 507 if the disk is full; and whatever `write`
+            raises.
     """
     pending = bytearray()
-    news, room = asyncio.Event(), asyncio.Event()
+    has_data, has_room = asyncio.Event(), asyncio.Event()
     ended = False
     total = 0
 
     async def drain() -> None:
         try:
             while pending or not ended:
-                await news.wait()
-                news.clear()
+                await has_data.wait()
+                has_data.clear()
                 data = bytes(pending)
                 pending.clear()
-                room.set()
-                await _write(write, data)
+                has_room.set()
+                await _write_in_thread(write, data)
         finally:
-            room.set()
+            has_room.set()
 
     writer = asyncio.create_task(drain())
     try:
-        async for chunk in _patiently(stream):
+        async for chunk in _with_idle_timeout(stream):
             if writer.done():
-                break  # it failed: awaiting it below says why
+                break  # it failed; awaiting it below raises its error
             total += len(chunk)
             pending += chunk
-            news.set()
-            if len(pending) >= MOST_PENDING:
-                room.clear()
-                await room.wait()
+            has_data.set()
+            if len(pending) >= MAX_PENDING_BYTES:
+                has_room.clear()
+                await has_room.wait()
     finally:
         ended = True
-        news.set()
+        has_data.set()
         await writer
     return total
 
 
-async def _patiently(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _with_idle_timeout(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     while True:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(IDLE_TIMEOUT_SECONDS):
                 chunk = await anext(stream)
         except StopAsyncIteration:
             return
         except TimeoutError:
-            raise Problem(408, f"Nothing arrived for {PATIENCE:.0f} seconds.", kind="silent") from None
+            raise Problem(408, f"Nothing arrived for {IDLE_TIMEOUT_SECONDS:.0f} seconds.", kind="silent") from None
         yield chunk
 
 
-async def _write(write: Callable[[bytes], None], data: bytes) -> None:
-    with disk_errors():
+async def _write_in_thread(write: Callable[[bytes], None], data: bytes) -> None:
+    with full_disk_as_problem():
         await asyncio.to_thread(write, data)
 
 
 @contextmanager
-def disk_errors() -> Iterator[None]:
-    """A full disk becomes a Problem 507."""
+def full_disk_as_problem() -> Iterator[None]:
+    """Turn the OSError of a full disk, or of an exhausted quota, into a Problem 507."""
     try:
         yield
     except OSError as error:

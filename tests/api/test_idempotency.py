@@ -127,17 +127,17 @@ def test_keys_that_are_none(api: httpx.Client, wrong: str) -> None:
 def test_a_key_whose_holder_died_is_free_after_a_while(each_database: Any) -> None:
     with each_database.write.begin() as session:
         owner = users.local_admin(session).id
-        assert idempotency.take(session, owner_id=owner, key="k") is None
+        assert idempotency.reserve(session, owner_id=owner, key="k") is None
     with each_database.write.begin() as session, pytest.raises(Problem) as caught:
-        idempotency.take(session, owner_id=owner, key="k")
+        idempotency.reserve(session, owner_id=owner, key="k")
     assert caught.value.status == 409
     with each_database.write.begin() as session:
-        long_ago = utc_now() - idempotency.STALE - timedelta(seconds=1)
+        long_ago = utc_now() - idempotency.RESERVATION_TIMEOUT - timedelta(seconds=1)
         session.execute(update(m.IdempotencyKey).values(created_at=long_ago))
     with each_database.write.begin() as session:
-        assert idempotency.take(session, owner_id=owner, key="k") is None
+        assert idempotency.reserve(session, owner_id=owner, key="k") is None
     with each_database.write.begin() as session, pytest.raises(Problem):
-        idempotency.take(session, owner_id=owner, key="k")
+        idempotency.reserve(session, owner_id=owner, key="k")
 
 
 def test_old_answers_are_forgotten(each_database: Any) -> None:
@@ -146,6 +146,6 @@ def test_old_answers_are_forgotten(each_database: Any) -> None:
         session.add(m.IdempotencyKey(owner_id=owner, key="old", request="", created_at=utc_now() - timedelta(days=2)))
         session.add(m.IdempotencyKey(owner_id=owner, key="new", request=png().hex()[:64]))
     with each_database.write.begin() as session:
-        idempotency.purge(session)
+        idempotency.delete_expired(session)
     with each_database.read() as session:
         assert [row.key for row in session.query(m.IdempotencyKey)] == ["new"]

@@ -16,9 +16,6 @@ def test_errors_of_every_kind_are_problems(api: httpx.Client) -> None:
     problem(api.get("/v1/nothing"), 404)
     problem(api.get("/nothing", headers={"Accept": "application/json"}), 404)
     problem(api.get("/v1/jobs/"), 404)
-    answer = api.put("/v1/jobs")
-    problem(answer, 405)
-    assert answer.headers["allow"]
     problem(api.post("/v1/jobs", content=b"x" * 2_000_000, headers={"Content-Type": "application/json"}), 413)
 
     def endless():  # type: ignore[no-untyped-def]
@@ -26,6 +23,32 @@ def test_errors_of_every_kind_are_problems(api: httpx.Client) -> None:
             yield b" " * 100_000
 
     problem(api.post("/v1/jobs", content=endless(), headers={"Content-Type": "application/json"}), 413)
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/v1/jobs", "GET, POST"),
+        ("/v1/jobs/x", "GET, DELETE"),
+        ("/v1/jobs/x/archive", "GET, HEAD"),
+        ("/v1/uploads", "POST, OPTIONS"),
+        ("/v1/uploads/x", "HEAD, PATCH, DELETE"),
+        ("/v1/openapi.json", "GET, HEAD"),
+        ("/sign-in", "GET, POST"),
+        ("/static/base.css", "GET, HEAD"),
+    ],
+)
+def test_a_405_lists_every_method_of_the_address(service: Service, path: str, methods: str) -> None:
+    answer = service.client().put(path)
+    problem(answer, 405)
+    assert answer.headers["allow"] == methods
+
+
+def test_the_listed_methods_are_those_that_are_answered(service: Service) -> None:
+    listed = service.client().put("/v1/jobs/x/archive").headers["allow"].split(", ")
+    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        status = service.client().request(method, "/v1/jobs/x/archive").status_code
+        assert (status == 405) is (method not in listed), method
 
 
 def test_people_get_a_page_programs_a_problem(service: Service) -> None:
@@ -50,7 +73,7 @@ def test_a_broken_service_says_so_without_a_trace(
     for word in ("Traceback", "sqlalchemy", "sqlite", "jobs."):
         assert word not in answer.text
     logged = capfd.readouterr()
-    assert "request.broke" in logged.out + logged.err
+    assert "request.failed" in logged.out + logged.err
     assert "look-for-me" in logged.out + logged.err
 
 

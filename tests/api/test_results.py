@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from api import downloads, signed_links
 from api.app import create_app
+from api.problems import Problem
 from store import models as m
 from tests.api.conftest import Service, asked, problem, sent
 from tests.support.archives import zipped
@@ -145,17 +146,17 @@ def test_links_end_and_keys_rotate(service: Service, done: dict[str, Any]) -> No
     def context(keys: str) -> Any:
         return create_app(service.settings.model_copy(update={"secret_keys": keys})).state.context
 
-    made = signed_links.make(context(old), done["id"], seconds=60)
+    made = signed_links.create(context(old), done["id"], seconds=60)
     assert signed_links.read(context(f"{new},{old}"), made.signed) == done["id"]
-    newer = signed_links.make(context(f"{new},{old}"), done["id"], seconds=60)
+    newer = signed_links.create(context(f"{new},{old}"), done["id"], seconds=60)
     assert signed_links.read(context(new), newer.signed) == done["id"]
     for keys, link in ((new, made), (old, newer)):
-        with pytest.raises(signed_links.Problem) as caught:
+        with pytest.raises(Problem) as caught:
             signed_links.read(context(keys), link.signed)
         assert caught.value.status == 404
-    over = signed_links.make(context(old), done["id"], seconds=-1)
+    over = signed_links.create(context(old), done["id"], seconds=-1)
     assert over.expires_at.timestamp() <= time.time()
-    with pytest.raises(signed_links.Problem) as caught:
+    with pytest.raises(Problem) as caught:
         signed_links.read(context(old), over.signed)
     assert caught.value.status == 410
 
@@ -213,7 +214,7 @@ def test_ranges_as_slices(first: int, last: int, size: int) -> None:
     data = bytes(range(size))
     try:
         found = downloads.parse_range(f"bytes={first}-{last}", size)
-    except downloads.NotSatisfiable:
+    except downloads.RangeNotSatisfiable:
         assert first >= size
         return
     if last < first:
@@ -229,7 +230,7 @@ def test_any_name_can_be_saved(name: str) -> None:
         name.encode()
     except UnicodeEncodeError:
         return
-    header = downloads.disposition(name)
+    header = downloads.content_disposition(name)
     assert header.isascii()
     assert header.isprintable()
     assert header.count('"') == 2

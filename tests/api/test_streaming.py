@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.problems import Problem
-from api.uploads.streaming import MOST_PENDING, stream_to_disk
+from api.uploads.streaming import MAX_PENDING_BYTES, stream_to_disk
 
 
 async def stream(*chunks: bytes) -> AsyncIterator[bytes]:
@@ -79,11 +79,11 @@ def test_a_fast_sender_waits_for_the_disk() -> None:
 
         pouring = asyncio.create_task(stream_to_disk(fast(), lambda data: resume.wait(10) and None))
         async with asyncio.timeout(10):
-            while sent < MOST_PENDING:
+            while sent < MAX_PENDING_BYTES:
                 await asyncio.sleep(0)
         for _ in range(100):
             await asyncio.sleep(0)
-        assert sent <= 3 * MOST_PENDING
+        assert sent <= 3 * MAX_PENDING_BYTES
         resume.set()
         assert await pouring == 64 * 2**20
 

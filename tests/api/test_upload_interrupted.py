@@ -34,7 +34,7 @@ def test_an_upload_whose_time_is_over(api: httpx.Client, service: Service) -> No
     _make_late(service, url)
     assert api.head(url, headers=TUS).status_code == 410
     problem(patch(api, url, DATA, 0), 410)
-    os.utime(resumable.part(service.context(), url.split("/")[-1]), (0, 0))
+    os.utime(resumable.path_of(service.context(), url.split("/")[-1]), (0, 0))
     assert resumable.remove_expired(service.context()) == 1
     assert api.head(url, headers=TUS).status_code == 404
     assert service.leftovers() == []
@@ -46,7 +46,7 @@ def test_a_service_that_dies_between_file_and_row_takes_the_upload_in_again(
     url = begin(api, len(DATA))
     upload_id = url.split("/")[-1]
     patch(api, url, DATA[:-1], 0)
-    part = resumable.part(service.context(), upload_id)
+    part = resumable.path_of(service.context(), upload_id)
     with part.open("ab") as file:
         file.write(DATA[-1:])
     service.files.link(f"datasets/{upload_id}/upload", part)  # as far as it came
@@ -63,19 +63,19 @@ def test_what_nobody_comes_back_for_is_removed(api: httpx.Client, service: Servi
         patch(api, url, DATA[:50], 0)
     finish(api, kept, DATA)
     service.files.link(
-        f"datasets/{stray.split('/')[-1]}/upload", resumable.part(service.context(), stray.split("/")[-1])
+        f"datasets/{stray.split('/')[-1]}/upload", resumable.path_of(service.context(), stray.split("/")[-1])
     )
     form = service.context().upload_dir / "form-abc"
     form.write_bytes(b"x")
     service.files.link("datasets/abc/upload", form)
-    for path in (form, resumable.part(service.context(), stray.split("/")[-1])):
+    for path in (form, resumable.path_of(service.context(), stray.split("/")[-1])):
         os.utime(path, (0, 0))
     _make_late(service, stray, growing, kept)
     resumable.remove_expired(service.context())
     assert [path.name for path in service.leftovers()] == [f"{growing.split('/')[-1]}.part"]
     assert service.files.list(f"datasets/{stray.split('/')[-1]}") == service.files.list("datasets/abc") == []
     assert service.files.load(f"datasets/{kept.split('/')[-1]}/upload") == DATA
-    os.utime(resumable.part(service.context(), growing.split("/")[-1]), (0, 0))
+    os.utime(resumable.path_of(service.context(), growing.split("/")[-1]), (0, 0))
     assert resumable.remove_expired(service.context()) == 1
     assert service.leftovers() == []
 
@@ -92,7 +92,7 @@ def test_what_arrived_before_the_client_went_away_is_kept(api: httpx.Client, ser
 
 def test_with_a_checksum_half_a_piece_is_not_kept(api: httpx.Client, service: Service) -> None:
     url = begin(api, len(DATA))
-    part = resumable.part(service.context(), url.split("/")[-1])
+    part = resumable.path_of(service.context(), url.split("/")[-1])
     token = service.token("admin")
     where = urlsplit(service.url).netloc
     connection = http.client.HTTPConnection(where, timeout=20)

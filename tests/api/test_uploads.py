@@ -88,8 +88,8 @@ def test_a_creation_that_is_wrong(api: httpx.Client, service: Service, headers: 
 
 def test_a_piece_that_is_wrong(api: httpx.Client) -> None:
     url = begin(api, len(DATA))
-    problem(patch(api, url, DATA[:10], 5), 409, "at 0, not at 5")
-    problem(patch(api, url, DATA[:10], 10 * len(DATA)), 409, "at 0, not at")
+    problem(patch(api, url, DATA[:10], 5), 409, "at offset 0, not at 5")
+    problem(patch(api, url, DATA[:10], 10 * len(DATA)), 409, "at offset 0, not at")
     assert patch(api, url, DATA[:10], 0).status_code == 204
     answer = patch(api, url, DATA[:10], 0)
     problem(answer, 409)

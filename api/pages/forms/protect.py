@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from api.routes.options import PRESET_WORDS
+from api.wording import PRESET_TEXTS
 from core.errors import SpecError
 from core.specs.protect import EVIDENCE_AMOUNTS, FORMATS, METHODS, PRESET_NAMES, ProtectSpec
 from store import models as m
@@ -52,7 +52,7 @@ STRENGTHS = (
     Option("16", "Strong", "A fine grain shows on smooth areas such as sky.", "16 of 255"),
 )
 WORDS: dict[str, dict[str, Option]] = {
-    "preset": {name: Option(name, title, hint) for name, (title, hint) in PRESET_WORDS.items()},
+    "preset": {name: Option(name, title, hint) for name, (title, hint) in PRESET_TEXTS.items()},
     "evidence": {
         "none": Option("none", "Nothing", "Fastest, and you will not know how well it works."),
         "quick": Option("quick", "Before and after", "Trains models on both sets, and compares what they learned."),

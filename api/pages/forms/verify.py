@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.pages.forms.protect import Option
-from api.routes.options import PRESET_WORDS
+from api.wording import PRESET_TEXTS
 from core.reports.heatmap import NO_COUNTERMEASURE_LABEL, training_label
 from core.specs.catalog import ARCHITECTURE_LABELS, COUNTERMEASURE_INFO
 from core.specs.protect import TRAINING_PRESETS, ProtectSpec
@@ -76,7 +76,7 @@ def classes(target: ProtectSpec, known: Sequence[Mapping[str, Any]]) -> list[Opt
 
 def scales() -> list[Option]:
     """How long each model is trained."""
-    return [Option(name, PRESET_WORDS[name][0], PRESET_WORDS[name][1]) for name in TRAINING_PRESETS]
+    return [Option(name, PRESET_TEXTS[name][0], PRESET_TEXTS[name][1]) for name in TRAINING_PRESETS]
 
 
 def defaults(target: ProtectSpec) -> dict[str, Any]:
