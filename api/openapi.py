@@ -115,4 +115,4 @@ def _describe_event_streams(responses: dict[str, Any]) -> None:
     for response in responses.values():
         for media_type in response.get("content", {}).values():
             if media_type.pop("itemSchema", None) is not None:
-                media_type["schema"] = {"type": "string", "description": "Server-sent events; each `data` is a Job."}
+                media_type["schema"] = {"description": "Server-sent events. The `data` of each is a job as JSON."}

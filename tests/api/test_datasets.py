@@ -71,7 +71,7 @@ def test_many_more_files_than_a_web_framework_likes(api: httpx.Client) -> None:
         ({}, 422, "no file"),
         ({"name": (None, "x")}, 422, "no file"),
         ({"file": ("", b"")}, 422, "no file"),
-        ({"file": ("a.zip", zipped()), "nmae": (None, "x")}, 422, "nmae: unknown field"),
+        ({"file": ("a.zip", zipped()), "nmae": (None, "x")}, 422, "nmae: is not a field of this form"),
         ({"file": ("a.zip", zipped()), "name": (None, "x" * 201)}, 422, "name: is longer"),
         ({"file": ("a.zip", zipped()), "name": (None, "a\0b")}, 422, "name: has a control character"),
         ({"file": ("a.zip", zipped()), "name": (None, b"\xff\xfe")}, 422, "name: is not UTF-8"),
@@ -88,7 +88,7 @@ def test_a_form_that_is_wrong(api: httpx.Client, service: Service, fields: dict,
     [
         ([("file", ("a.zip", zipped())), ("file", ("b.zip", zipped()))], "more than once"),
         ([("file", ("a.zip", zipped())), ("files", ("a/b.png", png()))], "one or the other"),
-        ([("files", ("a/b.png", png())), ("files", ("a/b.png", png()))], "two files of the name"),
+        ([("files", ("a/b.png", png())), ("files", ("a/b.png", png()))], "two files with the name"),
         ([("files", ("a/b\n.png", png()))], "control character"),
         ([("files", ("../b.png", png())), ("files", ("a/b.png", png()))], ".."),
     ],
@@ -113,7 +113,7 @@ def test_bodies_that_are_no_form(api: httpx.Client) -> None:
 
 def test_more_bytes_than_the_limit(api: httpx.Client, service: Service) -> None:
     large = b"PK\x03\x04" + b"\0" * service.settings.max_upload_bytes
-    problem(api.post("/v1/datasets", files={"file": ("big.zip", large)}), 413, "larger than")
+    problem(api.post("/v1/datasets", files={"file": ("big.zip", large)}), 413, "exceeds this service")
 
     def endless():  # type: ignore[no-untyped-def]
         yield b'--xyz\r\nContent-Disposition: form-data; name="file"; filename="a.zip"\r\n\r\n'
@@ -121,7 +121,7 @@ def test_more_bytes_than_the_limit(api: httpx.Client, service: Service) -> None:
             yield b"\0" * 2**20
 
     chunked = {"Content-Type": "multipart/form-data; boundary=xyz"}
-    problem(api.post("/v1/datasets", content=endless(), headers=chunked), 413, "larger than")
+    problem(api.post("/v1/datasets", content=endless(), headers=chunked), 413, "exceeds this service")
     assert service.leftovers() == []
 
 

@@ -92,7 +92,7 @@ def test_while_the_first_is_under_way_the_second_waits(api: httpx.Client, servic
         wait_until(lambda: service.leftovers(), what="the first to arrive")
         with service.client(user="admin") as second:
             answer = second.post("/v1/datasets", content=body, headers=header | kind)
-            problem(answer, 409, "still being worked on")
+            problem(answer, 409, "still in progress")
             assert answer.headers["retry-after"]
             resume.set()
             made = first.result(20)
