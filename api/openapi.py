@@ -5,11 +5,11 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict
 from pydantic.json_schema import models_json_schema
 
 from api.auth import COOKIE
 from api.problems import MEDIA_TYPE
-from api.schemas import ProblemOut
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -40,6 +40,39 @@ _SECURITY_SCHEMES = {
         "description": "The cookie of a browser that is signed in.",
     },
 }
+
+
+class FieldErrorOut(BaseModel):
+    """What is wrong with one field of a request."""
+
+    field: str
+    message: str
+
+
+class ProblemOut(BaseModel):
+    """An error (RFC 9457). Programs rely on `type`; `detail` is for people."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:unteachable:problem:invalid-fields",
+                    "title": "Unprocessable Entity",
+                    "status": 422,
+                    "detail": "spec.radius_u: must be a whole number from 1 to 64",
+                    "errors": [{"field": "spec.radius_u", "message": "must be a whole number from 1 to 64"}],
+                    "request_id": "5f0c3a9be1d24a77",
+                }
+            ]
+        }
+    )
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldErrorOut] | None = None
+    request_id: str | None = None
 
 
 def response_headers(status: int, headers: Mapping[str, Any]) -> Responses:

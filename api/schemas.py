@@ -29,39 +29,6 @@ _SPEC_SCHEMA = {
 }
 
 
-class FieldErrorOut(BaseModel):
-    """What is wrong with one field of a request."""
-
-    field: str
-    message: str
-
-
-class ProblemOut(BaseModel):
-    """An error (RFC 9457). Programs rely on `type`; `detail` is for people."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "type": "urn:unteachable:problem:invalid-fields",
-                    "title": "Unprocessable Entity",
-                    "status": 422,
-                    "detail": "spec.radius_u: must be a whole number from 1 to 64",
-                    "errors": [{"field": "spec.radius_u", "message": "must be a whole number from 1 to 64"}],
-                    "request_id": "5f0c3a9be1d24a77",
-                }
-            ]
-        }
-    )
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    errors: list[FieldErrorOut] | None = None
-    request_id: str | None = None
-
-
 class Page(BaseModel, Generic[T]):
     """One page of a list."""
 

@@ -1,4 +1,4 @@
-"""A real server on a free port, over a real database, store and broker; workers are played through `store.jobs`."""
+"""A real server with a real database, object store and broker. Tests play the workers through `store`."""
 
 import socket
 import threading
@@ -27,7 +27,7 @@ from tests.support.waiting import wait_until
 
 @pytest.fixture(scope="session", autouse=True)
 def plain_logs() -> None:
-    """Tracebacks as the service logs them: without local variables, which take seconds to draw."""
+    """Log tracebacks as the service does: without local variables, which take seconds to render."""
     renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback, colors=False)
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, renderer]
@@ -36,7 +36,7 @@ def plain_logs() -> None:
 
 @dataclass
 class Service:
-    """A running service, and ways to speak to it and to its store."""
+    """A running service, with clients of its API and access to its database and files."""
 
     settings: Settings
     url: str
@@ -45,7 +45,7 @@ class Service:
     clients: list[httpx.Client] = field(default_factory=list)
 
     def client(self, *, token: str | None = None, user: str | None = None, **options: Any) -> httpx.Client:
-        """A client with this token, or with a new one of this user; without any where neither is given."""
+        """A client with this token, or with a new token of this user, or without authentication."""
         if user is not None:
             token = self.token(user)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -54,13 +54,13 @@ class Service:
         return client
 
     def token(self, name: str) -> str:
-        """A new token of the user of this name, who is made where there is none; `admin` is the local admin."""
+        """A new token of the user of this name. The user is created if missing; `admin` is the local admin."""
         with self.db.write.begin() as session:
             return users.create_token(session, user_id=self.user(session, name).id, name="test")[1]
 
     @staticmethod
     def user(session: Any, name: str) -> m.User:
-        """The row of the user of this name."""
+        """The row of the user of this name, which is created if missing."""
         if name == users.LOCAL_ADMIN:
             return users.local_admin(session)
         user = session.query(m.User).filter_by(name=name).one_or_none()
@@ -71,14 +71,14 @@ class Service:
         return user
 
     def claim(self, job_id: str) -> leases.Claim:
-        """Take a job as a worker would."""
+        """Claim a job as a worker does."""
         with self.db.write.begin() as session:
             claim = leases.claim(session, job_id, worker="test", lease_seconds=60)
         assert claim is not None
         return claim
 
     def make_ready(self, dataset_id: str, **findings: Any) -> None:
-        """Do the check of a dataset as a worker would."""
+        """Finish the check of a dataset as a worker does."""
         with self.db.read() as session:
             check = session.query(m.Job).filter_by(dataset_id=dataset_id, kind=m.CHECK, state=m.QUEUED).one()
         found: dict[str, Any] = {"images": 6, "classes": [], "skipped": [], "thumbs": []}
@@ -88,7 +88,7 @@ class Service:
             assert datasets.mark_ready(session, claim, datasets.DatasetContents(**(found | findings)))
 
     def succeed(self, job_id: str, *, archive: bytes, report: bytes = b"{}", page: bytes = b"<p>") -> None:
-        """Do a job as a worker would."""
+        """Finish a job as a worker does."""
         claim = self.claim(job_id)
         keys = {name: f"jobs/{job_id}/1/{name}" for name in ("archive.zip", "report.json", "report.html")}
         for key, data in zip(keys.values(), (archive, report, page), strict=True):
@@ -101,17 +101,17 @@ class Service:
             assert leases.succeed(session, claim, result)
 
     def context(self) -> AppContext:
-        """The house of another API process over the same rows and files."""
+        """The application context of a second API process over the same database and files."""
         context: AppContext = create_app(self.settings).state.context
         return context
 
-    def leftovers(self) -> list[Path]:
-        """What still lies in the folder of arriving uploads."""
+    def unfinished_uploads(self) -> list[Path]:
+        """The files of unfinished uploads."""
         return sorted((self.settings.home / "uploads").glob("*"))
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port that is not in use."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -120,7 +120,7 @@ def free_port() -> int:
 
 @contextmanager
 def running(settings: Settings) -> Iterator[Service]:
-    """The API of these settings, served from a thread."""
+    """Serve the API with these settings from a thread."""
     server = make_server(settings)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -141,7 +141,7 @@ def running(settings: Settings) -> Iterator[Service]:
 
 @pytest.fixture
 def broker_at() -> Iterator[Callable[[Settings], None]]:
-    """Starts brokers for settings, and stops them in the end."""
+    """Starts a broker for given settings, and stops it after the test."""
     started = []
     yield lambda settings: started.append(start_broker(settings))
     for process in started:
@@ -151,7 +151,7 @@ def broker_at() -> Iterator[Callable[[Settings], None]]:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Service]:
-    """One service for all tests that leave it working."""
+    """One service, shared by all tests that leave it working."""
     home = tmp_path_factory.mktemp("service")
     (home / "unteachable.db").write_bytes(sqlite_template.read_bytes())
     settings = Settings(_env_file=None, data_dir=home, port=free_port(), max_upload_bytes=20 * 2**20)
@@ -173,42 +173,42 @@ def api(service: Service) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def other(service: Service) -> Iterator[httpx.Client]:
-    """The client of somebody else, who is no admin."""
-    with service.client(user="somebody") as client:
+    """The client of another user, who is not an admin."""
+    with service.client(user="other") as client:
         yield client
 
 
 @pytest.fixture
 def dataset(api: httpx.Client) -> dict[str, Any]:
-    """A dataset that has just been sent."""
-    return sent(api)
+    """A dataset that was just uploaded."""
+    return upload_dataset(api)
 
 
 @pytest.fixture
 def job(api: httpx.Client, service: Service, dataset: dict[str, Any]) -> dict[str, Any]:
-    """A job that waits for a worker."""
+    """A queued job."""
     service.make_ready(dataset["id"])
-    return asked(api, dataset["id"])
+    return request_job(api, dataset["id"])
 
 
-def sent(client: httpx.Client, data: bytes | None = None, *, filename: str = "pets.zip") -> dict[str, Any]:
-    """Send a dataset; its JSON."""
+def upload_dataset(client: httpx.Client, data: bytes | None = None, *, filename: str = "pets.zip") -> dict[str, Any]:
+    """Upload a dataset; returns its JSON."""
     answer = client.post("/v1/datasets", files={"file": (filename, zipped() if data is None else data)})
     assert answer.status_code == 201, answer.text
     found: dict[str, Any] = answer.json()
     return found
 
 
-def asked(client: httpx.Client, dataset_id: str, **spec: Any) -> dict[str, Any]:
-    """Ask for a job; its JSON."""
+def request_job(client: httpx.Client, dataset_id: str, **spec: Any) -> dict[str, Any]:
+    """Request a protect job; returns its JSON."""
     answer = client.post("/v1/jobs", json={"kind": "protect", "dataset_id": dataset_id, "spec": spec})
     assert answer.status_code == 202, answer.text
     found: dict[str, Any] = answer.json()
     return found
 
 
-def problem(answer: httpx.Response, status: int, *words: str) -> dict[str, Any]:
-    """Check that an answer is a problem of this status, whose detail has these words; its JSON."""
+def assert_problem(answer: httpx.Response, status: int, *words: str) -> dict[str, Any]:
+    """Check that a response is a problem of this status whose detail contains these words; returns its JSON."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     body: dict[str, Any] = answer.json()

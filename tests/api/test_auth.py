@@ -1,4 +1,4 @@
-"""Who may come in: tokens, cookies, links; and that somebody else's things answer 404 everywhere."""
+"""Authentication by token, cookie and sign-in link; and resources of another user answer 404."""
 
 from datetime import timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from api.auth import COOKIE
 from store import models as m
 from store import users
 from store.clock import utc_now
-from tests.api.conftest import Service, asked, problem, sent
+from tests.api.conftest import Service, assert_problem, request_job, upload_dataset
 from tests.support.archives import zipped
 from tests.support.tus_client import PIECE, TUS, begin
 
@@ -43,15 +43,17 @@ PROTECTED = [
 
 @pytest.mark.parametrize(("method", "path"), PROTECTED)
 @pytest.mark.parametrize("header", [None, "Bearer wrong", "Bearer", "Basic YTpi", "Bearer unt_\xe9"])
-def test_nobody_comes_in_without_a_token(service: Service, method: str, path: str, header: str | None) -> None:
+def test_requests_without_a_valid_token_are_refused(
+    service: Service, method: str, path: str, header: str | None
+) -> None:
     headers: dict[str, Any] = TUS if header is None else TUS | {"Authorization": header.encode("latin-1")}
     body = {"json": {"kind": "protect", "dataset_id": "x"}} if path == "/v1/jobs" and method == "POST" else {}
     answer = service.client().request(method, path, headers=headers, **body)  # type: ignore[arg-type]
-    problem(answer, 401)
+    assert_problem(answer, 401)
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-def test_every_protected_address_is_in_that_list(service: Service) -> None:
+def test_every_protected_operation_is_tested(service: Service) -> None:
     paths = service.client().get("/v1/openapi.json").json()["paths"]
     open_to_all = {"/healthz", "/readyz", "/metrics", "/v1/links/{signed}"}
     known = {(method, path.replace("/x", "/{}").replace("/0", "/{}")) for method, path in PROTECTED}
@@ -61,10 +63,10 @@ def test_every_protected_address_is_in_that_list(service: Service) -> None:
             assert (method.upper(), plain) in known or (method, path) == ("post", "/v1/tokens"), (method, path)
 
 
-def test_somebody_elses_things_do_not_exist(api: httpx.Client, other: httpx.Client, service: Service) -> None:
-    dataset = sent(api)
+def test_resources_of_another_user_answer_404(api: httpx.Client, other: httpx.Client, service: Service) -> None:
+    dataset = upload_dataset(api)
     service.make_ready(dataset["id"], thumbs=[{"key": "x", "path": "y"}])
-    job = asked(api, dataset["id"])
+    job = request_job(api, dataset["id"])
     service.succeed(job["id"], archive=b"zip")
     upload = begin(api, 100)
     token = api.post("/v1/tokens", json={"name": "mine"}).json()
@@ -73,11 +75,11 @@ def test_somebody_elses_things_do_not_exist(api: httpx.Client, other: httpx.Clie
     asks += [("GET", f"{j}/{what}") for what in ("events", "rows", "report", "archive")] + [("POST", f"{j}/links")]
     asks += [("DELETE", t), ("DELETE", upload)]
     for method, path in asks:
-        problem(other.request(method, path, headers=TUS), 404)
-        problem(api.request(method, path.replace(path.split("/")[3], m.new_id()), headers=TUS), 404)
+        assert_problem(other.request(method, path, headers=TUS), 404)
+        assert_problem(api.request(method, path.replace(path.split("/")[3], m.new_id()), headers=TUS), 404)
     assert other.head(upload, headers=TUS).status_code == 404
-    problem(other.patch(upload, content=b"x", headers=PIECE | {"Upload-Offset": "0"}), 404)
-    problem(other.post("/v1/jobs", json={"kind": "protect", "dataset_id": dataset["id"]}), 404)
+    assert_problem(other.patch(upload, content=b"x", headers=PIECE | {"Upload-Offset": "0"}), 404)
+    assert_problem(other.post("/v1/jobs", json={"kind": "protect", "dataset_id": dataset["id"]}), 404)
     assert dataset["id"] not in other.get("/v1/datasets").text
     assert job["id"] not in other.get("/v1/jobs").text
     assert token["id"] not in other.get("/v1/tokens").text
@@ -86,15 +88,15 @@ def test_somebody_elses_things_do_not_exist(api: httpx.Client, other: httpx.Clie
 
 
 @pytest.mark.parametrize("strange", ["x", "%00", "..%2f..", "é", "a" * 500, "1' OR '1'='1", "%F0%9F%98%80", "a%0Ab"])
-def test_ids_that_cannot_be(api: httpx.Client, strange: str) -> None:
+def test_invalid_ids_answer_404(api: httpx.Client, strange: str) -> None:
     addresses = ("datasets/{}", "jobs/{}", "jobs/{}/archive", "datasets/{}/thumbnails/0", "generators/{}")
     for path in (f"/v1/{address}" for address in addresses):
-        problem(api.get(path.format(strange)), 404)
-    problem(api.delete(f"/v1/tokens/{strange}"), 404)
+        assert_problem(api.get(path.format(strange)), 404)
+    assert_problem(api.delete(f"/v1/tokens/{strange}"), 404)
     assert api.head(f"/v1/uploads/{strange}", headers=TUS).status_code == 404
 
 
-def test_a_token_is_shown_once_and_kept_as_a_hash(api: httpx.Client, service: Service) -> None:
+def test_a_token_is_shown_once_and_stored_as_a_hash(api: httpx.Client, service: Service) -> None:
     made = api.post("/v1/tokens", json={"name": "laptop"})
     assert made.status_code == 201
     token = made.json()
@@ -106,10 +108,10 @@ def test_a_token_is_shown_once_and_kept_as_a_hash(api: httpx.Client, service: Se
         assert row is not None
         assert token["token"] not in str(vars(row))
     assert api.delete(f"/v1/tokens/{token['id']}").status_code == 204
-    problem(service.client(token=token["token"]).get("/v1/jobs"), 401)
+    assert_problem(service.client(token=token["token"]).get("/v1/jobs"), 401)
 
 
-def test_when_a_token_was_last_used_is_kept_by_the_minute(api: httpx.Client, service: Service) -> None:
+def test_the_last_use_of_a_token_is_recorded_at_most_once_a_minute(api: httpx.Client, service: Service) -> None:
     token = api.post("/v1/tokens", json={"name": "camera"}).json()
 
     def last_used() -> str | None:
@@ -134,11 +136,11 @@ def test_when_a_token_was_last_used_is_kept_by_the_minute(api: httpx.Client, ser
     "body", [{}, {"name": ""}, {"name": "  "}, {"name": "x" * 201}, {"name": "a\nb"}, {"name": 1}, []]
 )
 def test_a_token_needs_a_name(api: httpx.Client, body: object) -> None:
-    assert problem(api.post("/v1/tokens", json=body), 422)["errors"]
+    assert assert_problem(api.post("/v1/tokens", json=body), 422)["errors"]
 
 
 def signed_in(service: Service) -> httpx.Client:
-    """A browser that used the one-time link."""
+    """A browser that used the sign-in link."""
     with service.db.write.begin() as session:
         admin = users.local_admin(session)
         key = users.create_sign_in_key(session, user_id=admin.id, seconds=60)
@@ -150,17 +152,17 @@ def signed_in(service: Service) -> httpx.Client:
     return browser
 
 
-def test_the_link_signs_in_once_and_the_cookie_works(service: Service) -> None:
+def test_the_sign_in_link_works_once_and_sets_a_session_cookie(service: Service) -> None:
     browser = signed_in(service)
     assert browser.get("/v1/datasets").status_code == 200
     [cookie] = [c for c in browser.cookies.jar if c.name == COOKIE]
     assert cookie.has_nonstandard_attr("HttpOnly")
     assert cookie.get_nonstandard_attr("SameSite") == "lax"
     for wrong in ("x", f"{cookie.value}x", cookie.value[:-3] if cookie.value else ""):
-        problem(httpx.get(f"{service.url}/v1/jobs", cookies={COOKIE: wrong}), 401)
+        assert_problem(httpx.get(f"{service.url}/v1/jobs", cookies={COOKIE: wrong}), 401)
 
 
-def test_a_session_that_a_token_began_is_over_when_the_token_is_revoked(service: Service) -> None:
+def test_revoking_a_token_ends_the_sessions_it_began(service: Service) -> None:
     own, browser = service.client(user="admin"), service.client()
     leaked = own.post("/v1/tokens", json={"name": "leaked"}).json()
     browser.headers["Origin"] = service.url
@@ -168,13 +170,13 @@ def test_a_session_that_a_token_began_is_over_when_the_token_is_revoked(service:
     assert browser.get("/v1/jobs").status_code == 200
     other = signed_in(service)
     assert own.delete(f"/v1/tokens/{leaked['id']}").status_code == 204
-    problem(browser.get("/v1/jobs"), 401)
-    problem(browser.post("/v1/tokens", json={"name": "another"}), 401)
+    assert_problem(browser.get("/v1/jobs"), 401)
+    assert_problem(browser.post("/v1/tokens", json={"name": "another"}), 401)
     assert other.get("/v1/jobs").status_code == 200, "a session that a link began is another's"
 
 
 @pytest.mark.parametrize("strange", ["x", "%00", "%F0%9F%98%80"])
-def test_a_token_that_is_none_cannot_be_revoked_from_the_page(service: Service, strange: str) -> None:
+def test_the_page_answers_404_when_it_revokes_an_unknown_token(service: Service, strange: str) -> None:
     browser = signed_in(service)
     browser.headers["Origin"] = service.url
     assert browser.post(f"/tokens/{strange}/revoke").status_code == 404
@@ -194,7 +196,9 @@ def test_a_token_that_is_none_cannot_be_revoked_from_the_page(service: Service, 
         ({"Origin": "SELF"}, True),
     ],
 )
-def test_another_sites_page_cannot_use_the_cookie(service: Service, headers: dict[str, str], *, allowed: bool) -> None:
+def test_a_cross_origin_request_with_the_cookie_is_refused(
+    service: Service, headers: dict[str, str], *, allowed: bool
+) -> None:
     browser = signed_in(service)
     headers = {k: service.url if v == "SELF" else v for k, v in headers.items()}
     answers = [
@@ -203,11 +207,11 @@ def test_another_sites_page_cannot_use_the_cookie(service: Service, headers: dic
         browser.post("/v1/uploads", headers=TUS | headers | {"Upload-Length": "5"}),
     ]
     for answer in answers:
-        assert answer.status_code == 201 if allowed else problem(answer, 403)
+        assert answer.status_code == 201 if allowed else assert_problem(answer, 403)
     if allowed:
         assert browser.delete(answers[-1].headers["location"], headers=TUS | headers).status_code == 204
 
 
-def test_a_wrong_token_is_not_helped_by_a_cookie(service: Service) -> None:
+def test_an_invalid_token_is_refused_despite_a_valid_cookie(service: Service) -> None:
     browser = signed_in(service)
-    problem(browser.get("/v1/jobs", headers={"Authorization": "Bearer wrong"}), 401)
+    assert_problem(browser.get("/v1/jobs", headers={"Authorization": "Bearer wrong"}), 401)

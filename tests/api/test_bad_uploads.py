@@ -1,11 +1,11 @@
-"""What is wrong with an upload as a whole is a 4xx that names the reason, whichever way it was sent."""
+"""An upload that is unusable as a whole answers a 4xx with the reason, by form and by tus."""
 
 from collections.abc import Callable
 
 import httpx
 import pytest
 
-from tests.api.conftest import Service, free_port, problem, running, sent
+from tests.api.conftest import Service, assert_problem, free_port, running, upload_dataset
 from tests.support.archives import BAD, png, zipped
 from tests.support.tus_client import TUS, begin, patch
 
@@ -14,9 +14,9 @@ from tests.support.tus_client import TUS, begin, patch
 def test_a_bad_archive_is_refused_with_the_reason(api: httpx.Client, service: Service, name: str) -> None:
     make, status, word = BAD[name]
     before = api.get("/v1/datasets?limit=1").json()
-    problem(api.post("/v1/datasets", files={"file": ("bad.zip", make())}), status, word)
+    assert_problem(api.post("/v1/datasets", files={"file": ("bad.zip", make())}), status, word)
     assert api.get("/v1/datasets?limit=1").json() == before
-    assert service.leftovers() == []
+    assert service.unfinished_uploads() == []
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -24,30 +24,36 @@ def test_a_bad_resumable_upload_is_refused_and_removed(api: httpx.Client, servic
     make, status, word = BAD[name]
     data = make()
     url = begin(api, len(data))
-    problem(patch(api, url, data, 0), status, word)
-    problem(api.get(url), 405)
+    assert_problem(patch(api, url, data, 0), status, word)
+    assert_problem(api.get(url), 405)
     assert api.head(url, headers=TUS).status_code == 404
-    assert service.leftovers() == []
+    assert service.unfinished_uploads() == []
 
 
-def test_limits_are_those_of_the_settings(make_settings: Callable[..., object], broker_at: Callable[..., None]) -> None:
+def test_the_limits_come_from_the_settings(
+    make_settings: Callable[..., object], broker_at: Callable[..., None]
+) -> None:
     settings = make_settings(port=free_port(), max_files=10, max_unpacked_bytes=5000, max_file_bytes=3000)
     broker_at(settings)
     with running(settings) as service:  # type: ignore[arg-type]
         client = service.client(user="admin")
-        sent(client)
+        upload_dataset(client)
         many = {f"{kind}/{n}.png": png() for kind in "ab" for n in range(6)}
-        problem(client.post("/v1/datasets", files={"file": ("a.zip", zipped(many))}), 413, "more than 10 files")
+        assert_problem(client.post("/v1/datasets", files={"file": ("a.zip", zipped(many))}), 413, "more than 10 files")
         parts = [("files", (path, data)) for path, data in many.items()]
-        problem(client.post("/v1/datasets", files=parts), 413, "10 files")
+        assert_problem(client.post("/v1/datasets", files=parts), 413, "10 files")
         large = {"a/0.png": png() + b"\1" * 3000, "b/0.png": png()}
-        problem(client.post("/v1/datasets", files={"file": ("a.zip", zipped(large))}), 413, "the maximum for one file")
+        assert_problem(
+            client.post("/v1/datasets", files={"file": ("a.zip", zipped(large))}), 413, "the maximum for one file"
+        )
         much = {f"a/{n}.png": png() + b"\1" * 2000 for n in range(3)} | {"b/0.png": png()}
-        problem(client.post("/v1/datasets", files={"file": ("a.zip", zipped(much))}), 413, "unpacks to more than")
-        sent(client)
+        assert_problem(
+            client.post("/v1/datasets", files={"file": ("a.zip", zipped(much))}), 413, "unpacks to more than"
+        )
+        upload_dataset(client)
 
 
-def test_single_bad_files_are_no_reason_to_refuse(api: httpx.Client) -> None:
+def test_single_bad_files_do_not_refuse_the_upload(api: httpx.Client) -> None:
     mixed = {
         "cats/0.png": png(),
         "dogs/0.png": png(),
@@ -57,4 +63,4 @@ def test_single_bad_files_are_no_reason_to_refuse(api: httpx.Client) -> None:
         "dogs/größe.png": png(),
         "dogs/sub\\windows name.png": png(),
     }
-    assert sent(api, zipped(mixed))["state"] == "checking"
+    assert upload_dataset(api, zipped(mixed))["state"] == "checking"

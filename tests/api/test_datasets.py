@@ -1,4 +1,4 @@
-"""Sending, seeing and deleting datasets."""
+"""Uploading, reading and deleting datasets."""
 
 import base64
 import io
@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from store import models as m
-from tests.api.conftest import Service, asked, problem, sent
+from tests.api.conftest import Service, assert_problem, request_job, upload_dataset
 from tests.support.archives import pictures, png, tarred, zipped
 from tests.support.commits import broken_commit
 from tests.support.store_failure import Away
@@ -32,22 +32,22 @@ def test_an_archive_becomes_a_dataset(api: httpx.Client, service: Service, filen
     assert (body["name"], body["state"], body["bytes"]) == ("pets", "checking", len(data))
     assert service.files.load(f"datasets/{body['id']}/upload") == data
     assert api.get(answer.headers["location"]).json() == body
-    assert service.leftovers() == []
+    assert service.unfinished_uploads() == []
 
 
-def test_the_check_job_is_there_but_never_listed(api: httpx.Client, service: Service) -> None:
+def test_the_check_job_exists_but_is_not_listed(api: httpx.Client, service: Service) -> None:
     from store import models as m
 
-    dataset = sent(api)
+    dataset = upload_dataset(api)
     with service.db.read() as session:
         check = session.query(m.Job).filter_by(dataset_id=dataset["id"]).one()
     assert check.kind == "check"
     assert check.rung_at is not None
     assert check.id not in {j["id"] for j in api.get("/v1/jobs?limit=200").json()["items"]}
-    problem(api.get(f"/v1/jobs/{check.id}"), 404)
+    assert_problem(api.get(f"/v1/jobs/{check.id}"), 404)
 
 
-def test_several_files_are_packed_with_their_relative_names(api: httpx.Client, service: Service) -> None:
+def test_several_files_are_packed_under_their_relative_names(api: httpx.Client, service: Service) -> None:
     files = pictures() | {"dogs/größe “1”.png": png(tint=3)}
     answer = api.post(
         "/v1/datasets", files=[("files", (path, data)) for path, data in files.items()], data={"name": "My pets"}
@@ -59,7 +59,7 @@ def test_several_files_are_packed_with_their_relative_names(api: httpx.Client, s
         assert {info.compress_type for info in packed.infolist()} == {zipfile.ZIP_STORED}
 
 
-def test_many_more_files_than_a_web_framework_likes(api: httpx.Client) -> None:
+def test_more_files_than_the_default_limit_of_the_form_parser(api: httpx.Client) -> None:
     files = [("files", (f"{kind}/{n}.png", png(tint=n))) for kind in ("a", "b") for n in range(1500)]
     answer = api.post("/v1/datasets", files=files, timeout=60)
     assert answer.status_code == 201, answer.text
@@ -77,10 +77,10 @@ def test_many_more_files_than_a_web_framework_likes(api: httpx.Client) -> None:
         ({"file": ("a.zip", zipped()), "name": (None, b"\xff\xfe")}, 422, "name: is not UTF-8"),
     ],
 )
-def test_a_form_that_is_wrong(api: httpx.Client, service: Service, fields: dict, status: int, word: str) -> None:  # type: ignore[type-arg]
+def test_an_invalid_form_is_refused(api: httpx.Client, service: Service, fields: dict, status: int, word: str) -> None:  # type: ignore[type-arg]
     answer = api.post("/v1/datasets", files=fields or {"": ("", b"")})
-    problem(answer, status, word) if fields else problem(answer, 422)
-    assert service.leftovers() == []
+    assert_problem(answer, status, word) if fields else assert_problem(answer, 422)
+    assert service.unfinished_uploads() == []
 
 
 @pytest.mark.parametrize(
@@ -93,27 +93,27 @@ def test_a_form_that_is_wrong(api: httpx.Client, service: Service, fields: dict,
         ([("files", ("../b.png", png())), ("files", ("a/b.png", png()))], ".."),
     ],
 )
-def test_files_that_do_not_go_together(api: httpx.Client, service: Service, parts: list, word: str) -> None:  # type: ignore[type-arg]
-    problem(api.post("/v1/datasets", files=parts), 422, word)
-    assert service.leftovers() == []
+def test_conflicting_files_are_refused(api: httpx.Client, service: Service, parts: list, word: str) -> None:  # type: ignore[type-arg]
+    assert_problem(api.post("/v1/datasets", files=parts), 422, word)
+    assert service.unfinished_uploads() == []
 
 
-def test_bodies_that_are_no_form(api: httpx.Client) -> None:
-    problem(api.post("/v1/datasets"), 415, "multipart/form-data")
-    problem(api.post("/v1/datasets", json={}), 415)
+def test_bodies_that_are_not_a_valid_form_are_refused(api: httpx.Client) -> None:
+    assert_problem(api.post("/v1/datasets"), 415, "multipart/form-data")
+    assert_problem(api.post("/v1/datasets", json={}), 415)
     form = {"Content-Type": "multipart/form-data"}
-    problem(api.post("/v1/datasets", content=b"x", headers=form), 400, "boundary")
+    assert_problem(api.post("/v1/datasets", content=b"x", headers=form), 400, "boundary")
     form = {"Content-Type": "multipart/form-data; boundary=xyz"}
-    problem(api.post("/v1/datasets", content=b"nothing like it", headers=form), 400, "not valid")
-    problem(api.post("/v1/datasets", content=b"--xyz\r\nContent-Dispo", headers=form), 400, "middle")
-    problem(api.post("/v1/datasets", content=b"", headers=form), 400, "middle")
+    assert_problem(api.post("/v1/datasets", content=b"nothing like it", headers=form), 400, "not valid")
+    assert_problem(api.post("/v1/datasets", content=b"--xyz\r\nContent-Dispo", headers=form), 400, "middle")
+    assert_problem(api.post("/v1/datasets", content=b"", headers=form), 400, "middle")
     whole = {"Content-Type": f"multipart/form-data; boundary={'x' * 300}"}
-    problem(api.post("/v1/datasets", content=b"x", headers=whole), 400)
+    assert_problem(api.post("/v1/datasets", content=b"x", headers=whole), 400)
 
 
-def test_more_bytes_than_the_limit(api: httpx.Client, service: Service) -> None:
+def test_an_upload_over_the_size_limit_is_refused(api: httpx.Client, service: Service) -> None:
     large = b"PK\x03\x04" + b"\0" * service.settings.max_upload_bytes
-    problem(api.post("/v1/datasets", files={"file": ("big.zip", large)}), 413, "exceeds this service")
+    assert_problem(api.post("/v1/datasets", files={"file": ("big.zip", large)}), 413, "exceeds this service")
 
     def endless():  # type: ignore[no-untyped-def]
         yield b'--xyz\r\nContent-Disposition: form-data; name="file"; filename="a.zip"\r\n\r\n'
@@ -121,13 +121,13 @@ def test_more_bytes_than_the_limit(api: httpx.Client, service: Service) -> None:
             yield b"\0" * 2**20
 
     chunked = {"Content-Type": "multipart/form-data; boundary=xyz"}
-    problem(api.post("/v1/datasets", content=endless(), headers=chunked), 413, "exceeds this service")
-    assert service.leftovers() == []
+    assert_problem(api.post("/v1/datasets", content=endless(), headers=chunked), 413, "exceeds this service")
+    assert service.unfinished_uploads() == []
 
 
-def test_lists_come_in_parts_newest_first(service: Service) -> None:
+def test_lists_are_paginated_newest_first(service: Service) -> None:
     client = service.client(user="lister")
-    made = [sent(client)["id"] for _ in range(5)]
+    made = [upload_dataset(client)["id"] for _ in range(5)]
     seen, cursor = [], None
     while True:
         page = client.get("/v1/datasets", params={"limit": 2} | ({"cursor": cursor} if cursor else {})).json()
@@ -139,28 +139,30 @@ def test_lists_come_in_parts_newest_first(service: Service) -> None:
     assert seen == made[::-1]
 
 
-HALF = base64.urlsafe_b64encode(b'["2024-01-01T00:00:00+00:00", "\\ud800"]').decode().rstrip("=")  # of a character
+HALF = (
+    base64.urlsafe_b64encode(b'["2024-01-01T00:00:00+00:00", "\\ud800"]').decode().rstrip("=")
+)  # half a surrogate pair
 
 
 @pytest.mark.parametrize(
     "cursor", ["x", "WzFd", "bnVsbA", "W10", "é", "WyI5OTk5LTEyLTMxVDIzOjU5OjU5LTIzOjU5IiwiYSJd", HALF]
 )
-def test_a_cursor_that_is_none_of_ours(api: httpx.Client, cursor: str) -> None:
-    assert problem(api.get("/v1/datasets", params={"cursor": cursor}), 422)["errors"][0]["field"] == "cursor"
+def test_an_invalid_cursor_is_refused(api: httpx.Client, cursor: str) -> None:
+    assert assert_problem(api.get("/v1/datasets", params={"cursor": cursor}), 422)["errors"][0]["field"] == "cursor"
 
 
 @pytest.mark.parametrize("limit", ["0", "201", "x", "-1"])
-def test_a_limit_that_makes_no_sense(api: httpx.Client, limit: str) -> None:
-    assert problem(api.get("/v1/jobs", params={"limit": limit}), 422)["errors"][0]["field"] == "limit"
+def test_an_invalid_limit_is_refused(api: httpx.Client, limit: str) -> None:
+    assert assert_problem(api.get("/v1/jobs", params={"limit": limit}), 422)["errors"][0]["field"] == "limit"
 
 
 @pytest.mark.parametrize("takes_effect", [True, False])
-def test_the_upload_stays_if_and_only_if_its_row_is_there(
+def test_the_stored_upload_exists_if_and_only_if_its_row_exists(
     api: httpx.Client, service: Service, *, takes_effect: bool
 ) -> None:
     before = set(service.files.list("datasets"))
     with broken_commit(m.Dataset, takes_effect=takes_effect):
-        problem(api.post("/v1/datasets", files={"file": ("lost.zip", zipped())}), 500)
+        assert_problem(api.post("/v1/datasets", files={"file": ("lost.zip", zipped())}), 500)
     with service.db.read() as session:
         ids = session.scalars(select(m.Dataset.id).where(m.Dataset.name == "lost")).all()
     assert len(ids) == takes_effect
@@ -169,28 +171,28 @@ def test_the_upload_stays_if_and_only_if_its_row_is_there(
         assert api.delete(f"/v1/datasets/{id_}").status_code == 204
 
 
-def test_deleting_takes_the_files_away(api: httpx.Client, service: Service) -> None:
-    dataset = sent(api)
+def test_deleting_a_dataset_deletes_its_files(api: httpx.Client, service: Service) -> None:
+    dataset = upload_dataset(api)
     key = f"datasets/{dataset['id']}/upload"
     assert service.files.exists(key)
     assert api.delete(f"/v1/datasets/{dataset['id']}").status_code == 204
     assert not service.files.exists(key)
-    problem(api.get(f"/v1/datasets/{dataset['id']}"), 404)
-    problem(api.delete(f"/v1/datasets/{dataset['id']}"), 404)
+    assert_problem(api.get(f"/v1/datasets/{dataset['id']}"), 404)
+    assert_problem(api.delete(f"/v1/datasets/{dataset['id']}"), 404)
 
 
-def test_a_dataset_stays_while_a_job_needs_it(api: httpx.Client, service: Service) -> None:
-    dataset = sent(api)
+def test_a_dataset_with_an_open_job_cannot_be_deleted(api: httpx.Client, service: Service) -> None:
+    dataset = upload_dataset(api)
     service.make_ready(dataset["id"])
-    job = asked(api, dataset["id"])
-    problem(api.delete(f"/v1/datasets/{dataset['id']}"), 409, "cancel it first")
+    job = request_job(api, dataset["id"])
+    assert_problem(api.delete(f"/v1/datasets/{dataset['id']}"), 409, "cancel it first")
     service.claim(job["id"])
-    problem(api.delete(f"/v1/datasets/{dataset['id']}"), 409)
+    assert_problem(api.delete(f"/v1/datasets/{dataset['id']}"), 409)
     assert service.files.exists(f"datasets/{dataset['id']}/upload")
 
 
-def test_what_the_check_found_is_shown(api: httpx.Client, service: Service) -> None:
-    dataset = sent(api)
+def test_the_findings_of_the_check_are_returned(api: httpx.Client, service: Service) -> None:
+    dataset = upload_dataset(api)
     thumb = f"datasets/{dataset['id']}/thumbs/0"
     service.files.write(thumb, png())
     found = {
@@ -208,20 +210,20 @@ def test_what_the_check_found_is_shown(api: httpx.Client, service: Service) -> N
     assert answer.content == png()
     assert answer.headers["content-type"] == "image/png"
     assert "private" in answer.headers["cache-control"]
-    problem(api.get(f"/v1/datasets/{dataset['id']}/thumbnails/1"), 404)
-    problem(api.get(f"/v1/datasets/{dataset['id']}/thumbnails/-1"), 422)
+    assert_problem(api.get(f"/v1/datasets/{dataset['id']}/thumbnails/1"), 404)
+    assert_problem(api.get(f"/v1/datasets/{dataset['id']}/thumbnails/-1"), 422)
 
 
-def test_where_the_store_is_away_what_is_deleted_is_gone_all_the_same(
+def test_deleting_succeeds_while_the_object_store_is_unreachable(
     api: httpx.Client, service: Service, away: Away
 ) -> None:
-    dataset = sent(api)
+    dataset = upload_dataset(api)
     service.make_ready(dataset["id"])
-    job = asked(api, dataset["id"])
+    job = request_job(api, dataset["id"])
     service.succeed(job["id"], archive=zipped())
     with away(dataset["id"]) as refused, away(job["id"]) as refused_too:
         for path in (f"/v1/datasets/{dataset['id']}", f"/v1/jobs/{job['id']}"):
             assert api.delete(path).status_code == 204, "a worker's tidying finds the files"
-            problem(api.get(path), 404)
+            assert_problem(api.get(path), 404)
     assert refused
     assert refused_too

@@ -1,4 +1,4 @@
-"""docs/api.md, tried as written: its curl blocks, in order, against the whole running service."""
+"""docs/api.md: its curl blocks run in order, as written, against a whole running service."""
 
 import os
 import re
@@ -56,7 +56,7 @@ def test_every_block_works_as_written(
     assert "<html" in (work / "report.html").read_text()
 
 
-def test_every_call_is_documented(service: Any) -> None:
+def test_every_operation_is_documented(service: Any) -> None:
     text = DOCS.read_text()
     for path in service.client().get("/v1/openapi.json").json()["paths"]:
         plain = re.sub(r"/\{[^}]+\}.*", "", path)

@@ -1,4 +1,4 @@
-"""Server-sent events: what a listener hears, where it goes on, and that many of them cost little."""
+"""Server-sent events: what a follower receives, where it resumes, and that many followers cost little."""
 
 import json
 import threading
@@ -12,13 +12,15 @@ import pytest
 from store import job_events, leases
 from store import models as m
 from store.settings import Settings
-from tests.api.conftest import Service, asked, free_port, running, sent
+from tests.api.conftest import Service, free_port, request_job, running, upload_dataset
 from tests.support.archives import zipped
 
 Event = tuple[str, int, dict[str, Any]]
 
 
-def listen(client: httpx.Client, job_id: str, *, last: int | None = None, timeout: float = 30) -> Iterator[Event]:
+def follow_events(
+    client: httpx.Client, job_id: str, *, last: int | None = None, timeout: float = 30
+) -> Iterator[Event]:
     """The events of a job until the server ends them: kind, id, data."""
     headers = {} if last is None else {"Last-Event-ID": str(last)}
     with client.stream("GET", f"/v1/jobs/{job_id}/events", headers=headers, timeout=timeout) as answer:
@@ -49,123 +51,123 @@ def fail(service: Service, claim: leases.Claim) -> None:
     job_events.publish(service.settings, claim.job_id)
 
 
-def test_a_job_from_beginning_to_end(api: httpx.Client, service: Service, job: dict[str, Any]) -> None:
-    heard = listen(api, job["id"])
-    kind, first, data = next(heard)
+def test_a_job_is_followed_from_beginning_to_end(api: httpx.Client, service: Service, job: dict[str, Any]) -> None:
+    events = follow_events(api, job["id"])
+    kind, first, data = next(events)
     assert (kind, data) == ("state", job)
     claim = service.claim(job["id"])
     job_events.publish(service.settings, job["id"])
-    kind, second, data = next(heard)
+    kind, second, data = next(events)
     assert (kind, data["state"], data["attempt"]) == ("state", "running", 1)
     progress(service, claim, "training", 4)
-    kind, third, data = next(heard)
+    kind, third, data = next(events)
     assert kind == "progress"
     assert data["progress"] == {"stage": "training", "done": 4, "total": 10, "eta_seconds": 6.0}
     fail(service, claim)
-    kind, fourth, data = next(heard)
+    kind, fourth, data = next(events)
     assert (kind, data["state"], data["error"]) == ("state", "failed", "it went wrong")
     assert first < second < third < fourth
-    assert list(heard) == []  # the server ends it
+    assert list(events) == []  # the server ends the stream
 
 
-def test_going_on_where_one_was(api: httpx.Client, service: Service, job: dict[str, Any]) -> None:
+def test_a_follower_resumes_after_its_last_event(api: httpx.Client, service: Service, job: dict[str, Any]) -> None:
     claim = service.claim(job["id"])
-    heard = listen(api, job["id"])
-    _, seen, _ = next(heard)
-    heard.close()
+    events = follow_events(api, job["id"])
+    _, seen, _ = next(events)
+    events.close()
     progress(service, claim, "noise", 1)
     progress(service, claim, "noise", 2)
-    later = listen(api, job["id"], last=seen)
+    later = follow_events(api, job["id"], last=seen)
     _, at, data = next(later)
     assert data["progress"]["done"] == 2
     assert at > seen
     fail(service, claim)
     assert [data["state"] for _, _, data in later] == ["failed"]
-    [(kind, last, data)] = listen(api, job["id"], last=at)  # the end was missed: it is told
+    [(kind, last, data)] = follow_events(api, job["id"], last=at)  # the final event was missed, and is sent
     assert (kind, data["state"]) == ("state", "failed")
     assert api.get(f"/v1/jobs/{job['id']}/events", headers={"Last-Event-ID": str(last)}).status_code == 204
 
 
 @pytest.mark.parametrize("last", ["x", "-1", "999999", "9" * 5_000, "\u0664"])
-def test_a_last_id_from_nowhere_does_no_harm(api: httpx.Client, service: Service, last: str) -> None:
-    dataset = sent(api)
+def test_an_invalid_last_event_id_is_harmless(api: httpx.Client, service: Service, last: str) -> None:
+    dataset = upload_dataset(api)
     service.make_ready(dataset["id"])
-    job = asked(api, dataset["id"])
+    job = request_job(api, dataset["id"])
     claim = service.claim(job["id"])
     ready = threading.Event()
 
-    def hear() -> list[str]:
+    def follow() -> list[str]:
         headers = {"Last-Event-ID": last.encode()}
         with api.stream("GET", f"/v1/jobs/{job['id']}/events", headers=headers) as answer:
             ready.set()
             return [line for line in answer.iter_lines() if line.startswith("data")]
 
     with ThreadPoolExecutor(1) as pool:
-        heard = pool.submit(hear)
+        events = pool.submit(follow)
         ready.wait(10)
         fail(service, claim)
-        assert '"failed"' in heard.result(20)[-1]
+        assert '"failed"' in events.result(20)[-1]
 
 
-def test_a_job_that_is_over_says_so_and_ends(api: httpx.Client, service: Service, job: dict[str, Any]) -> None:
+def test_the_stream_of_a_finished_job_has_one_event(api: httpx.Client, service: Service, job: dict[str, Any]) -> None:
     service.succeed(job["id"], archive=zipped())
-    [(kind, _, data)] = listen(api, job["id"])
+    [(kind, _, data)] = follow_events(api, job["id"])
     assert (kind, data["state"]) == ("state", "succeeded")
 
 
-def test_a_job_that_is_deleted_ends_it(api: httpx.Client, service: Service, job: dict[str, Any]) -> None:
-    heard = listen(api, job["id"])
-    next(heard)
+def test_deleting_the_job_ends_the_stream(api: httpx.Client, service: Service, job: dict[str, Any]) -> None:
+    events = follow_events(api, job["id"])
+    next(events)
     with service.db.write.begin() as session:
         session.delete(session.get_one(m.Job, job["id"]))
-    assert list(heard) == []
+    assert list(events) == []
 
 
-def test_without_a_broker_the_row_is_looked_at(make_settings: Callable[..., Settings]) -> None:
+def test_without_a_broker_the_row_is_polled(make_settings: Callable[..., Settings]) -> None:
     with running(make_settings(port=free_port())) as service:
         client = service.client(user="admin")
-        dataset = sent(client)
+        dataset = upload_dataset(client)
         service.make_ready(dataset["id"])
-        job = asked(client, dataset["id"])
-        heard = listen(client, job["id"])
-        next(heard)
+        job = request_job(client, dataset["id"])
+        events = follow_events(client, job["id"])
+        next(events)
         claim = service.claim(job["id"])
-        _, _, data = next(heard)
+        _, _, data = next(events)
         assert data["state"] == "running"
         fail(service, claim)
-        assert [data["state"] for _, _, data in heard] == ["failed"]
+        assert [data["state"] for _, _, data in events] == ["failed"]
 
 
-def test_hundreds_of_listeners_leave_the_service_free(service: Service) -> None:
+def test_hundreds_of_followers_do_not_block_the_service(service: Service) -> None:
     client = service.client(user="admin", limits=httpx.Limits(max_connections=400))
-    dataset = sent(client)
+    dataset = upload_dataset(client)
     service.make_ready(dataset["id"])
-    jobs_ = [asked(client, dataset["id"]) for _ in range(3)]
+    jobs_ = [request_job(client, dataset["id"]) for _ in range(3)]
     claims = [service.claim(job["id"]) for job in jobs_]
     pool_before = service.db.engine.pool.status()
-    listeners = [listen(client, job["id"], timeout=60) for job in jobs_ for _ in range(80)]
-    for heard in listeners:
-        assert next(heard)[2]["state"] == "running"
-    app_threads = threading.active_count()
-    assert app_threads < 120  # this process is the server, too: 240 listeners hold no thread each
+    followers = [follow_events(client, job["id"], timeout=60) for job in jobs_ for _ in range(80)]
+    for events in followers:
+        assert next(events)[2]["state"] == "running"
+    threads = threading.active_count()
+    assert threads < 120  # this process is the server too: the 240 followers hold no threads
     assert client.get("/v1/jobs?limit=5", timeout=5).status_code == 200
     assert client.get("/readyz", timeout=5).status_code == 200
     for claim in claims:
         fail(service, claim)
-    for heard in listeners:
-        assert [data["state"] for _, _, data in heard] == ["failed"]
+    for events in followers:
+        assert [data["state"] for _, _, data in events] == ["failed"]
     assert service.db.engine.pool.status() == pool_before
 
 
-def test_listeners_do_not_hold_up_the_end(make_settings: Callable[..., Settings]) -> None:
+def test_followers_do_not_delay_the_shutdown(make_settings: Callable[..., Settings]) -> None:
     import time
 
     with running(make_settings(port=free_port())) as service:
         client = service.client(user="admin")
-        job = asked(client, sent(client)["id"])
-        heard = listen(client, job["id"])
-        next(heard)
+        job = request_job(client, upload_dataset(client)["id"])
+        events = follow_events(client, job["id"])
+        next(events)
         began = time.monotonic()
     assert time.monotonic() - began < 4
     with pytest.raises((StopIteration, httpx.HTTPError)):
-        next(heard)
+        next(events)

@@ -1,4 +1,4 @@
-"""The same request sent twice does its work once."""
+"""A request that is sent twice with one Idempotency-Key does its work once."""
 
 import secrets
 import threading
@@ -15,7 +15,7 @@ from api.problems import Problem
 from store import models as m
 from store import users
 from store.clock import utc_now
-from tests.api.conftest import Service, problem
+from tests.api.conftest import Service, assert_problem
 from tests.support.archives import png, tarred, zipped
 from tests.support.waiting import wait_until
 
@@ -24,7 +24,7 @@ def key() -> dict[str, str]:
     return {"Idempotency-Key": secrets.token_hex(8)}
 
 
-def test_a_dataset_is_made_once(api: httpx.Client) -> None:
+def test_a_repeated_upload_makes_one_dataset(api: httpx.Client) -> None:
     header, form = key(), {"file": ("a.zip", zipped())}
     first = api.post("/v1/datasets", files=form, headers=header)
     again = api.post("/v1/datasets", files=form, headers=header)
@@ -44,34 +44,38 @@ def test_a_dataset_is_made_once(api: httpx.Client) -> None:
         {"files": ("a.zip", zipped())},
     ],
 )
-def test_another_dataset_may_not_use_the_key(api: httpx.Client, service: Service, form: dict[str, Any]) -> None:
+def test_a_different_upload_with_the_same_key_is_refused(
+    api: httpx.Client, service: Service, form: dict[str, Any]
+) -> None:
     header = key()
     assert api.post("/v1/datasets", files={"file": ("a.zip", zipped())}, headers=header).status_code == 201
-    problem(api.post("/v1/datasets", files=form, headers=header), 422, "different request")
-    assert service.leftovers() == []
+    assert_problem(api.post("/v1/datasets", files=form, headers=header), 422, "different request")
+    assert service.unfinished_uploads() == []
 
 
-def test_a_job_is_asked_for_once(api: httpx.Client, other: httpx.Client, dataset: dict[str, Any]) -> None:
+def test_a_repeated_request_makes_one_job(api: httpx.Client, other: httpx.Client, dataset: dict[str, Any]) -> None:
     header, body = key(), {"kind": "protect", "dataset_id": dataset["id"]}
     first = api.post("/v1/jobs", json=body, headers=header)
     again = api.post("/v1/jobs", json=body | {"spec": {}}, headers=header)
     assert again.json() == first.json()
     assert again.status_code == 202
-    problem(api.post("/v1/jobs", json=body | {"spec": {"seed": 1}}, headers=header), 422, "different request")
-    problem(api.post("/v1/datasets", files={"file": ("a.zip", zipped())}, headers=header), 422, "different request")
-    problem(other.post("/v1/jobs", json=body, headers=header), 404)  # keys of two people are two keys
+    assert_problem(api.post("/v1/jobs", json=body | {"spec": {"seed": 1}}, headers=header), 422, "different request")
+    assert_problem(
+        api.post("/v1/datasets", files={"file": ("a.zip", zipped())}, headers=header), 422, "different request"
+    )
+    assert_problem(other.post("/v1/jobs", json=body, headers=header), 404)  # a key belongs to its user
 
 
-def test_a_key_is_free_again_after_a_refusal(api: httpx.Client) -> None:
+def test_a_key_is_free_again_after_an_error(api: httpx.Client) -> None:
     header = key()
-    problem(api.post("/v1/datasets", files={"file": ("a.zip", b"nonsense")}, headers=header), 415)
+    assert_problem(api.post("/v1/datasets", files={"file": ("a.zip", b"nonsense")}, headers=header), 415)
     assert api.post("/v1/datasets", files={"file": ("a.zip", zipped())}, headers=header).status_code == 201
     header = key()
-    problem(api.post("/v1/jobs", json={"kind": "protect", "dataset_id": "x"}, headers=header), 404)
-    problem(api.post("/v1/jobs", json={"kind": "protect", "dataset_id": "y"}, headers=header), 404)
+    assert_problem(api.post("/v1/jobs", json={"kind": "protect", "dataset_id": "x"}, headers=header), 404)
+    assert_problem(api.post("/v1/jobs", json={"kind": "protect", "dataset_id": "y"}, headers=header), 404)
 
 
-def test_while_the_first_is_under_way_the_second_waits(api: httpx.Client, service: Service) -> None:
+def test_a_key_in_use_answers_409(api: httpx.Client, service: Service) -> None:
     header, resume, under_way = key(), threading.Event(), threading.Event()
     body = (
         b'--xyz\r\nContent-Disposition: form-data; name="file"; filename="a.zip"\r\n\r\n'
@@ -89,10 +93,10 @@ def test_while_the_first_is_under_way_the_second_waits(api: httpx.Client, servic
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(lambda: api.post("/v1/datasets", content=slowly(), headers=header | kind))
         under_way.wait(20)
-        wait_until(lambda: service.leftovers(), what="the first to arrive")
+        wait_until(lambda: service.unfinished_uploads(), what="the first to arrive")
         with service.client(user="admin") as second:
             answer = second.post("/v1/datasets", content=body, headers=header | kind)
-            problem(answer, 409, "still in progress")
+            assert_problem(answer, 409, "still in progress")
             assert answer.headers["retry-after"]
             resume.set()
             made = first.result(20)
@@ -101,7 +105,7 @@ def test_while_the_first_is_under_way_the_second_waits(api: httpx.Client, servic
     assert again.json() == made.json()
 
 
-def test_jobs_asked_for_at_the_same_moment(service: Service, dataset: dict[str, Any]) -> None:
+def test_concurrent_requests_with_one_key_make_one_job(service: Service, dataset: dict[str, Any]) -> None:
     header, body = key(), {"kind": "protect", "dataset_id": dataset["id"]}
     token = service.token("admin")
     start = threading.Barrier(8)
@@ -118,13 +122,13 @@ def test_jobs_asked_for_at_the_same_moment(service: Service, dataset: dict[str, 
 
 
 @pytest.mark.parametrize("wrong", ["", "x" * 201, "a b", "ä"])
-def test_keys_that_are_none(api: httpx.Client, wrong: str) -> None:
+def test_invalid_keys_are_refused(api: httpx.Client, wrong: str) -> None:
     headers = {"Idempotency-Key": wrong.encode()}
-    found = problem(api.post("/v1/jobs", json={"kind": "protect", "dataset_id": "x"}, headers=headers), 422)
+    found = assert_problem(api.post("/v1/jobs", json={"kind": "protect", "dataset_id": "x"}, headers=headers), 422)
     assert found["errors"][0]["field"] == "Idempotency-Key"
 
 
-def test_a_key_whose_holder_died_is_free_after_a_while(each_database: Any) -> None:
+def test_an_abandoned_reservation_lapses(each_database: Any) -> None:
     with each_database.write.begin() as session:
         owner = users.local_admin(session).id
         assert idempotency.reserve(session, owner_id=owner, key="k") is None
@@ -140,7 +144,7 @@ def test_a_key_whose_holder_died_is_free_after_a_while(each_database: Any) -> No
         idempotency.reserve(session, owner_id=owner, key="k")
 
 
-def test_old_answers_are_forgotten(each_database: Any) -> None:
+def test_expired_responses_are_deleted(each_database: Any) -> None:
     with each_database.write.begin() as session:
         owner = users.local_admin(session).id
         session.add(m.IdempotencyKey(owner_id=owner, key="old", request="", created_at=utc_now() - timedelta(days=2)))

@@ -1,4 +1,4 @@
-"""Asking for work, and what is refused."""
+"""Requesting, canceling and deleting jobs, and what is refused."""
 
 import json
 from typing import Any
@@ -9,11 +9,11 @@ import pytest
 from core.specs.protect import ProtectSpec
 from store import leases
 from store import models as m
-from tests.api.conftest import Service, asked, problem, sent
+from tests.api.conftest import Service, assert_problem, request_job, upload_dataset
 from tests.support.archives import zipped
 
 
-def test_a_job_waits_with_every_default_filled_in(api: httpx.Client, dataset: dict[str, Any]) -> None:
+def test_a_new_job_is_queued_with_every_default_filled_in(api: httpx.Client, dataset: dict[str, Any]) -> None:
     body = {"kind": "protect", "dataset_id": dataset["id"], "spec": {"radius_u": 16}}
     answer = api.post("/v1/jobs", json=body)
     job = answer.json()
@@ -26,13 +26,13 @@ def test_a_job_waits_with_every_default_filled_in(api: httpx.Client, dataset: di
     assert api.get("/v1/jobs?limit=1").json()["items"] == [job]
 
 
-def test_the_bell_rings_when_the_dataset_is_ready(api: httpx.Client, service: Service) -> None:
-    waiting = asked(api, sent(api)["id"])
-    dataset = sent(api)
+def test_a_job_is_enqueued_when_its_dataset_is_ready(api: httpx.Client, service: Service) -> None:
+    waiting = request_job(api, upload_dataset(api)["id"])
+    dataset = upload_dataset(api)
     service.make_ready(dataset["id"])
-    rung = asked(api, dataset["id"])
+    rung = request_job(api, dataset["id"])
     with service.db.read() as session:
-        assert session.get_one(m.Job, waiting["id"]).rung_at is None  # the check rings when it is done
+        assert session.get_one(m.Job, waiting["id"]).rung_at is None  # the end of the check enqueues it
         assert session.get_one(m.Job, rung["id"]).rung_at is not None
 
 
@@ -62,20 +62,20 @@ def test_the_bell_rings_when_the_dataset_is_ready(api: httpx.Client, service: Se
         ({"dataset_id": 5}, ["dataset_id"]),
     ],
 )
-def test_what_cannot_be_asked(
+def test_an_invalid_spec_is_refused(
     api: httpx.Client, dataset: dict[str, Any], change: dict[str, Any], fields: list[str] | None
 ) -> None:
     body = json.dumps({"kind": "protect", "dataset_id": dataset["id"]} | change)
     answer = api.post("/v1/jobs", content=body, headers={"Content-Type": "application/json"})
-    found = problem(answer, 422)
+    found = assert_problem(answer, 422)
     if fields is not None:
         assert sorted(e["field"] for e in found["errors"]) == fields
         assert all(e["message"] for e in found["errors"])
 
 
-def test_the_papers_reason_is_given(api: httpx.Client, dataset: dict[str, Any]) -> None:
+def test_the_error_cites_the_papers_reason(api: httpx.Client, dataset: dict[str, Any]) -> None:
     body = {"kind": "protect", "dataset_id": dataset["id"], "spec": {"radius_a": 8, "radius_u": 8}}
-    problem(api.post("/v1/jobs", json=body), 422, "section 4.2")
+    assert_problem(api.post("/v1/jobs", json=body), 422, "section 4.2")
 
 
 @pytest.mark.parametrize(
@@ -88,21 +88,25 @@ def test_the_papers_reason_is_given(api: httpx.Client, dataset: dict[str, Any]) 
         (b"\xff", "application/json", None),
     ],
 )
-def test_bodies_that_are_no_json(api: httpx.Client, content: bytes, kind: str, field: str | None) -> None:
+def test_bodies_that_are_not_valid_json_are_refused(
+    api: httpx.Client, content: bytes, kind: str, field: str | None
+) -> None:
     answer = api.post("/v1/jobs", content=content, headers={"Content-Type": kind})
     assert answer.status_code in (400, 422)
-    found = problem(answer, answer.status_code)
+    found = assert_problem(answer, answer.status_code)
     assert field is None or found["errors"][0]["field"] == field
 
 
-def test_admins_work_is_for_admins(api: httpx.Client, other: httpx.Client) -> None:
+def test_jobs_for_admins_are_refused_to_other_users(api: httpx.Client, other: httpx.Client) -> None:
     for kind, field in (("verify", "target_job_id"), ("train", "dataset_id")):
-        problem(other.post("/v1/jobs", json={"kind": kind}), 403, "admins")
-        found = problem(api.post("/v1/jobs", json={"kind": kind}), 422)
+        assert_problem(other.post("/v1/jobs", json={"kind": kind}), 403, "admins")
+        found = assert_problem(api.post("/v1/jobs", json={"kind": kind}), 422)
         assert found["errors"][0]["field"] == field
 
 
-def test_an_admin_asks_for_a_generator(api: httpx.Client, service: Service, dataset: dict[str, Any]) -> None:
+def test_an_admin_requests_the_training_of_a_generator(
+    api: httpx.Client, service: Service, dataset: dict[str, Any]
+) -> None:
     body = {"kind": "train", "dataset_id": dataset["id"], "spec": {"method": "em", "radius_u": 16}}
     job = api.post("/v1/jobs", json=body).json()
     assert (job["kind"], job["state"]) == ("train", "queued")
@@ -111,7 +115,7 @@ def test_an_admin_asks_for_a_generator(api: httpx.Client, service: Service, data
     page = api.get(f"/jobs/{job['id']}").text
     assert "A generator waits to be trained on pets" in page
     assert "Make the noise" not in page
-    found = problem(api.post("/v1/jobs", json=body | {"spec": {"eot": False, "radius_u": 0}}), 422)
+    found = assert_problem(api.post("/v1/jobs", json=body | {"spec": {"eot": False, "radius_u": 0}}), 422)
     assert {e["field"] for e in found["errors"]} == {"spec.eot", "spec.radius_u"}
     service.make_ready(dataset["id"])
     claim = service.claim(job["id"])
@@ -120,27 +124,27 @@ def test_an_admin_asks_for_a_generator(api: httpx.Client, service: Service, data
         assert leases.succeed(session, claim)
     assert "a generator was trained" in api.get(f"/jobs/{job['id']}").text
     assert "A generator to choose" in api.get("/").text
-    problem(api.get(f"/v1/jobs/{job['id']}/archive"), 409, f"/v1/generators/{job['id']}")
+    assert_problem(api.get(f"/v1/jobs/{job['id']}/archive"), 409, f"/v1/generators/{job['id']}")
     assert api.get(f"/jobs/{job['id']}/report").status_code == 404
 
 
-def test_a_dataset_that_does_not_exist_or_was_rejected(api: httpx.Client, service: Service) -> None:
-    problem(api.post("/v1/jobs", json={"kind": "protect", "dataset_id": m.new_id()}), 404, "dataset")
-    dataset = sent(api)
+def test_a_missing_or_rejected_dataset_is_refused(api: httpx.Client, service: Service) -> None:
+    assert_problem(api.post("/v1/jobs", json={"kind": "protect", "dataset_id": m.new_id()}), 404, "dataset")
+    dataset = upload_dataset(api)
     with service.db.write.begin() as session:
         row = session.get_one(m.Dataset, dataset["id"])
         row.state, row.error = m.REJECTED, "no picture can be read"
     body = {"kind": "protect", "dataset_id": dataset["id"]}
-    problem(api.post("/v1/jobs", json=body), 409, "no picture can be read")
+    assert_problem(api.post("/v1/jobs", json=body), 409, "no picture can be read")
 
 
-def test_cancelling_what_waits(api: httpx.Client, job: dict[str, Any]) -> None:
+def test_canceling_a_queued_job(api: httpx.Client, job: dict[str, Any]) -> None:
     answer = api.post(f"/v1/jobs/{job['id']}/cancel")
     assert (answer.status_code, answer.json()["state"]) == (202, "canceled")
-    problem(api.post(f"/v1/jobs/{job['id']}/cancel"), 409, "over")
+    assert_problem(api.post(f"/v1/jobs/{job['id']}/cancel"), 409, "over")
 
 
-def test_cancelling_what_runs_asks_its_worker(api: httpx.Client, service: Service, job: dict[str, Any]) -> None:
+def test_canceling_a_running_job_tells_its_worker(api: httpx.Client, service: Service, job: dict[str, Any]) -> None:
 
     claim = service.claim(job["id"])
     answer = api.post(f"/v1/jobs/{job['id']}/cancel")
@@ -152,17 +156,17 @@ def test_cancelling_what_runs_asks_its_worker(api: httpx.Client, service: Servic
     assert api.get(f"/v1/jobs/{job['id']}").json()["state"] == "canceled"
 
 
-def test_deleting_is_for_what_is_over(api: httpx.Client, service: Service, job: dict[str, Any]) -> None:
+def test_only_a_finished_job_can_be_deleted(api: httpx.Client, service: Service, job: dict[str, Any]) -> None:
     path = f"/v1/jobs/{job['id']}"
-    problem(api.delete(path), 409, "cancel it first")
+    assert_problem(api.delete(path), 409, "cancel it first")
     service.succeed(job["id"], archive=zipped())
     assert service.files.list(f"jobs/{job['id']}")
     assert api.delete(path).status_code == 204
     assert service.files.list(f"jobs/{job['id']}") == []
-    problem(api.get(path), 404)
+    assert_problem(api.get(path), 404)
 
 
-def test_what_one_can_choose_from(api: httpx.Client) -> None:
+def test_the_spec_lists_every_choice(api: httpx.Client) -> None:
     spec = api.get("/v1/spec").json()
     assert set(spec["schema"]["properties"]) == set(ProtectSpec().to_dict())
     assert [p["name"] for p in spec["presets"]] == spec["schema"]["properties"]["preset"]["enum"]

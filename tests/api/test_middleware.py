@@ -1,4 +1,4 @@
-"""What every answer has, errors most of all; and what machines that watch this one are told."""
+"""What every response has in common, errors above all; health, readiness and metrics."""
 
 import subprocess
 import sys
@@ -9,20 +9,20 @@ import httpx
 import pytest
 
 from store.settings import Settings
-from tests.api.conftest import Service, asked, free_port, problem, running, sent
+from tests.api.conftest import Service, assert_problem, free_port, request_job, running, upload_dataset
 
 
 def test_errors_of_every_kind_are_problems(api: httpx.Client) -> None:
-    problem(api.get("/v1/nothing"), 404)
-    problem(api.get("/nothing", headers={"Accept": "application/json"}), 404)
-    problem(api.get("/v1/jobs/"), 404)
-    problem(api.post("/v1/jobs", content=b"x" * 2_000_000, headers={"Content-Type": "application/json"}), 413)
+    assert_problem(api.get("/v1/nothing"), 404)
+    assert_problem(api.get("/nothing", headers={"Accept": "application/json"}), 404)
+    assert_problem(api.get("/v1/jobs/"), 404)
+    assert_problem(api.post("/v1/jobs", content=b"x" * 2_000_000, headers={"Content-Type": "application/json"}), 413)
 
     def endless():  # type: ignore[no-untyped-def]
         for _ in range(40):
             yield b" " * 100_000
 
-    problem(api.post("/v1/jobs", content=endless(), headers={"Content-Type": "application/json"}), 413)
+    assert_problem(api.post("/v1/jobs", content=endless(), headers={"Content-Type": "application/json"}), 413)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_errors_of_every_kind_are_problems(api: httpx.Client) -> None:
 )
 def test_a_405_lists_every_method_of_the_address(service: Service, path: str, methods: str) -> None:
     answer = service.client().put(path)
-    problem(answer, 405)
+    assert_problem(answer, 405)
     assert answer.headers["allow"] == methods
 
 
@@ -51,14 +51,14 @@ def test_the_listed_methods_are_those_that_are_answered(service: Service) -> Non
         assert (status == 405) is (method not in listed), method
 
 
-def test_people_get_a_page_programs_a_problem(service: Service) -> None:
-    nobody = service.client()
-    page = nobody.get("/nothing", headers={"Accept": "text/html"})
+def test_browsers_get_an_error_page_and_programs_a_problem(service: Service) -> None:
+    anonymous = service.client()
+    page = anonymous.get("/nothing", headers={"Accept": "text/html"})
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
-    problem(nobody.get("/v1/nothing", headers={"Accept": "text/html"}), 404)
+    assert_problem(anonymous.get("/v1/nothing", headers={"Accept": "text/html"}), 404)
 
 
-def test_a_broken_service_says_so_without_a_trace(
+def test_an_internal_error_shows_no_stack_trace(
     make_settings: Callable[..., Settings], capfd: pytest.CaptureFixture[str]
 ) -> None:
     settings = make_settings(port=free_port())
@@ -67,7 +67,7 @@ def test_a_broken_service_says_so_without_a_trace(
         with service.db.engine.begin() as connection:
             connection.exec_driver_sql("DROP TABLE jobs")
         answer = client.get("/v1/jobs", headers={"X-Request-Id": "look-for-me"})
-    body = problem(answer, 500, "look-for-me")
+    body = assert_problem(answer, 500, "look-for-me")
     assert answer.headers["x-request-id"] == body["request_id"] == "look-for-me"
     assert answer.headers["x-content-type-options"] == "nosniff"
     for word in ("Traceback", "sqlalchemy", "sqlite", "jobs."):
@@ -78,18 +78,19 @@ def test_a_broken_service_says_so_without_a_trace(
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"), [("abc-1_2.3", True), ("x" * 100, True), ("x" * 101, False), ("a b", False), ("<b>", False)]
+    ("proposed", "adopted"),
+    [("abc-1_2.3", True), ("x" * 100, True), ("x" * 101, False), ("a b", False), ("<b>", False)],
 )
-def test_request_ids(api: httpx.Client, given: str, *, kept: bool) -> None:
-    answer = api.get("/v1/nothing", headers={"X-Request-Id": given})
-    assert (answer.headers["x-request-id"] == given) is kept
+def test_a_valid_request_id_is_adopted(api: httpx.Client, proposed: str, *, adopted: bool) -> None:
+    answer = api.get("/v1/nothing", headers={"X-Request-Id": proposed})
+    assert (answer.headers["x-request-id"] == proposed) is adopted
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
 
 
-def test_a_request_id_goes_with_the_job(api: httpx.Client, service: Service) -> None:
+def test_a_job_stores_its_request_id(api: httpx.Client, service: Service) -> None:
     from store import models as m
 
-    dataset = sent(api)
+    dataset = upload_dataset(api)
     body = {"kind": "protect", "dataset_id": dataset["id"]}
     job = api.post("/v1/jobs", json=body, headers={"X-Request-Id": "from-here"}).json()
     with service.db.read() as session:
@@ -108,32 +109,32 @@ def test_security_headers(api: httpx.Client) -> None:
     assert api.get("/v1/jobs").headers["cache-control"] == "no-store"
 
 
-def test_up_and_ready(service: Service) -> None:
-    nobody = service.client()
-    assert nobody.get("/healthz").json() == {"status": "ok"}
-    assert nobody.get("/readyz").json() == {"status": "ready", "database": "ok", "broker": "ok", "store": "ok"}
+def test_a_working_service_is_healthy_and_ready(service: Service) -> None:
+    anonymous = service.client()
+    assert anonymous.get("/healthz").json() == {"status": "ok"}
+    assert anonymous.get("/readyz").json() == {"status": "ready", "database": "ok", "broker": "ok", "store": "ok"}
 
 
-def test_not_ready_names_what_is_missing(make_settings: Callable[..., Settings]) -> None:
+def test_readiness_names_what_cannot_be_reached(make_settings: Callable[..., Settings]) -> None:
     settings = make_settings(port=free_port())
     with running(settings) as service:
-        nobody = service.client()
-        found = problem(nobody.get("/readyz"), 503, "the broker")
+        anonymous = service.client()
+        found = assert_problem(anonymous.get("/readyz"), 503, "the broker")
         assert [e["field"] for e in found["errors"]] == ["broker"]
         with service.db.engine.begin() as connection:
-            connection.exec_driver_sql("ALTER TABLE users RENAME TO nobody")
+            connection.exec_driver_sql("ALTER TABLE users RENAME TO hidden_users")
         files = Path(settings.store)
         files.rename(settings.home / "away")
         files.write_text("in the way")
-        found = problem(nobody.get("/readyz"), 503)
+        found = assert_problem(anonymous.get("/readyz"), 503)
         assert {e["field"] for e in found["errors"]} == {"database", "broker", "store"}
-        assert nobody.get("/healthz").status_code == 200
+        assert anonymous.get("/healthz").status_code == 200
         files.unlink()
 
 
 def test_metrics(service: Service, api: httpx.Client) -> None:
-    dataset = sent(api)
-    asked(api, dataset["id"])
+    dataset = upload_dataset(api)
+    request_job(api, dataset["id"])
     api.get(f"/v1/datasets/{dataset['id']}")
     api.get("/v1/nothing")
     text = service.client().get("/metrics").text
@@ -146,12 +147,12 @@ def test_metrics(service: Service, api: httpx.Client) -> None:
     assert float(counted[0].split()[-1]) >= 1
 
 
-def test_a_form_on_a_page_has_a_limit_too(service: Service) -> None:
+def test_the_form_of_a_page_has_a_size_limit(service: Service) -> None:
     answer = service.client().post("/sign-in", data={"token": "x" * 3_000_000})
     assert answer.status_code == 413
 
 
-def test_the_api_sees_no_torch() -> None:
+def test_the_api_does_not_import_torch() -> None:
     heavy = ("torch", "torchvision", "numpy", "PIL", "matplotlib", "torchmetrics")
     code = f"import sys, api.app, api.server; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

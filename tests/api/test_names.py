@@ -1,10 +1,10 @@
-"""What things may be called: any script, joined emoji and wide spaces; nothing that breaks or turns a line."""
+"""Names: any script, joined emoji and wide spaces are accepted; line breaks and direction marks are not."""
 
 import httpx
 import pytest
 
 from core.filenames import MAX_NAME_CHARS, is_valid_name
-from tests.api.conftest import Service, problem
+from tests.api.conftest import Service, assert_problem
 from tests.support.archives import zipped
 from tests.support.tus_client import TUS, begin, metadata
 
@@ -13,7 +13,7 @@ BAD = ["a\nb", "a\0b", "\x7f", "a\x85b", "a\u2028b", "evil\u202egnp.exe", "\u206
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_any_script_will_do(api: httpx.Client, service: Service, name: str) -> None:
+def test_names_in_any_script_are_accepted(api: httpx.Client, service: Service, name: str) -> None:
     assert is_valid_name(name)
     upload = begin(api, 5, filename=f"{name}.zip")
     assert api.delete(upload, headers=TUS).status_code == 204
@@ -26,7 +26,7 @@ def test_any_script_will_do(api: httpx.Client, service: Service, name: str) -> N
 
 
 def browser(service: Service) -> httpx.Client:
-    """One that signed in by a token and sends forms of the service's own pages."""
+    """A browser that signed in by a token and sends forms of the service's own pages."""
     client = service.client()
     client.headers["Origin"] = service.url
     assert client.post("/sign-in", data={"token": service.token("admin")}).status_code == 303
@@ -34,10 +34,10 @@ def browser(service: Service) -> httpx.Client:
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_breaks_or_turns_a_line_is_refused(api: httpx.Client, name: str) -> None:
+def test_line_breaks_and_direction_marks_in_names_are_refused(api: httpx.Client, name: str) -> None:
     assert not is_valid_name(name)
-    problem(api.post("/v1/tokens", json={"name": name}), 422)
-    problem(api.post("/v1/uploads", headers=TUS | {"Upload-Length": "5"} | metadata(name=f"x{name}y")), 422)
+    assert_problem(api.post("/v1/tokens", json={"name": name}), 422)
+    assert_problem(api.post("/v1/uploads", headers=TUS | {"Upload-Length": "5"} | metadata(name=f"x{name}y")), 422)
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,8 @@ def test_what_breaks_or_turns_a_line_is_refused(api: httpx.Client, name: str) ->
         (f"{'x' * 240}.zip", "x" * MAX_NAME_CHARS),
     ],
 )
-def test_a_name_made_of_a_files_is_always_good(api: httpx.Client, filename: str, name: str) -> None:
-    """As it stands in the form: httpx would encode it once more."""
+def test_the_name_derived_from_a_filename_is_always_valid(api: httpx.Client, filename: str, name: str) -> None:
+    """`filename` is percent-encoded as in a form; httpx would encode it once more."""
     boundary = "edge"
     head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{filename}"\r\n\r\n'
     body = head.encode() + zipped() + f"\r\n--{boundary}--\r\n".encode()
@@ -60,7 +60,7 @@ def test_a_name_made_of_a_files_is_always_good(api: httpx.Client, filename: str,
     assert (made.status_code, made.json()["name"]) == (201, name)
 
 
-def test_a_token_that_is_not_made_keeps_what_was_typed(service: Service) -> None:
+def test_a_refused_token_form_keeps_the_typed_name(service: Service) -> None:
     answer = browser(service).post("/tokens", data={"name": "x" * 201})
     assert answer.status_code == 422
     assert f'value="{"x" * 201}"' in answer.text

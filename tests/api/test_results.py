@@ -1,4 +1,4 @@
-"""The archive and the report of a job that succeeded."""
+"""The archive, the report and the download links of a job that succeeded."""
 
 import json
 import time
@@ -14,7 +14,7 @@ from api import downloads, signed_links
 from api.app import create_app
 from api.problems import Problem
 from store import models as m
-from tests.api.conftest import Service, asked, problem, sent
+from tests.api.conftest import Service, assert_problem, request_job, upload_dataset
 from tests.support.archives import zipped
 
 ARCHIVE = zipped() * 50
@@ -25,23 +25,23 @@ PAGE = "<!doctype html><title>Größe</title>".encode()
 @pytest.fixture
 def done(api: httpx.Client, service: Service) -> dict[str, Any]:
     """A job that succeeded."""
-    dataset = sent(api, filename="Bäume & “Büsche” 🌳.zip")
+    dataset = upload_dataset(api, filename="Bäume & “Büsche” 🌳.zip")
     service.make_ready(dataset["id"])
-    job = asked(api, dataset["id"])
+    job = request_job(api, dataset["id"])
     service.succeed(job["id"], archive=ARCHIVE, report=REPORT, page=PAGE)
     return job
 
 
-def test_before_success_there_is_nothing(api: httpx.Client, service: Service, job: dict[str, Any]) -> None:
+def test_a_job_that_has_not_succeeded_has_no_result(api: httpx.Client, service: Service, job: dict[str, Any]) -> None:
     for _ in range(2):
         for path in ("archive", "report"):
-            problem(api.get(f"/v1/jobs/{job['id']}/{path}"), 409, "no result")
-        problem(api.post(f"/v1/jobs/{job['id']}/links"), 409, "no result")
+            assert_problem(api.get(f"/v1/jobs/{job['id']}/{path}"), 409, "no result")
+        assert_problem(api.post(f"/v1/jobs/{job['id']}/links"), 409, "no result")
         if api.get(f"/v1/jobs/{job['id']}").json()["state"] == "queued":
             service.claim(job["id"])
 
 
-def test_the_whole_archive(api: httpx.Client, done: dict[str, Any]) -> None:
+def test_the_whole_archive_is_downloaded(api: httpx.Client, done: dict[str, Any]) -> None:
     url = f"/v1/jobs/{done['id']}/archive"
     answer = api.get(url)
     assert (answer.status_code, answer.content) == (200, ARCHIVE)
@@ -62,11 +62,13 @@ def test_the_whole_archive(api: httpx.Client, done: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "start", "end"),
+    ("range_header", "start", "end"),
     [("0-9", 0, 10), ("10-", 10, None), ("-7", -7, None), (f"5-{10**12}", 5, None), (f"-{10**12}", 0, None)],
 )
-def test_a_part_of_it(api: httpx.Client, done: dict[str, Any], wanted: str, start: int, end: int | None) -> None:
-    answer = api.get(f"/v1/jobs/{done['id']}/archive", headers={"Range": f"bytes={wanted}"})
+def test_a_range_is_downloaded(
+    api: httpx.Client, done: dict[str, Any], range_header: str, start: int, end: int | None
+) -> None:
+    answer = api.get(f"/v1/jobs/{done['id']}/archive", headers={"Range": f"bytes={range_header}"})
     part = ARCHIVE[start:end]
     begin = start if start >= 0 else len(ARCHIVE) + start
     assert (answer.status_code, answer.content) == (206, part)
@@ -75,24 +77,24 @@ def test_a_part_of_it(api: httpx.Client, done: dict[str, Any], wanted: str, star
 
 
 @pytest.mark.parametrize(
-    "wanted", ["bytes=0-1,5-9", "lines=1-2", "bytes=", "bytes=-", "bytes=9-2", "bytes=x-y", "nonsense"]
+    "range_header", ["bytes=0-1,5-9", "lines=1-2", "bytes=", "bytes=-", "bytes=9-2", "bytes=x-y", "nonsense"]
 )
-def test_ranges_that_may_be_ignored_are(api: httpx.Client, done: dict[str, Any], wanted: str) -> None:
-    answer = api.get(f"/v1/jobs/{done['id']}/archive", headers={"Range": wanted})
+def test_unsupported_ranges_are_ignored(api: httpx.Client, done: dict[str, Any], range_header: str) -> None:
+    answer = api.get(f"/v1/jobs/{done['id']}/archive", headers={"Range": range_header})
     assert (answer.status_code, len(answer.content)) == (200, len(ARCHIVE))
 
 
-@pytest.mark.parametrize("wanted", ["bytes=-0", f"bytes={len(ARCHIVE)}-", f"bytes={10**15}-{10**16}"])
-def test_ranges_behind_the_end(api: httpx.Client, done: dict[str, Any], wanted: str) -> None:
-    answer = api.get(f"/v1/jobs/{done['id']}/archive", headers={"Range": wanted})
-    problem(answer, 416)
+@pytest.mark.parametrize("range_header", ["bytes=-0", f"bytes={len(ARCHIVE)}-", f"bytes={10**15}-{10**16}"])
+def test_ranges_after_the_end_answer_416(api: httpx.Client, done: dict[str, Any], range_header: str) -> None:
+    answer = api.get(f"/v1/jobs/{done['id']}/archive", headers={"Range": range_header})
+    assert_problem(answer, 416)
     assert answer.headers["content-range"] == f"bytes */{len(ARCHIVE)}"
 
 
-FAR = "Mon, 01 Jan 2024 00:00:00 +99999999999999999999"  # a zone that is further away than time goes
+FAR = "Mon, 01 Jan 2024 00:00:00 +99999999999999999999"  # the time zone moves the date out of the range of datetime
 
 
-def test_conditions(api: httpx.Client, done: dict[str, Any]) -> None:
+def test_conditional_requests(api: httpx.Client, done: dict[str, Any]) -> None:
     url, part = f"/v1/jobs/{done['id']}/archive", {"Range": "bytes=0-4"}
     seen = api.head(url).headers
     for condition in (seen["etag"], seen["last-modified"]):
@@ -112,7 +114,7 @@ def test_conditions(api: httpx.Client, done: dict[str, Any]) -> None:
     assert api.get(url, headers={"If-None-Match": '"x"', "If-Modified-Since": seen["last-modified"]}).status_code == 200
 
 
-def test_a_broken_download_goes_on(api: httpx.Client, done: dict[str, Any]) -> None:
+def test_an_interrupted_download_resumes(api: httpx.Client, done: dict[str, Any]) -> None:
     url, got = f"/v1/jobs/{done['id']}/archive", b""
     etag = api.head(url).headers["etag"]
     while len(got) < len(ARCHIVE):
@@ -125,22 +127,22 @@ def test_a_link_needs_no_token(api: httpx.Client, service: Service, done: dict[s
     assert answer.status_code == 201
     url = answer.json()["url"]
     assert url.startswith(service.url)
-    nobody = service.client()
-    assert nobody.get(url).content == ARCHIVE
-    assert nobody.get(url, headers={"Range": "bytes=0-3"}).status_code == 206
-    assert nobody.head(url).headers["content-length"] == str(len(ARCHIVE))
+    anonymous = service.client()
+    assert anonymous.get(url).content == ARCHIVE
+    assert anonymous.get(url, headers={"Range": "bytes=0-3"}).status_code == 206
+    assert anonymous.head(url).headers["content-length"] == str(len(ARCHIVE))
     for wrong in (url[:-1], url + "x", url.replace("/links/", "/links/x"), f"{service.url}/v1/links/%00"):
-        problem(nobody.get(wrong), 404)
+        assert_problem(anonymous.get(wrong), 404)
     assert api.delete(f"/v1/jobs/{done['id']}").status_code == 204
-    problem(nobody.get(url), 404)
+    assert_problem(anonymous.get(url), 404)
 
 
 @pytest.mark.parametrize("body", [{"seconds": 1}, {"seconds": 10**9}, {"seconds": "60"}, {"minutes": 5}, []])
-def test_a_link_for_a_time_that_makes_no_sense(api: httpx.Client, done: dict[str, Any], body: object) -> None:
-    problem(api.post(f"/v1/jobs/{done['id']}/links", json=body), 422)
+def test_a_link_with_an_invalid_lifetime_is_refused(api: httpx.Client, done: dict[str, Any], body: object) -> None:
+    assert_problem(api.post(f"/v1/jobs/{done['id']}/links", json=body), 422)
 
 
-def test_links_end_and_keys_rotate(service: Service, done: dict[str, Any]) -> None:
+def test_links_expire_and_survive_key_rotation(service: Service, done: dict[str, Any]) -> None:
     old, new = "a-key-that-is-long-enough", "another-key-that-is-long-enough"
 
     def context(keys: str) -> Any:
@@ -174,7 +176,7 @@ def test_links_end_and_keys_rotate(service: Service, done: dict[str, Any]) -> No
         ("text/html;q=x", False),
     ],
 )
-def test_the_report_for_programs_and_for_people(
+def test_the_report_is_json_or_html_by_the_accept_header(
     api: httpx.Client, done: dict[str, Any], accept: str | None, *, page: bool
 ) -> None:
     headers = {} if accept is None else {"Accept": accept}
@@ -193,13 +195,13 @@ def test_the_report_for_programs_and_for_people(
         assert answer.json() == json.loads(REPORT)
 
 
-def test_files_that_are_gone_are_said_to_be(api: httpx.Client, service: Service, done: dict[str, Any]) -> None:
+def test_a_deleted_file_answers_410(api: httpx.Client, service: Service, done: dict[str, Any]) -> None:
     service.files.delete_prefix(f"jobs/{done['id']}")
-    problem(api.get(f"/v1/jobs/{done['id']}/archive"), 410)
-    problem(api.get(f"/v1/jobs/{done['id']}/report"), 410)
+    assert_problem(api.get(f"/v1/jobs/{done['id']}/archive"), 410)
+    assert_problem(api.get(f"/v1/jobs/{done['id']}/report"), 410)
 
 
-def test_a_deleted_dataset_leaves_the_result(api: httpx.Client, service: Service, done: dict[str, Any]) -> None:
+def test_deleting_the_dataset_leaves_the_result(api: httpx.Client, service: Service, done: dict[str, Any]) -> None:
     assert api.delete(f"/v1/datasets/{done['dataset_id']}").status_code == 204
     assert api.get(f"/v1/jobs/{done['id']}").json()["dataset_id"] is None
     answer = api.get(f"/v1/jobs/{done['id']}/archive")
@@ -210,7 +212,7 @@ def test_a_deleted_dataset_leaves_the_result(api: httpx.Client, service: Service
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(1, 30))
-def test_ranges_as_slices(first: int, last: int, size: int) -> None:
+def test_a_range_selects_the_same_bytes_as_a_slice(first: int, last: int, size: int) -> None:
     data = bytes(range(size))
     try:
         found = downloads.parse_range(f"bytes={first}-{last}", size)
@@ -225,7 +227,7 @@ def test_ranges_as_slices(first: int, last: int, size: int) -> None:
 
 
 @given(st.text(min_size=1, max_size=60))
-def test_any_name_can_be_saved(name: str) -> None:
+def test_any_filename_gives_a_valid_content_disposition(name: str) -> None:
     try:
         name.encode()
     except UnicodeEncodeError:

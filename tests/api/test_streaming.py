@@ -1,4 +1,4 @@
-"""What arrives is written in order, at once, whatever the sender and the disk do."""
+"""Received bytes are written in order and at once, whatever the sender and the disk do."""
 
 import asyncio
 import errno
@@ -21,13 +21,13 @@ async def stream(*chunks: bytes) -> AsyncIterator[bytes]:
 
 @given(st.lists(st.binary(max_size=50)))
 @settings(max_examples=50, deadline=None)
-def test_everything_in_order(chunks: list[bytes]) -> None:
+def test_all_bytes_are_written_in_order(chunks: list[bytes]) -> None:
     written = bytearray()
     assert asyncio.run(stream_to_disk(stream(*chunks), written.extend)) == len(written)
     assert bytes(written) == b"".join(chunks)
 
 
-def test_what_is_here_is_written_while_the_sender_pauses() -> None:
+def test_received_bytes_are_written_while_the_sender_pauses() -> None:
     async def run() -> None:
         written, slow, resume = bytearray(), threading.Event(), asyncio.Event()
 
@@ -37,7 +37,7 @@ def test_what_is_here_is_written_while_the_sender_pauses() -> None:
 
         async def pausing() -> AsyncIterator[bytes]:
             yield b"one"
-            await asyncio.sleep(0.01)  # the first write is under way now
+            await asyncio.sleep(0.01)  # the first write is in progress now
             yield b"two"
             slow.set()
             await resume.wait()
@@ -54,7 +54,7 @@ def test_what_is_here_is_written_while_the_sender_pauses() -> None:
     asyncio.run(run())
 
 
-def test_what_arrived_is_written_when_the_sender_fails() -> None:
+def test_received_bytes_are_written_when_the_sender_fails() -> None:
     written = bytearray()
 
     async def failing() -> AsyncIterator[bytes]:
@@ -90,7 +90,7 @@ def test_a_fast_sender_waits_for_the_disk() -> None:
     asyncio.run(run())
 
 
-def test_a_full_disk_is_said() -> None:
+def test_a_full_disk_answers_507() -> None:
     def full(data: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 

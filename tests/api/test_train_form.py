@@ -9,7 +9,7 @@ from core.specs.protect import EVIDENCE_AMOUNTS, INSTANT, METHODS, METHODS_WITHO
 from core.specs.train import TrainSpec
 from store import leases
 from store import models as m
-from tests.api.conftest import Service, sent
+from tests.api.conftest import Service, upload_dataset
 
 FORM = 'id="train-form"'
 
@@ -17,7 +17,7 @@ FORM = 'id="train-form"'
 @pytest.fixture
 def ready(api: httpx.Client, service: Service) -> str:
     """The address of a dataset that was checked."""
-    dataset = sent(api)
+    dataset = upload_dataset(api)
     service.make_ready(dataset["id"])
     return f"/datasets/{dataset['id']}"
 
@@ -89,7 +89,7 @@ def test_an_error_in_the_other_form_leaves_this_one_alone(api: httpx.Client, rea
 
 
 def test_it_is_the_admins(api: httpx.Client, other: httpx.Client, service: Service, ready: str) -> None:
-    theirs = sent(other)
+    theirs = upload_dataset(other)
     service.make_ready(theirs["id"])
     path = f"/datasets/{theirs['id']}"
     assert FORM not in other.get(path).text
@@ -109,7 +109,7 @@ def test_another_sites_page_cannot_send_it(api: httpx.Client, service: Service, 
 
 
 def test_a_rejected_dataset_has_no_form(api: httpx.Client, service: Service) -> None:
-    dataset = sent(api)
+    dataset = upload_dataset(api)
     with service.db.write.begin() as session:
         row = session.get_one(m.Dataset, dataset["id"])
         row.state, row.error = m.REJECTED, "It has no pictures."

@@ -1,4 +1,4 @@
-"""Uploads that are interrupted, forgotten, or many at once: nothing is lost, nothing is left lying."""
+"""Interrupted, abandoned and concurrent uploads: no byte is lost, and no file stays behind."""
 
 import http.client
 import os
@@ -14,7 +14,7 @@ from sqlalchemy import delete, update
 from api.uploads import resumable
 from store import models as m
 from store.clock import utc_now
-from tests.api.conftest import Service, problem
+from tests.api.conftest import Service, assert_problem
 from tests.support.archives import zipped
 from tests.support.tus_client import PIECE, TUS, begin, finish, offset, patch, raw_patch
 from tests.support.waiting import wait_until
@@ -22,75 +22,73 @@ from tests.support.waiting import wait_until
 DATA = zipped()
 
 
-def _make_late(service: Service, *urls: str) -> None:
+def _expire(service: Service, *urls: str) -> None:
     ids = [url.split("/")[-1] for url in urls]
     with service.db.write.begin() as session:
         late = utc_now() - timedelta(seconds=1)
         session.execute(update(m.Upload).where(m.Upload.id.in_(ids)).values(expires_at=late))
 
 
-def test_an_upload_whose_time_is_over(api: httpx.Client, service: Service) -> None:
+def test_an_expired_upload_answers_410_and_is_removed(api: httpx.Client, service: Service) -> None:
     url = begin(api, len(DATA))
-    _make_late(service, url)
+    _expire(service, url)
     assert api.head(url, headers=TUS).status_code == 410
-    problem(patch(api, url, DATA, 0), 410)
+    assert_problem(patch(api, url, DATA, 0), 410)
     os.utime(resumable.path_of(service.context(), url.split("/")[-1]), (0, 0))
     assert resumable.remove_expired(service.context()) == 1
     assert api.head(url, headers=TUS).status_code == 404
-    assert service.leftovers() == []
+    assert service.unfinished_uploads() == []
 
 
-def test_a_service_that_dies_between_file_and_row_takes_the_upload_in_again(
-    api: httpx.Client, service: Service
-) -> None:
+def test_an_upload_is_ingested_again_after_a_crash_between_file_and_row(api: httpx.Client, service: Service) -> None:
     url = begin(api, len(DATA))
     upload_id = url.split("/")[-1]
     patch(api, url, DATA[:-1], 0)
     part = resumable.path_of(service.context(), upload_id)
     with part.open("ab") as file:
         file.write(DATA[-1:])
-    service.files.link(f"datasets/{upload_id}/upload", part)  # as far as it came
+    service.files.link(f"datasets/{upload_id}/upload", part)  # the crash happened after this
     assert offset(api, url) == len(DATA)
     address = finish(api, url, DATA, at=len(DATA))
     assert api.get(address).json()["bytes"] == len(DATA)
-    assert service.leftovers() == []
+    assert service.unfinished_uploads() == []
 
 
-def test_what_nobody_comes_back_for_is_removed(api: httpx.Client, service: Service) -> None:
-    """Parts that rest, and what was stored of them; not one that grew a moment ago, nor one that became a dataset."""
-    stray, growing, kept = (begin(api, len(DATA)) for _ in range(3))
-    for url in (stray, growing):
+def test_only_inactive_expired_uploads_are_removed(api: httpx.Client, service: Service) -> None:
+    """Inactive uploads and their stored files are removed; active uploads and finished datasets stay."""
+    inactive, active, finished = (begin(api, len(DATA)) for _ in range(3))
+    for url in (inactive, active):
         patch(api, url, DATA[:50], 0)
-    finish(api, kept, DATA)
+    finish(api, finished, DATA)
     service.files.link(
-        f"datasets/{stray.split('/')[-1]}/upload", resumable.path_of(service.context(), stray.split("/")[-1])
+        f"datasets/{inactive.split('/')[-1]}/upload", resumable.path_of(service.context(), inactive.split("/")[-1])
     )
     form = service.context().upload_dir / "form-abc"
     form.write_bytes(b"x")
     service.files.link("datasets/abc/upload", form)
-    for path in (form, resumable.path_of(service.context(), stray.split("/")[-1])):
+    for path in (form, resumable.path_of(service.context(), inactive.split("/")[-1])):
         os.utime(path, (0, 0))
-    _make_late(service, stray, growing, kept)
+    _expire(service, inactive, active, finished)
     resumable.remove_expired(service.context())
-    assert [path.name for path in service.leftovers()] == [f"{growing.split('/')[-1]}.part"]
-    assert service.files.list(f"datasets/{stray.split('/')[-1]}") == service.files.list("datasets/abc") == []
-    assert service.files.load(f"datasets/{kept.split('/')[-1]}/upload") == DATA
-    os.utime(resumable.path_of(service.context(), growing.split("/")[-1]), (0, 0))
+    assert [path.name for path in service.unfinished_uploads()] == [f"{active.split('/')[-1]}.part"]
+    assert service.files.list(f"datasets/{inactive.split('/')[-1]}") == service.files.list("datasets/abc") == []
+    assert service.files.load(f"datasets/{finished.split('/')[-1]}/upload") == DATA
+    os.utime(resumable.path_of(service.context(), active.split("/")[-1]), (0, 0))
     assert resumable.remove_expired(service.context()) == 1
-    assert service.leftovers() == []
+    assert service.unfinished_uploads() == []
 
 
-def test_what_arrived_before_the_client_went_away_is_kept(api: httpx.Client, service: Service) -> None:
+def test_bytes_that_arrived_before_a_disconnect_stay(api: httpx.Client, service: Service) -> None:
     url = begin(api, len(DATA))
     connection = raw_patch(service.url, service.token("admin"), url, length=len(DATA))
     connection.sendall(DATA[:777])
     wait_until(lambda: offset(api, url) == 777)
     connection.close()
-    wait_until(lambda: patch(api, url, b"", 777).status_code == 204, what="the lock to be let go")
+    wait_until(lambda: patch(api, url, b"", 777).status_code == 204, what="the lock to be released")
     finish(api, url, DATA, at=777)
 
 
-def test_with_a_checksum_half_a_piece_is_not_kept(api: httpx.Client, service: Service) -> None:
+def test_a_partial_body_with_a_checksum_is_rolled_back(api: httpx.Client, service: Service) -> None:
     url = begin(api, len(DATA))
     part = resumable.path_of(service.context(), url.split("/")[-1])
     token = service.token("admin")
@@ -107,15 +105,15 @@ def test_with_a_checksum_half_a_piece_is_not_kept(api: httpx.Client, service: Se
     assert api.delete(url, headers=TUS).status_code == 204
 
 
-@pytest.mark.parametrize("file_too", [True, False])  # the row goes first, and the file a moment later
-def test_an_upload_that_is_given_up_while_its_last_piece_arrives_becomes_nothing(
-    api: httpx.Client, service: Service, file_too: bool
+@pytest.mark.parametrize("file_is_deleted", [True, False])  # the row is deleted before the file
+def test_an_upload_deleted_during_its_last_request_makes_no_dataset(
+    api: httpx.Client, service: Service, file_is_deleted: bool
 ) -> None:
     url = begin(api, len(DATA))
     connection = raw_patch(service.url, service.token("admin"), url, length=len(DATA))
     connection.sendall(DATA[:777])
     wait_until(lambda: offset(api, url) == 777)
-    if file_too:
+    if file_is_deleted:
         assert api.delete(url, headers=TUS).status_code == 204
     else:
         with service.db.write.begin() as session:
@@ -123,23 +121,23 @@ def test_an_upload_that_is_given_up_while_its_last_piece_arrives_becomes_nothing
     connection.sendall(DATA[777:])
     assert b" 404 " in connection.recv(100)
     connection.close()
-    problem(api.get(f"/v1/datasets/{url.split('/')[-1]}"), 404)
-    assert service.leftovers() == []
+    assert_problem(api.get(f"/v1/datasets/{url.split('/')[-1]}"), 404)
+    assert service.unfinished_uploads() == []
 
 
-def test_one_at_a_time(api: httpx.Client, service: Service) -> None:
+def test_a_second_sender_answers_423(api: httpx.Client, service: Service) -> None:
     url = begin(api, len(DATA))
     connection = raw_patch(service.url, service.token("admin"), url, length=500)
     connection.sendall(DATA[:100])
     wait_until(lambda: offset(api, url) == 100)
-    problem(patch(api, url, DATA[100:200], 100), 423)
+    assert_problem(patch(api, url, DATA[100:200], 100), 423)
     connection.sendall(DATA[100:500])
     assert b" 204 " in connection.recv(100)
     connection.close()
     finish(api, url, DATA, at=500)
 
 
-def test_thirty_at_once(service: Service) -> None:
+def test_thirty_concurrent_uploads(service: Service) -> None:
     token = service.token("many")
     archives = [
         zipped({f"{kind}/{n}.png": bytes([n, k]) * 40_000 for n in range(3) for k, kind in enumerate("ab")})

@@ -1,4 +1,4 @@
-"""A server that is killed inside a PATCH loses nothing of what it had, and the upload goes on at its successor."""
+"""A server that is killed inside a PATCH loses no byte that arrived, and the upload resumes at its successor."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 @contextmanager
 def api_process(settings: Settings) -> Iterator["subprocess.Popen[bytes]"]:
-    """The API as its own process, as it is run in earnest."""
+    """The API as a process of its own, as it runs in production."""
     environment = os.environ | {"UNTEACHABLE_PORT": str(settings.port), "UNTEACHABLE_DATA_DIR": str(settings.home)}
     process = subprocess.Popen([sys.executable, "-m", "cli.main", "api"], cwd=ROOT, env=environment)
     try:
@@ -41,7 +41,9 @@ def _answers(settings: Settings) -> bool:
         return False
 
 
-def test_kill_inside_a_patch(make_settings: Callable[..., Settings], broker_at: Callable[[Settings], None]) -> None:
+def test_an_upload_resumes_after_the_server_is_killed_inside_a_patch(
+    make_settings: Callable[..., Settings], broker_at: Callable[[Settings], None]
+) -> None:
     settings = make_settings(port=free_port())
     broker_at(settings)
     data = zipped({f"{kind}/{n}.png": png() + os.urandom(200_000) for kind in "ab" for n in range(10)})
@@ -54,7 +56,7 @@ def test_kill_inside_a_patch(make_settings: Callable[..., Settings], broker_at: 
             url = begin(client, len(data))
             connection = raw_patch(service.url, token, url, length=len(data))
             connection.sendall(data[:1_500_000])
-            wait_until(lambda: offset(client, url) == 1_500_000, what="what was sent to arrive")
+            wait_until(lambda: offset(client, url) == 1_500_000, what="the sent bytes to arrive")
             first.send_signal(signal.SIGKILL)
             first.wait()
             connection.close()

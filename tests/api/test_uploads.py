@@ -1,4 +1,4 @@
-"""tus 1.0: an upload goes on after any interruption, and becomes a dataset when it is whole."""
+"""tus 1.0: an upload resumes after an interruption, and becomes a dataset when it is complete."""
 
 import base64
 import hashlib
@@ -7,14 +7,14 @@ import httpx
 import pytest
 
 from api.uploads import tus
-from tests.api.conftest import Service, problem
+from tests.api.conftest import Service, assert_problem
 from tests.support.archives import zipped
 from tests.support.tus_client import PIECE, TUS, begin, finish, metadata, offset, patch, raw_patch
 
 DATA = zipped()
 
 
-def test_capabilities_need_no_token(service: Service) -> None:
+def test_the_capabilities_need_no_token(service: Service) -> None:
     answer = service.client().options("/v1/uploads")
     assert answer.status_code == 204
     assert answer.headers["tus-version"] == tus.VERSION
@@ -24,7 +24,7 @@ def test_capabilities_need_no_token(service: Service) -> None:
     }
 
 
-def test_in_pieces(api: httpx.Client, service: Service) -> None:
+def test_an_upload_in_several_requests(api: httpx.Client, service: Service) -> None:
     url = begin(api, len(DATA), filename="Größe.tar.gz", name="mine")
     assert offset(api, url) == 0
     for at in range(0, len(DATA) - 300, 300):
@@ -36,18 +36,18 @@ def test_in_pieces(api: httpx.Client, service: Service) -> None:
     body = api.get(address).json()
     assert (body["name"], body["bytes"], body["state"]) == ("mine", len(DATA), "checking")
     assert service.files.load(f"datasets/{body['id']}/upload") == DATA
-    assert service.leftovers() == []
+    assert service.unfinished_uploads() == []
 
 
-def test_after_the_end_the_upload_still_says_what_became_of_it(api: httpx.Client) -> None:
+def test_a_complete_upload_names_its_dataset(api: httpx.Client) -> None:
     url = begin(api, len(DATA))
     address = finish(api, url, DATA)
     answer = api.head(url, headers=TUS)
     assert answer.headers["upload-offset"] == str(len(DATA))
     assert answer.headers["upload-dataset"] == address
-    again = patch(api, url, b"", len(DATA))  # the answer to the last piece was lost on the way
+    again = patch(api, url, b"", len(DATA))  # as after the response to the last bytes was lost
     assert (again.status_code, again.headers["upload-dataset"]) == (204, address)
-    problem(patch(api, url, b"x", 0), 409)
+    assert_problem(patch(api, url, b"x", 0), 409)
     assert api.delete(address).status_code == 204
     assert api.head(url, headers=TUS).status_code == 404
 
@@ -78,32 +78,34 @@ def test_creation_with_upload(api: httpx.Client) -> None:
         (TUS | {"Upload-Length": "5"} | metadata(name="x" * 201), 422),
     ],
 )
-def test_a_creation_that_is_wrong(api: httpx.Client, service: Service, headers: dict[str, str], status: int) -> None:
-    before = service.leftovers()
+def test_an_invalid_creation_is_refused(
+    api: httpx.Client, service: Service, headers: dict[str, str], status: int
+) -> None:
+    before = service.unfinished_uploads()
     answer = api.post("/v1/uploads", headers=headers)
-    problem(answer, status)
+    assert_problem(answer, status)
     assert answer.headers["tus-resumable"] == tus.VERSION
-    assert service.leftovers() == before
+    assert service.unfinished_uploads() == before
 
 
-def test_a_piece_that_is_wrong(api: httpx.Client) -> None:
+def test_an_invalid_patch_is_refused(api: httpx.Client) -> None:
     url = begin(api, len(DATA))
-    problem(patch(api, url, DATA[:10], 5), 409, "at offset 0, not at 5")
-    problem(patch(api, url, DATA[:10], 10 * len(DATA)), 409, "at offset 0, not at")
+    assert_problem(patch(api, url, DATA[:10], 5), 409, "at offset 0, not at 5")
+    assert_problem(patch(api, url, DATA[:10], 10 * len(DATA)), 409, "at offset 0, not at")
     assert patch(api, url, DATA[:10], 0).status_code == 204
     answer = patch(api, url, DATA[:10], 0)
-    problem(answer, 409)
+    assert_problem(answer, 409)
     assert answer.headers["upload-offset"] == "10"
-    problem(api.patch(url, content=b"x", headers=TUS | {"Upload-Offset": "10"}), 415)
-    problem(api.patch(url, content=b"x", headers=PIECE), 400)
-    problem(api.patch(url, content=b"x", headers={"Upload-Offset": "10"}), 412)
-    problem(patch(api, url, DATA, 10), 413, "room for")
+    assert_problem(api.patch(url, content=b"x", headers=TUS | {"Upload-Offset": "10"}), 415)
+    assert_problem(api.patch(url, content=b"x", headers=PIECE), 400)
+    assert_problem(api.patch(url, content=b"x", headers={"Upload-Offset": "10"}), 412)
+    assert_problem(patch(api, url, DATA, 10), 413, "room for")
 
     def endless():  # type: ignore[no-untyped-def]
         for _ in range(5):
             yield DATA
 
-    problem(patch(api, url, endless(), 10), 413, "announced")
+    assert_problem(patch(api, url, endless(), 10), 413, "announced")
     assert offset(api, url) == 10
     finish(api, url, DATA, at=10)
 
@@ -112,29 +114,29 @@ def test_a_piece_that_is_wrong(api: httpx.Client) -> None:
 def test_checksums(api: httpx.Client, algorithm: str) -> None:
     url = begin(api, len(DATA))
     right = f"{algorithm} {base64.b64encode(hashlib.new(algorithm, DATA[:500]).digest()).decode()}"
-    problem(patch(api, url, b"x" * 500, 0, **{"Upload-Checksum": right}), 460)
+    assert_problem(patch(api, url, b"x" * 500, 0, **{"Upload-Checksum": right}), 460)
     assert offset(api, url) == 0
     assert patch(api, url, DATA[:500], 0, **{"Upload-Checksum": right}).status_code == 204
-    problem(patch(api, url, b"x", 500, **{"Upload-Checksum": "crc9 AAAA"}), 400)
-    problem(patch(api, url, b"x", 500, **{"Upload-Checksum": f"{algorithm} ???"}), 400)
+    assert_problem(patch(api, url, b"x", 500, **{"Upload-Checksum": "crc9 AAAA"}), 400)
+    assert_problem(patch(api, url, b"x", 500, **{"Upload-Checksum": f"{algorithm} ???"}), 400)
     finish(api, url, DATA, at=500)
 
 
-def test_giving_up(api: httpx.Client, service: Service) -> None:
+def test_deleting_an_upload_removes_its_file(api: httpx.Client, service: Service) -> None:
     url = begin(api, len(DATA))
     patch(api, url, DATA[:50], 0)
     assert api.delete(url, headers=TUS).status_code == 204
     assert api.head(url, headers=TUS).status_code == 404
-    assert service.leftovers() == []
+    assert service.unfinished_uploads() == []
 
 
-def test_who_is_not_signed_in_is_refused_before_the_body_is_read(service: Service) -> None:
+def test_authentication_precedes_reading_the_body(service: Service) -> None:
     connection = raw_patch(service.url, "wrong", "/v1/uploads/whatever", length=10**9)
-    assert b" 401 " in connection.recv(200)  # though not a byte of the body was sent
+    assert b" 401 " in connection.recv(200)  # no byte of the body was sent
     connection.close()
     answers = [
         service.client().post("/v1/datasets", content=b"x" * 10**6, headers={"Content-Type": "multipart/form-data"}),
         service.client(token="wrong").patch("/v1/uploads/x", content=b"x" * 10**6, headers=PIECE),
     ]
     for answer in answers:
-        problem(answer, 401)
+        assert_problem(answer, 401)
