@@ -17,10 +17,11 @@ PRESET_TEXTS = {
     "paper": PresetText("As in the paper", "The settings of Fu et al., ICLR 2022: hours on a GPU, days without one."),
 }
 CAVEATS = [
-    "The noise works against models trained on the images later, when most of what they see of a class is protected.",
-    "Turning the images grey, strong changes of colour and strong JPEG compression undo most of it.",
-    "Purification and a share of unprotected images weaken it.",
-    "Adversarial training with a radius beyond about half of radius_u weakens it.",
-    "Fine-tuning a model that was trained on other images weakens it.",
-    "It does nothing about models that have seen the images already.",
+    "The noise works against models that are trained on the images later, if most images that they see of a class are "
+    "protected.",
+    "Conversion to greyscale, strong changes of colour and strong JPEG compression undo most of the protection.",
+    "Purification, and a share of unprotected images, weaken the protection.",
+    "Adversarial training with a radius beyond about half of radius_u weakens the protection.",
+    "Fine-tuning a model that was trained on other images weakens the protection.",
+    "The noise has no effect on models that were trained on the images before.",
 ]
