@@ -1,4 +1,4 @@
-"""The pages for people: drawn by the server from the same rows that the REST interface shows."""
+"""The HTML pages. The server renders them from the same rows as the REST interface."""
 
 from pathlib import Path
 
@@ -9,8 +9,8 @@ from starlette.types import Scope
 from api.pages import dataset, generators, home, job, render, sign_in, tokens
 
 
-class _Static(StaticFiles):
-    """Browsers ask each time whether a file changed, so that a page and its scripts are never of two versions."""
+class _RevalidatedStaticFiles(StaticFiles):
+    """Static files that browsers revalidate at each request, so that a page and its scripts have the same version."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
@@ -19,8 +19,12 @@ class _Static(StaticFiles):
 
 
 def install(app: FastAPI) -> None:
-    """Add the pages, their files, and the page for errors."""
-    app.mount("/static", _Static(directory=Path(__file__).parent.parent / "static"), name="static")
-    for room in (home, dataset, generators, job, tokens, sign_in):
-        app.include_router(room.router, include_in_schema=False)
-    app.state.error_page = render.error_page
+    """Add the pages, their static files and the error page to an app.
+
+    Args:
+        app: The app, which uses `state.error_page` to answer browsers with an error.
+    """
+    app.mount("/static", _RevalidatedStaticFiles(directory=Path(__file__).parent.parent / "static"), name="static")
+    for module in (home, dataset, generators, job, tokens, sign_in):
+        app.include_router(module.router, include_in_schema=False)
+    app.state.error_page = render.render_error_page

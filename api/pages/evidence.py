@@ -1,14 +1,14 @@
-"""The evidence of a protection as a page shows it: the accuracies as text and as bars."""
+"""The evidence of a protection as a page shows it: the verdict, the accuracies as text and as bars, the visibility."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from core.reports.charts import Bar, accuracy_bars
-from core.reports.wording import capitalize, outcome_of, verdict_of
+from core.reports.wording import Verdict, capitalize, outcome_of, verdict_of
 from core.results.evidence import EvidenceRow
 from core.results.protection import Report
 
-BAR_TOPS = (8, 52)  # of the two bars, in per cent of the height of their chart
+_BAR_TOPS = (8, 52)  # of the two bars, in per cent of the height of their chart
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +16,11 @@ class EvidenceTableRow:
     """One training.
 
     Attributes:
-        label: its name.
-        before: accuracy on originals in per cent.
-        after: accuracy on protected images in per cent.
-        outcome: whether protection is shown.
-        bars: both accuracies as bars.
+        label: The name of the training.
+        before: The test accuracy after training on the originals, in per cent.
+        after: The test accuracy after training on the protected images, in per cent.
+        outcome: Whether the comparison shows protection, in a few words.
+        bars: Both accuracies as bars.
     """
 
     label: str
@@ -30,30 +30,57 @@ class EvidenceTableRow:
     bars: tuple[Bar, Bar]
 
 
-def context(report: Report) -> dict[str, Any]:
-    """The variables of `parts/evidence.html`."""
-    evidence, figures = report.evidence, report.imperceptibility
-    visible = [("Largest change", f"{figures.linf_max:g} of 255"), ("Mean change", f"{figures.mae:.1f} of 255")]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceView:
+    """What `parts/evidence.html` shows.
+
+    Attributes:
+        verdict: The headline and the sentences that qualify it.
+        rows: One row for each training.
+        chance: The accuracy of guessing, in per cent.
+        test_images: The number of test images.
+        visibility: Measures of the change, as pairs of a label and a value.
+        caveats: What the report does not show.
+    """
+
+    verdict: Verdict
+    rows: Sequence[EvidenceTableRow]
+    chance: str
+    test_images: int
+    visibility: Sequence[tuple[str, str]]
+    caveats: Sequence[str]
+
+
+def evidence_view(report: Report) -> EvidenceView:
+    """Make the view of a report's evidence."""
+    evidence = report.evidence
+    return EvidenceView(
+        verdict=verdict_of(evidence),
+        rows=[_table_row(row, evidence.chance) for row in evidence.rows],
+        chance=_percent(evidence.chance),
+        test_images=evidence.test_images,
+        visibility=_visibility(report),
+        caveats=report.caveats,
+    )
+
+
+def _visibility(report: Report) -> list[tuple[str, str]]:
+    figures = report.imperceptibility
+    measures = [("Largest change", f"{figures.linf_max:g} of 255"), ("Mean change", f"{figures.mae:.1f} of 255")]
     if figures.psnr_db is not None:
-        visible.append(("PSNR", f"{figures.psnr_db:.1f} dB"))
+        measures.append(("PSNR", f"{figures.psnr_db:.1f} dB"))
     if figures.ssim is not None:
-        visible.append(("SSIM", f"{figures.ssim:.3f}"))
-    return {
-        "report": report,
-        "verdict": verdict_of(evidence),
-        "rows": [_row(row, evidence.chance) for row in evidence.rows],
-        "chance": _percent(evidence.chance),
-        "visible": visible,
-    }
+        measures.append(("SSIM", f"{figures.ssim:.3f}"))
+    return measures
 
 
-def _row(row: EvidenceRow, chance: float) -> EvidenceTableRow:
+def _table_row(row: EvidenceRow, chance: float) -> EvidenceTableRow:
     return EvidenceTableRow(
         label=capitalize(row.name),
         before=_percent(row.accuracy_before),
         after=_percent(row.accuracy_after),
         outcome=outcome_of(row, chance=chance),
-        bars=accuracy_bars(row, y=BAR_TOPS),
+        bars=accuracy_bars(row, y=_BAR_TOPS),
     )
 
 

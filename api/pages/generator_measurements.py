@@ -1,6 +1,7 @@
-"""What was measured of a generator, as tables: from the JSON on its card, which may be in any form.
+"""The measurements on a generator's card, as tables.
 
-Read is the form of `core.generators.measurements`; whatever else is there is shown as it is.
+A card may hold any JSON. Measurements in the form of `core.generators.measurements` become tables and notes; others
+are shown as JSON.
 """
 
 import json
@@ -8,23 +9,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from api.pages.labels import count
+from api.pages.formatting import format_count
 from core.generators.measurements import FIGURES, GENERATOR, NOTE, ORIGINALS, TRAINED
 from core.reports.wording import as_sentence, capitalize
 
-ROWS = {
-    ORIGINALS: "The originals, unprotected",
-    TRAINED: "Noise trained on these pictures themselves",
+_ROW_LABELS = {
+    ORIGINALS: "The unprotected originals",
+    TRAINED: "Noise trained on these images themselves",
     GENERATOR: "This generator’s noise",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """One measurement: accuracies in per cent by what was trained on and by how; None where nothing was measured.
+class MeasurementTable:
+    """One measurement: test accuracies by what a model was trained on and by how it was trained.
 
-    `chance` is what guessing gets right, in per cent; `no_use` names the trainings in which the generator's noise
-    lowered nothing.
+    Attributes:
+        title: What was measured.
+        caption: The data of the measurement.
+        columns: The trainings.
+        rows: The label of each row, with an accuracy in per cent for each column; None if it was not measured.
+        chance: The accuracy of guessing, in per cent; None if the number of classes is unknown.
+        ineffective: The trainings whose accuracy the generator's noise did not lower.
     """
 
     title: str
@@ -32,73 +38,86 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, tuple[float | None, ...]], ...]
     chance: float | None
-    no_use: tuple[str, ...]
+    ineffective: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """All that a card says was measured: tables, sentences on what could not be, and the rest as JSON."""
+class Measurements:
+    """All measurements on a card.
 
-    tables: tuple[Table, ...]
+    Attributes:
+        tables: The measurements that were made.
+        notes: Sentences on measurements that could not be made.
+        other: What has another form, as JSON text.
+    """
+
+    tables: tuple[MeasurementTable, ...]
     notes: tuple[str, ...]
     other: str
 
 
-def read(measured: Mapping[str, Any] | None) -> Measured:
-    """What there is of each kind in a card's `measured`; empty where there is nothing."""
+def parse_measurements(measured: Mapping[str, Any] | None) -> Measurements:
+    """Sort the measurements of a card by their form.
+
+    Args:
+        measured: The card's `measured`, by title; None if nothing was measured.
+    """
     tables, notes, other = [], [], {}
-    for title, one in (measured or {}).items():
-        table, note = _table(title, one), _note(title, one)
+    for title, measurement in (measured or {}).items():
+        table, note = _table(title, measurement), _note(title, measurement)
         if table is not None:
             tables.append(table)
         elif note is not None:
             notes.append(note)
         else:
-            other[title] = one
-    rest = json.dumps(other, indent=2, ensure_ascii=False) if other else ""
-    return Measured(tables=tuple(tables), notes=tuple(notes), other=rest)
+            other[title] = measurement
+    other_text = json.dumps(other, indent=2, ensure_ascii=False) if other else ""
+    return Measurements(tables=tuple(tables), notes=tuple(notes), other=other_text)
 
 
-def _note(title: str, one: Any) -> str | None:
-    """Why nothing was measured; None where this is something else."""
-    if not (isinstance(one, Mapping) and isinstance(one.get(NOTE), str)):
+def _note(title: str, measurement: Any) -> str | None:
+    if not (isinstance(measurement, Mapping) and isinstance(measurement.get(NOTE), str)):
         return None
-    return f"{capitalize(title)}: {as_sentence(one[NOTE])}"
+    return f"{capitalize(title)}: {as_sentence(measurement[NOTE])}"
 
 
-def _table(title: str, one: Any) -> Table | None:
-    figures = _figures(one.get(FIGURES)) if isinstance(one, Mapping) else None
-    if not figures:
+def _table(title: str, measurement: Any) -> MeasurementTable | None:
+    accuracies = _accuracies(measurement.get(FIGURES)) if isinstance(measurement, Mapping) else None
+    if not accuracies:
         return None
-    radii = sorted({radius for row in figures.values() for radius in row})
-    names = [*(name for name in ROWS if name in figures), *(name for name in figures if name not in ROWS)]
-    before, after = figures.get(ORIGINALS, {}), figures.get(GENERATOR, {})
-    classes = one.get("classes")
-    return Table(
-        title=title[:1].upper() + title[1:],
-        caption=_caption(one),
-        columns=tuple(map(_training, radii)),
-        rows=tuple((ROWS.get(name, name), tuple(figures[name].get(radius) for radius in radii)) for name in names),
+    radii = sorted({radius for row in accuracies.values() for radius in row})
+    names = [*(name for name in _ROW_LABELS if name in accuracies), *(n for n in accuracies if n not in _ROW_LABELS)]
+    before, after = accuracies.get(ORIGINALS, {}), accuracies.get(GENERATOR, {})
+    classes = measurement.get("classes")
+    return MeasurementTable(
+        title=capitalize(title),
+        caption=_caption(measurement),
+        columns=tuple(map(_training_name, radii)),
+        rows=tuple(
+            (_ROW_LABELS.get(name, name), tuple(accuracies[name].get(radius) for radius in radii)) for name in names
+        ),
         chance=100 / classes if type(classes) is int and classes > 0 else None,
-        no_use=tuple(_training(r) for r in radii if r in before and r in after and after[r] >= before[r]),
+        ineffective=tuple(_training_name(r) for r in radii if r in before and r in after and after[r] >= before[r]),
     )
 
 
-def _figures(found: Any) -> dict[str, dict[int, float]] | None:
-    """Accuracies by row and radius; None where this is something else."""
+def _accuracies(figures: Any) -> dict[str, dict[int, float]] | None:
+    """Return accuracies by row and radius; None if the figures have another form."""
     try:
-        return {str(name): {int(radius): float(share) for radius, share in row.items()} for name, row in found.items()}
+        return {
+            str(name): {int(radius): float(accuracy) for radius, accuracy in row.items()}
+            for name, row in figures.items()
+        }
     except (AttributeError, TypeError, ValueError):
         return None
 
 
-def _training(radius: int) -> str:
+def _training_name(radius: int) -> str:
     return f"AT {radius}/255" if radius else "Standard training"
 
 
-def _caption(one: Mapping[str, Any]) -> str:
-    """On what was measured, as far as it is said."""
-    said = [f"Data: {one['data']}"] if one.get("data") else []
-    nouns = {"classes": "class", "training_images": "training picture", "test_images": "test picture"}
-    said += [count(one[key], noun) for key, noun in nouns.items() if type(one.get(key)) is int]
-    return ", ".join([*said, *([f"seed {one['seed']}"] if "seed" in one else [])])
+def _caption(measurement: Mapping[str, Any]) -> str:
+    parts = [f"Data: {measurement['data']}"] if measurement.get("data") else []
+    nouns = {"classes": "class", "training_images": "training image", "test_images": "test image"}
+    parts += [format_count(measurement[key], noun) for key, noun in nouns.items() if type(measurement.get(key)) is int]
+    return ", ".join([*parts, *([f"seed {measurement['seed']}"] if "seed" in measurement else [])])

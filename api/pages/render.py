@@ -1,4 +1,4 @@
-"""Templates to answers: one environment, what every page needs, and the page for errors."""
+"""Renders the templates, including the error page."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -8,16 +8,16 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from api.pages import labels
+from api.pages import formatting, labels
 from api.problems import Problem, title_of
 from store.models import User
 
-_HERE = Path(__file__).parent.parent
+_TEMPLATE_FOLDER = Path(__file__).parent.parent / "templates"
 
-TITLES = {
+_ERROR_TITLES = {
     401: "Please sign in",
     403: "This is not allowed",
-    404: "There is nothing here",
+    404: "This page does not exist",
     409: "This cannot be done now",
     500: "Something went wrong",
     503: "Not available right now",
@@ -26,26 +26,26 @@ TITLES = {
 
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
+        loader=FileSystemLoader(_TEMPLATE_FOLDER),
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "number": labels.number,
-        "count": labels.count,
-        "bytes": labels.size,
-        "duration": labels.duration,
-        "moment": labels.moment,
+        "number": formatting.format_number,
+        "count": formatting.format_count,
+        "bytes": formatting.format_size,
+        "duration": formatting.format_duration,
+        "time_tag": formatting.time_tag,
     }
     environment.globals |= {
         "version": version("unteachable"),
         "dataset_states": labels.DATASET_STATES,
         "job_states": labels.JOB_STATES,
-        "job_lines": labels.JOB_LINES,
-        "does": labels.DOES,
-        "does_not": labels.DOES_NOT,
+        "job_state_sentences": labels.JOB_STATE_SENTENCES,
+        "effects": labels.EFFECTS,
+        "limitations": labels.LIMITATIONS,
     }
     return environment
 
@@ -53,21 +53,36 @@ def _environment() -> Environment:
 _TEMPLATES = _environment()
 
 
-def page(template: str, *, user: User | None, here: str = "", status: int = 200, **context: Any) -> HTMLResponse:
-    """One page. It is never stored by the browser: it shows what one person owns."""
-    html = _TEMPLATES.get_template(template).render(user=user, here=here, **context)
+def render_page(
+    template: str, *, user: User | None, current: str = "", status: int = 200, **context: Any
+) -> HTMLResponse:
+    """Render one page. Browsers do not store it, because it shows what belongs to one user.
+
+    Args:
+        template: The file name of the template.
+        user: The user who is signed in, if any.
+        current: The entry of the navigation that is marked: 'home', 'generators' or 'tokens'.
+        status: The HTTP status.
+        context: The variables of the template.
+    """
+    html = _TEMPLATES.get_template(template).render(user=user, current=current, **context)
     return HTMLResponse(html, status_code=status, headers={"Cache-Control": "no-store"})
 
 
-def error_page(request: Request, problem: Problem) -> Response:
-    """What went wrong, for people; who is not signed in is sent to where that is done."""
+def render_error_page(request: Request, problem: Problem) -> Response:
+    """Render an error for a browser; status 401 redirects to the sign-in page.
+
+    Args:
+        request: The request that failed.
+        problem: The error.
+    """
     if problem.status == 401:
         return RedirectResponse("/sign-in", status_code=303)
-    return page(
+    return render_page(
         "error.html",
         user=None,
         status=problem.status,
-        title=TITLES.get(problem.status, title_of(problem.status)),
+        title=_ERROR_TITLES.get(problem.status, title_of(problem.status)),
         code=problem.status,
         detail=problem.detail,
         request_id=getattr(request.state, "request_id", None) if problem.status >= 500 else None,

@@ -1,4 +1,4 @@
-"""API tokens: make, see, revoke."""
+"""API tokens: make, list, revoke."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.dependencies import CurrentUser, Db, OwnToken
-from api.pages.render import page
+from api.pages.render import render_page
 from api.routes import tokens as rest
 from core.filenames import MAX_NAME_CHARS, is_valid_name
 from store import users
@@ -19,24 +19,34 @@ router = APIRouter()
 
 @router.get("/tokens")
 def show(user: CurrentUser, db: Db) -> Response:
-    """The tokens in use, and the form for another."""
+    """Show the user's tokens and the form that makes one."""
     return _page(db, user)
 
 
 @router.post("/tokens")
 def make(user: CurrentUser, db: Db, name: Annotated[str, Form()] = "") -> Response:
-    """A new token, shown on this one page and never again."""
+    """Make a token and show it; no later page shows it again.
+
+    Args:
+        user: The user who is signed in.
+        db: The request's transaction.
+        name: What the token is for.
+    """
     name = name.strip()
     if not is_valid_name(name):
-        wrong = f"Give it a name of 1 to {MAX_NAME_CHARS} characters, none of them a control character."
-        return _page(db, user, status=422, wrong=wrong, typed=name)
+        error = f"Enter a name of 1 to {MAX_NAME_CHARS} characters, without control characters."
+        return _page(db, user, status=422, error=error, name=name)
     _, plain = users.create_token(db, user_id=user.id, name=name)
-    return _page(db, user, fresh=plain)
+    return _page(db, user, new_token=plain)
 
 
 @router.post("/tokens/{token_id}/revoke")
 def revoke(token: OwnToken, db: Db) -> Response:
-    """Make a token useless. Raises Problem 404 where it does not exist or belongs to somebody else."""
+    """Revoke a token.
+
+    Raises:
+        Problem: 404 if the token does not exist or belongs to another user.
+    """
     rest.delete_token(token, db)
     return RedirectResponse("/tokens", status_code=303)
 
@@ -46,10 +56,18 @@ def _page(
     user: User,
     *,
     status: int = 200,
-    fresh: str | None = None,
-    wrong: str | None = None,
-    typed: str = "",
+    new_token: str | None = None,
+    error: str | None = None,
+    name: str = "",
 ) -> Response:
-    mine = select(Token).where(Token.user_id == user.id).order_by(Token.created_at.desc())
-    shown = {"tokens": list(db.scalars(mine)), "fresh": fresh, "wrong": wrong, "typed": typed}
-    return page("tokens.html", user=user, here="tokens", status=status, **shown)
+    tokens = db.scalars(select(Token).where(Token.user_id == user.id).order_by(Token.created_at.desc()))
+    return render_page(
+        "tokens.html",
+        user=user,
+        current="tokens",
+        status=status,
+        tokens=list(tokens),
+        new_token=new_token,
+        error=error,
+        name=name,
+    )

@@ -1,5 +1,5 @@
 /**
- * CRC-32 as zip files want it (polynomial 0xEDB88320), eight bytes at a time.
+ * CRC-32 as zip files use it (polynomial 0xEDB88320), eight bytes at a time.
  */
 
 const TABLES = makeTables();
@@ -19,9 +19,9 @@ function makeTables() {
 }
 
 /**
- * Goes on with a checksum; begin with 0.
- * @param {Uint8Array} bytes
- * @param {number} crc the checksum of what came before
+ * Continues a checksum.
+ * @param {Uint8Array} bytes the next bytes
+ * @param {number} crc the checksum of the bytes before; 0 at the start
  * @returns {number} unsigned, 32 bits
  */
 export function crc32(bytes, crc = 0) {
@@ -38,21 +38,21 @@ export function crc32(bytes, crc = 0) {
   return ~c >>> 0;
 }
 
-const SMALL = 1024 * 1024; // read at once: a stream for each of many small files takes far longer than their bytes
+const MAX_BUFFERED_BYTES = 1024 * 1024; // opening a stream takes longer than reading a small file whole
 
 /**
- * The checksum of a whole blob, read in pieces where it is large.
+ * Computes the checksum of a blob; a large blob is read in chunks.
  * @param {Blob} blob
- * @param {(bytes: number) => void} onBytes told how many more bytes were read
- * @param {AbortSignal} [signal]
+ * @param {(bytes: number) => void} onBytes is called with the number of bytes that were just read
+ * @param {AbortSignal} [signal] aborts the reading
  * @returns {Promise<number>}
  */
 export async function crc32OfBlob(blob, onBytes, signal) {
-  if (blob.size <= SMALL) {
-    const sum = crc32(new Uint8Array(await blob.arrayBuffer()));
+  if (blob.size <= MAX_BUFFERED_BYTES) {
+    const checksum = crc32(new Uint8Array(await blob.arrayBuffer()));
     signal?.throwIfAborted();
     onBytes(blob.size);
-    return sum;
+    return checksum;
   }
   const reader = blob.stream().getReader();
   let crc = 0;

@@ -57,7 +57,7 @@ def test_a_job_takes_the_settings_of_its_generator(api: httpx.Client, ready: str
     assert fixed == {"generator_id": generator, "method": "sem", "radius_u": 16, "radius_a": 6, "seed": 4}
     page = api.get(f"/jobs/{job['id']}").text
     assert generator in page
-    assert "Learn the set" not in page
+    assert ">Train a model<" not in page
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_instant_takes_a_shipped_generator_and_its_settings(api: httpx.Client, r
         "radius_a": 4,
         "generator_id": None,
     }
-    assert "Learn the set" not in api.get(f"/jobs/{job['id']}").text
+    assert ">Train a model<" not in api.get(f"/jobs/{job['id']}").text
     body = {"kind": "protect", "dataset_id": ready, "spec": {"preset": "instant", "radius_u": 16, "method": "em"}}
     found = assert_problem(api.post("/v1/jobs", json=body), 422, "must be 8")
     assert [error["field"] for error in found["errors"]] == ["spec.method", "spec.radius_u"]

@@ -123,7 +123,7 @@ def test_an_admin_requests_the_training_of_a_generator(
     with service.db.write.begin() as session:
         assert leases.succeed(session, claim)
     assert "a generator was trained" in api.get(f"/jobs/{job['id']}").text
-    assert "A generator to choose" in api.get("/").text
+    assert "The generator can be used" in api.get("/").text
     assert_problem(api.get(f"/v1/jobs/{job['id']}/archive"), 409, f"/v1/generators/{job['id']}")
     assert api.get(f"/jobs/{job['id']}/report").status_code == 404
 

@@ -161,7 +161,7 @@ def test_percentages_of_a_partially_protected_archive_are_refused(
     assert verify(api, job["id"]).status_code == 202
     found = assert_problem(verify(api, job["id"], percentages=[20]), 422, "only 40 %")
     assert found["errors"][0]["field"] == "spec.percentages"
-    assert "Share of protected pictures" not in api.get(f"/jobs/{job['id']}").text
+    assert "Share of protected images" not in api.get(f"/jobs/{job['id']}").text
 
 
 def test_a_job_cannot_be_deleted_during_its_verification(api: httpx.Client, target: str) -> None:

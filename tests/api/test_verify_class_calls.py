@@ -39,8 +39,8 @@ def test_the_protected_class_is_stored_and_shown(api: httpx.Client, target: str)
     assert answer.status_code == 202, answer.text
     spec = answer.json()["spec"]
     assert (spec["protected_class"], spec["percentages"]) == ("cats & co", [100])
-    assert "“cats &amp; co” alone" in api.get(f"/jobs/{answer.json()['id']}").text
-    assert "Verification, quick: 1 row, “cats &amp; co” alone protected" in api.get(f"/jobs/{target}").text
+    assert "only “cats &amp; co”" in api.get(f"/jobs/{answer.json()['id']}").text
+    assert "Verification, quick: 1 row, only “cats &amp; co” protected" in api.get(f"/jobs/{target}").text
     assert verify(api, target).json()["spec"]["protected_class"] is None
 
 
@@ -76,7 +76,7 @@ def test_a_protected_class_is_refused_with_percentages_or_a_partial_protection(
 def test_the_form_offers_every_class(api: httpx.Client, target: str) -> None:
     page = api.get(f"/jobs/{target}").text
     assert '<option value="" selected>All classes are protected</option>' in page
-    assert '<option value="cats &amp; co">“cats &amp; co” alone</option>' in page
+    assert '<option value="cats &amp; co">Only “cats &amp; co”</option>' in page
     path = f"/jobs/{target}/verify"
     wrong = api.post(path, data=FORM | {"protected_class": "dogs", "percentages": ["100", "60"]})
     assert wrong.status_code == 422

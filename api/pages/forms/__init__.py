@@ -1,1 +1,1 @@
-"""The forms that ask for a job."""
+"""The forms that start jobs."""

@@ -1,54 +1,70 @@
-"""The "Train a generator" form of admins: what it offers, what a sent one asks for, and what is shown again."""
+"""The "Train a generator" form of admins: its fields, its first values, and the spec that a submitted form asks for."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from api.pages.forms import protect
+from api.pages.forms.fields import FormFields, filled_fields, spec_options, spec_ranges
 from core.filenames import MAX_NAME_CHARS
 from core.specs.protect import INSTANT, METHODS_WITHOUT_SURROGATE
 from core.specs.train import TrainSpec
 
-CHOICES = ("preset", "evidence", "method")
-NUMBERS = ("radius_u", "radius_a", "seed")
-HINTS = {
-    "name": f"What people choose it by. At most {MAX_NAME_CHARS} characters; default: the dataset’s name.",
-    "preset": "A more thorough one takes longer to train, and later to make noise with.",
-    "evidence": "On these pictures, with its own noise. It goes on the card, where people look before they choose.",
-    "grey": "So that more of the noise is left when pictures are turned grey. On CIFAR-10 that kept half of it, on "
-    "Tiny ImageNet nothing, and it costs protection against adversarial training. Takes about twice as long. For SEM "
-    "and the thoroughness Quick.",
-    "method": "What is trained belongs to its method: who uses the generator gets this one.",
+_CHOICES = ("preset", "evidence", "method")
+_NUMBERS = ("radius_u", "radius_a", "seed")
+_HINTS = {
+    "name": f"Users choose the generator by it. At most {MAX_NAME_CHARS} characters. Default: the dataset’s name.",
+    "preset": "A more thorough one takes longer to train, and longer to make noise.",
+    "evidence": "Measured on these images, with the generator’s own noise. The result is on the generator’s card.",
+    "grey": "More of the noise then remains when images are converted to greyscale: half of it on CIFAR-10, nothing on "
+    "Tiny ImageNet. It protects less against adversarial training and takes about twice as long. Needs the method "
+    "SEM and the thoroughness Quick.",
+    "method": "Every protection with this generator uses this method.",
 }
 
 
-def fields_of(dataset_name: str, shown: Mapping[str, Any], errors: Mapping[str, str]) -> protect.Fields:
-    """The form with these values and errors; a generator without a name is called like the dataset."""
-    offered = protect.options()
-    options = {
-        name: [o for o in offered[name] if o.value not in (INSTANT, *METHODS_WITHOUT_SURROGATE)] for name in CHOICES
-    }
-    return protect.Fields(
+def form_fields(dataset_name: str, values: Mapping[str, Any], errors: Mapping[str, str]) -> FormFields:
+    """Return the fields of the form.
+
+    Args:
+        dataset_name: The name of the dataset, which is the default name of the generator.
+        values: The value of each field.
+        errors: What is wrong, by field.
+    """
+    options = spec_options()
+    excluded = (INSTANT, *METHODS_WITHOUT_SURROGATE)
+    return FormFields(
         prefix="train-",
-        options=options,
-        limits=protect.limits(),
-        hints=HINTS,
-        values={**shown, "dataset_name": dataset_name, "longest_name": MAX_NAME_CHARS},
+        options={name: [option for option in options[name] if option.value not in excluded] for name in _CHOICES},
+        ranges=spec_ranges(),
+        hints=_HINTS,
+        values={**values, "dataset_name": dataset_name, "max_name_length": MAX_NAME_CHARS},
         errors=errors,
     )
 
 
-def defaults() -> dict[str, Any]:
-    """What the form shows at first."""
+def default_values() -> dict[str, Any]:
+    """Return the values that the form has at first."""
     return {name: "" if value is None else value for name, value in TrainSpec().to_dict().items()}
 
 
-def values(sent: Mapping[str, Any]) -> dict[str, Any]:
-    """What was sent, to be shown again."""
-    return defaults() | {name: value for name, value in sent.items() if name in defaults()}
+def submitted_values(submitted: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values of a submitted form, to show it again.
+
+    Args:
+        submitted: The submitted values by field.
+    """
+    defaults = default_values()
+    return defaults | {name: value for name, value in submitted.items() if name in defaults}
 
 
-def asked(sent: Mapping[str, Any]) -> dict[str, Any]:
-    """What a sent form asks for, as a spec is parsed from; what was left open is not in it."""
-    name = str(sent.get("name", "")).strip()
-    found = protect.picked(sent, CHOICES, NUMBERS) | ({"name": name} if name else {})
-    return found | ({"grey": True} if sent.get("grey") else {})
+def requested_spec(submitted: Mapping[str, str]) -> dict[str, Any]:
+    """Return the spec that a submitted form asks for, to be parsed; empty fields are left out.
+
+    Args:
+        submitted: The submitted values by field.
+    """
+    spec = filled_fields(submitted, texts=_CHOICES, numbers=_NUMBERS)
+    if name := submitted.get("name", "").strip():
+        spec["name"] = name
+    if submitted.get("grey"):
+        spec["grey"] = True
+    return spec

@@ -1,19 +1,19 @@
-"""The "Verify further" form: what it offers, what a sent one asks for, and what is shown again."""
+"""The "Verify further" form: its fields, its first values, and the spec that a submitted form asks for."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from api.pages.forms.protect import Option
+from api.pages.forms.fields import Option, integer_or_text
 from api.wording import PRESET_TEXTS
 from core.reports.heatmap import NO_COUNTERMEASURE_LABEL, training_label
 from core.specs.catalog import ARCHITECTURE_LABELS, COUNTERMEASURE_INFO
 from core.specs.protect import TRAINING_PRESETS, ProtectSpec
 from core.specs.verify import MAX_SEEDS, NO_COUNTERMEASURE, Training, VerifySpec
 
-LISTS = ("architectures", "trainings", "countermeasures", "percentages")
-SHARES = (100, 80, 60, 40, 20)  # Table 2
-OFFERED = (  # Tables 1 and 11
+_LISTS = ("architectures", "trainings", "countermeasures", "percentages")
+_SHARES = (100, 80, 60, 40, 20)  # Table 2
+_TRAININGS = (  # Tables 1 and 11
     *(Training(radius=radius) for radius in (0, 1, 2, 4, 8)),
     *(Training(norm="L2", radius=radius) for radius in (50, 100)),
     *(Training(norm="L1", radius=radius) for radius in (1000, 3000)),
@@ -21,8 +21,15 @@ OFFERED = (  # Tables 1 and 11
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Checkboxes of one list of the spec."""
+class CheckboxGroup:
+    """The checkboxes of one list of the spec.
+
+    Attributes:
+        name: The key of the list.
+        legend: The title of the group.
+        hint: A sentence about the group.
+        options: One option for each checkbox.
+    """
 
     name: str
     legend: str
@@ -30,106 +37,139 @@ class Group:
     options: tuple[Option, ...]
 
 
-def groups(target: ProtectSpec) -> tuple[Group, ...]:
-    """Every list that can be asked for; of an archive that is protected in part, no shares."""
-    trainings = sorted(
-        {*OFFERED, *_defaults(target).trainings}, key=lambda t: (t.norm != "Linf", t.norm == "L1", t.radius)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyForm:
+    """What `parts/verify.html` shows.
+
+    Attributes:
+        groups: The groups of checkboxes.
+        classes: The classes that can be the only protected one; empty if none can.
+        scales: How long each model can be trained.
+        max_seeds: The largest number of runs.
+        values: The value of each field.
+        errors: What is wrong, by field.
+    """
+
+    groups: Sequence[CheckboxGroup]
+    classes: Sequence[Option]
+    scales: Sequence[Option]
+    max_seeds: int
+    values: Mapping[str, Any]
+    errors: Mapping[str, str]
+
+
+def verify_form(
+    target: ProtectSpec,
+    classes: Sequence[Mapping[str, Any]],
+    *,
+    submitted: Mapping[str, Sequence[str]] | None,
+    errors: Mapping[str, str],
+) -> VerifyForm:
+    """Return the form for a protection.
+
+    Args:
+        target: The spec of the protection.
+        classes: The classes of its dataset, each with its `name`.
+        submitted: The values of a submitted form, which is shown again; None for a new form.
+        errors: What is wrong, by field.
+    """
+    return VerifyForm(
+        groups=_checkbox_groups(target),
+        classes=_class_options(target, classes),
+        scales=[Option(name, PRESET_TEXTS[name][0], PRESET_TEXTS[name][1]) for name in TRAINING_PRESETS],
+        max_seeds=MAX_SEEDS,
+        values=_default_values(target) if submitted is None else _submitted_values(submitted),
+        errors=errors,
     )
-    offered = (
-        Group(
+
+
+def _checkbox_groups(target: ProtectSpec) -> tuple[CheckboxGroup, ...]:
+    trainings = sorted(
+        {*_TRAININGS, *_default_spec(target).trainings}, key=lambda t: (t.norm != "Linf", t.norm == "L1", t.radius)
+    )
+    groups = (
+        CheckboxGroup(
             "architectures",
             "Networks",
-            "Larger ones take longer, on a CPU by far.",
+            "Larger ones take longer, especially on a CPU.",
             tuple(Option(name, label) for name, label in ARCHITECTURE_LABELS.items()),
         ),
-        Group(
+        CheckboxGroup(
             "trainings",
             "Trainings",
-            "Standard, or adversarial in a norm at a radius.",
-            tuple(Option(_sent(training), training_label(training)) for training in trainings),
+            "Standard training, or adversarial training in a norm at a radius.",
+            tuple(Option(_training_value(training), training_label(training)) for training in trainings),
         ),
-        Group(
+        CheckboxGroup(
             "countermeasures",
-            "What is done to the pictures",
-            "A model is trained …",
+            "Countermeasures",
+            "How a model is trained:",
             (
                 Option(NO_COUNTERMEASURE, NO_COUNTERMEASURE_LABEL),
-                *(Option(name, one.description) for name, one in COUNTERMEASURE_INFO.items()),
+                *(Option(name, info.description) for name, info in COUNTERMEASURE_INFO.items()),
             ),
         ),
-        Group(
+        CheckboxGroup(
             "percentages",
-            "Share of protected pictures",
-            "Below 100 % the rest is clean, and another model gets that rest alone.",
-            tuple(Option(str(share), f"{share} %") for share in SHARES),
+            "Share of protected images",
+            "Below 100 % the other images are clean. Another model is then trained on the clean images alone.",
+            tuple(Option(str(share), f"{share} %") for share in _SHARES),
         ),
     )
-    return offered if target.percentage == 100 else offered[:-1]
+    return groups if target.percentage == 100 else groups[:-1]  # a partly protected archive is tested as it is
 
 
-def classes(target: ProtectSpec, known: Sequence[Mapping[str, Any]]) -> list[Option]:
-    """Which class can be tried alone, first none; empty where no class can, as none is protected as a whole."""
-    if target.percentage < 100 or not known:
+def _class_options(target: ProtectSpec, classes: Sequence[Mapping[str, Any]]) -> list[Option]:
+    if target.percentage < 100 or not classes:
         return []
-    return [Option("", "All classes are protected"), *(Option(one["name"], f"“{one['name']}” alone") for one in known)]
+    return [Option("", "All classes are protected"), *(Option(c["name"], f"Only “{c['name']}”") for c in classes)]
 
 
-def scales() -> list[Option]:
-    """How long each model is trained."""
-    return [Option(name, PRESET_TEXTS[name][0], PRESET_TEXTS[name][1]) for name in TRAINING_PRESETS]
-
-
-def defaults(target: ProtectSpec) -> dict[str, Any]:
-    """What the form shows at first."""
-    spec = _defaults(target)
+def _default_values(target: ProtectSpec) -> dict[str, Any]:
+    spec = _default_spec(target)
     return {
         "architectures": list(spec.architectures),
-        "trainings": [_sent(training) for training in spec.trainings],
+        "trainings": [_training_value(training) for training in spec.trainings],
         "countermeasures": list(spec.countermeasures),
         "percentages": [str(share) for share in spec.percentages],
         "protected_class": "",
         "scale": spec.scale,
         "seeds": str(spec.seeds),
-        "max_seeds": MAX_SEEDS,
     }
 
 
-def values(sent: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """What was sent, to be shown again."""
-    lists: dict[str, Any] = {name: list(sent.get(name, ())) for name in LISTS}
-    return (
-        lists | {name: _last(sent, name) for name in ("protected_class", "scale", "seeds")} | {"max_seeds": MAX_SEEDS}
-    )
+def _submitted_values(submitted: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    lists: dict[str, Any] = {name: list(submitted.get(name, ())) for name in _LISTS}
+    return lists | {name: _last_value(submitted, name) for name in ("protected_class", "scale", "seeds")}
 
 
-def asked(sent: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """What a sent form asks for, as a spec is parsed from. A list with nothing chosen is empty, and refused."""
-    shares = list(sent.get("percentages", ())) if "percentages" in sent else None
-    found: dict[str, Any] = {name: list(sent.get(name, ())) for name in ("architectures", "countermeasures")}
-    found["trainings"] = [_training(text) for text in sent.get("trainings", ())]
-    if shares is not None:
-        found["percentages"] = [_whole(share) for share in shares]
-    found["protected_class"] = _last(sent, "protected_class") or None
-    return found | {"scale": _last(sent, "scale"), "seeds": _whole(_last(sent, "seeds"))}
+def requested_spec(submitted: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Return the spec that a submitted form asks for, to be parsed. The spec refuses an empty list.
+
+    Args:
+        submitted: All submitted values by field.
+    """
+    spec: dict[str, Any] = {name: list(submitted.get(name, ())) for name in ("architectures", "countermeasures")}
+    spec["trainings"] = [_parse_training(value) for value in submitted.get("trainings", ())]
+    if "percentages" in submitted:
+        spec["percentages"] = [integer_or_text(share) for share in submitted["percentages"]]
+    spec["protected_class"] = _last_value(submitted, "protected_class") or None
+    return spec | {"scale": _last_value(submitted, "scale"), "seeds": integer_or_text(_last_value(submitted, "seeds"))}
 
 
-def _defaults(target: ProtectSpec) -> VerifySpec:
+def _default_spec(target: ProtectSpec) -> VerifySpec:
     return VerifySpec.parse({}, radius_a=target.adversarial_radius)
 
 
-def _sent(training: Training) -> str:
+def _training_value(training: Training) -> str:
     return f"{training.norm}-{training.radius}"
 
 
-def _training(text: str) -> dict[str, Any]:
-    norm, _, radius = text.partition("-")
-    return {"norm": norm, "radius": _whole(radius)}
+def _parse_training(value: str) -> dict[str, Any]:
+    norm, _, radius = value.partition("-")
+    return {"norm": norm, "radius": integer_or_text(radius)}
 
 
-def _last(sent: Mapping[str, Sequence[str]], name: str) -> str:
-    return next(iter(reversed(sent.get(name, ("",)))), "")
-
-
-def _whole(text: str) -> int | str:
-    """The number as typed; other text as it is, for the spec to refuse in its own words."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
+def _last_value(submitted: Mapping[str, Sequence[str]], name: str) -> str:
+    values = submitted.get(name, ())
+    return values[-1] if values else ""

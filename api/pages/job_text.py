@@ -1,0 +1,132 @@
+"""What the pages say about a job: its titles, a summary of its request, and the request in full."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from api.pages.formatting import format_count
+from api.pages.labels import stage_labels
+from core.reports.heatmap import training_label
+from core.specs.catalog import ARCHITECTURE_LABELS
+from core.specs.verify import VerifySpec
+from store import models as m
+
+_HEADINGS = {
+    m.PROTECT: {
+        m.QUEUED: "{} waits for its turn",
+        m.RUNNING: "Protecting {}",
+        m.SUCCEEDED: "{}: ready to download",
+        m.FAILED: "{} could not be protected",
+        m.CANCELED: "Stopped protecting {}",
+    },
+    m.TRAIN: {
+        m.QUEUED: "A generator waits to be trained on {}",
+        m.RUNNING: "Training a generator on {}",
+        m.SUCCEEDED: "{}: a generator was trained",
+        m.FAILED: "No generator could be trained on {}",
+        m.CANCELED: "Stopped training a generator on {}",
+    },
+    m.VERIFY: {
+        m.QUEUED: "The verification of {} waits for its turn",
+        m.RUNNING: "Verifying {}",
+        m.SUCCEEDED: "{}: verified",
+        m.FAILED: "{} could not be verified",
+        m.CANCELED: "Stopped verifying {}",
+    },
+}
+
+
+def job_title(job: m.Job, dataset_name: str) -> str:
+    """Say what a job does, such as 'Protect pets'.
+
+    Args:
+        job: The job.
+        dataset_name: The name of its dataset.
+    """
+    titles = {m.TRAIN: f"Train a generator on {dataset_name}", m.VERIFY: f"Verify {dataset_name}"}
+    return titles.get(job.kind, f"Protect {dataset_name}")
+
+
+def page_title(job: m.Job, dataset_name: str) -> str:
+    """Return the title of a job's page in the browser: its progress while it runs, as job_progress.js shows it.
+
+    Args:
+        job: The job.
+        dataset_name: The name of its dataset.
+    """
+    if job.state != m.RUNNING or not job.stage:
+        return job_title(job, dataset_name)
+    name = stage_labels(job.kind)[job.stage].name
+    return f"{min(100, 100 * job.done // job.total)} % · {name}" if job.total else name
+
+
+def page_heading(job: m.Job, dataset_name: str) -> str:
+    """Return the heading of a job's page, which names the state of the job.
+
+    Args:
+        job: The job.
+        dataset_name: The name of its dataset.
+    """
+    return _HEADINGS.get(job.kind, _HEADINGS[m.PROTECT])[job.state].replace("{}", dataset_name)
+
+
+def request_summary(job: m.Job) -> str:
+    """Say in one line what a job was asked to do."""
+    spec = job.spec
+    if job.kind == m.VERIFY:
+        line = f"Verification, {spec.get('scale', 'quick')}: {format_count(verification_row_count(spec), 'row')}"
+        return f"{line}, only “{spec['protected_class']}” protected" if spec.get("protected_class") else line
+    kind = f"Generator “{spec['name']}”: " if spec.get("name") else "Generator: " if job.kind == m.TRAIN else ""
+    line = f"{kind}{spec.get('preset', 'quick').capitalize()}, strength {spec.get('radius_u', 8)} of 255"
+    return f"{line}, {spec['method'].upper()}" if spec.get("method") else line
+
+
+def verification_row_count(spec: Mapping[str, Any]) -> int:
+    """Return the number of rows of a verification.
+
+    Args:
+        spec: The spec of a verify job, as JSON.
+    """
+    lists = ("architectures", "trainings", "countermeasures", "percentages")
+    return math.prod(len(spec.get(name, ())) for name in lists)
+
+
+def request_details(job: m.Job) -> list[tuple[str, Any]]:
+    """List what a job was asked to do, as pairs of a label and a value."""
+    if job.kind == m.VERIFY:
+        return _verification_details(VerifySpec.parse(job.spec))
+    spec = job.spec
+    details: list[tuple[str, Any]] = [("Name", spec["name"])] if spec.get("name") else []
+    details += [
+        ("Strength", f"{spec.get('radius_u', 8)} of 255"),
+        ("Thoroughness", spec.get("preset", "quick")),
+        ("Method", spec["method"].upper() if spec.get("method") else "the preset’s"),
+        ("Seed", spec.get("seed", 0)),
+    ]
+    if spec.get("grey"):
+        details.append(("Greyscale", "also trained on greyscale"))
+    details.append(("Measurement", spec.get("evidence", "quick")))
+    if job.kind == m.PROTECT:
+        details.append(("Format", spec.get("format", "png")))
+    if spec.get("generator_id"):
+        details.append(("Trained generator", spec["generator_id"]))
+    if spec.get("percentage", 100) != 100:
+        details.append(("Share protected", f"{spec['percentage']} %"))
+    if not spec.get("eot", True):
+        details.append(("Random crops and mirrors", "not used"))
+    if spec.get("radius_a") is not None:
+        details.append(("Adversarial training radius", f"{spec['radius_a']} of 255"))
+    return details
+
+
+def _verification_details(spec: VerifySpec) -> list[tuple[str, Any]]:
+    shares = ", ".join(f"{share} %" for share in spec.percentages)
+    class_name = spec.protected_class
+    return [
+        ("Networks", ", ".join(ARCHITECTURE_LABELS[name] for name in spec.architectures)),
+        ("Trainings", ", ".join(map(training_label, spec.trainings))),
+        ("Countermeasures", ", ".join(spec.countermeasures)),
+        ("Shares protected", shares) if class_name is None else ("Protected and tested", f"only “{class_name}”"),
+        ("Length of training", spec.scale),
+        ("Runs of each", spec.seeds),
+    ]
