@@ -1,4 +1,4 @@
-"""A MANIFEST.json that cannot be read, whatever was done to it, is refused in words."""
+"""Reading MANIFEST.json: what it says of the archive, and the reason if it is damaged."""
 
 import json
 import zipfile
@@ -17,14 +17,14 @@ GOOD = {
 }
 
 
-def packed(tmp_path: Path, text: str, method: int = zipfile.ZIP_DEFLATED) -> Path:
+def write_archive(tmp_path: Path, text: str, method: int = zipfile.ZIP_DEFLATED) -> Path:
     with zipfile.ZipFile(tmp_path / "out.zip", "w", method) as archive:
         archive.writestr("MANIFEST.json", text)
     return tmp_path / "out.zip"
 
 
-def spoiled(archive: Path, *, header: bytes, at: int, value: bytes) -> Path:
-    """Bytes of the zip's records of the file overwritten, as far from the beginning of each."""
+def overwritten(archive: Path, *, header: bytes, at: int, value: bytes) -> Path:
+    """Overwrite bytes of the zip, `at` bytes after the first `header`."""
     data = bytearray(archive.read_bytes())
     start = data.index(header) + at
     data[start : start + len(value)] = value
@@ -32,8 +32,8 @@ def spoiled(archive: Path, *, header: bytes, at: int, value: bytes) -> Path:
     return archive
 
 
-def test_what_is_where_and_how_large(tmp_path: Path) -> None:
-    manifest = read_manifest(packed(tmp_path, json.dumps(GOOD)))
+def test_paths_and_sizes_are_read(tmp_path: Path) -> None:
+    manifest = read_manifest(write_archive(tmp_path, json.dumps(GOOD)))
     assert manifest.delivered == {"a/1.jpg": "a/1.png"}
     assert manifest.sizes == (9, 4)
 
@@ -41,55 +41,55 @@ def test_what_is_where_and_how_large(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "[" * 100_000, json.dumps(GOOD | {"files": [{"path": "a", "bytes": -1}]})]
 )
-def test_one_that_says_nothing_is_refused(tmp_path: Path, text: str) -> None:
+def test_an_invalid_manifest_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(BadInput, match="cannot be read: it does not have the form of a manifest"):
-        read_manifest(packed(tmp_path, text))
+        read_manifest(write_archive(tmp_path, text))
 
 
-def test_one_whose_bytes_are_damaged_is_refused(tmp_path: Path) -> None:
+def test_a_damaged_manifest_is_refused(tmp_path: Path) -> None:
     local, length = b"PK\3\4", 30 + len("MANIFEST.json")
-    whole = packed(tmp_path, json.dumps(GOOD))
+    whole = write_archive(tmp_path, json.dumps(GOOD))
     with pytest.raises(BadInput, match="damaged or encrypted"):  # zlib.error
-        read_manifest(spoiled(whole, header=local, at=length, value=b"\xff" * 8))
-    whole = packed(tmp_path, json.dumps(GOOD), zipfile.ZIP_STORED)
+        read_manifest(overwritten(whole, header=local, at=length, value=b"\xff" * 8))
+    whole = write_archive(tmp_path, json.dumps(GOOD), zipfile.ZIP_STORED)
     with pytest.raises(BadInput, match="damaged or encrypted"):  # the checksum
-        read_manifest(spoiled(whole, header=local, at=length, value=b" "))
+        read_manifest(overwritten(whole, header=local, at=length, value=b" "))
 
 
-def test_one_that_is_encrypted_is_refused(tmp_path: Path) -> None:
-    whole = spoiled(packed(tmp_path, json.dumps(GOOD)), header=b"PK\3\4", at=6, value=b"\1")
+def test_an_encrypted_manifest_is_refused(tmp_path: Path) -> None:
+    whole = overwritten(write_archive(tmp_path, json.dumps(GOOD)), header=b"PK\3\4", at=6, value=b"\1")
     with pytest.raises(BadInput, match="damaged or encrypted"):
-        read_manifest(spoiled(whole, header=b"PK\1\2", at=8, value=b"\1"))
+        read_manifest(overwritten(whole, header=b"PK\1\2", at=8, value=b"\1"))
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_one_that_we_would_not_write_is_none(tmp_path: Path, method: int) -> None:
+def test_a_manifest_with_another_compression_is_not_ours(tmp_path: Path, method: int) -> None:
     with pytest.raises(BadInput, match="is not a protected archive"):
-        read_manifest(packed(tmp_path, json.dumps(GOOD), method))
+        read_manifest(write_archive(tmp_path, json.dumps(GOOD), method))
 
 
-def test_a_zip_of_a_later_kind_is_none(tmp_path: Path) -> None:
+def test_a_zip_of_a_later_version_is_not_ours(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="is not a protected archive"):
-        read_manifest(spoiled(packed(tmp_path, json.dumps(GOOD)), header=b"PK\1\2", at=6, value=b"\xc8"))
+        read_manifest(overwritten(write_archive(tmp_path, json.dumps(GOOD)), header=b"PK\1\2", at=6, value=b"\xc8"))
 
 
-def test_of_a_generator_of_another_release_nothing_is_ruled_out(tmp_path: Path) -> None:
+def test_a_generator_of_another_release_may_have_learned_anything(tmp_path: Path) -> None:
     known = {"name": "pets", "classes": ("cat", "dog")}
     for generator, may in (
         ({}, False),
         ({"card": {"format": 9}}, True),
         ({"card": a_card(data="pets").to_dict()}, True),
     ):
-        manifest = read_manifest(packed(tmp_path, json.dumps(GOOD | {"generator": generator})))
+        manifest = read_manifest(write_archive(tmp_path, json.dumps(GOOD | {"generator": generator})))
         assert manifest.may_have_learned(**known) is may
 
 
-def test_it_says_whether_noise_was_judged_in_grey(tmp_path: Path) -> None:
-    for generator, judged in (
+def test_whether_a_greyscale_surrogate_was_used(tmp_path: Path) -> None:
+    for generator, expected in (
         ({"method": "sem"}, False),
         ({"card": "of another release"}, False),
         ({"card": a_card(network_updates=5).to_dict()}, False),
         ({"card": a_card(network_updates=5, grey_updates=5).to_dict()}, True),
     ):
-        manifest = read_manifest(packed(tmp_path, json.dumps(GOOD | {"generator": generator})))
-        assert manifest.uses_greyscale_surrogate is judged
+        manifest = read_manifest(write_archive(tmp_path, json.dumps(GOOD | {"generator": generator})))
+        assert manifest.uses_greyscale_surrogate is expected

@@ -1,4 +1,4 @@
-"""Names of delivered pictures: as they were, the extension following the format, never two alike."""
+"""Paths of delivered images: as in the upload, with the extension of the format, never two the same."""
 
 import pytest
 from hypothesis import given
@@ -9,7 +9,7 @@ from core.filenames import fold
 
 
 @pytest.mark.parametrize(
-    ("pictures", "asked", "names"),
+    ("images", "requested", "names"),
     [
         ([("a/cat.jpg", "JPEG")], "png", ["a/cat.png"]),
         ([("a/cat.jpg", "JPEG")], "same", ["a/cat.jpg"]),
@@ -28,8 +28,8 @@ from core.filenames import fold
         ([("a/x.v1.2.jpg", "JPEG")], "png", ["a/x.v1.2.png"]),
     ],
 )
-def test_names(pictures: list[tuple[str, str]], asked: str, names: list[str]) -> None:
-    assert delivered_names([UploadedImage(path, format, "RGB") for path, format in pictures], [], asked) == names
+def test_delivered_names(images: list[tuple[str, str]], requested: str, names: list[str]) -> None:
+    assert delivered_names([UploadedImage(path, format, "RGB") for path, format in images], [], requested) == names
 
 
 def test_files_that_pass_through_keep_their_names() -> None:
@@ -47,11 +47,11 @@ KINDS = {".jpg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF"}
 
 
 @given(st.lists(names_of_files, unique_by=fold, max_size=20), st.sampled_from(["png", "same"]))
-def test_no_two_names_are_ever_alike_and_trees_stay(paths: list[str], asked: str) -> None:
-    pictures = [UploadedImage(path, KINDS["." + path.rpartition(".")[2].lower()], "RGB") for path in paths]
-    names = delivered_names(pictures, [], asked)
+def test_names_never_collide_and_folders_stay(paths: list[str], requested: str) -> None:
+    images = [UploadedImage(path, KINDS["." + path.rpartition(".")[2].lower()], "RGB") for path in paths]
+    names = delivered_names(images, [], requested)
     assert len({fold(name) for name in (*names, *RESERVED)}) == len(paths) + len(RESERVED)
     for path, name in zip(paths, names, strict=True):
         assert name.rpartition("/")[0] == path.rpartition("/")[0]
-        assert asked == "png" or name == path
-        assert asked == "same" or name.lower().endswith(".png")
+        assert requested == "png" or name == path
+        assert requested == "same" or name.lower().endswith(".png")

@@ -1,4 +1,4 @@
-"""The protected archive: the upload's tree, the bound on every pixel, whole or not there, the same bytes again."""
+"""The protected archive: folders, bound on every pixel, manifest, atomic writing, deterministic bytes."""
 
 import hashlib
 import io
@@ -50,21 +50,21 @@ def write(dataset: ImageDataset, out: Path, **options: object) -> ArchiveWriter:
     return archive
 
 
-def opened(data: bytes) -> np.ndarray:
+def decoded(data: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image)
 
 
-def test_tree_names_sizes_and_the_bound_on_every_pixel(dataset: ImageDataset, tmp_path: Path) -> None:
+def test_names_sizes_and_the_bound_on_every_pixel(dataset: ImageDataset, tmp_path: Path) -> None:
     delivered = write(dataset, tmp_path / "out.zip").delivered
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
         assert archive.testzip() is None
-        for picture_, name, linf in zip(dataset.images, delivered.paths, delivered.linf, strict=True):
-            assert name == ("set/dog/photo.jpg.png" if picture_.format == "JPEG" else picture_.path)
-            before, after = opened(picture_.file.read_bytes()), opened(archive.read(str(name)))
+        for image, name, linf in zip(dataset.images, delivered.paths, delivered.linf, strict=True):
+            assert name == ("set/dog/photo.jpg.png" if image.format == "JPEG" else image.path)
+            before, after = decoded(image.file.read_bytes()), decoded(archive.read(str(name)))
             gap = np.abs(after.astype(int) - before)
             assert gap.max() == linf <= 8
-            assert linf > 0 or picture_.width == 1  # the mean of all noise may well be none
+            assert linf > 0 or image.width == 1  # the mean of the noise may be zero
             assert before.shape == after.shape
             assert before.shape[-1] == 3 or not gap[..., 3].any()
         assert archive.read("set/readme.txt") == b"hello " * 1000
@@ -73,17 +73,17 @@ def test_tree_names_sizes_and_the_bound_on_every_pixel(dataset: ImageDataset, tm
         assert "set/dog/bad.jpg" not in archive.namelist()
 
 
-def test_what_was_delivered_is_what_a_learner_reads_of_the_archive(dataset: ImageDataset, tmp_path: Path) -> None:
+def test_delivered_pixels_are_those_a_learner_reads_from_the_archive(dataset: ImageDataset, tmp_path: Path) -> None:
     delivered = write(dataset, tmp_path / "out.zip").delivered
     again = open_dataset(tmp_path / "out.zip", tmp_path / "again")
     order = [[p.path for p in again.images].index(str(path)) for path in delivered.paths]
     np.testing.assert_array_equal(load_pixels(again, SIZE)[order], delivered.pixels)
     same_size = [i for i, p in enumerate(dataset.images) if (p.width, p.height) == (SIZE, SIZE)]
-    wanted = np.clip(load_pixels(dataset, SIZE)[same_size].astype(int) + generate_noise(dataset)[same_size], 0, 255)
-    np.testing.assert_array_equal(delivered.pixels[same_size], wanted)
+    expected = np.clip(load_pixels(dataset, SIZE)[same_size].astype(int) + generate_noise(dataset)[same_size], 0, 255)
+    np.testing.assert_array_equal(delivered.pixels[same_size], expected)
 
 
-def test_the_manifest_lists_every_file_and_what_was_skipped(dataset: ImageDataset, tmp_path: Path) -> None:
+def test_the_manifest_lists_every_file_and_every_skipped_file(dataset: ImageDataset, tmp_path: Path) -> None:
     write(dataset, tmp_path / "out.zip")
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
         manifest = json.loads(archive.read("MANIFEST.json"))
@@ -92,7 +92,7 @@ def test_the_manifest_lists_every_file_and_what_was_skipped(dataset: ImageDatase
             content = archive.read(file["path"])
             assert (file["bytes"], file["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
     assert manifest["seed"] == 3
-    assert [one["path"] for one in manifest["skipped"]] == ["set/dog/bad.jpg"]
+    assert [file["path"] for file in manifest["skipped"]] == ["set/dog/bad.jpg"]
     assert {file["path"]: file["was"] for file in manifest["files"] if "was" in file} == {
         "set/dog/photo.jpg.png": "set/dog/photo.jpg",
         "report-2.json": "report.json",
@@ -105,12 +105,12 @@ def test_the_same_input_gives_the_same_bytes(dataset: ImageDataset, tmp_path: Pa
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_what_is_not_protected_is_not_changed(dataset: ImageDataset, tmp_path: Path) -> None:
-    protected = np.arange(len(dataset.images)) % 2 == 0
-    delivered = write(dataset, tmp_path / "out.zip", protect_mask=protected).delivered
-    assert (delivered.linf[protected] > 0).sum() >= protected.sum() - 1  # a single pixel's mean may be none
-    assert (delivered.linf[~protected] == 0).all()
-    assert (delivered.mse[~protected] == 0).all()
+def test_unprotected_images_do_not_change(dataset: ImageDataset, tmp_path: Path) -> None:
+    mask = np.arange(len(dataset.images)) % 2 == 0
+    delivered = write(dataset, tmp_path / "out.zip", protect_mask=mask).delivered
+    assert (delivered.linf[mask] > 0).sum() >= mask.sum() - 1  # the mean of the noise on a single pixel may be zero
+    assert (delivered.linf[~mask] == 0).all()
+    assert (delivered.mse[~mask] == 0).all()
 
 
 def test_the_same_format_keeps_every_name(dataset: ImageDataset, tmp_path: Path) -> None:
@@ -120,22 +120,22 @@ def test_the_same_format_keeps_every_name(dataset: ImageDataset, tmp_path: Path)
         assert archive.read("set/dog/photo.jpg")[:3] == b"\xff\xd8\xff"
 
 
-class Stop(Exception):
+class StopError(Exception):
     pass
 
 
-def test_an_archive_is_whole_or_not_there(dataset: ImageDataset, tmp_path: Path) -> None:
+def test_an_incomplete_archive_is_never_at_its_place(dataset: ImageDataset, tmp_path: Path) -> None:
     out = tmp_path / "out.zip"
     writing = write_archive(dataset, generate_noise(dataset), out, ArchiveSettings(radius=8))
-    with pytest.raises(Stop), writing:  # noqa: PT012
+    with pytest.raises(StopError), writing:  # noqa: PT012
         assert not out.exists()
-        raise Stop
+        raise StopError
     assert list(tmp_path.iterdir()) == []
     write(dataset, out)
     assert list(tmp_path.iterdir()) == [out]
 
 
-def test_a_picture_that_changed_meanwhile_is_left_out_and_listed(tmp_path: Path) -> None:
+def test_an_image_that_changed_meanwhile_is_skipped_and_listed(tmp_path: Path) -> None:
     for name in ("a", "b"):
         for i in range(2):
             (tmp_path / "set" / name).mkdir(parents=True, exist_ok=True)
@@ -145,7 +145,7 @@ def test_a_picture_that_changed_meanwhile_is_left_out_and_listed(tmp_path: Path)
     (tmp_path / "set/b/1.png").write_bytes(b"gone")
     archive = write(dataset, tmp_path / "out.zip")
     assert archive.delivered.paths == (None, "a/1.png", "b/0.png", None)
-    assert [one.path for one in archive.skipped] == ["a/0.png", "b/1.png"]
+    assert [file.path for file in archive.skipped] == ["a/0.png", "b/1.png"]
     assert set(zipfile.ZipFile(tmp_path / "out.zip").namelist()) == {
         "a/1.png",
         "b/0.png",
@@ -154,7 +154,7 @@ def test_a_picture_that_changed_meanwhile_is_left_out_and_listed(tmp_path: Path)
     }
 
 
-def test_noise_of_another_shape_is_our_own_mistake(dataset: ImageDataset, tmp_path: Path) -> None:
+def test_noise_of_the_wrong_shape_raises_value_error(dataset: ImageDataset, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="noise must be int8"):
         write(dataset, tmp_path / "out.zip", noise=generate_noise(dataset)[:-1])
     assert list(tmp_path.iterdir()) == []
@@ -173,7 +173,7 @@ edges = st.integers(1, 70)
     st.sampled_from([1, 3]),
     st.sampled_from(["L", "RGB", "LA", "RGBA"]),
 )
-def test_noise_never_leaves_its_radius_at_any_size(
+def test_resized_noise_never_exceeds_its_radius(
     data: st.DataObject, width: int, height: int, size: int, radius: int, channels: int, mode: str
 ) -> None:
     noise = data.draw(arrays.arrays(np.int8, (channels, size, size), elements=st.integers(-radius, radius)))
@@ -187,12 +187,12 @@ def test_noise_never_leaves_its_radius_at_any_size(
 
 
 @given(st.integers(-64, 64), edges, edges)
-def test_even_noise_stays_even_when_enlarged(value: int, width: int, height: int) -> None:
+def test_constant_noise_stays_constant_when_resized(value: int, width: int, height: int) -> None:
     large = np.asarray(resized_noise(np.full((1, 8, 8), value, np.int8), width, height, 64)).astype(int) - 128
     assert (large == value).all()
 
 
-def test_noise_over_its_radius_is_cut_to_it() -> None:
+def test_noise_beyond_its_radius_is_clipped() -> None:
     image = Image.fromarray(np.full((9, 9), 128, np.uint8))
     after = np.asarray(add_noise(image, np.full((1, 4, 4), 100, np.int8), 8))
     assert (after == 136).all()

@@ -1,4 +1,4 @@
-"""Each kind of picture: what becomes of it, what is said of it, or why it is refused."""
+"""Each kind of image: how it is decoded and delivered, what is noted, or why it is refused."""
 
 import io
 import struct
@@ -23,16 +23,16 @@ def sandbox() -> Iterator[DecoderSandbox]:
 
 
 @pytest.fixture
-def ask(sandbox: DecoderSandbox, tmp_path: Path):  # type: ignore[no-untyped-def]
-    def ask(data: bytes, op: str = "probe", blobs: tuple[bytes, ...] = (), **args: object) -> SandboxResult:
+def run(sandbox: DecoderSandbox, tmp_path: Path):  # type: ignore[no-untyped-def]
+    def run(data: bytes, op: str = "probe", blobs: tuple[bytes, ...] = (), **args: object) -> SandboxResult:
         (tmp_path / "file").write_bytes(data)
-        [(_, answer)] = sandbox.map([SandboxTask(op=op, file=tmp_path / "file", args=args, blobs=blobs)])
-        return answer
+        [(_, result)] = sandbox.map([SandboxTask(op=op, file=tmp_path / "file", args=args, blobs=blobs)])
+        return result
 
-    return ask
+    return run
 
 
-def deep(mode: str = "I;16") -> bytes:
+def sixteen_bit(mode: str = "I;16") -> bytes:
     values = np.linspace(0, 65535, 30 * 40).astype(np.uint16).reshape(30, 40)
     return encoded(
         Image.fromarray(values.astype(np.int32) if mode == "I" else values), "TIFF" if mode == "I" else "PNG"
@@ -45,7 +45,7 @@ def animated(format: str) -> bytes:
 
 
 RGB = Image.fromarray(pixels())
-KINDS = {
+SUPPORTED = {
     "JPEG": (picture("JPEG"), "RGB", "JPEG", None),
     "PNG": (picture("PNG"), "RGB", "PNG", None),
     "WebP": (picture("WEBP"), "RGB", "WEBP", None),
@@ -54,35 +54,40 @@ KINDS = {
     "BMP": (picture("BMP"), "RGB", "BMP", None),
     "still GIF": (picture("GIF"), "RGB", "GIF", "palette"),
     "1 x 1": (picture(width=1, height=1), "RGB", "PNG", None),
-    "grey": (encoded(RGB.convert("L"), "PNG"), "L", "PNG", None),
+    "greyscale": (encoded(RGB.convert("L"), "PNG"), "L", "PNG", None),
     "bilevel": (encoded(RGB.convert("1"), "PNG"), "L", "PNG", None),
     "palette": (encoded(RGB.quantize(16), "PNG"), "RGB", "PNG", "palette"),
-    "palette with a clear colour": (encoded(RGB.quantize(16), "PNG", transparency=3), "RGBA", "PNG", "palette"),
+    "palette with a transparent colour": (encoded(RGB.quantize(16), "PNG", transparency=3), "RGBA", "PNG", "palette"),
     "colour key": (encoded(RGB, "PNG", transparency=(1, 2, 3)), "RGBA", "PNG", None),
     "RGBA": (encoded(Image.fromarray(pixels(channels=4)), "PNG"), "RGBA", "PNG", None),
-    "grey with alpha": (encoded(RGB.convert("LA"), "PNG"), "LA", "PNG", None),
+    "greyscale with alpha": (encoded(RGB.convert("LA"), "PNG"), "LA", "PNG", None),
     "CMYK": (encoded(RGB.convert("CMYK"), "JPEG"), "RGB", "JPEG", "CMYK"),
     "CMYK TIFF": (encoded(RGB.convert("CMYK"), "TIFF"), "RGB", "TIFF", "CMYK"),
-    "16-bit grey": (deep(), "L", "PNG", "16 bits"),
-    "16-bit grey in 32": (deep("I"), "L", "TIFF", "16 bits"),
-    "several in one": (encoded(RGB, "MPO", save_all=True, append_images=[RGB]), "RGB", "JPEG", "first of several"),
+    "16-bit greyscale": (sixteen_bit(), "L", "PNG", "16 bits"),
+    "16-bit greyscale in 32": (sixteen_bit("I"), "L", "TIFF", "16 bits"),
+    "several images": (
+        encoded(RGB, "MPO", save_all=True, append_images=[RGB]),
+        "RGB",
+        "JPEG",
+        "first of several",
+    ),
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_kinds_that_are_read(ask, kind: str) -> None:  # type: ignore[no-untyped-def]
-    data, mode, format, note = KINDS[kind]
-    answer = ask(data)
-    assert answer.refused is None
-    assert (answer.values["mode"], answer.values["format"]) == (mode, format)
-    assert (note or "") in (answer.values["note"] or "")
-    assert (answer.values["note"] is None) == (note is None)
+@pytest.mark.parametrize("kind", SUPPORTED)
+def test_supported_kinds_are_decoded(run, kind: str) -> None:  # type: ignore[no-untyped-def]
+    data, mode, format, note = SUPPORTED[kind]
+    result = run(data)
+    assert result.refused is None
+    assert (result.values["mode"], result.values["format"]) == (mode, format)
+    assert (note or "") in (result.values["note"] or "")
+    assert (result.values["note"] is None) == (note is None)
     side = 1 if kind == "1 x 1" else None
-    assert (answer.values["width"], answer.values["height"]) == (side or 40, side or 30)
+    assert (result.values["width"], result.values["height"]) == (side or 40, side or 30)
 
 
 FULL = picture("JPEG", 200, 150)
-BAD = {
+REFUSED = {
     "a text called jpg": (b"I am a text file, not a picture.\n", "text"),
     "an SVG": (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
     "an empty file": (b"", "empty"),
@@ -101,68 +106,68 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("kind", BAD)
+@pytest.mark.parametrize("kind", REFUSED)
 @pytest.mark.parametrize("op", ["probe", "thumbnail"])
-def test_kinds_that_are_refused(ask, kind: str, op: str) -> None:  # type: ignore[no-untyped-def]
-    data, says = BAD[kind]
-    answer = ask(data, op, **({"edge": 20} if op == "thumbnail" else {}))
-    assert answer.refused is not None
-    assert says in answer.refused
+def test_unsupported_kinds_are_refused(run, kind: str, op: str) -> None:  # type: ignore[no-untyped-def]
+    data, expected = REFUSED[kind]
+    result = run(data, op, **({"edge": 20} if op == "thumbnail" else {}))
+    assert result.refused is not None
+    assert expected in result.refused
 
 
-def test_16_bits_become_the_nearest_8(ask) -> None:  # type: ignore[no-untyped-def]
+def test_16_bits_are_rounded_to_8(run) -> None:  # type: ignore[no-untyped-def]
     values = np.arange(0, 65536, 16, dtype=np.uint16).reshape(64, 64)
-    answer = ask(encoded(Image.fromarray(values), "PNG"), "pixels", size=64, channels=1)
-    np.testing.assert_array_equal(np.frombuffer(answer.blobs[0], np.uint8), np.rint(values.ravel() / 257))
+    result = run(encoded(Image.fromarray(values), "PNG"), "pixels", size=64, channels=1)
+    np.testing.assert_array_equal(np.frombuffer(result.blobs[0], np.uint8), np.rint(values.ravel() / 257))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_turned_pictures_come_out_upright(ask, orientation: int) -> None:  # type: ignore[no-untyped-def]
-    turns = {1: lambda a: a, 2: lambda a: a[:, ::-1], 3: lambda a: a[::-1, ::-1], 4: lambda a: a[::-1]}
+def test_images_with_an_orientation_come_out_upright(run, orientation: int) -> None:  # type: ignore[no-untyped-def]
+    transpose = {1: lambda a: a, 2: lambda a: a[:, ::-1], 3: lambda a: a[::-1, ::-1], 4: lambda a: a[::-1]}
     sideways = {5: 0, 6: 3, 7: 2, 8: 1}
     stored = pixels(32, 32)
-    if orientation in turns:
-        upright = turns[orientation](stored)
+    if orientation in transpose:
+        upright = transpose[orientation](stored)
     else:
         upright = np.rot90(stored, sideways[orientation]) if orientation in (6, 8) else stored.swapaxes(0, 1)
         upright = upright[::-1, ::-1] if orientation == 7 else upright
     exif = Image.Exif()
     exif[0x0112] = orientation
-    answer = ask(encoded(Image.fromarray(stored), "PNG", exif=exif), "pixels", size=32, channels=3)
+    result = run(encoded(Image.fromarray(stored), "PNG", exif=exif), "pixels", size=32, channels=3)
     np.testing.assert_array_equal(
-        np.frombuffer(answer.blobs[0], np.uint8).reshape(3, 32, 32).transpose(1, 2, 0), upright
+        np.frombuffer(result.blobs[0], np.uint8).reshape(3, 32, 32).transpose(1, 2, 0), upright
     )
 
 
 @pytest.mark.parametrize("format", ["JPEG", "TIFF", "WEBP", "PNG"])
-def test_a_picture_lying_on_its_side_has_its_upright_size(ask, format: str) -> None:  # type: ignore[no-untyped-def]
+def test_the_size_of_a_rotated_image_is_upright(run, format: str) -> None:  # type: ignore[no-untyped-def]
     exif = Image.Exif()
     exif[0x0112] = 6
-    values = ask(encoded(RGB, format, exif=exif)).values
+    values = run(encoded(RGB, format, exif=exif)).values
     assert (values["width"], values["height"]) == (30, 40)
 
 
-def test_a_picture_of_the_right_size_is_left_as_it_is(ask) -> None:  # type: ignore[no-untyped-def]
-    answer = ask(picture(width=32, height=32), "pixels", size=32, channels=3)
+def test_an_image_of_the_right_size_does_not_change(run) -> None:  # type: ignore[no-untyped-def]
+    result = run(picture(width=32, height=32), "pixels", size=32, channels=3)
     np.testing.assert_array_equal(
-        np.frombuffer(answer.blobs[0], np.uint8).reshape(3, 32, 32), pixels(32, 32).transpose(2, 0, 1)
+        np.frombuffer(result.blobs[0], np.uint8).reshape(3, 32, 32), pixels(32, 32).transpose(2, 0, 1)
     )
 
 
-def test_transparency_keeps_the_colours_under_it(ask) -> None:  # type: ignore[no-untyped-def]
+def test_colours_under_transparent_pixels_stay(run) -> None:  # type: ignore[no-untyped-def]
     values = pixels(32, 32, 4).copy()
     values[..., 3] = 0
-    answer = ask(encoded(Image.fromarray(values), "PNG"), "pixels", size=32, channels=3)
+    result = run(encoded(Image.fromarray(values), "PNG"), "pixels", size=32, channels=3)
     np.testing.assert_array_equal(
-        np.frombuffer(answer.blobs[0], np.uint8).reshape(3, 32, 32), values[..., :3].transpose(2, 0, 1)
+        np.frombuffer(result.blobs[0], np.uint8).reshape(3, 32, 32), values[..., :3].transpose(2, 0, 1)
     )
 
 
-def protect(
-    ask, data: bytes, radius: int = 8, format: str = "png", keep_exif: bool = False
+def encode_with_noise(
+    run, data: bytes, radius: int = 8, format: str = "png", keep_exif: bool = False
 ) -> tuple[SandboxResult, Image.Image]:  # type: ignore[no-untyped-def]
     noise = np.random.default_rng(1).integers(-radius, radius + 1, (3, 16, 16)).astype(np.int8)
-    answer = ask(
+    result = run(
         data,
         "encode_with_noise",
         (noise.tobytes(),),
@@ -172,92 +177,93 @@ def protect(
         format=format,
         keep_exif=keep_exif,
     )
-    assert answer.refused is None
-    image = Image.open(io.BytesIO(answer.blobs[0]))
+    assert result.refused is None
+    image = Image.open(io.BytesIO(result.blobs[0]))
     image.load()
-    return answer, image
+    return result, image
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
-def test_the_clear_colour_of_a_grey_png_is_clear(ask, bits: int) -> None:  # type: ignore[no-untyped-def]
-    values = [i % 2**bits if bits < 16 else 257 * (i // 2) + i % 2 for i in range(16)]  # at 16 bits two are one at 8
+def test_the_transparent_colour_of_a_greyscale_png_stays(run, bits: int) -> None:  # type: ignore[no-untyped-def]
+    # At 16 bits two neighbouring values become one value of 8 bits.
+    values = [i % 2**bits if bits < 16 else 257 * (i // 2) + i % 2 for i in range(16)]
     row = sum(value << bits * (15 - i) for i, value in enumerate(values)).to_bytes(2 * bits, "big")
     data = png(16, 16, 16 * (b"\0" + row), bits=bits, colour=0, key=struct.pack(">H", values[1]))
-    assert ask(data).values["mode"] == "LA"
-    _, image = protect(ask, data)
+    assert run(data).values["mode"] == "LA"
+    _, image = encode_with_noise(run, data)
     assert image.mode == "LA"
     assert np.asarray(image)[3, :, 1].tolist() == [0 if value == values[1] else 255 for value in values]
 
 
-def test_a_clear_colour_of_16_bits_is_said_to_be_left_out(ask) -> None:  # type: ignore[no-untyped-def]
+def test_a_transparent_colour_of_16_bits_is_dropped_with_a_note(run) -> None:  # type: ignore[no-untyped-def]
     row = b"\0" + b"".join(struct.pack(">HHH", 300 * i, 200 * i, 100 * i) for i in range(16))
-    answer = ask(png(16, 16, 16 * row, bits=16, key=struct.pack(">HHH", 300, 200, 100)))
-    assert answer.values["mode"] == "RGB"
-    assert "transparent colour" in answer.values["note"]
+    result = run(png(16, 16, 16 * row, bits=16, key=struct.pack(">HHH", 300, 200, 100)))
+    assert result.values["mode"] == "RGB"
+    assert "transparent colour" in result.values["note"]
 
 
-def test_alpha_is_untouched(ask) -> None:  # type: ignore[no-untyped-def]
+def test_alpha_does_not_change(run) -> None:  # type: ignore[no-untyped-def]
     values = pixels(channels=4)
-    answer, image = protect(ask, encoded(Image.fromarray(values), "PNG"))
+    result, image = encode_with_noise(run, encoded(Image.fromarray(values), "PNG"))
     after = np.asarray(image)
     np.testing.assert_array_equal(after[..., 3], values[..., 3])
     gap = np.abs(after[..., :3].astype(int) - values[..., :3])
     assert 0 < gap.max() <= 8
-    assert answer.values["linf"] == gap.max()
-    assert answer.values["mae"] == pytest.approx(gap.mean())
-    assert answer.values["mse"] == pytest.approx((gap**2).mean())
+    assert result.values["linf"] == gap.max()
+    assert result.values["mae"] == pytest.approx(gap.mean())
+    assert result.values["mse"] == pytest.approx((gap**2).mean())
 
 
-def test_a_grey_picture_stays_grey(ask) -> None:  # type: ignore[no-untyped-def]
-    answer, image = protect(ask, encoded(RGB.convert("L"), "PNG"))
+def test_a_greyscale_image_stays_greyscale(run) -> None:  # type: ignore[no-untyped-def]
+    result, image = encode_with_noise(run, encoded(RGB.convert("L"), "PNG"))
     assert image.mode == "L"
-    assert 0 < answer.values["linf"] <= 8
+    assert 0 < result.values["linf"] <= 8
 
 
-def test_the_colour_profile_survives_and_the_diary_does_not(ask) -> None:  # type: ignore[no-untyped-def]
+def test_the_colour_profile_stays_and_exif_only_on_request(run) -> None:  # type: ignore[no-untyped-def]
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "a camera"
     exif.get_ifd(0x8825)[2] = (51.0, 30.0, 0.0)
     data = encoded(RGB, "JPEG", icc_profile=profile, exif=exif, comment=b"at home", quality=95)
     for format in ("png", "same"):
-        _, image = protect(ask, data, format=format)
+        _, image = encode_with_noise(run, data, format=format)
         assert image.info["icc_profile"] == profile
         assert not image.getexif()
         assert "comment" not in image.info
         assert image.size == (30, 40)
-        _, image = protect(ask, data, format=format, keep_exif=True)
+        _, image = encode_with_noise(run, data, format=format, keep_exif=True)
         kept = image.getexif()
         assert kept[0x010F] == "a camera"
         assert kept.get_ifd(0x8825)[2] == (51.0, 30.0, 0.0)
         assert 0x0112 not in kept
 
 
-def diary(orientation: int) -> bytes:
+def exif_block(orientation: int) -> bytes:
     exif = Image.Exif()
-    exif[0x0112], exif[0x010F], exif[0x0116] = orientation, "a camera", 3  # the last is rows per strip
+    exif[0x0112], exif[0x010F], exif[0x0116] = orientation, "a camera", 3  # 0x0116 is rows per strip
     exif.get_ifd(0x8769)[0x9003] = "2020:01:01 00:00:00"
     exif.get_ifd(0x8825)[2] = (51.0, 30.0, 0.0)
     return exif.tobytes()
 
 
 TIFFS = {
-    **{f"turned, {turn}": picture("TIFF", exif=diary(turn)) for turn in (1, 3, 6, 8)},
-    "YCbCr": encoded(RGB.convert("YCbCr"), "TIFF", exif=diary(6)),
+    **{f"orientation {value}": picture("TIFF", exif=exif_block(value)) for value in (1, 3, 6, 8)},
+    "YCbCr": encoded(RGB.convert("YCbCr"), "TIFF", exif=exif_block(6)),
     "YCbCr by JPEG": encoded(RGB.convert("YCbCr"), "TIFF", compression="jpeg"),
-    "CMYK": encoded(RGB.convert("CMYK"), "TIFF", exif=diary(1)),
-    "palette": encoded(RGB.quantize(16), "TIFF", exif=diary(1)),
-    "RGBX": encoded(RGB.convert("RGBX"), "TIFF", exif=diary(1)),
+    "CMYK": encoded(RGB.convert("CMYK"), "TIFF", exif=exif_block(1)),
+    "palette": encoded(RGB.quantize(16), "TIFF", exif=exif_block(1)),
+    "RGBX": encoded(RGB.convert("RGBX"), "TIFF", exif=exif_block(1)),
     "bilevel": encoded(RGB.convert("1"), "TIFF", compression="group4"),
-    "deep": encoded(Image.fromarray(np.full((30, 40), 30_000, np.uint16)), "TIFF", exif=diary(1)),
+    "16 bits": encoded(Image.fromarray(np.full((30, 40), 30_000, np.uint16)), "TIFF", exif=exif_block(1)),
 }
 
 
 @pytest.mark.parametrize("kind", TIFFS)
 @pytest.mark.parametrize("format", ["png", "same"])
-def test_a_tiff_keeps_its_diary_and_not_how_it_was_stored(ask, kind: str, format: str) -> None:  # type: ignore[no-untyped-def]
-    answer, image = protect(ask, TIFFS[kind], format=format, keep_exif=True)
-    assert 0 < answer.values["linf"] <= 8
+def test_a_tiff_keeps_descriptive_tags_only(run, kind: str, format: str) -> None:  # type: ignore[no-untyped-def]
+    result, image = encode_with_noise(run, TIFFS[kind], format=format, keep_exif=True)
+    assert 0 < result.values["linf"] <= 8
     kept = image.getexif()
     assert 0x0112 not in kept
     if "JPEG" not in kind and kind != "bilevel":
@@ -268,16 +274,16 @@ def test_a_tiff_keeps_its_diary_and_not_how_it_was_stored(ask, kind: str, format
         assert not kept.keys() & {256, 257, 258, 259, 262, 277, 278, 320, 338, 530, 532}
 
 
-def test_a_tiff_keeps_its_xmp_without_the_turn(ask) -> None:  # type: ignore[no-untyped-def]
-    told = b'<x:xmpmeta><rdf:Description tiff:Orientation="6" dc:title="home"/></x:xmpmeta>'
-    data = encoded(RGB, "TIFF", tiffinfo={0x02BC: told, 0x0112: 6})
-    _, image = protect(ask, data, format="same", keep_exif=True)
-    assert image.info["xmp"] == told.replace(b'tiff:Orientation="6"', b"")
-    _, image = protect(ask, data, format="same")
+def test_a_tiff_keeps_its_xmp_without_the_orientation(run) -> None:  # type: ignore[no-untyped-def]
+    xmp = b'<x:xmpmeta><rdf:Description tiff:Orientation="6" dc:title="home"/></x:xmpmeta>'
+    data = encoded(RGB, "TIFF", tiffinfo={0x02BC: xmp, 0x0112: 6})
+    _, image = encode_with_noise(run, data, format="same", keep_exif=True)
+    assert image.info["xmp"] == xmp.replace(b'tiff:Orientation="6"', b"")
+    _, image = encode_with_noise(run, data, format="same")
     assert "xmp" not in image.info
 
 
-def test_what_a_lossless_encoder_ruined_is_not_delivered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_changed_by_a_lossless_encoder_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     black = encoded(Image.new("RGB", (40, 30)), "PNG")
     monkeypatch.setattr("core.imaging.operations.encode", lambda *_, **__: black)
     with pytest.raises(ImageRefused, match="changed its colours"):
@@ -286,33 +292,33 @@ def test_what_a_lossless_encoder_ruined_is_not_delivered(monkeypatch: pytest.Mon
         )
 
 
-def test_a_profile_that_no_longer_applies_is_dropped(ask) -> None:  # type: ignore[no-untyped-def]
+def test_a_colour_profile_of_another_mode_is_dropped(run) -> None:  # type: ignore[no-untyped-def]
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    profile[16:20] = b"CMYK"  # and broken, for it is no such profile
-    _, image = protect(ask, encoded(RGB.convert("CMYK"), "JPEG", icc_profile=bytes(profile)))
+    profile[16:20] = b"CMYK"  # an invalid profile: its content is not CMYK
+    _, image = encode_with_noise(run, encoded(RGB.convert("CMYK"), "JPEG", icc_profile=bytes(profile)))
     assert image.mode == "RGB"
     assert "icc_profile" not in image.info
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "1 x 1"])
+@pytest.mark.parametrize("kind", [kind for kind in SUPPORTED if kind != "1 x 1"])
 @pytest.mark.parametrize("format", ["png", "same"])
-def test_every_kind_is_delivered(ask, kind: str, format: str) -> None:  # type: ignore[no-untyped-def]
-    data, mode, was, _ = KINDS[kind]
-    answer, image = protect(ask, data, format=format)
+def test_every_supported_kind_is_delivered(run, kind: str, format: str) -> None:  # type: ignore[no-untyped-def]
+    data, mode, was, _ = SUPPORTED[kind]
+    result, image = encode_with_noise(run, data, format=format)
     assert image.size == (40, 30)
     assert image.format == ("PNG" if format == "png" or was == "GIF" else was)
     lossy = image.format in ("JPEG", "AVIF")
     if not lossy:
-        assert 0 < answer.values["linf"] <= 8
+        assert 0 < result.values["linf"] <= 8
         assert image.mode == mode
-    assert answer.values["mae"] < 8
+    assert result.values["mae"] < 8
 
 
-def test_what_is_reported_is_what_the_encoded_bytes_hold(ask) -> None:  # type: ignore[no-untyped-def]
+def test_differences_and_pixels_are_those_of_the_encoded_file(run) -> None:  # type: ignore[no-untyped-def]
     before = Image.open(io.BytesIO(FULL))
-    answer, image = protect(ask, FULL, format="same")
+    result, image = encode_with_noise(run, FULL, format="same")
     gap = np.abs(np.asarray(image).astype(int) - np.asarray(before))
-    assert answer.values["linf"] == gap.max()
-    assert answer.values["mse"] == pytest.approx((gap**2).mean())
+    assert result.values["linf"] == gap.max()
+    assert result.values["mse"] == pytest.approx((gap**2).mean())
     small = np.asarray(image.resize((16, 16), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
-    np.testing.assert_array_equal(np.frombuffer(answer.blobs[1], np.uint8).reshape(3, 16, 16), small)
+    np.testing.assert_array_equal(np.frombuffer(result.blobs[1], np.uint8).reshape(3, 16, 16), small)

@@ -1,4 +1,4 @@
-"""What happens in the sandbox stays there: a crash, a hang, a hoard of memory cost one picture and nothing else."""
+"""The sandbox: a crash, a hang or a lack of memory costs one image only, and its processes have no rights."""
 
 import json
 import os
@@ -22,8 +22,8 @@ def sandbox() -> Iterator[DecoderSandbox]:
         yield sandbox
 
 
-def children() -> list[int]:
-    """The processes of sandboxes that we have started."""
+def sandbox_processes() -> list[int]:
+    """Process ids of the sandbox processes that this test process has started."""
     found = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
@@ -36,48 +36,48 @@ def children() -> list[int]:
     return found
 
 
-def until(true: Callable[[], object], seconds: float = 30.0) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come true in time"
+    while not condition():
+        assert time.monotonic() < deadline, "the condition stayed false"
         time.sleep(0.01)
 
 
-def test_answers_come_in_order_over_many_messages(sandbox: DecoderSandbox, tmp_path: Path) -> None:
+def test_results_come_in_order_over_many_batches(sandbox: DecoderSandbox, tmp_path: Path) -> None:
     count = 3 * BATCH_ITEMS + 7
     tasks = []
     for i in range(count):
         file = tmp_path / str(i)
         file.write_bytes(picture(width=1 + i % 50, height=2) if i % 10 else b"no picture")
         tasks.append(SandboxTask(op="probe", file=file))
-    answers = [answer for _, answer in sandbox.map(iter(tasks))]
-    assert [a.values.get("width") for a in answers] == [1 + i % 50 if i % 10 else None for i in range(count)]
-    assert all((a.refused is None) == bool(i % 10) for i, a in enumerate(answers))
+    results = [result for _, result in sandbox.map(iter(tasks))]
+    assert [a.values.get("width") for a in results] == [1 + i % 50 if i % 10 else None for i in range(count)]
+    assert all((a.refused is None) == bool(i % 10) for i, a in enumerate(results))
 
 
-def test_a_child_that_dies_costs_one_picture(tmp_path: Path) -> None:
+def test_a_process_that_dies_costs_one_image(tmp_path: Path) -> None:
     file = tmp_path / "a"
     file.write_bytes(picture())
-    before = set(children())
+    before = set(sandbox_processes())
     with DecoderSandbox(processes=1) as sandbox:
         assert [a.refused for _, a in sandbox.map([SandboxTask(op="probe", file=file)])] == [None]
-        [child] = set(children()) - before
-        os.kill(child, signal.SIGSTOP)  # so that it dies with the whole message still to do
-        ends = iter([child])
+        [process] = set(sandbox_processes()) - before
+        os.kill(process, signal.SIGSTOP)  # it dies with the whole batch still to do
+        to_kill = iter([process])
         work = sandbox.map(
-            [SandboxTask(op="probe", file=file)] * 5, tick=lambda: [os.kill(c, signal.SIGKILL) for c in ends]
+            [SandboxTask(op="probe", file=file)] * 5, tick=lambda: [os.kill(c, signal.SIGKILL) for c in to_kill]
         )
         assert [a.refused for _, a in work] == ["it crashed the decoder", None, None, None, None]
 
 
-def test_a_child_that_hangs_costs_one_picture_and_little_time(tmp_path: Path) -> None:
+def test_a_process_that_hangs_costs_one_image_and_little_time(tmp_path: Path) -> None:
     file = tmp_path / "a"
     file.write_bytes(picture())
-    before = set(children())
+    before = set(sandbox_processes())
     with DecoderSandbox(processes=1, timeout=1.0) as sandbox:
         list(sandbox.map([SandboxTask(op="probe", file=file)]))
-        [child] = set(children()) - before
-        os.kill(child, signal.SIGSTOP)
+        [process] = set(sandbox_processes()) - before
+        os.kill(process, signal.SIGSTOP)
         refused = [a.refused for _, a in sandbox.map([SandboxTask(op="probe", file=file)] * 3)]
     assert refused == ["decoding it took too long", None, None]
 
@@ -87,7 +87,7 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(picture(width=side, height=side) if side < 9_000 else png_header(side, side))
     with DecoderSandbox(processes=1, memory=300 << 20) as sandbox:
         tasks = [SandboxTask(op="probe", file=tmp_path / name) for name in ("large", "small")]
-        large, small = (answer for _, answer in sandbox.map(tasks))
+        large, small = (result for _, result in sandbox.map(tasks))
     assert large.refused == "decoding it takes too much memory"
     assert small.refused is None
 
@@ -96,42 +96,42 @@ def test_too_many_pixels_are_refused_by_the_header_alone(sandbox: DecoderSandbox
     (tmp_path / "bomb.png").write_bytes(png_header(65_000, 65_000))
     assert (tmp_path / "bomb.png").stat().st_size < 1000
     began = time.monotonic()
-    [(_, answer)] = sandbox.map([SandboxTask(op="probe", file=tmp_path / "bomb.png")])
-    assert answer.refused is not None
-    assert "more than 1,000,000 pixels" in answer.refused
+    [(_, result)] = sandbox.map([SandboxTask(op="probe", file=tmp_path / "bomb.png")])
+    assert result.refused is not None
+    assert "more than 1,000,000 pixels" in result.refused
     assert time.monotonic() - began < 30
 
 
-def test_closing_ends_every_child_even_in_the_middle(tmp_path: Path) -> None:
+def test_closing_ends_every_process_while_tasks_run(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(picture())
-    before = set(children())
+    before = set(sandbox_processes())
     with DecoderSandbox(processes=2) as sandbox:
         work = sandbox.map(SandboxTask(op="probe", file=tmp_path / "a") for _ in range(10 * BATCH_ITEMS))
         next(work)
-        assert set(children()) - before
+        assert set(sandbox_processes()) - before
         began = time.monotonic()
     assert time.monotonic() - began < 5
-    until(lambda: set(children()) <= before)
+    wait_until(lambda: set(sandbox_processes()) <= before)
 
 
-def test_what_is_raised_while_waiting_stops_the_work(tmp_path: Path) -> None:
+def test_an_exception_of_tick_stops_the_work(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(picture())
 
-    class StopHere(Exception):
+    class StopError(Exception):
         pass
 
     def stop() -> None:
-        raise StopHere
+        raise StopError
 
-    before = set(children())
+    before = set(sandbox_processes())
     with DecoderSandbox(processes=1) as sandbox:
         list(sandbox.map([SandboxTask(op="probe", file=tmp_path / "a")]))
-        [child] = set(children()) - before
-        os.kill(child, signal.SIGSTOP)
+        [process] = set(sandbox_processes()) - before
+        os.kill(process, signal.SIGSTOP)
         work = sandbox.map([SandboxTask(op="probe", file=tmp_path / "a")], tick=stop)
-        with pytest.raises(StopHere):
+        with pytest.raises(StopError):
             next(work)
-    until(lambda: set(children()) <= before)
+    wait_until(lambda: set(sandbox_processes()) <= before)
 
 
 RIGHTS = """
@@ -161,7 +161,7 @@ os.write(2, json.dumps({
 """
 
 
-def test_rights_are_given_up() -> None:
+def test_the_worker_gives_up_its_rights() -> None:
     run = subprocess.run(
         [sys.executable, "-I", "-B", "-c", RIGHTS, json.dumps(sys.path)], stderr=subprocess.PIPE, check=True, timeout=60
     )
@@ -169,8 +169,8 @@ def test_rights_are_given_up() -> None:
     assert {right for right, held in rights.items() if held} == set()
 
 
-def test_it_works_where_no_other_user_can_be_become(tmp_path: Path) -> None:
-    """As in a container whose only user is root, without the capability to change that."""
+def test_the_restrictions_hold_if_the_user_cannot_change(tmp_path: Path) -> None:
+    """As in a container whose only user is root and which lacks the capability to change the user."""
     script = RIGHTS.replace("restrict(memory", "os.setresuid = os.setresgid = _refuse\nrestrict(memory").replace(
         "import json,", "def _refuse(*ids): raise PermissionError\nimport json,"
     )

@@ -1,4 +1,4 @@
-"""Folders tell class and split, wrapped or not."""
+"""Folders give class and split, with and without wrapper folders."""
 
 import pytest
 from hypothesis import given
@@ -9,7 +9,7 @@ from core.ingest.class_layout import ImagePlacement, class_names, find_layout
 
 @pytest.mark.parametrize("wrapper", ["", "data/", "my/data/"])
 @pytest.mark.parametrize(
-    ("tree", "places"),
+    ("paths", "expected"),
     [
         ({"cat/1.png", "dog/1.png"}, {"cat/1.png": ("cat", None), "dog/1.png": ("dog", None)}),
         ({"cat/a/1.png", "dog/b/c/1.png"}, {"cat/a/1.png": ("cat", None), "dog/b/c/1.png": ("dog", None)}),
@@ -30,10 +30,12 @@ from core.ingest.class_layout import ImagePlacement, class_names, find_layout
         ),
     ],
 )
-def test_trees(tree: set[str], places: dict[str, tuple[str | None, str | None]], wrapper: str) -> None:
-    layout = find_layout(wrapper + path for path in tree)
-    assert {path: layout.place(wrapper + path) for path in places} == {
-        p: ImagePlacement(*place) for p, place in places.items()
+def test_class_and_split_of_a_folder_tree(
+    paths: set[str], expected: dict[str, tuple[str | None, str | None]], wrapper: str
+) -> None:
+    layout = find_layout(wrapper + path for path in paths)
+    assert {path: layout.place(wrapper + path) for path in expected} == {
+        p: ImagePlacement(*place) for p, place in expected.items()
     }  # type: ignore[arg-type]
 
 
@@ -47,7 +49,7 @@ trees = st.lists(st.lists(part, max_size=4), max_size=12)
 
 
 @given(trees)
-def test_any_tree_has_a_layout_and_its_labels_are_folders_of_it(tree: list[list[str]]) -> None:
+def test_labels_are_always_folders_of_the_path(tree: list[list[str]]) -> None:
     paths = ["/".join([*folders, f"{i}.png"]) for i, folders in enumerate(tree)]
     layout = find_layout(paths)
     for path in paths:

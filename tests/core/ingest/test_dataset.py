@@ -1,4 +1,4 @@
-"""A source as a dataset: what is used, what passes through, what is left out, and what is refused as a whole."""
+"""Opening a source: which files are used, pass through or are skipped, and which uploads are refused."""
 
 import io
 from pathlib import Path
@@ -37,8 +37,8 @@ def test_single_bad_files_are_skipped_and_listed(tmp_path: Path, make) -> None: 
         ("dog/0.png", 1),
         ("dog/1.png", 1),
     ]
-    assert [other.path for other in dataset.passthrough] == ["readme.txt"]
-    reasons = {one.path: one.reason for one in dataset.skipped}
+    assert [file.path for file in dataset.passthrough] == ["readme.txt"]
+    reasons = {file.path: file.reason for file in dataset.skipped}
     assert set(reasons) == {"cat/text.jpg", "cat/bomb.png", "dog/drawing.svg", "dog/half.jpg", "stray.png"}
     assert "text" in reasons["cat/text.jpg"]
     assert "pixels" in reasons["cat/bomb.png"]
@@ -51,8 +51,8 @@ def test_single_bad_files_are_skipped_and_listed(tmp_path: Path, make) -> None: 
 def test_every_source_gives_the_same_dataset(tmp_path: Path) -> None:
     sources = (make(tmp_path / make.__name__, MIXED) for make in (zip_of, tar_of, folder_of))
     datasets = [open_dataset(source, tmp_path / str(i)) for i, source in enumerate(sources)]
-    seen = [[(p.path, p.sha256, p.label, p.width, p.mode) for p in dataset.images] for dataset in datasets]
-    assert seen[0] == seen[1] == seen[2]
+    records = [[(p.path, p.sha256, p.label, p.width, p.mode) for p in dataset.images] for dataset in datasets]
+    assert records[0] == records[1] == records[2]
     assert datasets[0].skipped == datasets[1].skipped == datasets[2].skipped
 
 
@@ -61,20 +61,20 @@ def test_one_image_a_class_is_enough(tmp_path: Path) -> None:
     assert len(dataset.images) == 2
 
 
-def test_nothing_that_decodes_or_one_class_left(tmp_path: Path) -> None:
+def test_fewer_than_two_classes_that_decode_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="None of the 2 pictures"):
         open_dataset(zip_of(tmp_path / "a", {"a/1.jpg": b"x", "b/1.jpg": b"y"}), tmp_path / "s")
     with pytest.raises(BadInput, match="Only the class “a”"):
         open_dataset(zip_of(tmp_path / "b", {"a/1.jpg": picture("JPEG"), "b/1.jpg": b"y"}), tmp_path / "t")
 
 
-def test_the_limit_of_pixels_is_the_callers(tmp_path: Path) -> None:
+def test_images_over_the_limit_of_pixels_are_skipped(tmp_path: Path) -> None:
     files = two_classes(cat__large_dot_png=picture(width=100, height=100))
     dataset = open_dataset(zip_of(tmp_path / "a", files), tmp_path / "s", limits=Limits(pixels=5000))
-    assert [one.path for one in dataset.skipped] == ["cat/large.png"]
+    assert [file.path for file in dataset.skipped] == ["cat/large.png"]
 
 
-def test_splits_are_kept_only_where_there_are_two(tmp_path: Path) -> None:
+def test_a_split_needs_training_and_test_images(tmp_path: Path) -> None:
     both = {f"{split}/{name}/1.png": picture() for split in ("train", "val") for name in "ab"}
     assert [p.split for p in open_dataset(zip_of(tmp_path / "a", both), tmp_path / "s").images] == ["train"] * 2 + [
         "test"
@@ -85,7 +85,7 @@ def test_splits_are_kept_only_where_there_are_two(tmp_path: Path) -> None:
     assert dataset.classes == ("a", "b")
 
 
-def test_pixels_of_any_size_at_the_work_size(tmp_path: Path) -> None:
+def test_images_of_any_size_are_loaded_at_one_size(tmp_path: Path) -> None:
     files = {
         "a/1.png": picture(width=32, height=32),
         "b/1.png": picture(width=90, height=11),
@@ -97,17 +97,17 @@ def test_pixels_of_any_size_at_the_work_size(tmp_path: Path) -> None:
     np.testing.assert_array_equal(values[2], np.broadcast_to(pixels(1, 1).reshape(3, 1, 1), (3, 32, 32)))
 
 
-def test_one_channel_where_all_is_grey(tmp_path: Path) -> None:
-    grey = encoded(Image.fromarray(pixels(channels=1)), "PNG")
-    all_grey = open_dataset(zip_of(tmp_path / "a", {"a/1.png": grey, "b/1.png": grey}), tmp_path / "s")
-    assert load_pixels(all_grey, 16).shape == (2, 1, 16, 16)
-    one_grey = open_dataset(zip_of(tmp_path / "b", {"a/1.png": grey, "b/1.png": picture()}), tmp_path / "t")
-    values = load_pixels(one_grey, 16)
+def test_one_channel_if_all_images_are_greyscale(tmp_path: Path) -> None:
+    greyscale = encoded(Image.fromarray(pixels(channels=1)), "PNG")
+    all_greyscale = open_dataset(zip_of(tmp_path / "a", {"a/1.png": greyscale, "b/1.png": greyscale}), tmp_path / "s")
+    assert load_pixels(all_greyscale, 16).shape == (2, 1, 16, 16)
+    one_greyscale = open_dataset(zip_of(tmp_path / "b", {"a/1.png": greyscale, "b/1.png": picture()}), tmp_path / "t")
+    values = load_pixels(one_greyscale, 16)
     assert values.shape == (2, 3, 16, 16)
     assert (values[0, 0] == values[0, 1]).all()
 
 
-def test_a_picture_that_vanishes_in_between(tmp_path: Path) -> None:
+def test_an_image_that_changes_after_opening_is_refused(tmp_path: Path) -> None:
     source = folder_of(tmp_path / "a", two_classes())
     dataset = open_dataset(source, tmp_path / "s")
     (source / "cat/0.png").write_bytes(b"gone")

@@ -1,4 +1,4 @@
-"""What is wrong with an upload as a whole is found without decoding, and said in words; what is right passes."""
+"""A bad upload is detected without decoding an image, with a reason; a good upload passes."""
 
 import gzip
 import io
@@ -20,7 +20,7 @@ from tests.support.uploads import GOOD, folder_of, picture, refused, tar_of, zip
 
 
 @pytest.mark.parametrize("kind", ["zip", "stored", "tar", "tar.gz", "tar.xz", "folder"])
-def test_every_kind_of_source_gives_the_same_survey(tmp_path: Path, kind: str) -> None:
+def test_every_kind_of_source_gives_the_same_inspection(tmp_path: Path, kind: str) -> None:
     make: dict[str, Callable[[], Path]] = {
         "zip": lambda: zip_of(tmp_path / "a", GOOD),
         "stored": lambda: zip_of(tmp_path / "a", GOOD, zipfile.ZIP_STORED),
@@ -29,14 +29,14 @@ def test_every_kind_of_source_gives_the_same_survey(tmp_path: Path, kind: str) -
         "tar.xz": lambda: tar_of(tmp_path / "a", GOOD, mode="w:xz"),
         "folder": lambda: folder_of(tmp_path / "a", GOOD),
     }
-    seen = inspect_upload(make[kind]())
-    assert {entry.path: entry.bytes for entry in seen.entries} == {name: len(data) for name, data in GOOD.items()}
-    assert (seen.classes, seen.images, seen.skipped) == (("cat", "dog"), 4, ())
-    assert seen.bytes == sum(map(len, GOOD.values()))
+    inspection = inspect_upload(make[kind]())
+    assert {entry.path: entry.bytes for entry in inspection.entries} == {name: len(data) for name, data in GOOD.items()}
+    assert (inspection.classes, inspection.images, inspection.skipped) == (("cat", "dog"), 4, ())
+    assert inspection.bytes == sum(map(len, GOOD.values()))
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "expected"),
     [
         (b"", "empty"),
         (b"just some text\n" * 100, "not an archive"),
@@ -46,13 +46,13 @@ def test_every_kind_of_source_gives_the_same_survey(tmp_path: Path, kind: str) -
         (b"PK\x03\x04", "not an archive"),
     ],
 )
-def test_what_is_no_archive(tmp_path: Path, content: bytes, says: str) -> None:
+def test_a_file_that_is_no_archive_is_refused(tmp_path: Path, content: bytes, expected: str) -> None:
     (tmp_path / "a.zip").write_bytes(content)
-    assert says in refused(tmp_path / "a.zip").reason
+    assert expected in refused(tmp_path / "a.zip").reason
 
 
 @pytest.mark.parametrize("make", [zip_of, tar_of, folder_of])
-def test_nothing_inside_or_no_pictures(tmp_path: Path, make: Callable[..., Path]) -> None:
+def test_an_upload_without_files_or_images_is_refused(tmp_path: Path, make: Callable[..., Path]) -> None:
     (tmp_path / "empty").mkdir()
     empty = tmp_path / "empty" if make is folder_of else make(tmp_path / "a", {})
     assert "nothing inside" in refused(empty).reason
@@ -60,7 +60,7 @@ def test_nothing_inside_or_no_pictures(tmp_path: Path, make: Callable[..., Path]
 
 
 @pytest.mark.parametrize("mode", ["zip", "w", "w:gz", "w:xz"])
-def test_every_truncation_is_noticed(tmp_path: Path, mode: str) -> None:
+def test_every_truncation_is_detected(tmp_path: Path, mode: str) -> None:
     whole = tmp_path / "whole"
     zip_of(whole, GOOD) if mode == "zip" else tar_of(whole, GOOD, mode=mode)
     data = whole.read_bytes()
@@ -71,14 +71,14 @@ def test_every_truncation_is_noticed(tmp_path: Path, mode: str) -> None:
             refused(tmp_path / "cut")
 
 
-def test_a_tar_cut_between_two_files_is_noticed(tmp_path: Path) -> None:
+def test_a_tar_truncated_between_two_files_is_detected(tmp_path: Path) -> None:
     data = tar_of(tmp_path / "a", {"a/1.png": bytes(512), "b/1.png": bytes(512), "c/1.png": b"x"}).read_bytes()
     (tmp_path / "cut").write_bytes(data[:2048])
     assert "truncated" in refused(tmp_path / "cut").reason
 
 
 @pytest.mark.parametrize("inner", ["more.zip", "cat/more.tar.gz", "a.7z", "b.RAR"])
-def test_an_archive_in_the_archive(tmp_path: Path, inner: str) -> None:
+def test_an_archive_inside_the_archive_is_refused(tmp_path: Path, inner: str) -> None:
     bad = refused(zip_of(tmp_path / "a", GOOD | {inner: b"x"}))
     assert "another archive" in bad.reason
     assert bad.path == inner
@@ -94,63 +94,65 @@ def _patched(source: Path, name: bytes, offset: int, value: bytes) -> Path:
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_an_entry_larger_than_it_declares(tmp_path: Path, compression: int) -> None:
-    source = zip_of(tmp_path / "a", GOOD | {"cat/lie.png": b"much more than ten bytes" * 1000}, compression)
-    bad = refused(_patched(source, b"cat/lie.png", 24, struct.pack("<L", 10)))
+def test_an_entry_larger_than_declared_is_refused(tmp_path: Path, compression: int) -> None:
+    source = zip_of(tmp_path / "a", GOOD | {"cat/wrong.png": b"much more than ten bytes" * 1000}, compression)
+    bad = refused(_patched(source, b"cat/wrong.png", 24, struct.pack("<L", 10)))
     assert "more than the 10 bytes" in bad.reason
 
 
-def test_an_entry_smaller_than_it_declares(tmp_path: Path) -> None:
-    source = zip_of(tmp_path / "a", GOOD | {"cat/lie.png": b"some bytes" * 1000})
-    refused(_patched(source, b"cat/lie.png", 24, struct.pack("<L", 20_000)))
+def test_an_entry_smaller_than_declared_is_refused(tmp_path: Path) -> None:
+    source = zip_of(tmp_path / "a", GOOD | {"cat/wrong.png": b"some bytes" * 1000})
+    refused(_patched(source, b"cat/wrong.png", 24, struct.pack("<L", 20_000)))
 
 
-def test_a_wrong_checksum(tmp_path: Path) -> None:
-    source = zip_of(tmp_path / "a", GOOD | {"cat/lie.png": b"some bytes" * 1000})
-    assert "damaged" in refused(_patched(source, b"cat/lie.png", 16, b"\1\2\3\4")).reason
+def test_a_wrong_checksum_is_refused(tmp_path: Path) -> None:
+    source = zip_of(tmp_path / "a", GOOD | {"cat/wrong.png": b"some bytes" * 1000})
+    assert "damaged" in refused(_patched(source, b"cat/wrong.png", 16, b"\1\2\3\4")).reason
 
 
-def test_encrypted_entries(tmp_path: Path) -> None:
+def test_encrypted_entries_are_refused(tmp_path: Path) -> None:
     source = zip_of(tmp_path / "a", GOOD | {"cat/secret.png": b"x"})
     assert "encrypted" in refused(_patched(source, b"cat/secret.png", 8, b"\1\0")).reason
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_methods_that_are_not_read(tmp_path: Path, compression: int) -> None:
+def test_unsupported_compression_methods_are_refused(tmp_path: Path, compression: int) -> None:
     assert "method" in refused(zip_of(tmp_path / "a", GOOD, compression)).reason
 
 
-def test_overlapping_entries(tmp_path: Path) -> None:
+def test_overlapping_entries_are_refused(tmp_path: Path) -> None:
     source = zip_of(tmp_path / "a", GOOD)
     assert "overlap" in refused(_patched(source, b"dog/1.png", 42, struct.pack("<L", 3))).reason
 
 
 @pytest.mark.parametrize("make", [zip_of, tar_of, folder_of])
 @pytest.mark.parametrize(
-    ("limits", "says"),
+    ("limits", "expected"),
     [
         (Limits(files=4), "more than 4 files"),
         (Limits(file_bytes=20), "20 bytes"),
         (Limits(bytes=200), "200 bytes"),
     ],
 )
-def test_limits(tmp_path: Path, make: Callable[..., Path], limits: Limits, says: str) -> None:
-    assert says in refused(make(tmp_path / "a", GOOD), limits).reason
+def test_an_upload_over_a_limit_is_refused(
+    tmp_path: Path, make: Callable[..., Path], limits: Limits, expected: str
+) -> None:
+    assert expected in refused(make(tmp_path / "a", GOOD), limits).reason
 
 
 @pytest.mark.parametrize("mode", ["zip", "w:gz", "w:xz"])
-def test_an_archive_bomb(tmp_path: Path, mode: str) -> None:
+def test_an_archive_bomb_is_refused(tmp_path: Path, mode: str) -> None:
     files = GOOD | {"cat/bomb.bmp": bytes(3_000_000)}
     source = zip_of(tmp_path / "a", files) if mode == "zip" else tar_of(tmp_path / "a", files, mode=mode)
     assert "archive bombs" in refused(source, Limits(ratio_free_bytes=1_000_000)).reason
 
 
-def test_a_directory_of_millions_of_entries_is_counted_before_it_is_read(tmp_path: Path) -> None:
+def test_the_entries_of_a_zip_are_counted_before_they_are_read(tmp_path: Path) -> None:
     source = zip_of(tmp_path / "a", {f"{i}.png": b"" for i in range(100)})
     assert "more than 20 files" in refused(source, Limits(files=20)).reason
 
 
-def test_a_header_that_would_fill_the_memory(tmp_path: Path) -> None:
+def test_a_huge_tar_header_is_refused(tmp_path: Path) -> None:
     info = tarfile.TarInfo("cat/x.png")
     info.pax_headers = {"comment": "x" * 8_000_000}
     with tarfile.open(tmp_path / "a", "w:gz", format=tarfile.PAX_FORMAT) as archive:
@@ -158,14 +160,14 @@ def test_a_header_that_would_fill_the_memory(tmp_path: Path) -> None:
     assert "far too large" in refused(tmp_path / "a").reason
 
 
-def test_one_class_only(tmp_path: Path) -> None:
-    one = refused(zip_of(tmp_path / "a", {"cat/1.png": b"1", "cat/2.png": b"2"})).reason
-    assert "one class, “cat”" in one
-    assert "at least two" in one
+def test_an_upload_with_fewer_than_two_classes_is_refused(tmp_path: Path) -> None:
+    reason = refused(zip_of(tmp_path / "a", {"cat/1.png": b"1", "cat/2.png": b"2"})).reason
+    assert "one class, “cat”" in reason
+    assert "at least two" in reason
     assert "No picture lies in a class folder" in refused(zip_of(tmp_path / "b", {"1.png": b"1"})).reason
 
 
-def test_what_its_name_alone_leaves_out(tmp_path: Path) -> None:
+def test_files_that_are_skipped_for_their_names(tmp_path: Path) -> None:
     names = (
         "__MACOSX/cat/._1.png",
         "cat/.DS_Store",
@@ -174,46 +176,51 @@ def test_what_its_name_alone_leaves_out(tmp_path: Path) -> None:
         "dog/IMG.HEIC",
         "x" * 1001 + ".png",
     )
-    seen = inspect_upload(zip_of(tmp_path / "a", GOOD | dict.fromkeys(names, b"x")))
-    assert len(seen.skipped) == len(names)
-    assert {one.path: one.reason for one in seen.skipped}["cat/logo.svg"].startswith("SVG pictures are not supported")
-    assert seen.images == 4
+    inspection = inspect_upload(zip_of(tmp_path / "a", GOOD | dict.fromkeys(names, b"x")))
+    assert len(inspection.skipped) == len(names)
+    assert {file.path: file.reason for file in inspection.skipped}["cat/logo.svg"].startswith(
+        "SVG pictures are not supported"
+    )
+    assert inspection.images == 4
 
 
-SOURCES = ("zip", "w", "w:gz", "w:xz")
+ARCHIVE_KINDS = ("zip", "w", "w:gz", "w:xz")
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    kind=st.sampled_from(SOURCES), where=st.floats(0, 1), what=st.binary(min_size=1, max_size=8), cut=st.floats(0, 2)
+    kind=st.sampled_from(ARCHIVE_KINDS),
+    position=st.floats(0, 1),
+    replacement=st.binary(min_size=1, max_size=8),
+    cut=st.floats(0, 2),
 )
-def test_damage_of_any_kind_is_bad_input_or_harmless(
-    tmp_path: Path, kind: str, where: float, what: bytes, cut: float
+def test_damaged_archives_are_refused_or_read_the_same_way_twice(
+    tmp_path: Path, kind: str, position: float, replacement: bytes, cut: float
 ) -> None:
     whole = tmp_path / kind.replace(":", "")
     if not whole.exists():
         zip_of(whole, GOOD) if kind == "zip" else tar_of(whole, GOOD, mode=kind)
     data = bytearray(whole.read_bytes())
-    at = int(where * (len(data) - 1))
-    data[at : at + len(what)] = what
+    at = int(position * (len(data) - 1))
+    data[at : at + len(replacement)] = replacement
     damaged = tmp_path / "damaged"
     damaged.write_bytes(data[: int(cut * len(data))] if cut < 1 else data)
-    into = tmp_path / "out"
+    target = tmp_path / "out"
     try:
-        seen = inspect_upload(damaged)
+        inspection = inspect_upload(damaged)
     except BadInput:
         return
-    assert sum(entry.bytes for entry in seen.entries) == seen.bytes
-    for file in into.rglob("*"):
+    assert sum(entry.bytes for entry in inspection.entries) == inspection.bytes
+    for file in target.rglob("*"):
         if file.is_file():
             file.unlink()
-    files, _ = unpack(damaged, into, Limits())
-    assert [(one.path, one.bytes) for one in files] == [(entry.path, entry.bytes) for entry in seen.entries]
+    files, _ = unpack(damaged, target, Limits())
+    assert [(file.path, file.bytes) for file in files] == [(entry.path, entry.bytes) for entry in inspection.entries]
 
 
-def test_unpacking_never_uses_the_names_inside(tmp_path: Path) -> None:
-    heard: list[int] = []
-    files, _ = unpack(zip_of(tmp_path / "a", GOOD), tmp_path / "out", Limits(), heard.append)
-    assert sum(heard) == sum(map(len, GOOD.values()))
-    assert {one.path: one.file.read_bytes() for one in files} == GOOD
-    assert all(one.file.name.isdigit() and tmp_path / "out" in one.file.parents for one in files)
+def test_unpacking_never_uses_the_names_in_the_archive(tmp_path: Path) -> None:
+    counted: list[int] = []
+    files, _ = unpack(zip_of(tmp_path / "a", GOOD), tmp_path / "out", Limits(), counted.append)
+    assert sum(counted) == sum(map(len, GOOD.values()))
+    assert {file.path: file.file.read_bytes() for file in files} == GOOD
+    assert all(file.file.name.isdigit() and tmp_path / "out" in file.file.parents for file in files)

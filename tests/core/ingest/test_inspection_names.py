@@ -1,4 +1,4 @@
-"""Names, links and devices in an upload: what cannot be a file of ours is refused or skipped, and said in words."""
+"""Unsafe names, links and devices in an upload are refused or skipped, with a reason."""
 
 import stat
 import tarfile
@@ -15,50 +15,50 @@ from tests.support.uploads import GOOD, folder_of, refused, tar_of, zip_of
 
 @pytest.mark.parametrize("name", ["/etc/cat/1.png", "C:\\cats\\1.png", "c:1.png", "\\\\host\\x.png", "\\x.png"])
 @pytest.mark.parametrize("make", [zip_of, tar_of])
-def test_absolute_paths(tmp_path: Path, make: Callable[..., Path], name: str) -> None:
+def test_absolute_paths_are_refused(tmp_path: Path, make: Callable[..., Path], name: str) -> None:
     assert "absolute path" in refused(make(tmp_path / "a", GOOD | {name: b"x"})).reason
 
 
 @pytest.mark.parametrize("name", ["../x.png", "cat/../../x.png", "cat\\..\\x.png", "cat/.."])
 @pytest.mark.parametrize("make", [zip_of, tar_of])
-def test_paths_that_climb_out(tmp_path: Path, make: Callable[..., Path], name: str) -> None:
+def test_paths_that_leave_their_folder_are_refused(tmp_path: Path, make: Callable[..., Path], name: str) -> None:
     assert "leaves its folder" in refused(make(tmp_path / "a", GOOD | {name: b"x"})).reason
 
 
-def test_control_characters_in_names(tmp_path: Path) -> None:
+def test_control_characters_in_names_are_refused(tmp_path: Path) -> None:
     assert "control character" in refused(tar_of(tmp_path / "a", GOOD | {"cat/a\nb.png": b"x"})).reason
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
-def test_links_in_a_tar(tmp_path: Path, kind: bytes) -> None:
+def test_links_in_a_tar_are_refused(tmp_path: Path, kind: bytes) -> None:
     link = tarfile.TarInfo("cat/link.png")
     link.type, link.linkname = kind, "/etc/passwd"
     assert "is a link" in refused(tar_of(tmp_path / "a", GOOD, link)).reason
 
 
 @pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
-def test_devices_in_a_tar(tmp_path: Path, kind: bytes) -> None:
+def test_devices_in_a_tar_are_refused(tmp_path: Path, kind: bytes) -> None:
     device = tarfile.TarInfo("cat/device.png")
     device.type = kind
     assert "special file" in refused(tar_of(tmp_path / "a", GOOD, device)).reason
 
 
 @pytest.mark.parametrize(
-    ("mode", "says"), [(stat.S_IFLNK, "is a link"), (stat.S_IFCHR, "special"), (stat.S_IFIFO, "special")]
+    ("mode", "expected"), [(stat.S_IFLNK, "is a link"), (stat.S_IFCHR, "special"), (stat.S_IFIFO, "special")]
 )
-def test_links_and_devices_in_a_zip(tmp_path: Path, mode: int, says: str) -> None:
+def test_links_and_devices_in_a_zip_are_refused(tmp_path: Path, mode: int, expected: str) -> None:
     info = zipfile.ZipInfo("cat/odd.png")
     info.create_system, info.external_attr = 3, (mode | 0o644) << 16
     with zipfile.ZipFile(zip_of(tmp_path / "a", GOOD), "a") as archive:
         archive.writestr(info, b"/etc/passwd")
-    assert says in refused(tmp_path / "a").reason
+    assert expected in refused(tmp_path / "a").reason
 
 
 def test_links_in_a_folder_are_skipped_and_listed(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "a", GOOD)
     (folder / "cat/link.png").symlink_to("/etc/passwd")
     (folder / "loop").symlink_to(folder)
-    assert {one.path: one.reason for one in inspect_upload(folder).skipped} == {
+    assert {file.path: file.reason for file in inspect_upload(folder).skipped} == {
         "cat/link.png": "a link; links are not followed",
         "loop": "a link; links are not followed",
     }
@@ -77,28 +77,30 @@ def test_links_in_a_folder_are_skipped_and_listed(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("make", [zip_of, tar_of])
-def test_names_that_are_the_same_elsewhere(tmp_path: Path, make: Callable[..., Path], first: str, second: str) -> None:
+def test_names_that_collide_on_some_systems_are_refused(
+    tmp_path: Path, make: Callable[..., Path], first: str, second: str
+) -> None:
     for files in ({first: b"1", second: b"2"}, {second: b"2", first: b"1"}):
         assert "same name" in refused(make(tmp_path / "a", files)).reason
 
 
-def test_one_name_twice(tmp_path: Path) -> None:
+def test_a_duplicate_name_is_refused(tmp_path: Path) -> None:
     with warnings.catch_warnings(), zipfile.ZipFile(tmp_path / "a", "w") as archive:
-        warnings.simplefilter("ignore")  # the standard library warns of what we make on purpose
+        warnings.simplefilter("ignore")  # zipfile warns of the duplicate
         archive.writestr("a", b"1")
         archive.writestr("a", b"2")
     assert "same name" in refused(tmp_path / "a").reason
 
 
-def test_names_of_other_systems(tmp_path: Path) -> None:
+def test_backslashes_and_other_scripts_in_names(tmp_path: Path) -> None:
     files = {"катя\\1.png": b"1", "猫\\дом 1.png": b"2", "猫/é.png": b"3"}
     for source in (zip_of(tmp_path / "a", files), tar_of(tmp_path / "b", files)):
-        seen = inspect_upload(source)
-        assert seen.classes == ("катя", "猫")
-        assert [entry.path for entry in seen.entries] == ["катя/1.png", "猫/дом 1.png", "猫/é.png"]
+        inspection = inspect_upload(source)
+        assert inspection.classes == ("катя", "猫")
+        assert [entry.path for entry in inspection.entries] == ["катя/1.png", "猫/дом 1.png", "猫/é.png"]
 
 
-def test_utf8_without_its_flag(tmp_path: Path) -> None:
+def test_utf8_names_without_the_flag_are_read(tmp_path: Path) -> None:
     source = zip_of(tmp_path / "a", {"cat/é.png": b"1", "dog/2.png": b"2"})
     data = source.read_bytes()
     for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
@@ -108,10 +110,10 @@ def test_utf8_without_its_flag(tmp_path: Path) -> None:
     assert inspect_upload(source).entries[0].path == "cat/é.png"
 
 
-def test_a_name_that_is_no_unicode_is_skipped(tmp_path: Path) -> None:
+def test_a_name_that_is_not_unicode_is_skipped(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "a", "w", encoding="latin-1", format=tarfile.GNU_FORMAT) as archive:
         for name in (*GOOD, "cat/é.png"):
             archive.addfile(tarfile.TarInfo(name))
-    assert [one.reason for one in inspect_upload(tmp_path / "a").skipped] == [
+    assert [file.reason for file in inspect_upload(tmp_path / "a").skipped] == [
         "its name is not valid Unicode (UTF-8); rename it"
     ]

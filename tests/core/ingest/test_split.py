@@ -1,4 +1,4 @@
-"""Who is held out, who is protected, and at which size all are worked on."""
+"""Test images, protected images, and the work size."""
 
 import numpy as np
 import pytest
@@ -9,13 +9,13 @@ from core.specs.work_size import work_size
 LABELS = np.repeat(np.arange(4), 25)
 
 
-def test_a_fifth_of_each_class_is_held_out() -> None:
-    chosen = select_test_mask(LABELS, [None] * 100, seed=0)
-    assert np.bincount(LABELS[chosen]).tolist() == [5, 5, 5, 5]
-    assert not np.array_equal(chosen, select_test_mask(LABELS, [None] * 100, seed=1))
+def test_a_fifth_of_each_class_is_kept_for_testing() -> None:
+    mask = select_test_mask(LABELS, [None] * 100, seed=0)
+    assert np.bincount(LABELS[mask]).tolist() == [5, 5, 5, 5]
+    assert not np.array_equal(mask, select_test_mask(LABELS, [None] * 100, seed=1))
 
 
-def test_the_uploads_own_test_split_is_taken_as_it_is() -> None:
+def test_the_test_split_of_the_upload_is_used() -> None:
     splits = ["test" if i % 10 == 3 else "train" for i in range(100)]
     assert np.flatnonzero(select_test_mask(LABELS, splits, seed=0)).tolist() == list(range(3, 100, 10))
 
@@ -31,24 +31,24 @@ def test_a_share_of_each_class_is_protected(percentage: int, each: int) -> None:
 
 @pytest.mark.parametrize("percentage", [99, 90, 80, 70, 50, 20, 1])
 @pytest.mark.parametrize("seed", [0, 7])
-def test_what_is_trained_on_is_protected_by_the_share_that_was_asked(percentage: int, seed: int) -> None:
+def test_training_and_test_images_are_protected_by_the_requested_share(percentage: int, seed: int) -> None:
     labels = np.repeat(np.arange(3), [500, 500, 125])
-    apart = select_test_mask(labels, [None] * len(labels), seed=seed)
-    chosen = select_protect_mask_by_split(labels, apart, percentage, seed=seed)
-    assert not np.array_equal(chosen, select_protect_mask_by_split(labels, apart, percentage, seed=seed + 1))
+    test_mask = select_test_mask(labels, [None] * len(labels), seed=seed)
+    mask = select_protect_mask_by_split(labels, test_mask, percentage, seed=seed)
+    assert not np.array_equal(mask, select_protect_mask_by_split(labels, test_mask, percentage, seed=seed + 1))
     for label in range(3):
         own = labels == label
-        for part in (own & ~apart, own & apart, own):
-            assert chosen[part].mean() == pytest.approx(percentage / 100, abs=1 / part.sum())
+        for part in (own & ~test_mask, own & test_mask, own):
+            assert mask[part].mean() == pytest.approx(percentage / 100, abs=1 / part.sum())
 
 
 @pytest.mark.parametrize(("count", "percentage", "each"), [(1, 1, 1), (6, 50, 3), (6, 100, 6), (5, 99, 5), (7, 1, 1)])
 def test_a_share_of_few_images_is_rounded_up_once(count: int, percentage: int, each: int) -> None:
     labels = np.repeat(np.arange(4), count)
-    apart = select_test_mask(labels, [None] * len(labels), seed=0)
-    chosen = select_protect_mask_by_split(labels, apart, percentage, seed=0)
-    assert np.bincount(labels[chosen]).tolist() == [each] * 4
-    assert all(chosen[(labels == label) & ~apart].any() for label in range(4))
+    test_mask = select_test_mask(labels, [None] * len(labels), seed=0)
+    mask = select_protect_mask_by_split(labels, test_mask, percentage, seed=0)
+    assert np.bincount(labels[mask]).tolist() == [each] * 4
+    assert all(mask[(labels == label) & ~test_mask].any() for label in range(4))
 
 
 @pytest.mark.parametrize(
