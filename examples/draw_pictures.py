@@ -1,9 +1,9 @@
-"""Draw the demo's dataset: six kinds of pattern in any colours, sizes and directions, as a zip with train and test.
+"""Draw the demo's dataset: images of six patterns in random colours, sizes and directions, as a zip with a test split.
 
     python examples/draw_pictures.py pictures.zip
 
-Colours and brightness say nothing of the class, so a network has to learn the patterns. The same seed draws the same
-bytes. A few files are odd on purpose: one turned by its EXIF tag, one with alpha, one broken, one that is no picture.
+Colour and brightness do not depend on the class, so a network has to learn the patterns. The same seed gives the same
+bytes. Four files are special on purpose: one has an EXIF orientation, one alpha, one is truncated, one is no image.
 """
 
 import argparse
@@ -19,39 +19,39 @@ from PIL import Image
 Field = NDArray[np.float64]  # (h, w)
 Rng = np.random.Generator
 
-TRAIN, TEST = 72, 64  # pictures a class
-SIZES = (36, 40, 44, 48, 56, 64, 80, 96)  # shorter sides are mostly below 48, so the service works at 32 px
+TRAIN_IMAGES, TEST_IMAGES = 72, 64  # per class
+EDGES = (36, 40, 44, 48, 56, 64, 80, 96)  # in pixels; most shorter edges are below 48, so the work size is 32
 README = "Patterns drawn for Unteachable's demo. Free to use for anything.\n"
-DRAWN = (2026, 1, 1, 0, 0, 0)  # every file's time in the zip
+FILE_TIME = (2026, 1, 1, 0, 0, 0)  # of every file in the zip
 
 
 def stripes(u: Field, v: Field, rng: Rng) -> Field:
-    """Straight bands."""
+    """Straight stripes."""
     return np.sin(u)
 
 
 def waves(u: Field, v: Field, rng: Rng) -> Field:
-    """Bands that swing."""
+    """Wavy stripes."""
     return np.sin(u + rng.uniform(1.2, 2.0) * np.sin(v * rng.uniform(0.5, 0.8)))
 
 
 def checks(u: Field, v: Field, rng: Rng) -> Field:
-    """A chess board."""
+    """A checkerboard."""
     return np.sin(u) * np.sin(v) * 2
 
 
 def dots(u: Field, v: Field, rng: Rng) -> Field:
-    """Discs in a grid."""
+    """A grid of discs."""
     return np.cos(u) + np.cos(v) - rng.uniform(0.4, 0.9)
 
 
 def rings(u: Field, v: Field, rng: Rng) -> Field:
-    """Circles around one place."""
+    """Concentric rings."""
     return np.sin(np.hypot(u, v))
 
 
 def rays(u: Field, v: Field, rng: Rng) -> Field:
-    """Wedges around one place."""
+    """Wedges that meet in one point."""
     return np.sin(np.arctan2(v, u) * rng.integers(4, 8))
 
 
@@ -66,67 +66,86 @@ PATTERNS: dict[str, Callable[[Field, Field, Rng], Field]] = {
 
 
 def draw(pattern: str, rng: Rng) -> NDArray[np.uint8]:
-    """One picture (h, w, 3) of a pattern at a random place, direction and scale, in random colours, with some dirt."""
-    height, width = (int(side) for side in rng.choice(SIZES, 2))
+    """Draw one image with random position, direction, scale and colours, and with some noise.
+
+    Args:
+        pattern: A key of PATTERNS.
+        rng: Chooses everything else.
+
+    Returns:
+        uint8 (h, w, 3).
+    """
+    height, width = (int(edge) for edge in rng.choice(EDGES, 2))
     y, x = np.mgrid[0:height, 0:width] / max(height, width) - 0.5
     x, y = x - rng.uniform(-0.2, 0.2), y - rng.uniform(-0.2, 0.2)
     angle, scale = rng.uniform(0, 2 * np.pi), rng.uniform(18, 34)
     u, v = scale * (x * np.cos(angle) - y * np.sin(angle)), scale * (x * np.sin(angle) + y * np.cos(angle))
-    mask = 1 / (1 + np.exp(-5 * PATTERNS[pattern](u, v, rng)))  # soft edges
-    ink, paper = _two_colours(rng)
-    slope = rng.uniform(-60, 60, 3) * (x * rng.uniform(-1, 1) + y * rng.uniform(-1, 1))[..., None]
-    colours = paper + (ink - paper) * mask[..., None] + slope
-    for _ in range(rng.integers(0, 2)):  # a spot that hides a part
-        spot = np.hypot(x - rng.uniform(-0.5, 0.5), y - rng.uniform(-0.5, 0.5)) < rng.uniform(0.06, 0.16)
-        colours[spot] = rng.uniform(0, 255, 3)
+    mask = 1 / (1 + np.exp(-5 * PATTERNS[pattern](u, v, rng)))  # with soft edges
+    foreground, background = _contrasting_colours(rng)
+    gradient = rng.uniform(-60, 60, 3) * (x * rng.uniform(-1, 1) + y * rng.uniform(-1, 1))[..., None]
+    colours = background + (foreground - background) * mask[..., None] + gradient
+    for _ in range(rng.integers(0, 2)):  # a disc that hides a part
+        hidden = np.hypot(x - rng.uniform(-0.5, 0.5), y - rng.uniform(-0.5, 0.5)) < rng.uniform(0.06, 0.16)
+        colours[hidden] = rng.uniform(0, 255, 3)
     return np.clip(np.rint(colours + rng.normal(0, 6, colours.shape)), 0, 255).astype(np.uint8)
 
 
-def _two_colours(rng: Rng) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Ink and paper, far enough apart to be told by eye."""
+def _contrasting_colours(rng: Rng) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Two colours with a visible, limited contrast."""
     while True:
-        ink, paper = rng.uniform(0, 255, (2, 3))
-        if 45 < np.abs(ink - paper).mean() < 90:
-            return ink, paper
+        foreground, background = rng.uniform(0, 255, (2, 3))
+        if 45 < np.abs(foreground - background).mean() < 90:
+            return foreground, background
 
 
-def encode(pixels: NDArray[np.uint8], kind: str, **options: object) -> bytes:
-    """The bytes of a picture file."""
+def encode(pixels: NDArray[np.uint8], format: str, **options: object) -> bytes:
+    """Encode an image.
+
+    Args:
+        pixels: uint8 (h, w, 3 or 4).
+        format: JPEG or PNG.
+        options: Passed on to Pillow.
+    """
     out = io.BytesIO()
-    Image.fromarray(pixels).save(out, kind, **options)
+    Image.fromarray(pixels).save(out, format, **options)
     return out.getvalue()
 
 
 def files(seed: int) -> dict[str, bytes]:
-    """Every file of the dataset by its path, in order."""
+    """All files of the dataset by path, in the order of the zip."""
     rng = np.random.default_rng(seed)
-    found = {}
-    for part, count in (("train", TRAIN), ("test", TEST)):
+    contents = {}
+    for split, count in (("train", TRAIN_IMAGES), ("test", TEST_IMAGES)):
         for pattern in PATTERNS:
             for i in range(count):
-                pixels, stem = draw(pattern, rng), f"patterns/{part}/{pattern}/{i:03d}"
+                pixels, stem = draw(pattern, rng), f"patterns/{split}/{pattern}/{i:03d}"
                 if i % 2:
-                    found[f"{stem}.jpg"] = encode(pixels, "JPEG", quality=92)
+                    contents[f"{stem}.jpg"] = encode(pixels, "JPEG", quality=92)
                 else:
-                    found[f"{stem}.png"] = encode(pixels, "PNG")
-    turned = Image.Exif()
-    turned[0x0112] = 6  # to be turned by a quarter
-    found["patterns/train/dots/turned.jpg"] = encode(draw("dots", rng), "JPEG", quality=92, exif=turned.tobytes())
-    rings_drawn = draw("rings", rng)
-    alpha = np.linspace(255, 60, rings_drawn.shape[1]).astype(np.uint8)
-    alpha = np.broadcast_to(alpha[None, :, None], (*rings_drawn.shape[:2], 1))
-    found["patterns/train/rings/see-through.png"] = encode(np.concatenate([rings_drawn, alpha], axis=2), "PNG")
-    whole = found["patterns/train/waves/001.jpg"]
-    found["patterns/train/waves/broken.jpg"] = whole[: len(whole) * 2 // 3]
-    found["patterns/README.txt"] = README.encode()
-    return found
+                    contents[f"{stem}.png"] = encode(pixels, "PNG")
+    rotated = Image.Exif()
+    rotated[0x0112] = 6  # orientation: rotate by 90 degrees
+    contents["patterns/train/dots/turned.jpg"] = encode(draw("dots", rng), "JPEG", quality=92, exif=rotated.tobytes())
+    image = draw("rings", rng)
+    alpha = np.linspace(255, 60, image.shape[1]).astype(np.uint8)
+    alpha = np.broadcast_to(alpha[None, :, None], (*image.shape[:2], 1))
+    contents["patterns/train/rings/see-through.png"] = encode(np.concatenate([image, alpha], axis=2), "PNG")
+    complete = contents["patterns/train/waves/001.jpg"]
+    contents["patterns/train/waves/broken.jpg"] = complete[: len(complete) * 2 // 3]
+    contents["patterns/README.txt"] = README.encode()
+    return contents
 
 
 def write(out: Path, *, seed: int = 0) -> None:
-    """The dataset as a zip; the same seed gives the same bytes."""
+    """Write the dataset as a zip.
+
+    Args:
+        out: The zip to write.
+        seed: The same seed gives the same bytes.
+    """
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for path, data in files(seed).items():
-            archive.writestr(zipfile.ZipInfo(path, DRAWN), data)
+            archive.writestr(zipfile.ZipInfo(path, FILE_TIME), data)
 
 
 if __name__ == "__main__":
