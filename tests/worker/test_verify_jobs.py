@@ -184,7 +184,7 @@ def test_what_other_recipes_began_begins_anew(
         name: replace(course, length=replace(SOME, min_updates=5, max_updates=5))
         for name, course in quick.schedules.items()
     }
-    monkeypatch.setitem(PRESETS, "quick", replace(quick, courses=longer))  # as an upgrade does
+    monkeypatch.setitem(PRESETS, "quick", replace(quick, schedules=longer))  # as an upgrade does
     assert fingerprint() != before
     execute(service, id_)
     row = job_of(service.database, id_)
