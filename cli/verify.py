@@ -12,7 +12,7 @@ from cli.refusals import refusals
 from core.archive.manifest import read_manifest
 from core.errors import BadInput
 from core.reports.text_tables import verification_table
-from core.results.verification import VerifyReport
+from core.results.verification import VerificationReport
 from core.runtime.atomic_files import write_bytes
 from core.runtime.launcher import alone
 from core.specs.catalog import ARCHITECTURE_LABELS, COUNTERMEASURE_INFO, NORMS
@@ -98,7 +98,7 @@ def _verify(
     from core.reports.verification_html import render_verification
     from core.runtime.resume import unfinished
 
-    def write(report: VerifyReport) -> None:
+    def write(report: VerificationReport) -> None:
         write_bytes(out, report.to_json().encode())
         write_bytes(page, render_verification(report).encode())
 

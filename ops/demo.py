@@ -14,7 +14,7 @@ import httpx
 
 from core.reports.text_tables import evidence_table
 from core.reports.wording import verdict_of
-from core.results.protection import Report
+from core.results.protection import ProtectionReport
 from ops.admin import fresh_token
 from ops.instance_lock import is_ready
 from ops.process import child_command
@@ -52,7 +52,7 @@ def _protect_drawn_pictures(settings: Settings) -> None:
         dataset = _upload(api, _draw(Path(folder)))
         job = _run(api, dataset["id"])
         archive = _download(api, job["id"], settings.home / "demo")
-        report = Report.from_json(_ok(api.get(f"/jobs/{job['id']}/report")).content)
+        report = ProtectionReport.from_json(_ok(api.get(f"/jobs/{job['id']}/report")).content)
     _tell(report, archive, settings, job["id"])
 
 
@@ -176,7 +176,7 @@ def _download(api: httpx.Client, job_id: str, folder: Path) -> Path:
     return part.replace(out)
 
 
-def _tell(report: Report, archive: Path, settings: Settings, job_id: str) -> None:
+def _tell(report: ProtectionReport, archive: Path, settings: Settings, job_id: str) -> None:
     said = verdict_of(report.evidence)
     print(f"\n{evidence_table(report.evidence)}\n\n{said.headline}".replace("\u00a0", " "))
     for detail in said.details:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from core.reports.charts import Bar, accuracy_bars
 from core.reports.wording import Verdict, capitalize, outcome_of, verdict_of
 from core.results.evidence import EvidenceRow
-from core.results.protection import Report
+from core.results.protection import ProtectionReport
 
 _BAR_TOPS = (8, 52)  # of the two bars, in per cent of the height of their chart
 
@@ -51,7 +51,7 @@ class EvidenceView:
     caveats: Sequence[str]
 
 
-def evidence_view(report: Report) -> EvidenceView:
+def evidence_view(report: ProtectionReport) -> EvidenceView:
     """Make the view of a report's evidence."""
     evidence = report.evidence
     return EvidenceView(
@@ -64,7 +64,7 @@ def evidence_view(report: Report) -> EvidenceView:
     )
 
 
-def _visibility(report: Report) -> list[tuple[str, str]]:
+def _visibility(report: ProtectionReport) -> list[tuple[str, str]]:
     figures = report.imperceptibility
     measures = [("Largest change", f"{figures.linf_max:g} of 255"), ("Mean change", f"{figures.mae:.1f} of 255")]
     if figures.psnr_db is not None:

@@ -18,7 +18,7 @@ from api.pages.forms.verify import VerifyForm, requested_spec, verify_form
 from api.pages.render import render_page
 from api.problems import not_found
 from core.errors import SpecError
-from core.results.protection import Report
+from core.results.protection import ProtectionReport
 from core.specs.protect import ProtectSpec
 from store import job_events, jobs
 from store import models as m
@@ -158,6 +158,6 @@ def _evidence(context: AppContext, job: m.Job) -> EvidenceView | None:
     if job.state != m.SUCCEEDED or job.report_key is None or job.kind == m.VERIFY:
         return None
     try:
-        return evidence_view(Report.from_json(context.files.load(job.report_key)))
+        return evidence_view(ProtectionReport.from_json(context.files.load(job.report_key)))
     except (StoreError, FileNotFoundError):
         return None

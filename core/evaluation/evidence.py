@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.evaluation.learner_run import LearnerConfig, Units, learn, pack_curve, unpack_curve
-from core.results.evidence import Curve, Evidence, EvidenceRow, wilson
+from core.results.evidence import Curve, Evidence, EvidenceRow, wilson_interval
 from core.runtime.context import RunContext
 from core.specs.catalog import ARCHITECTURE_LABELS
 from core.specs.configs import LearnerSchedule, Preset
@@ -145,7 +145,7 @@ def _row(
     question: EvidenceCase, before: Curve, after: Curve, tested: int, spec: ProtectSpec, preset: Preset
 ) -> EvidenceRow:
     def interval(curve: Curve) -> tuple[float, float]:
-        return wilson(round(curve.accuracy[-1] * tested), tested)
+        return wilson_interval(round(curve.accuracy[-1] * tested), tested)
 
     return EvidenceRow(
         training="adversarial" if question.radius else "standard",

@@ -7,7 +7,6 @@ from core.attacks.threat_model import ThreatModel
 from core.countermeasures.registry import COUNTERMEASURES
 from core.models.registry import build
 from core.results.evidence import Curve
-from core.results.protection import curve_from
 from core.runtime.context import RunContext
 from core.runtime.progress import Progress
 from core.specs.configs import LearnerSchedule
@@ -93,4 +92,4 @@ def pack_curve(curve: Curve) -> bytes:
 
 def unpack_curve(data: bytes) -> Curve:
     """The curve that `pack_curve` packed."""
-    return curve_from(json.loads(data))
+    return Curve.from_dict(json.loads(data))

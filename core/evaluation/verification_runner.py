@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.evaluation.learner_run import LearnerConfig, Units, learn, pack_curve, unpack_curve
-from core.results.evidence import Curve, wilson
-from core.results.verification import Arm, VerifyRow
+from core.results.evidence import Curve, wilson_interval
+from core.results.verification import Arm, VerificationRow
 from core.runtime.context import RunContext
 from core.specs.catalog import ARCHITECTURE_LABELS
 from core.specs.configs import LearnerSchedule
@@ -49,7 +49,7 @@ class VerificationRunner:
         self._run = run
         self._known: dict[str, Curve] = {}
 
-    def row(self, asked: RowSpec, shown: Shown) -> VerifyRow:
+    def row(self, asked: RowSpec, shown: Shown) -> VerificationRow:
         """One row: every run of every side there is."""
         sides: dict[str, Arm | None] = {}
         for name in ("before", "after", "rest"):
@@ -57,7 +57,7 @@ class VerificationRunner:
             sides[name] = _side([c for c in curves if c is not None], tested=len(self._examination.test.labels))
         before = sides["before"]
         assert before is not None, "there are always originals"
-        return VerifyRow(
+        return VerificationRow(
             norm=asked.training.norm if asked.training.radius else None,
             radius=asked.training.radius,
             countermeasure=asked.countermeasure,
@@ -121,7 +121,7 @@ def _side(curves: list[Curve], *, tested: int) -> Arm | None:
     return Arm(
         accuracy=accuracy,
         peak=float(np.mean([max(curve.accuracy) for curve in curves])),
-        ci95=wilson(round(accuracy * tested), tested),
+        ci95=wilson_interval(round(accuracy * tested), tested),
         runs=runs,
         curve=Curve(
             epoch=curves[0].epoch,

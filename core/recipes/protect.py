@@ -31,7 +31,7 @@ from core.reports.caveats import DeliveryCounts, GeneratorUse, protection_caveat
 from core.reports.html import render_html
 from core.reports.samples import take_samples
 from core.results.evidence import Evidence
-from core.results.protection import ClassCount, Report, ReportDataset
+from core.results.protection import ClassCount, ProtectionReport, ReportDataset
 from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.context import RunContext
 from core.runtime.device import Device
@@ -49,7 +49,7 @@ class ProtectionResult:
     """Where the protected archive lies, and what it says of itself."""
 
     archive: Path
-    report: Report
+    report: ProtectionReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +197,7 @@ def _report(
     device: Device,
     progress: Progress,
     job_id: str | None,
-) -> Report:
+) -> ProtectionReport:
     delivered, size = archive.delivered, work.pixels.shape[-1]
     made_by = describe(NoiseSetup(spec=spec, preset=preset), size=size, trained_on=int((~work.held_out).sum()))
     familiar = trained is not None and may_have_learned(trained.card, name=dataset.name, classes=dataset.classes)
@@ -205,7 +205,7 @@ def _report(
         channels = work.pixels.shape[1]
         made_by |= describe_use(trained, classes=len(dataset.classes), channels=channels, familiar=familiar)
     progress.finish()
-    return Report(
+    return ProtectionReport(
         job_id=job_id,
         created_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         seed=spec.seed,
@@ -239,7 +239,7 @@ def _report(
     )
 
 
-def _describe(archive: ArchiveWriter, report: Report, page: str) -> None:
+def _describe(archive: ArchiveWriter, report: ProtectionReport, page: str) -> None:
     """Put into the archive what says how it was made."""
     archive.add("report.json", report.to_json())
     archive.add("report.html", page)

@@ -19,7 +19,7 @@ from core.limits import Limits
 from core.recipes.protect import class_counts
 from core.reports.verification_caveats import verification_caveats
 from core.results.protection import ReportDataset
-from core.results.verification import Measured, VerifyReport, VerifyRow
+from core.results.verification import VerificationEvidence, VerificationReport, VerificationRow
 from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.context import RunContext
 from core.runtime.device import Device
@@ -31,7 +31,7 @@ from core.training.labelled_images import LabelledArrays
 from core.version import versions
 
 COURSES = {"quick": "quick", "standard": "full", "paper": "full"}  # how long learners train: as for this much evidence
-OnRow = Callable[[VerifyReport], None]
+OnRow = Callable[[VerificationReport], None]
 
 
 def verify(
@@ -49,7 +49,7 @@ def verify(
     job_id: str | None = None,
     target_job_id: str | None = None,
     limits: Limits | None = None,
-) -> VerifyReport:
+) -> VerificationReport:
     """Train every learner of `spec` on the originals and on the archive `protected` that was made of them.
 
     What is tested on took no part in the making of the noise: the split is drawn by the protection's own seed.
@@ -81,7 +81,7 @@ def verify(
         sides = sides_of(dataset, copies, spec, **drawn, **opened)
     asked = spec.rows
     size = sides.clean.shape[-1]
-    report = VerifyReport(
+    report = VerificationReport(
         job_id=job_id,
         created_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         versions=versions(),
@@ -90,12 +90,12 @@ def verify(
         dataset=_described(dataset),
         spec=spec.to_dict(),
         target=None if manifest is None else _target(manifest, target_job_id),
-        evidence=Measured(
+        evidence=VerificationEvidence(
             image_size=size,
             train_images=len(sides.labels),
             test_images=len(sides.test.labels),
             chance=sides.chance,
-            rows_asked=len(asked),
+            rows_requested=len(asked),
             rows=(),
         ),
         caveats=(),
@@ -123,7 +123,7 @@ def _rows(
     progress: Progress,
     *,
     name: str | None,
-) -> Iterator[VerifyRow]:
+) -> Iterator[VerificationRow]:
     """The rows in order, a unit of progress each. `name` is that of the protected class."""
     progress.start("evidence", len(asked))
     for one in asked:

@@ -10,7 +10,7 @@ from itertools import product
 
 from core.reports.wording import outcome_of
 from core.results.evidence import training_name
-from core.results.verification import Measured, VerifyReport, VerifyRow
+from core.results.verification import VerificationEvidence, VerificationReport, VerificationRow
 from core.specs.catalog import ARCHITECTURE_LABELS, COUNTERMEASURE_INFO
 from core.specs.verify import Training, VerifySpec
 
@@ -73,11 +73,11 @@ class HeatMap:
     compares: bool
 
 
-def heat_map(report: VerifyReport) -> HeatMap:
+def heat_map(report: VerificationReport) -> HeatMap:
     """The heat map of a verification, finished or not."""
     spec = VerifySpec.parse(report.spec)
     cells: list[HeatMapCell | None] = [_cell(row, report.evidence) for row in report.evidence.rows]
-    cells += [None] * (report.evidence.rows_asked - len(cells))
+    cells += [None] * (report.evidence.rows_requested - len(cells))
     width, combinations = len(spec.trainings), product(spec.architectures, spec.countermeasures, spec.percentages)
     return HeatMap(
         columns=tuple(map(training_label, spec.trainings)),
@@ -112,7 +112,7 @@ def _protected(percentage: int, name: str | None) -> str | None:
     return None if percentage == 100 else f"{percentage} % protected"
 
 
-def _cell(row: VerifyRow, measured: Measured) -> HeatMapCell:
+def _cell(row: VerificationRow, measured: VerificationEvidence) -> HeatMapCell:
     before, after, chance = row.before.accuracy, row.after, measured.chance
     compared = row.comparison
     if after is None or compared is None:

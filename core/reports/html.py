@@ -12,7 +12,7 @@ from PIL import Image
 from core.reports.charts import bar_chart, curve_charts
 from core.reports.templating import definitions, environment
 from core.reports.wording import verdict_of
-from core.results.protection import Report
+from core.results.protection import ProtectionReport
 
 MAX_SIDE = 256  # of an image on the page, in pixels
 ENLARGED_SIDE = 64  # images up to this side are enlarged, with hard edges
@@ -56,7 +56,7 @@ class Strip:
     changed: bool
 
 
-def render_html(report: Report, samples: Sequence[Sample]) -> str:
+def render_html(report: ProtectionReport, samples: Sequence[Sample]) -> str:
     """The page of a report; every name on it is escaped.
 
     Args:

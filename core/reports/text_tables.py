@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from core.reports.wording import SPACE, format_interval, outcome_of, percent, verdict_of
 from core.results.evidence import Evidence
-from core.results.verification import ARMS, VerifyReport, VerifyRow
+from core.results.verification import ARMS, VerificationReport, VerificationRow
 from core.specs.protected_class import tested_on
 
 
@@ -39,7 +39,7 @@ def evidence_table(evidence: Evidence) -> str:
     return _table(head, rows, foot)
 
 
-def verification_table(report: VerifyReport) -> str:
+def verification_table(report: VerificationReport) -> str:
     """The accuracies of a verification, a line for each row.
 
     Args:
@@ -53,13 +53,13 @@ def verification_table(report: VerifyReport) -> str:
     return _table(head, rows, _verification_foot(report))
 
 
-def _verification_row(row: VerifyRow, *, chance: float) -> tuple[str, ...]:
+def _verification_row(row: VerificationRow, *, chance: float) -> tuple[str, ...]:
     accuracies = (f"{100 * arm.accuracy:.1f}" if (arm := row.arms.get(name)) else "" for name in ARMS)
     compared = row.comparison
     return (row.name, *accuracies, outcome_of(compared, chance=chance) if compared else "")
 
 
-def _verification_foot(report: VerifyReport) -> str:
+def _verification_foot(report: VerificationReport) -> str:
     measured, name = report.evidence, report.protected_class
     chance, trained = f"{100 * measured.chance:.1f}", f"{measured.train_images} training images"
     if name is None:

@@ -6,7 +6,7 @@ from core.archive.manifest import Manifest
 from core.reports.caveats import MAY_KNOW_IMAGES, WIDE_INTERVAL, learner_caveats, run_to_run, uncertainty
 from core.reports.wording import outcome_of, percent
 from core.results.evidence import Evidence
-from core.results.verification import VerifyReport
+from core.results.verification import VerificationReport
 from core.specs.protected_class import tested_on
 from core.specs.verify import VerifySpec
 
@@ -14,7 +14,7 @@ MAX_NAMED_ROWS = 6  # in one sentence
 
 
 def verification_caveats(
-    report: VerifyReport, spec: VerifySpec, manifest: Manifest | None, *, missing: int, percentage: int
+    report: VerificationReport, spec: VerifySpec, manifest: Manifest | None, *, missing: int, percentage: int
 ) -> tuple[str, ...]:
     """The caveats of the rows so far.
 
@@ -36,7 +36,7 @@ def verification_caveats(
     return (*_about_class(report), *_about_accuracies(report, spec), *archive, *learners)
 
 
-def _about_class(report: VerifyReport) -> Iterator[str]:
+def _about_class(report: VerificationReport) -> Iterator[str]:
     name = report.protected_class
     if name is not None:
         yield (
@@ -49,7 +49,7 @@ def _about_class(report: VerifyReport) -> Iterator[str]:
         )
 
 
-def _about_accuracies(report: VerifyReport, spec: VerifySpec) -> Iterator[str]:
+def _about_accuracies(report: VerificationReport, spec: VerifySpec) -> Iterator[str]:
     rows, chance = report.evidence.rows, report.evidence.chance
     compared = [(row, row.comparison) for row in rows]
     not_shown = [row.name for row, one in compared if one and not outcome_of(one, chance=chance).startswith("shown")]
@@ -63,7 +63,7 @@ def _about_accuracies(report: VerifyReport, spec: VerifySpec) -> Iterator[str]:
     yield run_to_run(spec.seeds)
 
 
-def _about_archive(report: VerifyReport, manifest: Manifest, missing: int, percentage: int) -> Iterator[str]:
+def _about_archive(report: VerificationReport, manifest: Manifest, missing: int, percentage: int) -> Iterator[str]:
     if manifest.trained_on_all_images:
         yield (
             "The protection was made without evidence, so its noise was learned from all images, including the test "
@@ -85,7 +85,7 @@ def _about_dataset() -> Iterator[str]:
     yield "This dataset was tested alone, as it was uploaded. Nothing here shows what a protection would change."
 
 
-def _as_evidence(report: VerifyReport) -> Evidence:
+def _as_evidence(report: VerificationReport) -> Evidence:
     measured = report.evidence
     return Evidence(
         learner="",

@@ -3,11 +3,11 @@
 from core.reports.charts import ARM_NAMES, curve_charts
 from core.reports.heatmap import heat_map, training_label
 from core.reports.templating import definitions, environment
-from core.results.verification import ARMS, VerifyReport
+from core.results.verification import ARMS, VerificationReport
 from core.specs.verify import Training
 
 
-def render_verification(report: VerifyReport) -> str:
+def render_verification(report: VerificationReport) -> str:
     """The page of a verification, finished or not; every name on it is escaped."""
     measured = report.evidence
     curves = [(row.name, {name: arm.curve for name, arm in row.arms.items()}) for row in measured.rows]
@@ -27,7 +27,7 @@ def render_verification(report: VerifyReport) -> str:
     )
 
 
-def _requested(report: VerifyReport) -> list[tuple[str, str]]:
+def _requested(report: VerificationReport) -> list[tuple[str, str]]:
     spec = dict(report.spec)
     spec["trainings"] = [training_label(Training(**training)) for training in spec["trainings"]]
     if spec.get("protected_class") is None:

@@ -1,19 +1,28 @@
-"""What a before/after measurement says: frozen values, no torch, with the intervals that keep them honest."""
+"""Accuracies before and after a protection, with their confidence intervals. Imports no torch."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 Interval = tuple[float, float]
 """Lower and upper end of a 95 % interval, as fractions 0 to 1."""
 
 Z95 = 1.959963984540054
+"""The 97.5 % quantile of the standard normal distribution."""
 
 
-def wilson(correct: int, n: int) -> Interval:
-    """The Wilson score interval at 95 % for `correct` of `n` (Wilson 1927); (0, 1) where nothing was counted.
+def wilson_interval(correct: int, n: int) -> Interval:
+    """The Wilson score interval at 95 % of a share (Wilson 1927).
 
-    Unlike p +- 1.96 s it stays inside 0 to 1 and does not collapse to a point at 0 or n of n.
-    Raises ValueError unless 0 <= correct <= n.
+    It stays inside 0 to 1, and it has a width at 0 and at n of n, which p ± 1.96 s does not.
+
+    Args:
+        correct: how many were correct.
+        n: how many were tested. Without any the interval is (0, 1).
+
+    Raises:
+        ValueError: unless 0 <= correct <= n.
     """
     if not 0 <= correct <= n:
         raise ValueError(f"correct must be 0 to n, not {correct} of {n}")
@@ -29,25 +38,55 @@ def wilson(correct: int, n: int) -> Interval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """One training run, epoch by epoch: accuracy on the clean test images (fractions) and training loss."""
+    """The learning curve of one training run, one entry an epoch.
+
+    Args:
+        epoch: numbers of the epochs.
+        accuracy: on the clean test images, as fractions 0 to 1.
+        loss: mean training loss.
+    """
 
     epoch: tuple[int, ...]
     accuracy: tuple[float, ...]
     loss: tuple[float, ...]
 
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Curve":
+        """A curve from its JSON.
+
+        Args:
+            data: the three lists by name.
+
+        Raises:
+            TypeError: for other keys.
+        """
+        return cls(**{key: tuple(values) for key, values in data.items()})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceRow:
-    """The same learner trained on clean (before) and on delivered (after) bytes, tested on clean held-out images.
+    """One learner, trained on the originals (before) and on the protected images (after), tested on clean images.
 
-    Accuracies are fractions 0 to 1; `radius` is the adversarial training's, of 255 in every norm (0 for standard
-    training).
+    Args:
+        training: "standard" or "adversarial".
+        norm: "Linf", "L2" or "L1" of the adversarial training; None for standard training.
+        radius: of the adversarial training, in pixel units of 255 in every norm; 0 for standard training.
+        countermeasure: what is done to the images first, such as "jpeg-75"; None for nothing.
+        architecture: the network's label.
+        protected_percentage: share of the training images that are protected.
+        accuracy_before: accuracy at the end of training on the originals, as a fraction.
+        accuracy_after: the same for the protected images.
+        peak_before: the best accuracy of any epoch.
+        peak_after: the same for the protected images.
+        ci95_before: 95 % interval of accuracy_before.
+        ci95_after: 95 % interval of accuracy_after.
+        curves: the learning curves, by "before" and "after".
     """
 
-    training: str  # "standard" or "adversarial"
-    norm: str | None  # "Linf", "L2" or "L1"; None for standard training
+    training: str
+    norm: str | None
     radius: int
-    countermeasure: str | None  # what the learner does to the images first, such as "jpeg-75"
+    countermeasure: str | None
     architecture: str
     protected_percentage: int
     accuracy_before: float
@@ -56,39 +95,84 @@ class EvidenceRow:
     peak_after: float
     ci95_before: Interval
     ci95_after: Interval
-    curves: dict[str, Curve]  # "before" and "after"
+    curves: dict[str, Curve]
 
     @property
     def is_significantly_lower(self) -> bool:
-        """Whether the interval after lies below the interval before; only then is protection shown."""
+        """Whether the interval after lies wholly below the one before. Nothing else counts as protection."""
         return self.ci95_after[1] < self.ci95_before[0]
 
     @property
     def is_significantly_higher(self) -> bool:
-        """Whether the interval after lies above the interval before."""
+        """Whether the interval after lies wholly above the one before."""
         return self.ci95_after[0] > self.ci95_before[1]
 
     @property
     def name(self) -> str:
-        """The training in words, such as 'adversarial training, Linf radius 4/255, after jpeg-75'."""
+        """The training, such as "adversarial training, Linf radius 4/255, after jpeg-75"."""
         return training_name(self.norm, self.radius, self.countermeasure)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "EvidenceRow":
+        """A row from its JSON.
+
+        Args:
+            data: the row's fields by name.
+
+        Raises:
+            KeyError: a key is missing.
+            TypeError: for other keys.
+        """
+        intervals = {key: (data[key][0], data[key][1]) for key in ("ci95_before", "ci95_after")}
+        curves = {name: Curve.from_dict(curve) for name, curve in data["curves"].items()}
+        return cls(**{**data, **intervals, "curves": curves})
 
 
 def training_name(norm: str | None, radius: int, countermeasure: str | None) -> str:
-    """A training in words; a radius of 0 is standard training."""
-    words = f"adversarial training, {norm or 'Linf'} radius {radius}/255" if radius else "standard training"
-    return words if countermeasure is None else f"{words}, after {countermeasure}"
+    """How a training is called in reports.
+
+    Args:
+        norm: of the adversarial training.
+        radius: of the adversarial training, of 255; 0 for standard training.
+        countermeasure: its name; None for none.
+    """
+    name = f"adversarial training, {norm or 'Linf'} radius {radius}/255" if radius else "standard training"
+    return name if countermeasure is None else f"{name}, after {countermeasure}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """All rows of one job; no rows and a `note` where there is nothing honest to say in numbers."""
+    """What was measured of one protection.
+
+    Args:
+        learner: label of the learners' network.
+        image_size: side in pixels of the images that the learners saw.
+        train_images: number of training images.
+        test_images: number of test images.
+        chance: accuracy of always naming the most frequent class of the test images.
+        rows: one for each training. Without any, `note` says why.
+        note: why there is no row.
+        seconds: how long the measurement took.
+    """
 
     learner: str
-    image_size: int  # side in pixels of what the learner saw
+    image_size: int
     train_images: int
     test_images: int
-    chance: float  # accuracy of always naming the commonest class of the test images
+    chance: float
     rows: tuple[EvidenceRow, ...]
     note: str | None = None
     seconds: float = 0.0
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Evidence":
+        """Evidence from its JSON.
+
+        Args:
+            data: the fields by name.
+
+        Raises:
+            KeyError: a key is missing.
+            TypeError: for other keys.
+        """
+        return cls(**{**data, "rows": tuple(map(EvidenceRow.from_dict, data["rows"]))})

@@ -1,6 +1,6 @@
-"""The report of one protection, as values and as JSON; the page with pictures is `core.reports.html`.
+"""The report of a protection, as a value and as JSON. Imports no torch.
 
-The JSON has the keys below and no others; consumers may rely on them. No torch here.
+The keys of the JSON are a contract with its readers: those that differ from a field's name are in `JSON_KEYS`.
 """
 
 import json
@@ -9,29 +9,33 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.limits import SkippedFile
-from core.results.evidence import Curve, Evidence, EvidenceRow
+from core.results.evidence import Evidence
 
 JSON_KEYS = {"imperceptibility": "invisibility", "caveats": "limits"}
-"""The JSON keys of fields that have another name here; the JSON is public and keeps its keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imperceptibility:
-    """How far the delivered pictures are from the upload; means over the pictures that changed, so that none flatter.
+    """How far the delivered images are from the uploaded ones. Means are over the images that changed.
 
-    `linf_*` and `mae` are in pixel units of 255. `psnr_db` and `ssim` are None where no picture changed.
+    Args:
+        linf_max: largest change of a colour value in any image, in pixel units of 255.
+        linf_mean: mean over the images of each image's largest change, in pixel units of 255.
+        mae: mean absolute change of a colour value, in pixel units of 255.
+        psnr_db: mean peak signal-to-noise ratio at the images' own size; None where no image changed.
+        ssim: mean structural similarity at the size that the noise was made at; None where no image changed.
     """
 
-    linf_max: float  # the largest change of any colour value of any picture
-    linf_mean: float  # mean over pictures of each one's largest change
-    mae: float  # mean absolute change of a colour value
-    psnr_db: float | None  # mean over pictures, from the full-size mean squared error
-    ssim: float | None  # mean over pictures, at the size the noise was made at
+    linf_max: float
+    linf_mean: float
+    mae: float
+    psnr_db: float | None
+    ssim: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class ClassCount:
-    """A class and how many of its pictures were read."""
+    """A class, and the number of its images that were read."""
 
     name: str
     images: int
@@ -39,61 +43,95 @@ class ClassCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportDataset:
-    """What was uploaded, as far as the report needs it."""
+    """The dataset of a report.
+
+    Args:
+        name: the dataset's name.
+        images: number of images that were read.
+        classes: the classes, with the number of images of each.
+        skipped: the files that were not read as images.
+    """
 
     name: str
     images: int
     classes: tuple[ClassCount, ...]
     skipped: tuple[SkippedFile, ...]
 
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "ReportDataset":
+        """A dataset from its JSON.
+
+        Args:
+            data: the fields by name.
+
+        Raises:
+            KeyError: a key is missing.
+            TypeError: for other keys.
+        """
+        classes = tuple(ClassCount(**one) for one in data["classes"])
+        skipped = tuple(SkippedFile(**one) for one in data["skipped"])
+        return cls(**{**data, "classes": classes, "skipped": skipped})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """Everything that is known of one protection: what was asked, how it was made, what it does and does not do."""
+class ProtectionReport:
+    """Everything that is known of one protection.
+
+    Args:
+        job_id: the job; None on the command line.
+        created_at: RFC 3339, UTC.
+        seed: the random seed.
+        versions: releases of what the result depends on, by name.
+        device: where it was computed.
+        seconds: how long the whole took.
+        stages: how long each stage took, in seconds.
+        dataset: what was uploaded.
+        spec: what was requested: ProtectSpec.to_dict().
+        generator: what made the noise: method, radii, work size, surrogate, steps.
+        imperceptibility: how visible the noise is. "invisibility" in JSON.
+        evidence: what models learn from the images before and after.
+        caveats: sentences on what the protection does not do. "limits" in JSON.
+    """
 
     job_id: str | None
-    created_at: str  # RFC 3339, UTC
+    created_at: str
     seed: int
     versions: Mapping[str, str]
     device: str
     seconds: float
-    stages: Mapping[str, float]  # seconds by stage
+    stages: Mapping[str, float]
     dataset: ReportDataset
-    spec: Mapping[str, Any]  # as asked: ProtectSpec.to_dict()
-    generator: Mapping[str, Any]  # what ran: method, radii as used, work size, surrogate, steps
+    spec: Mapping[str, Any]
+    generator: Mapping[str, Any]
     imperceptibility: Imperceptibility
     evidence: Evidence
     caveats: tuple[str, ...]
 
     def to_json(self) -> str:
-        """The report as indented ASCII JSON; `from_json` reads it back. Raises ValueError on infinities and NaN."""
-        data = {JSON_KEYS.get(name, name): value for name, value in asdict(self).items()}
+        """The report as indented ASCII JSON, which `from_json` reads.
+
+        Raises:
+            ValueError: a number is infinite or NaN.
+        """
+        data = {JSON_KEYS.get(key, key): value for key, value in asdict(self).items()}
         return json.dumps(data, indent=2, allow_nan=False) + "\n"
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> "Report":
-        """The report that `to_json` wrote. Raises KeyError or TypeError where keys are missing or unknown."""
+    def from_json(cls, text: str | bytes) -> "ProtectionReport":
+        """The report that `to_json` wrote.
+
+        Args:
+            text: the JSON.
+
+        Raises:
+            KeyError: a key is missing.
+            TypeError: a key is missing or unknown.
+        """
         data = json.loads(text)
-        data["dataset"] = dataset_from(data["dataset"])
-        data["imperceptibility"] = Imperceptibility(**data.pop("invisibility"))
-        data["evidence"]["rows"] = tuple(_row(row) for row in data["evidence"]["rows"])
-        data["evidence"] = Evidence(**data["evidence"])
-        data["caveats"] = tuple(data.pop("limits"))
-        return cls(**data)
-
-
-def dataset_from(data: Mapping[str, Any]) -> ReportDataset:
-    """The dataset of a report from its JSON. Raises KeyError or TypeError for other keys."""
-    classes = tuple(ClassCount(**c) for c in data["classes"])
-    return ReportDataset(**{**data, "classes": classes, "skipped": tuple(SkippedFile(**s) for s in data["skipped"])})
-
-
-def curve_from(data: Mapping[str, Any]) -> Curve:
-    """A curve from its JSON. Raises TypeError for other keys."""
-    return Curve(**{key: tuple(values) for key, values in data.items()})
-
-
-def _row(row: dict[str, Any]) -> EvidenceRow:
-    low_high = {key: (row[key][0], row[key][1]) for key in ("ci95_before", "ci95_after")}
-    curves = {name: curve_from(curve) for name, curve in row["curves"].items()}
-    return EvidenceRow(**(row | low_high | {"curves": curves}))
+        return cls(
+            dataset=ReportDataset.from_dict(data.pop("dataset")),
+            imperceptibility=Imperceptibility(**data.pop("invisibility")),
+            evidence=Evidence.from_dict(data.pop("evidence")),
+            caveats=tuple(data.pop("limits")),
+            **data,
+        )

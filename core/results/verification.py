@@ -1,7 +1,7 @@
-"""The report of a verification: its rows, and what they were measured on, as values and as JSON. No torch here.
+"""The report of a verification, as a value and as JSON. Imports no torch.
 
-The keys of a row are those of a protection's report, and beside them the clean rest's and each run's. A number is None
-where its arm was not measured: a dataset alone has no `after`, a row without a clean share no `rest`.
+A row has the keys of a row in a protection's report, and further those of the clean rest and of each run. A number is
+None where its arm was not measured: a dataset alone has no `after`, and without a clean share there is no `rest`.
 """
 
 import json
@@ -10,52 +10,75 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.results.evidence import Curve, EvidenceRow, Interval, training_name
-from core.results.protection import JSON_KEYS, ReportDataset, curve_from, dataset_from
+from core.results.protection import ReportDataset
 
-ARMS = ("before", "after", "rest")  # trained on the originals, on what is delivered, on what of it is clean
+ARMS = ("before", "after", "rest")
+"""The training sets that are compared: the originals, what is delivered, and the part of it that is clean."""
+
+_OF_ROW = ("norm", "radius", "countermeasure", "architecture", "protected_percentage")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """What learners reached that were trained on one kind of pictures: means over the runs, as fractions 0 to 1."""
+    """What the learners of one arm reached, as means over the runs and fractions 0 to 1.
+
+    Args:
+        accuracy: on the clean test images, at the end of training.
+        peak: the best accuracy of any epoch.
+        ci95: 95 % interval of the accuracy over the choice of the test images, not over the runs.
+        runs: accuracy of each run.
+        curve: the mean learning curve.
+    """
 
     accuracy: float
     peak: float
-    ci95: Interval  # how much depends on which pictures were tested, not on the run
-    runs: tuple[float, ...]  # each run's accuracy
+    ci95: Interval
+    runs: tuple[float, ...]
     curve: Curve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VerifyRow:
-    """One way of learning, and what it reached on each arm. `before` is the dataset as uploaded."""
+class VerificationRow:
+    """One kind of learner, and what it reached in each arm.
 
-    norm: str | None  # None for standard training
-    radius: int  # of the adversarial training, of 255; 0 is standard training
+    Args:
+        norm: of the adversarial training; None for standard training.
+        radius: of the adversarial training, of 255; 0 for standard training.
+        countermeasure: its name; None for none.
+        architecture: the network's label.
+        protected_percentage: share of the training images that are protected.
+        before: trained on the dataset as uploaded.
+        after: trained on the protected images; None for a dataset alone.
+        rest: trained on the clean share alone; None without one.
+        protected_class: the only class that is protected, and tested; None where all are.
+    """
+
+    norm: str | None
+    radius: int
     countermeasure: str | None
     architecture: str
     protected_percentage: int
     before: Arm
     after: Arm | None
     rest: Arm | None
-    protected_class: str | None = None  # the only one that is protected, and tested; None where all are
+    protected_class: str | None = None
 
     @property
     def training(self) -> str:
-        """As in every report: "standard" or "adversarial"."""
+        """ "standard" or "adversarial", as in every report."""
         return "adversarial" if self.radius else "standard"
 
     @property
     def arms(self) -> dict[str, Arm]:
-        """Those that were measured."""
-        found = {"before": self.before, "after": self.after, "rest": self.rest}
-        return {name: arm for name, arm in found.items() if arm is not None}
+        """The arms that were measured, by name."""
+        results = {"before": self.before, "after": self.after, "rest": self.rest}
+        return {name: result for name, result in results.items() if result is not None}
 
     @property
     def name(self) -> str:
-        """The row in words."""
-        words = f"{self.architecture}, {training_name(self.norm, self.radius, self.countermeasure)}"
-        return words if self.protected_percentage == 100 else f"{words}, {self.protected_percentage} % protected"
+        """The network, the training and the protected share, such as "ResNet-18, standard training"."""
+        name = f"{self.architecture}, {training_name(self.norm, self.radius, self.countermeasure)}"
+        return name if self.protected_percentage == 100 else f"{name}, {self.protected_percentage} % protected"
 
     @property
     def comparison(self) -> EvidenceRow | None:
@@ -79,9 +102,9 @@ class VerifyRow:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The row as JSON has it."""
-        keys = ("norm", "radius", "countermeasure", "architecture", "protected_percentage", "protected_class")
-        row: dict[str, Any] = {"training": self.training} | {key: getattr(self, key) for key in keys}
+        """The row as JSON has it, which `from_dict` reads."""
+        row: dict[str, Any] = {"training": self.training}
+        row |= {key: getattr(self, key) for key in (*_OF_ROW, "protected_class")}
         for figure in ("accuracy", "peak", "ci95"):
             for name in ARMS:
                 arm = self.arms.get(name)
@@ -90,74 +113,142 @@ class VerifyRow:
         return row | {"curves": {name: asdict(arm.curve) for name, arm in self.arms.items()}}
 
     @classmethod
-    def from_dict(cls, row: Mapping[str, Any]) -> "VerifyRow":
-        """The row that `to_dict` wrote. Raises KeyError or TypeError for anything else."""
+    def from_dict(cls, row: Mapping[str, Any]) -> "VerificationRow":
+        """The row that `to_dict` wrote.
 
-        def arm(name: str) -> Arm | None:
-            if row[f"accuracy_{name}"] is None:
-                return None
-            low, high = row[f"ci95_{name}"]
-            return Arm(
-                accuracy=row[f"accuracy_{name}"],
-                peak=row[f"peak_{name}"],
-                ci95=(low, high),
-                runs=tuple(row["runs"][name]),
-                curve=curve_from(row["curves"][name]),
-            )
+        Args:
+            row: the row's JSON. Reports of older versions have no protected_class.
 
-        before = arm("before")
+        Raises:
+            KeyError: a key is missing.
+            TypeError: a curve has other keys.
+        """
+        before = _arm(row, "before")
         if before is None:
             raise KeyError("accuracy_before")
-        keys = ("norm", "radius", "countermeasure", "architecture", "protected_percentage")
-        own = {key: row[key] for key in keys} | {"protected_class": row.get("protected_class")}
-        return cls(before=before, after=arm("after"), rest=arm("rest"), **own)
+        own = {key: row[key] for key in _OF_ROW} | {"protected_class": row.get("protected_class")}
+        return cls(before=before, after=_arm(row, "after"), rest=_arm(row, "rest"), **own)
+
+
+def _arm(row: Mapping[str, Any], name: str) -> Arm | None:
+    if row[f"accuracy_{name}"] is None:
+        return None
+    low, high = row[f"ci95_{name}"]
+    return Arm(
+        accuracy=row[f"accuracy_{name}"],
+        peak=row[f"peak_{name}"],
+        ci95=(low, high),
+        runs=tuple(row["runs"][name]),
+        curve=Curve.from_dict(row["curves"][name]),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """What the rows were measured on, and the rows so far."""
+class VerificationEvidence:
+    """The rows measured so far, and the data that they were measured on.
 
-    image_size: int  # side in pixels of what the learners saw
+    Args:
+        image_size: side in pixels of the images that the learners saw.
+        train_images: number of training images.
+        test_images: number of test images.
+        chance: accuracy of always naming the most frequent class of the test images. Where one class alone is tested,
+            1 / number of classes.
+        rows_requested: number of rows when the verification is complete. "rows_asked" in JSON.
+        rows: the rows so far.
+    """
+
+    image_size: int
     train_images: int
     test_images: int
-    chance: float  # accuracy of naming the commonest class of the test images; of one class, 1 / number of classes
-    rows_asked: int
-    rows: tuple[VerifyRow, ...]
+    chance: float
+    rows_requested: int
+    rows: tuple[VerificationRow, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The evidence as JSON has it, which `from_dict` reads."""
+        return {
+            "image_size": self.image_size,
+            "train_images": self.train_images,
+            "test_images": self.test_images,
+            "chance": self.chance,
+            "rows_asked": self.rows_requested,
+            "rows": [row.to_dict() for row in self.rows],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "VerificationEvidence":
+        """The evidence that `to_dict` wrote.
+
+        Args:
+            data: its JSON.
+
+        Raises:
+            KeyError: a key is missing.
+            TypeError: a key is unknown.
+        """
+        others = {key: value for key, value in data.items() if key not in ("rows_asked", "rows")}
+        rows = tuple(map(VerificationRow.from_dict, data["rows"]))
+        return cls(rows_requested=data["rows_asked"], rows=rows, **others)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VerifyReport:
-    """One verification, whole once there are as many rows as were asked for."""
+class VerificationReport:
+    """Everything that is known of one verification. It is complete when it has all the rows that were requested.
+
+    Args:
+        job_id: the job; None on the command line.
+        created_at: RFC 3339, UTC.
+        versions: releases of what the result depends on, by name.
+        device: where it was computed.
+        seconds: how long it took.
+        dataset: the dataset that was protected.
+        spec: what was requested: VerifySpec.to_dict().
+        target: what the protected archive's manifest says; None for a dataset alone.
+        evidence: the rows.
+        caveats: sentences on what the rows do not show. "limits" in JSON.
+    """
 
     job_id: str | None
-    created_at: str  # RFC 3339, UTC
+    created_at: str
     versions: Mapping[str, str]
     device: str
     seconds: float
     dataset: ReportDataset
-    spec: Mapping[str, Any]  # as asked: VerifySpec.to_dict()
-    target: Mapping[str, Any] | None  # what the protected archive says of itself; None for a dataset alone
-    evidence: Measured
+    spec: Mapping[str, Any]
+    target: Mapping[str, Any] | None
+    evidence: VerificationEvidence
     caveats: tuple[str, ...]
 
     @property
     def protected_class(self) -> str | None:
-        """The one class that was protected, and tested alone; None where all were, as in reports of older versions."""
+        """The class that alone was protected and tested; None where all were, as in reports of older versions."""
         name: str | None = self.spec.get("protected_class")
         return name
 
     def to_json(self) -> str:
-        """The report as indented ASCII JSON; `from_json` reads it back. Raises ValueError on infinities and NaN."""
-        whole = {JSON_KEYS.get(name, name): value for name, value in asdict(self).items()}
-        whole["evidence"]["rows"] = [row.to_dict() for row in self.evidence.rows]
-        return json.dumps(whole, indent=2, allow_nan=False) + "\n"
+        """The report as indented ASCII JSON, which `from_json` reads.
+
+        Raises:
+            ValueError: a number is infinite or NaN.
+        """
+        data = {"limits" if key == "caveats" else key: value for key, value in asdict(self).items()}
+        return json.dumps(data | {"evidence": self.evidence.to_dict()}, indent=2, allow_nan=False) + "\n"
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> "VerifyReport":
-        """The report that `to_json` wrote. Raises KeyError or TypeError where keys are missing or unknown."""
+    def from_json(cls, text: str | bytes) -> "VerificationReport":
+        """The report that `to_json` wrote.
+
+        Args:
+            text: the JSON.
+
+        Raises:
+            KeyError: a key is missing.
+            TypeError: a key is missing or unknown.
+        """
         data = json.loads(text)
-        data["dataset"] = dataset_from(data["dataset"])
-        rows = tuple(VerifyRow.from_dict(row) for row in data["evidence"]["rows"])
-        data["evidence"] = Measured(**(data["evidence"] | {"rows": rows}))
-        data["caveats"] = tuple(data.pop("limits"))
-        return cls(**data)
+        return cls(
+            dataset=ReportDataset.from_dict(data.pop("dataset")),
+            evidence=VerificationEvidence.from_dict(data.pop("evidence")),
+            caveats=tuple(data.pop("limits")),
+            **data,
+        )

@@ -10,7 +10,7 @@ import pytest
 from core.reports.verification_html import render_verification
 from core.results.evidence import Curve
 from core.results.protection import ClassCount, ReportDataset
-from core.results.verification import Arm, Measured, VerifyReport, VerifyRow
+from core.results.verification import Arm, VerificationEvidence, VerificationReport, VerificationRow
 from core.specs.verify import VerifySpec
 from store import leases
 from store import models as m
@@ -41,12 +41,12 @@ def verify(client: httpx.Client, target: str, **spec: Any) -> httpx.Response:
     return client.post("/v1/jobs", json={"kind": "verify", "target_job_id": target, "spec": spec})
 
 
-def partial_report(*, rows: int, spec: VerifySpec) -> VerifyReport:
+def partial_report(*, rows: int, spec: VerifySpec) -> VerificationReport:
     """A report with this number of rows and invented numbers."""
     curve = Curve(epoch=(1, 2), accuracy=(0.4, 0.3), loss=(1.0, 0.9))
     after = Arm(accuracy=0.3, peak=0.4, ci95=(0.2, 0.4), runs=(0.3,), curve=curve)
     before = Arm(accuracy=0.8, peak=0.8, ci95=(0.7, 0.9), runs=(0.8,), curve=curve)
-    row = VerifyRow(
+    row = VerificationRow(
         norm=None,
         radius=0,
         countermeasure=None,
@@ -56,7 +56,7 @@ def partial_report(*, rows: int, spec: VerifySpec) -> VerifyReport:
         after=after,
         rest=None,
     )
-    return VerifyReport(
+    return VerificationReport(
         job_id=None,
         created_at="2026-11-22T16:04:05Z",
         versions={},
@@ -65,12 +65,12 @@ def partial_report(*, rows: int, spec: VerifySpec) -> VerifyReport:
         dataset=ReportDataset(name="pets", images=300, classes=CLASSES, skipped=()),
         spec=spec.to_dict(),
         target={"job_id": None, "spec": {}, "generator": {}},
-        evidence=Measured(
+        evidence=VerificationEvidence(
             image_size=32,
             train_images=240,
             test_images=60,
             chance=0.1,
-            rows_asked=len(spec.rows),
+            rows_requested=len(spec.rows),
             rows=(row,) * rows,
         ),
         caveats=("Only this was measured.",),

@@ -9,7 +9,7 @@ from PIL import Image
 
 from core.recipes import protect as pipeline
 from core.recipes.train import train_generator
-from core.results.protection import Report
+from core.results.protection import ProtectionReport
 from core.specs.protect import ProtectSpec
 from tests.support.uploads import encoded, pixels, zip_of
 
@@ -30,7 +30,7 @@ def train(source: Path, out: Path, *, grey: bool = False, **asked: object) -> St
     return stages
 
 
-def protect(source: Path, out: Path, generator: Path, **asked: object) -> tuple[Report, Stages]:
+def protect(source: Path, out: Path, generator: Path, **asked: object) -> tuple[ProtectionReport, Stages]:
     stages: Stages = []
     spec = ProtectSpec.parse({"radius_u": 6, "evidence": "none"} | asked)
     with tempfile.TemporaryDirectory() as scratch:

@@ -8,8 +8,8 @@ import numpy as np
 from core.limits import SkippedFile
 from core.reports.caveats import DeliveryCounts, protection_caveats
 from core.reports.html import Sample
-from core.results.evidence import Curve, Evidence, EvidenceRow, wilson
-from core.results.protection import ClassCount, Imperceptibility, Report, ReportDataset
+from core.results.evidence import Curve, Evidence, EvidenceRow, wilson_interval
+from core.results.protection import ClassCount, Imperceptibility, ProtectionReport, ReportDataset
 from core.specs.protect import ProtectSpec
 
 CHANCE = 0.1
@@ -37,8 +37,8 @@ def row(*, before: float, after: float, n: int = 2000, peak_after: float | None 
         "accuracy_after": after,
         "peak_before": before,
         "peak_after": peak,
-        "ci95_before": wilson(round(before * n), n),
-        "ci95_after": wilson(round(after * n), n),
+        "ci95_before": wilson_interval(round(before * n), n),
+        "ci95_after": wilson_interval(round(after * n), n),
         "curves": {"before": curve(end=before, peak=before), "after": curve(end=after, peak=peak)},
     }
     return EvidenceRow(**(fields | other))
@@ -62,11 +62,11 @@ def evidence(*rows: EvidenceRow, **other: Any) -> Evidence:
     return Evidence(**(fields | other))
 
 
-def report(found: Evidence | None = None, *, name: str = "Field pictures", **spec_keys: Any) -> Report:
+def report(found: Evidence | None = None, *, name: str = "Field pictures", **spec_keys: Any) -> ProtectionReport:
     """A whole report around this evidence."""
     found = found or evidence(row(before=0.662, after=0.247), adversarial(4, before=0.558, after=0.384))
     spec = ProtectSpec(**spec_keys)
-    return Report(
+    return ProtectionReport(
         job_id="job_4f2a",
         created_at="2026-11-22T16:04:05Z",
         seed=spec.seed,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.evaluation import verification_runner
-from core.results.verification import VerifyReport
+from core.results.verification import VerificationReport
 from core.specs.configs import TrainingLength
 from core.specs.presets import PRESETS, QUICK, fingerprint
 from store import jobs
@@ -84,7 +84,7 @@ def test_its_report_has_every_row_and_nothing_else_stays(service: WorkerContext,
     assert (row.state, row.error, row.archive_key) == (m.SUCCEEDED, None, None)
     assert row.report_key is not None
     assert row.page_key is not None
-    report = VerifyReport.from_json(service.files.load(row.report_key))
+    report = VerificationReport.from_json(service.files.load(row.report_key))
     assert [(one.norm, one.radius) for one in report.evidence.rows] == [(None, 0), ("L2", 40)]
     assert (report.job_id, report.target and report.target["job_id"]) == (id_, target.id)
     assert b"L2 40/255" in service.files.load(row.page_key)

@@ -7,7 +7,7 @@ import structlog
 from core.errors import BadInput
 from core.recipes.verify import verify as run
 from core.reports.verification_html import render_verification
-from core.results.verification import VerifyReport
+from core.results.verification import VerificationReport
 from core.specs.verify import VerifySpec
 from store import leases
 from store import models as m
@@ -29,10 +29,10 @@ def verify(service: WorkerContext, claim: Claim, lease: LeaseKeeper, folder: Pat
     rows_so_far, unpacked = JobCheckpointStore(service, claim), folder / "work"
     unpacked.mkdir()
 
-    def keep(report: VerifyReport) -> None:
+    def keep(report: VerificationReport) -> None:
         for name, data in _files(report).items():
             rows_so_far.save(name, data)
-        log.info("job.row", done=len(report.evidence.rows), total=report.evidence.rows_asked)
+        log.info("job.row", done=len(report.evidence.rows), total=report.evidence.rows_requested)
 
     report = run(
         upload.path,
@@ -75,6 +75,6 @@ def fetch_archive(service: WorkerContext, target_job_id: str, folder: Path) -> P
     return path
 
 
-def _files(report: VerifyReport) -> dict[str, bytes]:
+def _files(report: VerificationReport) -> dict[str, bytes]:
     """The report of the rows so far, for programs and for people."""
     return {"report.json": report.to_json().encode(), "report.html": render_verification(report).encode()}

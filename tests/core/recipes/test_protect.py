@@ -15,7 +15,7 @@ from core.errors import BadInput, Cancelled
 from core.evaluation.evidence import EvaluationData, measure_evidence
 from core.recipes import protect
 from core.results.evidence import Evidence
-from core.results.protection import Report
+from core.results.protection import ProtectionReport
 from core.runtime.progress import Step
 from core.specs.configs import TrainingLength
 from core.specs.presets import PRESETS, QUICK
@@ -40,7 +40,7 @@ def upload(tmp_path: Path, *, each: int = 6, **more: bytes) -> Path:
     return zip_of(tmp_path / "pets.zip", files | {name.replace("__", "/"): data for name, data in more.items()})
 
 
-def run(source: Path, tmp_path: Path, **asked: object) -> tuple[Report, zipfile.ZipFile]:
+def run(source: Path, tmp_path: Path, **asked: object) -> tuple[ProtectionReport, zipfile.ZipFile]:
     scratch = Path(tempfile.mkdtemp(dir=tmp_path))
     done = protect.protect(source, tmp_path / "out.zip", ProtectSpec.parse(asked), scratch=scratch)
     return done.report, zipfile.ZipFile(done.archive)

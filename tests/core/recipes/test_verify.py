@@ -20,7 +20,7 @@ from core.recipes.verify import verify
 from core.reports.heatmap import heat_map
 from core.reports.verification_html import render_verification
 from core.results.evidence import Curve
-from core.results.verification import VerifyReport
+from core.results.verification import VerificationReport
 from core.runtime.progress import Step
 from core.specs.protect import ProtectSpec
 from core.specs.verify import VerifySpec
@@ -66,7 +66,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
     return heard
 
 
-def run(folder: Path, tmp_path: Path, *, alone: bool = False, **more: Any) -> VerifyReport:
+def run(folder: Path, tmp_path: Path, *, alone: bool = False, **more: Any) -> VerificationReport:
     how = {key: more.pop(key) for key in ("checkpoints", "on_progress", "on_row", "limits") if key in more}
     archive = None if alone else more.pop("archive", folder / "out.zip")
     spec = VerifySpec.parse({"trainings": [{"radius": 0}]} | more)
@@ -172,7 +172,7 @@ def test_the_originals_are_learned_once_for_all_shares_and_rows_are_means(
 def test_work_that_broke_off_goes_on_with_the_row_it_was_at(folder: Path, tmp_path: Path, heard: Heard) -> None:
     checkpoints, rows = Memory(), {"trainings": [{"radius": radius} for radius in (0, 2, 4)]}
 
-    def stop(report: VerifyReport) -> None:
+    def stop(report: VerificationReport) -> None:
         if len(report.evidence.rows) == 2:
             raise Cancelled
 
@@ -215,7 +215,7 @@ def test_a_dataset_alone_has_one_side(folder: Path, tmp_path: Path, heard: Heard
     assert report.target is None
     row = json.loads(report.to_json())["evidence"]["rows"][0]
     assert (row["accuracy_before"], row["accuracy_after"], row["ci95_rest"]) == (0.5, None, None)
-    assert VerifyReport.from_json(report.to_json()) == report
+    assert VerificationReport.from_json(report.to_json()) == report
     assert "What models learn from these images" in render_verification(report)
     with pytest.raises(BadInput, match="a dataset alone has none"):
         run(folder, tmp_path, alone=True, percentages=[50])
@@ -225,7 +225,7 @@ def test_the_heat_map_has_a_cell_for_every_row(folder: Path, tmp_path: Path, hea
     report = run(
         folder, tmp_path, trainings=[{"radius": 0}, {"norm": "L2", "radius": 50}], countermeasures=["none", "cutout"]
     )
-    assert VerifyReport.from_json(report.to_json()) == report
+    assert VerificationReport.from_json(report.to_json()) == report
     heat = heat_map(report)
     assert heat.columns == ("Standard", "L2 50/255")
     assert [row.countermeasure for row in heat.rows][1].startswith("with cutout")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.results.evidence import Curve, EvidenceRow, wilson
+from core.results.evidence import Curve, EvidenceRow, wilson_interval
 
 
 @pytest.mark.parametrize(
@@ -16,23 +16,23 @@ from core.results.evidence import Curve, EvidenceRow, wilson
     ],
 )
 def test_wilson_gives_the_published_values(correct: int, n: int, low: float, high: float) -> None:
-    assert wilson(correct, n) == pytest.approx((low, high), abs=5e-5)
+    assert wilson_interval(correct, n) == pytest.approx((low, high), abs=5e-5)
 
 
 def test_wilson_is_symmetric_and_stays_inside_zero_and_one() -> None:
     for n in (1, 2, 7, 100):
         for correct in range(n + 1):
-            low, high = wilson(correct, n)
+            low, high = wilson_interval(correct, n)
             assert 0 <= low < high <= 1
             assert low <= correct / n <= high
-            assert wilson(n - correct, n) == pytest.approx((1 - high, 1 - low))
+            assert wilson_interval(n - correct, n) == pytest.approx((1 - high, 1 - low))
 
 
 def test_wilson_knows_nothing_of_nothing_and_refuses_nonsense() -> None:
-    assert wilson(0, 0) == (0.0, 1.0)
+    assert wilson_interval(0, 0) == (0.0, 1.0)
     for correct, n in ((5, 4), (-1, 4)):
         with pytest.raises(ValueError, match="correct must be"):
-            wilson(correct, n)
+            wilson_interval(correct, n)
 
 
 def row(before: tuple[float, float], after: tuple[float, float], **other: object) -> EvidenceRow:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.results.protection import Report
+from core.results.protection import ProtectionReport
 from tests.support.report_samples import report
 
 TOP = "job_id created_at seed versions device seconds stages dataset spec generator invisibility evidence limits"
@@ -30,14 +30,14 @@ def test_the_keys_are_those_of_the_contract() -> None:
 
 def test_what_was_written_is_read_back_the_same() -> None:
     original = report()
-    assert Report.from_json(original.to_json()) == original
+    assert ProtectionReport.from_json(original.to_json()) == original
 
 
 def test_odd_names_survive_as_ascii() -> None:
     odd = report(name="vögel \u202e \udcff </script>")
     text = odd.to_json()
     assert text.isascii()
-    assert Report.from_json(text.encode()).dataset.name == odd.dataset.name
+    assert ProtectionReport.from_json(text.encode()).dataset.name == odd.dataset.name
 
 
 def test_infinity_is_refused_rather_than_written() -> None:

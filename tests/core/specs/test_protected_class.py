@@ -18,7 +18,7 @@ from core.reports.heatmap import heat_map
 from core.reports.text_tables import verification_table
 from core.reports.verification_html import render_verification
 from core.results.evidence import Curve
-from core.results.verification import VerifyReport
+from core.results.verification import VerificationReport
 from core.specs.protect import ProtectSpec
 from core.specs.verify import VerifySpec
 from tests.support.checkpoints import Memory
@@ -70,21 +70,21 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
 
 
 @pytest.fixture(scope="module")
-def of_cats(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[VerifyReport, Heard]:
+def of_cats(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[VerificationReport, Heard]:
     """A verification of cats alone, and what its learners were given."""
     with pytest.MonkeyPatch.context() as patched:
         heard = listen(patched)
         return run(folder, tmp_path_factory.mktemp("cats")), heard
 
 
-def run(folder: Path, tmp_path: Path, *, archive: str | None = "out.zip", **more: Any) -> VerifyReport:
+def run(folder: Path, tmp_path: Path, *, archive: str | None = "out.zip", **more: Any) -> VerificationReport:
     how = {key: more.pop(key) for key in ("checkpoints",) if key in more}
     spec = VerifySpec.parse({"trainings": [{"radius": 0}], "protected_class": "cat"} | more)
     scratch = tmp_path / f"scratch-{len(list(tmp_path.iterdir()))}"
     return verify(folder / "pets.zip", archive and folder / archive, spec, scratch=scratch, **how)
 
 
-def test_that_class_alone_is_learned_as_delivered_and_tested(of_cats: tuple[VerifyReport, Heard]) -> None:
+def test_that_class_alone_is_learned_as_delivered_and_tested(of_cats: tuple[VerificationReport, Heard]) -> None:
     report, [(first, before, test), (second, after, same)] = of_cats
     changed = (after.pixels != before.pixels).any((1, 2, 3))
     assert (before.labels == after.labels).all()
@@ -102,7 +102,7 @@ def test_that_class_alone_is_learned_as_delivered_and_tested(of_cats: tuple[Veri
     assert (row.protected_class, row.rest, report.evidence.test_images) == ("cat", None, 50)
 
 
-def test_chance_is_naming_every_class_equally_often(of_cats: tuple[VerifyReport, Heard]) -> None:
+def test_chance_is_naming_every_class_equally_often(of_cats: tuple[VerificationReport, Heard]) -> None:
     report, _ = of_cats
     assert report.evidence.chance == pytest.approx(1 / 3)  # of the tested pictures the commonest class has all
     cell = heat_map(report).rows[0].cells[0]
@@ -118,7 +118,7 @@ def test_a_curve_that_is_kept_is_that_of_its_class(folder: Path, tmp_path: Path,
     assert tested == [{CAT}, {CAT}, {OWL}, {OWL}, {0, 1, 2}, {0, 1, 2}]
 
 
-def test_what_was_tested_is_said_everywhere(of_cats: tuple[VerifyReport, Heard]) -> None:
+def test_what_was_tested_is_said_everywhere(of_cats: tuple[VerificationReport, Heard]) -> None:
     report, _ = of_cats
     said = "Tested on the 50 clean images of “cat” alone; the other classes were clean."
     assert any(caveat.startswith(said) for caveat in report.caveats)
@@ -128,7 +128,7 @@ def test_what_was_tested_is_said_everywhere(of_cats: tuple[VerifyReport, Heard])
     assert "evenly gives 33.3" in table
     told = json.loads(report.to_json())
     assert told["spec"]["protected_class"] == told["evidence"]["rows"][0]["protected_class"] == "cat"
-    assert VerifyReport.from_json(report.to_json()) == report
+    assert VerificationReport.from_json(report.to_json()) == report
     page = render_verification(report)
     assert "Tested on the 50 clean images of “<bdi>cat</bdi>” alone" in page
     assert "“cat” alone protected" in page
@@ -142,7 +142,7 @@ def test_reports_of_older_versions_are_read_and_drawn(folder: Path, tmp_path: Pa
     del old["spec"]["protected_class"]
     for row in old["evidence"]["rows"]:
         del row["protected_class"]
-    read = VerifyReport.from_json(json.dumps(old))
+    read = VerificationReport.from_json(json.dumps(old))
     assert read.protected_class is None
     assert read.evidence == report.evidence
     assert render_verification(read) == render_verification(report)

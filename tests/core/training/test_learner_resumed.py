@@ -17,7 +17,7 @@ from core.evaluation.verification_runner import LearnerSetup, VerificationRunner
 from core.models.folded import FoldedModel
 from core.models.registry import build
 from core.results.evidence import Evidence
-from core.results.verification import VerifyRow
+from core.results.verification import VerificationRow
 from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.context import RunContext
 from core.runtime.device import CPU_ROWS, Device
@@ -234,7 +234,7 @@ def test_evidence_goes_on_within_a_learner_and_leaves_only_curves() -> None:
 
 
 def test_verification_goes_on_within_a_learner_and_leaves_only_curves() -> None:
-    def row(checkpoints: CheckpointStore) -> VerifyRow:
+    def row(checkpoints: CheckpointStore) -> VerificationRow:
         school = VerificationRunner(
             LearnerSetup(test=drawn(60, seed=2), classes=2, train_images=80),
             VerifySpec(),
