@@ -6,22 +6,22 @@ import httpx
 import pytest
 
 from tests.api.conftest import Service, assert_problem, free_port, running, upload_dataset
-from tests.support.archives import BAD, png, zipped
+from tests.support.archives import BAD_UPLOADS, png, zipped
 from tests.support.tus_client import TUS, begin, patch
 
 
-@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("name", BAD_UPLOADS)
 def test_a_bad_archive_is_refused_with_the_reason(api: httpx.Client, service: Service, name: str) -> None:
-    make, status, word = BAD[name]
+    make, status, word = BAD_UPLOADS[name]
     before = api.get("/v1/datasets?limit=1").json()
     assert_problem(api.post("/v1/datasets", files={"file": ("bad.zip", make())}), status, word)
     assert api.get("/v1/datasets?limit=1").json() == before
     assert service.unfinished_uploads() == []
 
 
-@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("name", BAD_UPLOADS)
 def test_a_bad_resumable_upload_is_refused_and_removed(api: httpx.Client, service: Service, name: str) -> None:
-    make, status, word = BAD[name]
+    make, status, word = BAD_UPLOADS[name]
     data = make()
     url = begin(api, len(data))
     assert_problem(patch(api, url, data, 0), status, word)

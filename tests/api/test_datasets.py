@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from store import models as m
 from tests.api.conftest import Service, assert_problem, request_job, upload_dataset
-from tests.support.archives import pictures, png, tarred, zipped
+from tests.support.archives import image_files, png, tarred, zipped
 from tests.support.commits import broken_commit
 from tests.support.store_failure import Away
 
@@ -48,7 +48,7 @@ def test_the_check_job_exists_but_is_not_listed(api: httpx.Client, service: Serv
 
 
 def test_several_files_are_packed_under_their_relative_names(api: httpx.Client, service: Service) -> None:
-    files = pictures() | {"dogs/größe “1”.png": png(tint=3)}
+    files = image_files() | {"dogs/größe “1”.png": png(tint=3)}
     answer = api.post(
         "/v1/datasets", files=[("files", (path, data)) for path, data in files.items()], data={"name": "My pets"}
     )

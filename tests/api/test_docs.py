@@ -14,7 +14,7 @@ import pytest
 from store import users
 from store.database import open_database
 from tests.api.conftest import free_port
-from tests.support.images import pictures_zip
+from tests.support.images import write_images_zip
 from tests.support.waiting import wait_until
 
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"
@@ -35,7 +35,7 @@ def test_every_block_works_as_written(
 ) -> None:
     settings = make_settings(port=free_port(), lease_seconds=30)
     url = f"http://127.0.0.1:{settings.port}"
-    archive = pictures_zip(tmp_path / "pictures.zip", classes=2, each=8)
+    archive = write_images_zip(tmp_path / "pictures.zip", classes=2, per_class=8)
     commands(settings, "up")
     wait_until(lambda: is_ready(url), seconds=60, what="the service to be ready")
     database = open_database(settings)

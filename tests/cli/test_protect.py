@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.specs.protect import ProtectSpec
-from tests.support.uploads import picture, two_classes, zip_of
+from tests.support.uploads import image_file, two_classes, write_zip
 
 PROGRAM = [sys.executable, "-m", "cli.main", "protect"]
 
@@ -30,7 +30,7 @@ def test_a_switch_that_is_on_has_an_option_to_turn_it_off() -> None:
 
 
 def test_an_archive_is_protected_and_the_end_says_so(tmp_path: Path) -> None:
-    source, out = zip_of(tmp_path / "in.zip", two_classes(cat__broken_dot_png=b"x")), tmp_path / "out.zip"
+    source, out = write_zip(tmp_path / "in.zip", two_classes(cat__broken_dot_png=b"x")), tmp_path / "out.zip"
     done = protect(source, out, "--method", "em", "--evidence", "none", "--radius-u", 5)
     assert done.returncode == 0, done.stderr
     assert "4 pictures protected" in done.stdout
@@ -47,7 +47,7 @@ def test_an_archive_is_protected_and_the_end_says_so(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_option_is_one_clear_line(tmp_path: Path, options: list[str], said: str) -> None:
-    done = protect(zip_of(tmp_path / "in.zip", two_classes()), tmp_path / "out.zip", *options)
+    done = protect(write_zip(tmp_path / "in.zip", two_classes()), tmp_path / "out.zip", *options)
     assert done.returncode == 2
     assert said in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
@@ -57,7 +57,7 @@ def test_a_bad_option_is_one_clear_line(tmp_path: Path, options: list[str], said
 @pytest.mark.parametrize("name", ["missing.zip", "text.zip", "single.zip"])
 def test_a_bad_source_is_one_clear_line(tmp_path: Path, name: str) -> None:
     (tmp_path / "text.zip").write_text("no archive")
-    zip_of(tmp_path / "single.zip", {"cat/1.png": picture()})
+    write_zip(tmp_path / "single.zip", {"cat/1.png": image_file()})
     done = protect(tmp_path / name, tmp_path / "out.zip")
     assert done.returncode == 2
     assert done.stderr.strip().splitlines()[-1].startswith("unteachable: ")

@@ -10,9 +10,9 @@ from typer.testing import CliRunner, Result
 from cli.main import app
 from core.recipes import protect
 from core.specs.protect import ProtectSpec
-from tests.support.images import pictures_zip
+from tests.support.images import write_images_zip
 from tests.support.short_training import short_training
-from tests.support.uploads import two_classes, zip_of
+from tests.support.uploads import two_classes, write_zip
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -25,7 +25,7 @@ def short() -> Iterator[None]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """pets.zip and what was made of it, out.zip, with noise of radius 8 against adversarial training at 3."""
     folder = tmp_path_factory.mktemp("verify")
-    source = pictures_zip(folder / "pets.zip", classes=2, each=130)
+    source = write_images_zip(folder / "pets.zip", classes=2, per_class=130)
     (folder / "work").mkdir()
     spec = ProtectSpec(method="em", evidence="none", radius_a=3)
     protect.protect(source, folder / "out.zip", spec, scratch=folder / "work")
@@ -81,7 +81,7 @@ def test_what_is_listed_is_combined(folder: Path) -> None:
     ],
 )
 def test_what_cannot_be_done_is_one_clear_line(folder: Path, words: list[str], said: str) -> None:
-    zip_of(folder / "few.zip", two_classes())
+    write_zip(folder / "few.zip", two_classes())
     paths = [folder / word if word.endswith(".zip") else word for word in words]
     done = verify(*paths, "--out", folder / "no.json")
     assert done.exit_code == 2

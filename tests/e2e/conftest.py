@@ -14,7 +14,7 @@ from store.clock import utc_now
 from store.database import Database, open_database
 from store.settings import Settings
 from tests.support.browser import BrowserPage
-from tests.support.images import pictures_zip
+from tests.support.images import write_images_zip
 from tests.support.processes import Command
 from tests.support.waiting import wait_until
 
@@ -121,13 +121,13 @@ def browser_page(
 @pytest.fixture(scope="session")
 def small_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two classes of eight small images."""
-    return pictures_zip(tmp_path_factory.mktemp("zips") / "small set.zip", classes=2, each=8)
+    return write_images_zip(tmp_path_factory.mktemp("zips") / "small set.zip", classes=2, per_class=8)
 
 
 @pytest.fixture(scope="session")
 def large_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """About 20 MB of images, so that an upload of them can be interrupted."""
-    return pictures_zip(tmp_path_factory.mktemp("zips") / "large set.zip", classes=2, each=60, size=256)
+    return write_images_zip(tmp_path_factory.mktemp("zips") / "large set.zip", classes=2, per_class=60, size=256)
 
 
 @pytest.fixture(scope="module")

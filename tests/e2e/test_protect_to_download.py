@@ -14,12 +14,14 @@ from playwright.sync_api import expect
 
 from tests.e2e.conftest import MINUTE_MS
 from tests.support.browser import BrowserPage
-from tests.support.images import pictures_zip
+from tests.support.images import write_images_zip
 
 
 @pytest.mark.timeout(900)
 def test_zip_becomes_a_protected_archive_with_evidence(browser_page: BrowserPage, tmp_path: Path) -> None:
-    upload = pictures_zip(tmp_path / "stripes.zip", classes=2, each=130)  # a fifth of them is enough to test on
+    upload = write_images_zip(
+        tmp_path / "stripes.zip", classes=2, per_class=130
+    )  # a fifth of them is enough to test on
     browser_page.drop_files(upload)
     page = browser_page.page
     expect(page.get_by_role("heading", name="stripes")).to_be_visible()

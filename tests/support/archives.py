@@ -1,4 +1,4 @@
-"""Archives for tests, good ones and bad ones, made on the spot."""
+"""Archives as bytes, valid and invalid, made with the standard library only."""
 
 import io
 import struct
@@ -7,11 +7,11 @@ import zipfile
 import zlib
 from collections.abc import Callable
 
-GOOD = {f"{kind}/{n}.png": (kind, n) for kind in ("cats", "dogs") for n in range(3)}
+IMAGES = {f"{name}/{n}.png": (name, n) for name in ("cats", "dogs") for n in range(3)}  # path: (class, number)
 
 
 def png(width: int = 8, height: int = 8, *, tint: int = 0) -> bytes:
-    """A real picture of one colour, RGB, without any library; its header may lie about its size."""
+    """An RGB PNG of 8 x 8 pixels of one colour. Its header states `width` and `height`, which may be wrong."""
     rows = b"".join(b"\0" + bytes([tint % 256, 90, 160]) * 8 for _ in range(8))
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b"")
@@ -21,47 +21,47 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def pictures() -> dict[str, bytes]:
-    """Three pictures of each of two classes."""
-    return {path: png(tint=40 * n + (100 if kind == "dogs" else 0)) for path, (kind, n) in GOOD.items()}
+def image_files() -> dict[str, bytes]:
+    """Three images of each of two classes, by path."""
+    return {path: png(tint=40 * n + (100 if name == "dogs" else 0)) for path, (name, n) in IMAGES.items()}
 
 
 def zipped(files: dict[str, bytes] | None = None, *, method: int = zipfile.ZIP_STORED) -> bytes:
-    """A zip of these files, or of `pictures()`."""
+    """A zip of `files`; default: `image_files()`."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", method) as archive:
-        for path, data in (pictures() if files is None else files).items():
+        for path, data in (image_files() if files is None else files).items():
             archive.writestr(path, data)
     return out.getvalue()
 
 
 def tarred(
-    files: dict[str, bytes] | None = None, *, mode: str = "w", also: list[tarfile.TarInfo] | None = None
+    files: dict[str, bytes] | None = None, *, mode: str = "w", extra: list[tarfile.TarInfo] | None = None
 ) -> bytes:
-    """A tar of these files, or of `pictures()`, and of bare entries."""
+    """A tar of `files` (default: `image_files()`), and of `extra` entries without content. `mode` is tarfile's."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode=mode) as archive:  # type: ignore[call-overload]
-        for path, data in (pictures() if files is None else files).items():
+        for path, data in (image_files() if files is None else files).items():
             info = tarfile.TarInfo(path)
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
-        for info in also or []:
+        for info in extra or []:
             archive.addfile(info)
     return out.getvalue()
 
 
-def entry(path: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
-    """A tar entry that is no file."""
+def tar_entry(path: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
+    """An entry of a tar without content, such as a link (`kind` is one of tarfile's types)."""
     info = tarfile.TarInfo(path)
     info.type, info.linkname = kind, target
     return info
 
 
-def zip_symlink() -> bytes:
+def zip_with_symlink() -> bytes:
     """A zip in which one entry is a symbolic link."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
-        for path, data in pictures().items():
+        for path, data in image_files().items():
             archive.writestr(path, data)
         link = zipfile.ZipInfo("cats/link.png")
         link.create_system, link.external_attr = 3, 0o120777 << 16
@@ -69,8 +69,8 @@ def zip_symlink() -> bytes:
     return out.getvalue()
 
 
-def encrypted() -> bytes:
-    """A zip whose entries say that they are encrypted."""
+def encrypted_zip() -> bytes:
+    """A zip whose headers mark every entry as encrypted."""
     data = bytearray(zipped())
     for signature, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         position = data.find(signature)
@@ -80,21 +80,21 @@ def encrypted() -> bytes:
     return bytes(data)
 
 
-def lying(declared: int = 10) -> bytes:
-    """A zip with an entry that unpacks to more than both of its headers declare."""
+def zip_with_wrong_size(declared: int = 10) -> bytes:
+    """A zip with an entry that unpacks to more bytes than its headers declare."""
     real = png() + b"\0" * 50_000
-    data = bytearray(zipped(pictures() | {"cats/big.png": real}, method=zipfile.ZIP_DEFLATED))
+    data = bytearray(zipped(image_files() | {"cats/big.png": real}, method=zipfile.ZIP_DEFLATED))
     for signature, at in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
         position = data.rfind(signature)
         data[position + at : position + at + 4] = struct.pack("<I", declared)
     return bytes(data)
 
 
-def bomb(megabytes: int = 300) -> bytes:
-    """A small zip that unpacks to very much."""
+def zip_bomb(megabytes: int = 300) -> bytes:
+    """A small zip that unpacks to this many megabytes."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for path, data in pictures().items():
+        for path, data in image_files().items():
             archive.writestr(path, data)
         with archive.open("cats/bomb.png", "w", force_zip64=True) as file:
             for _ in range(megabytes):
@@ -104,9 +104,9 @@ def bomb(megabytes: int = 300) -> bytes:
 
 Make = Callable[[], bytes]
 
-BAD: dict[str, tuple[Make, int, str]] = {  # name: how to make it, the status it gets, and a word of the reason
-    "not an archive": (lambda: b"just some words, over and over " * 40, 415, "archive"),
-    "a picture": (lambda: png(), 415, "archive"),
+BAD_UPLOADS: dict[str, tuple[Make, int, str]] = {  # name: (how to make it, expected status, part of the reason)
+    "not an archive": (lambda: b"This is only text. " * 60, 415, "archive"),
+    "an image": (lambda: png(), 415, "archive"),
     "no bytes": (lambda: b"", 422, "empty"),
     "an empty zip": (lambda: zipped({}), 422, "nothing inside"),
     "an empty tar": (lambda: tarred({}), 422, "nothing inside"),
@@ -114,30 +114,30 @@ BAD: dict[str, tuple[Make, int, str]] = {  # name: how to make it, the status it
     "a truncated tar": (lambda: tarred()[:3000], 422, "truncated"),
     "a truncated tar.gz": (lambda: tarred(mode="w:gz")[:-20], 422, "truncated"),
     "a truncated tar.xz": (lambda: tarred(mode="w:xz")[:-20], 422, "truncated"),
-    "an archive inside": (lambda: zipped(pictures() | {"cats/more.zip": zipped()}), 422, "another archive"),
-    "an absolute path": (lambda: zipped(pictures() | {"/etc/passwd.png": png()}), 422, "absolute"),
-    "a Windows path": (lambda: zipped(pictures() | {"C:\\cats\\x.png": png()}), 422, "absolute"),
-    "two dots": (lambda: zipped(pictures() | {"cats/../../x.png": png()}), 422, ".."),
-    "two dots in a tar": (lambda: tarred(pictures() | {"../x.png": png()}), 422, ".."),
-    "a symbolic link": (zip_symlink, 422, "link"),
+    "an archive inside": (lambda: zipped(image_files() | {"cats/more.zip": zipped()}), 422, "another archive"),
+    "an absolute path": (lambda: zipped(image_files() | {"/etc/passwd.png": png()}), 422, "absolute"),
+    "a Windows path": (lambda: zipped(image_files() | {"C:\\cats\\x.png": png()}), 422, "absolute"),
+    "two dots": (lambda: zipped(image_files() | {"cats/../../x.png": png()}), 422, ".."),
+    "two dots in a tar": (lambda: tarred(image_files() | {"../x.png": png()}), 422, ".."),
+    "a symbolic link": (zip_with_symlink, 422, "link"),
     "a symbolic link in a tar": (
-        lambda: tarred(also=[entry("cats/l.png", tarfile.SYMTYPE, "/etc/passwd")]),
+        lambda: tarred(extra=[tar_entry("cats/l.png", tarfile.SYMTYPE, "/etc/passwd")]),
         422,
         "link",
     ),
-    "a hard link": (lambda: tarred(also=[entry("cats/l.png", tarfile.LNKTYPE, "cats/0.png")]), 422, "link"),
-    "a device": (lambda: tarred(also=[entry("cats/dev.png", tarfile.CHRTYPE)]), 422, "device"),
-    "a fifo": (lambda: tarred(also=[entry("cats/fifo.png", tarfile.FIFOTYPE)]), 422, "device"),
-    "names equal after case folding": (lambda: zipped(pictures() | {"Cats/0.PNG": png()}), 422, "same name"),
+    "a hard link": (lambda: tarred(extra=[tar_entry("cats/l.png", tarfile.LNKTYPE, "cats/0.png")]), 422, "link"),
+    "a device": (lambda: tarred(extra=[tar_entry("cats/dev.png", tarfile.CHRTYPE)]), 422, "device"),
+    "a fifo": (lambda: tarred(extra=[tar_entry("cats/fifo.png", tarfile.FIFOTYPE)]), 422, "device"),
+    "names equal after case folding": (lambda: zipped(image_files() | {"Cats/0.PNG": png()}), 422, "same name"),
     "names equal after normalisation": (
-        lambda: zipped(pictures() | {"cats/\u00e9.png": png(), "cats/e\u0301.png": png()}),
+        lambda: zipped(image_files() | {"cats/\u00e9.png": png(), "cats/e\u0301.png": png()}),
         422,
         "same name",
     ),
-    "a size that lies": (lying, 422, "declares"),
-    "a bomb": (bomb, 413, "bombs"),
-    "encrypted entries": (encrypted, 422, "encrypted"),
-    "no pictures": (lambda: zipped({"a/x.txt": b"x", "b/y.txt": b"y"}), 422, "no pictures"),
+    "a wrong size": (zip_with_wrong_size, 422, "declares"),
+    "a bomb": (zip_bomb, 413, "bombs"),
+    "encrypted entries": (encrypted_zip, 422, "encrypted"),
+    "no images": (lambda: zipped({"a/x.txt": b"x", "b/y.txt": b"y"}), 422, "no pictures"),
     "one class": (lambda: zipped({"cats/0.png": png(), "cats/1.png": png()}), 422, "one class"),
     "no classes": (lambda: zipped({"0.png": png(), "1.png": png()}), 422, "class"),
 }

@@ -11,7 +11,7 @@ from core.recipes import protect as pipeline
 from core.recipes.train import train_generator
 from core.results.protection import ProtectionReport
 from core.specs.protect import ProtectSpec
-from tests.support.uploads import encoded, pixels, zip_of
+from tests.support.uploads import encoded, pixels, write_zip
 
 Stages = list[str]
 
@@ -68,4 +68,4 @@ def grey_pictures(path: Path) -> Path:
         for k, c in enumerate("ab")
         for i in range(3)
     }
-    return zip_of(path, files)
+    return write_zip(path, files)

@@ -1,4 +1,4 @@
-"""Archives of small drawn pictures, for tests that need an upload."""
+"""Zips of small drawn images, for tests that need an upload."""
 
 import io
 import zipfile
@@ -7,26 +7,33 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-DISTINCT = 40  # pictures of a class that differ; after these they come again
+MAX_DIFFERENT = 40  # different images per class; further ones repeat them
 
 
-def pictures_zip(path: Path, *, classes: int = 2, each: int = 8, size: int = 32, grain: int = 12) -> Path:
-    """A zip of `classes` folders with `each` PNGs of `size` pixels; every class has its own colour and stripes.
+def write_images_zip(
+    path: Path, *, classes: int = 2, per_class: int = 8, size: int = 32, pixel_noise: int = 12
+) -> Path:
+    """Write a zip with one folder of PNGs for each class. Every class has its own colour and stripes.
 
-    `grain` is how far single pixels stray; without it all of a class are alike, and large ones are small files.
+    Args:
+        path: Where the zip is written; also returned.
+        classes: Number of classes.
+        per_class: Number of images in each class.
+        size: Width and height in pixels.
+        pixel_noise: Standard deviation of the pixel noise, of 255. With 0 the images of a class are the same.
     """
     rng = np.random.default_rng(0)
     with zipfile.ZipFile(path, "w") as archive:
         for label in range(classes):
             stripes = np.sin(np.arange(size) * (label + 1) * 0.7)[None, :, None]
             tint = rng.uniform(60, 200, size=3)
-            drawn: list[bytes] = []
-            for _ in range(min(each, DISTINCT) if grain else 1):
-                noise = rng.normal(0, grain, size=(size, size, 3)) if grain else np.zeros((size, size, 3))
+            files: list[bytes] = []
+            for _ in range(min(per_class, MAX_DIFFERENT) if pixel_noise else 1):
+                noise = rng.normal(0, pixel_noise, size=(size, size, 3)) if pixel_noise else np.zeros((size, size, 3))
                 pixels = np.clip(tint + 40 * stripes + noise, 0, 255).astype(np.uint8)
-                packed = io.BytesIO()
-                Image.fromarray(pixels).save(packed, "PNG", compress_level=1)
-                drawn.append(packed.getvalue())
-            for number in range(each):
-                archive.writestr(f"class-{label}/{number:05}.png", drawn[number % len(drawn)])
+                out = io.BytesIO()
+                Image.fromarray(pixels).save(out, "PNG", compress_level=1)
+                files.append(out.getvalue())
+            for number in range(per_class):
+                archive.writestr(f"class-{label}/{number:05}.png", files[number % len(files)])
     return path

@@ -9,7 +9,7 @@ import pytest
 
 from core.specs.configs import TrainingLength
 from core.specs.presets import PRESETS, QUICK
-from tests.support.uploads import picture, zip_of
+from tests.support.uploads import image_file, write_zip
 
 STEPS = 6
 SOME = TrainingLength(epochs=0, min_updates=STEPS, max_updates=STEPS, batch=16)
@@ -31,8 +31,8 @@ def short_training() -> Iterator[None]:
 def drawn(path: Path, names: str = "ant bee cow", *, each: int = 5, size: int = 32, seed: int = 0) -> Path:
     """A zip of so many random pictures of each class."""
     files = {
-        f"{name}/{i}.png": picture(width=size, height=size, seed=1000 * seed + 100 * k + i)
+        f"{name}/{i}.png": image_file(width=size, height=size, seed=1000 * seed + 100 * k + i)
         for k, name in enumerate(names.split())
         for i in range(each)
     }
-    return zip_of(path, files)
+    return write_zip(path, files)

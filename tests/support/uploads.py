@@ -1,4 +1,4 @@
-"""Uploads for the tests of core, made from bytes: pictures of every kind, archives well and badly meant."""
+"""Uploads for the tests of core: encoded images of every kind, and archives and folders of them."""
 
 import io
 import struct
@@ -19,7 +19,7 @@ from core.limits import Limits
 
 
 def pixels(width: int = 40, height: int = 30, channels: int = 3, seed: int = 0) -> np.ndarray:
-    """Smooth random colours, uint8 (height, width, channels); two axes where channels is 1."""
+    """Smooth random colours, uint8 (height, width, channels), or (height, width) for one channel."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(0, 256, (4, 4, 4), dtype=np.uint8), "RGBA" if channels == 4 else None)
     values = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC))
@@ -27,17 +27,19 @@ def pixels(width: int = 40, height: int = 30, channels: int = 3, seed: int = 0) 
 
 
 def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
+    """The file of an image; `options` are Pillow's."""
     out = io.BytesIO()
     image.save(out, format, **options)
     return out.getvalue()
 
 
-def picture(format: str = "PNG", width: int = 40, height: int = 30, seed: int = 0, **options: Any) -> bytes:
+def image_file(format: str = "PNG", width: int = 40, height: int = 30, seed: int = 0, **options: Any) -> bytes:
+    """The file of an RGB image with the colours of `pixels`; `options` are Pillow's."""
     return encoded(Image.fromarray(pixels(width, height, seed=seed)), format, **options)
 
 
 def png(width: int, height: int, data: bytes, *, bits: int = 8, colour: int = 2, key: bytes = b"") -> bytes:
-    """A PNG of any header, with these bytes as its rows; `key` is what its tRNS chunk holds, if it has one."""
+    """A PNG with any header: `data` are its rows, `colour` its colour type, `key` the content of its tRNS chunk."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -48,31 +50,34 @@ def png(width: int, height: int, data: bytes, *, bits: int = 8, colour: int = 2,
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A PNG of a few bytes that says it is this large, and has next to no data."""
+    """A PNG of a few bytes whose header states this size; most of its pixels are missing."""
     return png(width, height, bytes(1000))
 
 
 def two_classes(**more: bytes) -> dict[str, bytes]:
-    """Two folders of two small pictures each; `more` by names in which __ stands for / and _dot_ for the dot."""
-    files = {f"{c}/{i}.png": picture(seed=10 * k + i) for k, c in enumerate(("cat", "dog")) for i in range(2)}
+    """Two class folders of two images each, and `more` files; in their names __ stands for / and _dot_ for a dot."""
+    files = {f"{c}/{i}.png": image_file(seed=10 * k + i) for k, c in enumerate(("cat", "dog")) for i in range(2)}
     return files | {name.replace("__", "/").replace("_dot_", "."): data for name, data in more.items()}
 
 
-def folder_of(root: Path, files: Mapping[str, bytes]) -> Path:
+def write_folder(root: Path, files: Mapping[str, bytes]) -> Path:
+    """Write files below `root`, which is returned."""
     for name, data in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(data)
     return root
 
 
-def zip_of(path: Path, files: Mapping[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> Path:
+def write_zip(path: Path, files: Mapping[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> Path:
+    """Write a zip to `path`, which is returned."""
     with zipfile.ZipFile(path, "w", compression) as archive:
         for name, data in files.items():
             archive.writestr(name, data)
     return path
 
 
-def tar_of(path: Path, files: Mapping[str, bytes], *members: tarfile.TarInfo, mode: str = "w") -> Path:
+def write_tar(path: Path, files: Mapping[str, bytes], *members: tarfile.TarInfo, mode: str = "w") -> Path:
+    """Write a tar of files, and of `members` without content, to `path`, which is returned; `mode` is tarfile's."""
     with tarfile.open(path, mode) as archive:  # type: ignore[call-overload]
         for name, data in files.items():
             info = tarfile.TarInfo(name)
@@ -83,10 +88,11 @@ def tar_of(path: Path, files: Mapping[str, bytes], *members: tarfile.TarInfo, mo
     return path
 
 
-GOOD = two_classes(readme_dot_txt=b"hello")
+VALID_FILES = two_classes(readme_dot_txt=b"hello")
 
 
-def refused(source: Path, limits: Limits | None = None) -> BadInput:
+def inspection_error(source: Path, limits: Limits | None = None) -> BadInput:
+    """The error with which the inspection of a source ends; its reason is a sentence."""
     with pytest.raises(BadInput) as caught:
         inspect_upload(source, limits or Limits())
     assert caught.value.reason.endswith(".")

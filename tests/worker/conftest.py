@@ -11,7 +11,7 @@ from store.database import Database
 from store.object_keys import upload_key
 from store.settings import Settings
 from tests.support.generator_rows import a_card
-from tests.support.images import pictures_zip
+from tests.support.images import write_images_zip
 from tests.support.rows import new_check
 from worker.context import WorkerContext, open_service
 
@@ -33,7 +33,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
     def draw(**how: int) -> Path:
         path = folder / f"{'-'.join(f'{name}-{value}' for name, value in sorted(how.items()))}.zip"
-        return path if path.exists() else pictures_zip(path, **how)
+        return path if path.exists() else write_images_zip(path, **how)
 
     return draw
 

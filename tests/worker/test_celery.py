@@ -19,7 +19,7 @@ from worker.context import WorkerContext
 
 pytestmark = pytest.mark.timeout(600)
 Server = subprocess.Popen
-LONG = {"classes": 2, "each": 400, "size": 2500, "grain": 0}  # plain: small files, a long check
+LONG = {"classes": 2, "per_class": 400, "size": 2500, "pixel_noise": 0}  # plain: small files, a long check
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def listening(service: WorkerContext, broker: "Server[bytes]", commands: Start) 
 
 
 def test_a_ring_runs_the_job_at_once(service: WorkerContext, upload: Upload, listening: Command) -> None:
-    dataset_id, job_id = upload(each=3)
+    dataset_id, job_id = upload(per_class=3)
     ring(service, job_id)
     row = until(service, job_id, m.SUCCEEDED)
     assert dataset_of(service.database, dataset_id).state == m.READY
@@ -37,8 +37,8 @@ def test_a_ring_runs_the_job_at_once(service: WorkerContext, upload: Upload, lis
 
 
 def test_ringing_ten_times_runs_it_once(service: WorkerContext, upload: Upload, listening: Command) -> None:
-    _, job_id = upload(each=3)
-    _, last = upload(each=3)
+    _, job_id = upload(per_class=3)
+    _, last = upload(per_class=3)
     for _ in range(10):
         ring(service, job_id)
     ring(service, last)
@@ -48,7 +48,7 @@ def test_ringing_ten_times_runs_it_once(service: WorkerContext, upload: Upload, 
 
 
 def test_a_job_nobody_rang_for_is_found(service: WorkerContext, upload: Upload, listening: Command) -> None:
-    _, job_id = upload(each=3)
+    _, job_id = upload(per_class=3)
     until(service, job_id, m.SUCCEEDED, seconds=15)
 
 
@@ -87,7 +87,7 @@ def test_the_broker_is_killed_and_comes_back_empty(
     service: WorkerContext, upload: Upload, broker: "Server[bytes]", commands: Start
 ) -> None:
     _, running = upload(**LONG)
-    _, waiting = upload(each=3)
+    _, waiting = upload(per_class=3)
     listening = worker(commands, service)
     ring(service, running)
     in_the_middle(service, running)
@@ -119,7 +119,7 @@ def test_cancelling_in_the_middle(service: WorkerContext, upload: Upload, listen
     until(service, job_id, m.CANCELED)
     assert time.monotonic() - began < 5
     wait_until(lambda: list(service.settings.scratch.iterdir()) == [], seconds=5)
-    _, other = upload(each=3)
+    _, other = upload(per_class=3)
     ring(service, other)
     until(service, other, m.SUCCEEDED)
 
@@ -142,7 +142,7 @@ def test_a_worker_that_is_stopped_hands_its_job_back(
 
 def child_with_a_job_behind_it(service: WorkerContext, listening: Command, upload: Upload) -> int:
     """The child of a worker, which takes a stop as it does from its first job on."""
-    _, first = upload(each=3)
+    _, first = upload(per_class=3)
     ring(service, first)
     until(service, first, m.SUCCEEDED)
     child = pool_child(listening.pid)
@@ -208,7 +208,7 @@ def test_a_worker_that_slept_too_long_writes_nothing(
             os.kill(pid, signal.SIGCONT)
     after = job_of(service.database, job_id)
     wait_until(lambda: '"event": "job.lost"' in listening.said(), seconds=30)
-    _, next_job = upload(each=3)
+    _, next_job = upload(per_class=3)
     ring(service, next_job)
     until(service, next_job, m.SUCCEEDED)
     assert job_of(service.database, job_id).seq == after.seq

@@ -25,7 +25,7 @@ from worker.lease import LeaseKeeper
 
 
 def test_a_good_upload_is_ready(service: WorkerContext, upload: Upload) -> None:
-    dataset_id, job_id = upload(classes=3, each=5)
+    dataset_id, job_id = upload(classes=3, per_class=5)
     execute(service, job_id)
     assert job_of(service.database, job_id).state == m.SUCCEEDED
     row = dataset_of(service.database, dataset_id)
@@ -76,7 +76,7 @@ def test_of_a_dataset_deleted_while_its_thumbnails_are_stored_nothing_stays(
     service: WorkerContext, upload: Upload, monkeypatch: pytest.MonkeyPatch, hears: bool, state: str
 ) -> None:
     """The check is over before it hears of the deletion, or hears of it."""
-    dataset_id, job_id = upload(classes=2, each=2)
+    dataset_id, job_id = upload(classes=2, per_class=2)
 
     def put(store: Any, key: str, data: Any) -> Any:
         if key.endswith("thumbs/0"):
@@ -126,7 +126,7 @@ def test_a_full_disk_fails_the_job_clearly(service: WorkerContext, upload: Uploa
     """The system's limit on file sizes stands in for a full disk: unpacking fails in the middle just the same."""
     assert signal.getsignal(signal.SIGXFSZ) == signal.SIG_IGN
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] == resource.RLIM_INFINITY
-    dataset_id, job_id = upload(each=2, size=600)
+    dataset_id, job_id = upload(per_class=2, size=600)
     done = subprocess.run(
         [sys.executable, "-c", FULL, job_id],
         env=environment(service.settings) | {"PYTHONPATH": "."},

@@ -29,7 +29,7 @@ QUICK = {"method": "em", "evidence": "none"}  # the least work that has every st
 @pytest.fixture
 def dataset(service: WorkerContext, upload: Upload) -> str:
     """A small dataset that was checked."""
-    dataset_id, check = upload(classes=2, each=20)
+    dataset_id, check = upload(classes=2, per_class=20)
     execute(service, check)
     return dataset_id
 
@@ -102,7 +102,7 @@ def test_cancelled_in_its_long_stages_it_stops_within_five_seconds(
     service: WorkerContext, upload: Upload, science: Command
 ) -> None:
     """The other stages are over too soon here to be met; decoding is cancelled in test_celery.py."""
-    dataset, check = upload(classes=2, each=130)  # a fifth of them is enough to be tested on
+    dataset, check = upload(classes=2, per_class=130)  # a fifth of them is enough to be tested on
     execute(service, check)
     asked = {
         "training": {"preset": "standard", "method": "em", "evidence": "none"},

@@ -29,7 +29,7 @@ SPEC = {"evidence": "none", "method": "em", "radius_u": 6, "radius_a": 3, "gener
 @pytest.fixture
 def dataset(service: WorkerContext, upload: Upload) -> str:
     """A small dataset that was checked."""
-    dataset_id, check = upload(classes=2, each=4)
+    dataset_id, check = upload(classes=2, per_class=4)
     execute(service, check)
     return dataset_id
 
@@ -143,6 +143,6 @@ def test_one_that_is_gone_or_damaged_fails_the_job_in_words(
 def test_a_dataset_that_turns_out_not_to_fit_fails_with_the_reason(
     service: WorkerContext, upload: Upload, generator: m.Generator
 ) -> None:
-    dataset_id, check = upload(classes=4, each=2)
+    dataset_id, check = upload(classes=4, per_class=2)
     execute(service, check)
     assert "tells 3 classes apart, and here are 4" in failure(service, dataset_id)

@@ -34,7 +34,7 @@ def test_a_shelf_that_cannot_be_cleared_costs_no_result(
 ) -> None:
     short = replace(QUICK.noise["em"], length=TrainingLength(epochs=0, min_updates=4, max_updates=4, batch=8))
     monkeypatch.setitem(PRESETS, "quick", replace(QUICK, noise=QUICK.noise | {"em": short}))
-    dataset_id, check = upload(classes=2, each=4)
+    dataset_id, check = upload(classes=2, per_class=4)
     execute(service, check)
     using: dict[str, Any] = {"evidence": "none", "generator_id": generator.id} if kind == m.PROTECT else {}
     id_ = new_job(service.database, dataset_id=dataset_id, kind=kind, method="em", radius_u=6, radius_a=3, **using)

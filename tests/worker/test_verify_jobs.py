@@ -49,7 +49,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def target(service: WorkerContext, upload: Upload) -> m.Job:
     """A protection that succeeded."""
-    dataset_id, check = upload(classes=2, each=130)
+    dataset_id, check = upload(classes=2, per_class=130)
     execute(service, check)
     id_ = new_job(service.database, dataset_id=dataset_id, method="em", evidence="none", seed=3)
     execute(service, id_)

@@ -17,7 +17,7 @@ from core.archive.writer import ArchiveSettings, ArchiveWriter, write_archive
 from core.imaging.pixel_math import add_noise, resized_noise
 from core.ingest.dataset import ImageDataset, open_dataset
 from core.ingest.pixels import load_pixels
-from tests.support.uploads import encoded, picture, pixels, zip_of
+from tests.support.uploads import encoded, image_file, pixels, write_zip
 
 SIZE = 24
 SIZES = ((24, 24), (40, 30), (7, 90), (1, 1), (200, 3))
@@ -26,14 +26,14 @@ SIZES = ((24, 24), (40, 30), (7, 90), (1, 1), (200, 3))
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> ImageDataset:
     folder = tmp_path_factory.mktemp("dataset")
-    files = {f"set/{name}/{w}x{h}.png": picture("PNG", w, h, seed=w) for name in ("猫", "dog") for w, h in SIZES}
-    files["set/dog/photo.jpg"] = picture("JPEG", 60, 50)
-    files["set/dog/photo.png"] = picture("PNG", 60, 50)
+    files = {f"set/{name}/{w}x{h}.png": image_file("PNG", w, h, seed=w) for name in ("猫", "dog") for w, h in SIZES}
+    files["set/dog/photo.jpg"] = image_file("JPEG", 60, 50)
+    files["set/dog/photo.png"] = image_file("PNG", 60, 50)
     files["set\\dog\\clear.png"] = encoded(Image.fromarray(pixels(channels=4)), "PNG")
     files["set/dog/bad.jpg"] = b"no picture"
     files["set/readme.txt"] = b"hello " * 1000
     files["report.json"] = b"mine"
-    return open_dataset(zip_of(folder / "a.zip", files), folder / "s")
+    return open_dataset(write_zip(folder / "a.zip", files), folder / "s")
 
 
 def generate_noise(dataset: ImageDataset, radius: int = 8, seed: int = 0) -> np.ndarray:
@@ -139,9 +139,9 @@ def test_an_image_that_changed_meanwhile_is_skipped_and_listed(tmp_path: Path) -
     for name in ("a", "b"):
         for i in range(2):
             (tmp_path / "set" / name).mkdir(parents=True, exist_ok=True)
-            (tmp_path / "set" / name / f"{i}.png").write_bytes(picture(seed=i))
+            (tmp_path / "set" / name / f"{i}.png").write_bytes(image_file(seed=i))
     dataset = open_dataset(tmp_path / "set", tmp_path / "s")
-    (tmp_path / "set/a/0.png").write_bytes(picture(seed=9))
+    (tmp_path / "set/a/0.png").write_bytes(image_file(seed=9))
     (tmp_path / "set/b/1.png").write_bytes(b"gone")
     archive = write(dataset, tmp_path / "out.zip")
     assert archive.delivered.paths == (None, "a/1.png", "b/0.png", None)

@@ -13,7 +13,7 @@ from core.errors import ImageRefused
 from core.imaging import operations
 from core.imaging.sandbox import DecoderSandbox, SandboxResult, SandboxTask
 from core.limits import Limits
-from tests.support.uploads import encoded, picture, pixels, png
+from tests.support.uploads import encoded, image_file, pixels, png
 
 
 @pytest.fixture(scope="module")
@@ -46,14 +46,14 @@ def animated(format: str) -> bytes:
 
 RGB = Image.fromarray(pixels())
 SUPPORTED = {
-    "JPEG": (picture("JPEG"), "RGB", "JPEG", None),
-    "PNG": (picture("PNG"), "RGB", "PNG", None),
-    "WebP": (picture("WEBP"), "RGB", "WEBP", None),
-    "AVIF": (picture("AVIF"), "RGB", "AVIF", None),
-    "TIFF": (picture("TIFF"), "RGB", "TIFF", None),
-    "BMP": (picture("BMP"), "RGB", "BMP", None),
-    "still GIF": (picture("GIF"), "RGB", "GIF", "palette"),
-    "1 x 1": (picture(width=1, height=1), "RGB", "PNG", None),
+    "JPEG": (image_file("JPEG"), "RGB", "JPEG", None),
+    "PNG": (image_file("PNG"), "RGB", "PNG", None),
+    "WebP": (image_file("WEBP"), "RGB", "WEBP", None),
+    "AVIF": (image_file("AVIF"), "RGB", "AVIF", None),
+    "TIFF": (image_file("TIFF"), "RGB", "TIFF", None),
+    "BMP": (image_file("BMP"), "RGB", "BMP", None),
+    "still GIF": (image_file("GIF"), "RGB", "GIF", "palette"),
+    "1 x 1": (image_file(width=1, height=1), "RGB", "PNG", None),
     "greyscale": (encoded(RGB.convert("L"), "PNG"), "L", "PNG", None),
     "bilevel": (encoded(RGB.convert("1"), "PNG"), "L", "PNG", None),
     "palette": (encoded(RGB.quantize(16), "PNG"), "RGB", "PNG", "palette"),
@@ -86,7 +86,7 @@ def test_supported_kinds_are_decoded(run, kind: str) -> None:  # type: ignore[no
     assert (result.values["width"], result.values["height"]) == (side or 40, side or 30)
 
 
-FULL = picture("JPEG", 200, 150)
+FULL = image_file("JPEG", 200, 150)
 REFUSED = {
     "a text called jpg": (b"I am a text file, not a picture.\n", "text"),
     "an SVG": (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
@@ -94,14 +94,14 @@ REFUSED = {
     "noise": (bytes(range(256)), "it is not a JPEG"),
     "a web page": (b"<!DOCTYPE html><html></html>", "web page"),
     "a truncated JPEG": (FULL[: len(FULL) // 2], "truncated"),
-    "a truncated PNG": (picture("PNG", 200, 150)[:3000], "truncated"),
+    "a truncated PNG": (image_file("PNG", 200, 150)[:3000], "truncated"),
     "an animated GIF": (animated("GIF"), "animated"),
     "an animated WebP": (animated("WEBP"), "animated"),
     "an animated PNG": (animated("PNG"), "animated"),
     "several pages": (animated("TIFF"), "several pages"),
     "floating point": (encoded(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF"), "not supported"),
     "32-bit numbers": (encoded(Image.fromarray(np.full((4, 4), 10**6, np.int32)), "TIFF"), "32-bit"),
-    "too many pixels": (picture("PNG", 1001, 1000), "more than 1,000,000 pixels"),
+    "too many pixels": (image_file("PNG", 1001, 1000), "more than 1,000,000 pixels"),
     "PostScript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "text"),
 }
 
@@ -148,7 +148,7 @@ def test_the_size_of_a_rotated_image_is_upright(run, format: str) -> None:  # ty
 
 
 def test_an_image_of_the_right_size_does_not_change(run) -> None:  # type: ignore[no-untyped-def]
-    result = run(picture(width=32, height=32), "pixels", size=32, channels=3)
+    result = run(image_file(width=32, height=32), "pixels", size=32, channels=3)
     np.testing.assert_array_equal(
         np.frombuffer(result.blobs[0], np.uint8).reshape(3, 32, 32), pixels(32, 32).transpose(2, 0, 1)
     )
@@ -248,7 +248,7 @@ def exif_block(orientation: int) -> bytes:
 
 
 TIFFS = {
-    **{f"orientation {value}": picture("TIFF", exif=exif_block(value)) for value in (1, 3, 6, 8)},
+    **{f"orientation {value}": image_file("TIFF", exif=exif_block(value)) for value in (1, 3, 6, 8)},
     "YCbCr": encoded(RGB.convert("YCbCr"), "TIFF", exif=exif_block(6)),
     "YCbCr by JPEG": encoded(RGB.convert("YCbCr"), "TIFF", compression="jpeg"),
     "CMYK": encoded(RGB.convert("CMYK"), "TIFF", exif=exif_block(1)),
@@ -288,7 +288,7 @@ def test_an_image_changed_by_a_lossless_encoder_is_refused(monkeypatch: pytest.M
     monkeypatch.setattr("core.imaging.operations.encode", lambda *_, **__: black)
     with pytest.raises(ImageRefused, match="changed its colours"):
         operations.encode_with_noise(
-            picture(), bytes(3 * 16 * 16), size=16, channels=3, radius=8, format="png", keep_exif=False
+            image_file(), bytes(3 * 16 * 16), size=16, channels=3, radius=8, format="png", keep_exif=False
         )
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from core.imaging.sandbox import BATCH_ITEMS, DecoderSandbox, SandboxTask
 from core.limits import Limits
-from tests.support.uploads import picture, png_header
+from tests.support.uploads import image_file, png_header
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_results_come_in_order_over_many_batches(sandbox: DecoderSandbox, tmp_pa
     tasks = []
     for i in range(count):
         file = tmp_path / str(i)
-        file.write_bytes(picture(width=1 + i % 50, height=2) if i % 10 else b"no picture")
+        file.write_bytes(image_file(width=1 + i % 50, height=2) if i % 10 else b"no picture")
         tasks.append(SandboxTask(op="probe", file=file))
     results = [result for _, result in sandbox.map(iter(tasks))]
     assert [a.values.get("width") for a in results] == [1 + i % 50 if i % 10 else None for i in range(count)]
@@ -57,7 +57,7 @@ def test_results_come_in_order_over_many_batches(sandbox: DecoderSandbox, tmp_pa
 
 def test_a_process_that_dies_costs_one_image(tmp_path: Path) -> None:
     file = tmp_path / "a"
-    file.write_bytes(picture())
+    file.write_bytes(image_file())
     before = set(sandbox_processes())
     with DecoderSandbox(processes=1) as sandbox:
         assert [a.refused for _, a in sandbox.map([SandboxTask(op="probe", file=file)])] == [None]
@@ -72,7 +72,7 @@ def test_a_process_that_dies_costs_one_image(tmp_path: Path) -> None:
 
 def test_a_process_that_hangs_costs_one_image_and_little_time(tmp_path: Path) -> None:
     file = tmp_path / "a"
-    file.write_bytes(picture())
+    file.write_bytes(image_file())
     before = set(sandbox_processes())
     with DecoderSandbox(processes=1, timeout=1.0) as sandbox:
         list(sandbox.map([SandboxTask(op="probe", file=file)]))
@@ -84,7 +84,7 @@ def test_a_process_that_hangs_costs_one_image_and_little_time(tmp_path: Path) ->
 
 def test_memory_is_bounded(tmp_path: Path) -> None:
     for name, side in (("small", 100), ("large", 9_000)):
-        (tmp_path / name).write_bytes(picture(width=side, height=side) if side < 9_000 else png_header(side, side))
+        (tmp_path / name).write_bytes(image_file(width=side, height=side) if side < 9_000 else png_header(side, side))
     with DecoderSandbox(processes=1, memory=300 << 20) as sandbox:
         tasks = [SandboxTask(op="probe", file=tmp_path / name) for name in ("large", "small")]
         large, small = (result for _, result in sandbox.map(tasks))
@@ -103,7 +103,7 @@ def test_too_many_pixels_are_refused_by_the_header_alone(sandbox: DecoderSandbox
 
 
 def test_closing_ends_every_process_while_tasks_run(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(picture())
+    (tmp_path / "a").write_bytes(image_file())
     before = set(sandbox_processes())
     with DecoderSandbox(processes=2) as sandbox:
         work = sandbox.map(SandboxTask(op="probe", file=tmp_path / "a") for _ in range(10 * BATCH_ITEMS))
@@ -115,7 +115,7 @@ def test_closing_ends_every_process_while_tasks_run(tmp_path: Path) -> None:
 
 
 def test_an_exception_of_tick_stops_the_work(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(picture())
+    (tmp_path / "a").write_bytes(image_file())
 
     class StopError(Exception):
         pass

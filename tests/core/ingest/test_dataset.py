@@ -13,18 +13,27 @@ from core.ingest.pixels import load_pixels
 from core.ingest.thumbnails import make_thumbnails
 from core.limits import Limits
 from core.runtime.progress import Progress, Step
-from tests.support.uploads import encoded, folder_of, picture, pixels, png_header, tar_of, two_classes, zip_of
+from tests.support.uploads import (
+    encoded,
+    image_file,
+    pixels,
+    png_header,
+    two_classes,
+    write_folder,
+    write_tar,
+    write_zip,
+)
 
 MIXED = two_classes(readme_dot_txt=b"hello") | {
     "cat/text.jpg": b"not a picture",
     "cat/bomb.png": png_header(65_000, 65_000),
     "dog/drawing.svg": b"<svg/>",
-    "dog/half.jpg": picture("JPEG", 200, 150)[:2000],
-    "stray.png": picture(),
+    "dog/half.jpg": image_file("JPEG", 200, 150)[:2000],
+    "stray.png": image_file(),
 }
 
 
-@pytest.mark.parametrize("make", [zip_of, tar_of, folder_of])
+@pytest.mark.parametrize("make", [write_zip, write_tar, write_folder])
 def test_single_bad_files_are_skipped_and_listed(tmp_path: Path, make) -> None:  # type: ignore[no-untyped-def]
     steps: list[Step] = []
     source = make(tmp_path / "my pets", MIXED)
@@ -49,7 +58,7 @@ def test_single_bad_files_are_skipped_and_listed(tmp_path: Path, make) -> None: 
 
 
 def test_every_source_gives_the_same_dataset(tmp_path: Path) -> None:
-    sources = (make(tmp_path / make.__name__, MIXED) for make in (zip_of, tar_of, folder_of))
+    sources = (make(tmp_path / make.__name__, MIXED) for make in (write_zip, write_tar, write_folder))
     datasets = [open_dataset(source, tmp_path / str(i)) for i, source in enumerate(sources)]
     records = [[(p.path, p.sha256, p.label, p.width, p.mode) for p in dataset.images] for dataset in datasets]
     assert records[0] == records[1] == records[2]
@@ -57,41 +66,43 @@ def test_every_source_gives_the_same_dataset(tmp_path: Path) -> None:
 
 
 def test_one_image_a_class_is_enough(tmp_path: Path) -> None:
-    dataset = open_dataset(zip_of(tmp_path / "a.zip", {"a/1.png": picture(), "b/1.png": picture()}), tmp_path / "s")
+    dataset = open_dataset(
+        write_zip(tmp_path / "a.zip", {"a/1.png": image_file(), "b/1.png": image_file()}), tmp_path / "s"
+    )
     assert len(dataset.images) == 2
 
 
 def test_fewer_than_two_classes_that_decode_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="None of the 2 pictures"):
-        open_dataset(zip_of(tmp_path / "a", {"a/1.jpg": b"x", "b/1.jpg": b"y"}), tmp_path / "s")
+        open_dataset(write_zip(tmp_path / "a", {"a/1.jpg": b"x", "b/1.jpg": b"y"}), tmp_path / "s")
     with pytest.raises(BadInput, match="Only the class “a”"):
-        open_dataset(zip_of(tmp_path / "b", {"a/1.jpg": picture("JPEG"), "b/1.jpg": b"y"}), tmp_path / "t")
+        open_dataset(write_zip(tmp_path / "b", {"a/1.jpg": image_file("JPEG"), "b/1.jpg": b"y"}), tmp_path / "t")
 
 
 def test_images_over_the_limit_of_pixels_are_skipped(tmp_path: Path) -> None:
-    files = two_classes(cat__large_dot_png=picture(width=100, height=100))
-    dataset = open_dataset(zip_of(tmp_path / "a", files), tmp_path / "s", limits=Limits(pixels=5000))
+    files = two_classes(cat__large_dot_png=image_file(width=100, height=100))
+    dataset = open_dataset(write_zip(tmp_path / "a", files), tmp_path / "s", limits=Limits(pixels=5000))
     assert [file.path for file in dataset.skipped] == ["cat/large.png"]
 
 
 def test_a_split_needs_training_and_test_images(tmp_path: Path) -> None:
-    both = {f"{split}/{name}/1.png": picture() for split in ("train", "val") for name in "ab"}
-    assert [p.split for p in open_dataset(zip_of(tmp_path / "a", both), tmp_path / "s").images] == ["train"] * 2 + [
+    both = {f"{split}/{name}/1.png": image_file() for split in ("train", "val") for name in "ab"}
+    assert [p.split for p in open_dataset(write_zip(tmp_path / "a", both), tmp_path / "s").images] == ["train"] * 2 + [
         "test"
     ] * 2
     one = {name: data for name, data in both.items() if name.startswith("train")}
-    dataset = open_dataset(zip_of(tmp_path / "b", one), tmp_path / "t")
+    dataset = open_dataset(write_zip(tmp_path / "b", one), tmp_path / "t")
     assert [p.split for p in dataset.images] == [None, None]
     assert dataset.classes == ("a", "b")
 
 
 def test_images_of_any_size_are_loaded_at_one_size(tmp_path: Path) -> None:
     files = {
-        "a/1.png": picture(width=32, height=32),
-        "b/1.png": picture(width=90, height=11),
-        "b/2.png": picture(width=1, height=1),
+        "a/1.png": image_file(width=32, height=32),
+        "b/1.png": image_file(width=90, height=11),
+        "b/2.png": image_file(width=1, height=1),
     }
-    values = load_pixels(open_dataset(zip_of(tmp_path / "a", files), tmp_path / "s"), 32)
+    values = load_pixels(open_dataset(write_zip(tmp_path / "a", files), tmp_path / "s"), 32)
     assert (values.shape, values.dtype) == ((3, 3, 32, 32), np.uint8)
     np.testing.assert_array_equal(values[0].transpose(1, 2, 0), pixels(32, 32))
     np.testing.assert_array_equal(values[2], np.broadcast_to(pixels(1, 1).reshape(3, 1, 1), (3, 32, 32)))
@@ -99,16 +110,20 @@ def test_images_of_any_size_are_loaded_at_one_size(tmp_path: Path) -> None:
 
 def test_one_channel_if_all_images_are_greyscale(tmp_path: Path) -> None:
     greyscale = encoded(Image.fromarray(pixels(channels=1)), "PNG")
-    all_greyscale = open_dataset(zip_of(tmp_path / "a", {"a/1.png": greyscale, "b/1.png": greyscale}), tmp_path / "s")
+    all_greyscale = open_dataset(
+        write_zip(tmp_path / "a", {"a/1.png": greyscale, "b/1.png": greyscale}), tmp_path / "s"
+    )
     assert load_pixels(all_greyscale, 16).shape == (2, 1, 16, 16)
-    one_greyscale = open_dataset(zip_of(tmp_path / "b", {"a/1.png": greyscale, "b/1.png": picture()}), tmp_path / "t")
+    one_greyscale = open_dataset(
+        write_zip(tmp_path / "b", {"a/1.png": greyscale, "b/1.png": image_file()}), tmp_path / "t"
+    )
     values = load_pixels(one_greyscale, 16)
     assert values.shape == (2, 3, 16, 16)
     assert (values[0, 0] == values[0, 1]).all()
 
 
 def test_an_image_that_changes_after_opening_is_refused(tmp_path: Path) -> None:
-    source = folder_of(tmp_path / "a", two_classes())
+    source = write_folder(tmp_path / "a", two_classes())
     dataset = open_dataset(source, tmp_path / "s")
     (source / "cat/0.png").write_bytes(b"gone")
     with pytest.raises(BadInput, match="cat/0"):
@@ -116,8 +131,8 @@ def test_an_image_that_changes_after_opening_is_refused(tmp_path: Path) -> None:
 
 
 def test_thumbnails_are_spread_over_the_classes(tmp_path: Path) -> None:
-    files = {f"{name}/{i}.jpg": picture("JPEG", 400, 300, seed=i) for name in "abc" for i in range(4)}
-    dataset = open_dataset(zip_of(tmp_path / "a", files), tmp_path / "s")
+    files = {f"{name}/{i}.jpg": image_file("JPEG", 400, 300, seed=i) for name in "abc" for i in range(4)}
+    dataset = open_dataset(write_zip(tmp_path / "a", files), tmp_path / "s")
     thumbs = make_thumbnails(dataset, 5, edge=100)
     assert [path for path, _ in thumbs] == ["a/0.jpg", "b/0.jpg", "c/0.jpg", "a/1.jpg", "b/1.jpg"]
     assert all(Image.open(io.BytesIO(data)).size == (100, 75) for _, data in thumbs)

@@ -16,23 +16,25 @@ from core.errors import BadInput
 from core.ingest.inspection import inspect_upload
 from core.ingest.unpack import unpack
 from core.limits import Limits
-from tests.support.uploads import GOOD, folder_of, picture, refused, tar_of, zip_of
+from tests.support.uploads import VALID_FILES, image_file, inspection_error, write_folder, write_tar, write_zip
 
 
 @pytest.mark.parametrize("kind", ["zip", "stored", "tar", "tar.gz", "tar.xz", "folder"])
 def test_every_kind_of_source_gives_the_same_inspection(tmp_path: Path, kind: str) -> None:
     make: dict[str, Callable[[], Path]] = {
-        "zip": lambda: zip_of(tmp_path / "a", GOOD),
-        "stored": lambda: zip_of(tmp_path / "a", GOOD, zipfile.ZIP_STORED),
-        "tar": lambda: tar_of(tmp_path / "a", GOOD),
-        "tar.gz": lambda: tar_of(tmp_path / "a", GOOD, mode="w:gz"),
-        "tar.xz": lambda: tar_of(tmp_path / "a", GOOD, mode="w:xz"),
-        "folder": lambda: folder_of(tmp_path / "a", GOOD),
+        "zip": lambda: write_zip(tmp_path / "a", VALID_FILES),
+        "stored": lambda: write_zip(tmp_path / "a", VALID_FILES, zipfile.ZIP_STORED),
+        "tar": lambda: write_tar(tmp_path / "a", VALID_FILES),
+        "tar.gz": lambda: write_tar(tmp_path / "a", VALID_FILES, mode="w:gz"),
+        "tar.xz": lambda: write_tar(tmp_path / "a", VALID_FILES, mode="w:xz"),
+        "folder": lambda: write_folder(tmp_path / "a", VALID_FILES),
     }
     inspection = inspect_upload(make[kind]())
-    assert {entry.path: entry.bytes for entry in inspection.entries} == {name: len(data) for name, data in GOOD.items()}
+    assert {entry.path: entry.bytes for entry in inspection.entries} == {
+        name: len(data) for name, data in VALID_FILES.items()
+    }
     assert (inspection.classes, inspection.images, inspection.skipped) == (("cat", "dog"), 4, ())
-    assert inspection.bytes == sum(map(len, GOOD.values()))
+    assert inspection.bytes == sum(map(len, VALID_FILES.values()))
 
 
 @pytest.mark.parametrize(
@@ -40,7 +42,7 @@ def test_every_kind_of_source_gives_the_same_inspection(tmp_path: Path, kind: st
     [
         (b"", "empty"),
         (b"just some text\n" * 100, "not an archive"),
-        (picture("PNG"), "not an archive"),
+        (image_file("PNG"), "not an archive"),
         (b"7z\xbc\xaf\x27\x1c" + bytes(100), "not an archive"),
         (gzip.compress(b"a table, not a tar\n" * 200), "not an archive"),
         (b"PK\x03\x04", "not an archive"),
@@ -48,38 +50,38 @@ def test_every_kind_of_source_gives_the_same_inspection(tmp_path: Path, kind: st
 )
 def test_a_file_that_is_no_archive_is_refused(tmp_path: Path, content: bytes, expected: str) -> None:
     (tmp_path / "a.zip").write_bytes(content)
-    assert expected in refused(tmp_path / "a.zip").reason
+    assert expected in inspection_error(tmp_path / "a.zip").reason
 
 
-@pytest.mark.parametrize("make", [zip_of, tar_of, folder_of])
+@pytest.mark.parametrize("make", [write_zip, write_tar, write_folder])
 def test_an_upload_without_files_or_images_is_refused(tmp_path: Path, make: Callable[..., Path]) -> None:
     (tmp_path / "empty").mkdir()
-    empty = tmp_path / "empty" if make is folder_of else make(tmp_path / "a", {})
-    assert "nothing inside" in refused(empty).reason
-    assert "no pictures" in refused(make(tmp_path / "b", {"a/x.txt": b"x", "b/y.csv": b"y"})).reason
+    empty = tmp_path / "empty" if make is write_folder else make(tmp_path / "a", {})
+    assert "nothing inside" in inspection_error(empty).reason
+    assert "no pictures" in inspection_error(make(tmp_path / "b", {"a/x.txt": b"x", "b/y.csv": b"y"})).reason
 
 
 @pytest.mark.parametrize("mode", ["zip", "w", "w:gz", "w:xz"])
 def test_every_truncation_is_detected(tmp_path: Path, mode: str) -> None:
     whole = tmp_path / "whole"
-    zip_of(whole, GOOD) if mode == "zip" else tar_of(whole, GOOD, mode=mode)
+    write_zip(whole, VALID_FILES) if mode == "zip" else write_tar(whole, VALID_FILES, mode=mode)
     data = whole.read_bytes()
     content_end = len(data) - 1 if mode != "w" else data.rstrip(b"\0").__len__() + 1
     for cut in sorted({1, 10, 300, 512, 1024, 1536, len(data) // 2, content_end - 600, content_end}):
         if 0 < cut < len(data):
             (tmp_path / "cut").write_bytes(data[:cut])
-            refused(tmp_path / "cut")
+            inspection_error(tmp_path / "cut")
 
 
 def test_a_tar_truncated_between_two_files_is_detected(tmp_path: Path) -> None:
-    data = tar_of(tmp_path / "a", {"a/1.png": bytes(512), "b/1.png": bytes(512), "c/1.png": b"x"}).read_bytes()
+    data = write_tar(tmp_path / "a", {"a/1.png": bytes(512), "b/1.png": bytes(512), "c/1.png": b"x"}).read_bytes()
     (tmp_path / "cut").write_bytes(data[:2048])
-    assert "truncated" in refused(tmp_path / "cut").reason
+    assert "truncated" in inspection_error(tmp_path / "cut").reason
 
 
 @pytest.mark.parametrize("inner", ["more.zip", "cat/more.tar.gz", "a.7z", "b.RAR"])
 def test_an_archive_inside_the_archive_is_refused(tmp_path: Path, inner: str) -> None:
-    bad = refused(zip_of(tmp_path / "a", GOOD | {inner: b"x"}))
+    bad = inspection_error(write_zip(tmp_path / "a", VALID_FILES | {inner: b"x"}))
     assert "another archive" in bad.reason
     assert bad.path == inner
 
@@ -95,37 +97,37 @@ def _patched(source: Path, name: bytes, offset: int, value: bytes) -> Path:
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_an_entry_larger_than_declared_is_refused(tmp_path: Path, compression: int) -> None:
-    source = zip_of(tmp_path / "a", GOOD | {"cat/wrong.png": b"much more than ten bytes" * 1000}, compression)
-    bad = refused(_patched(source, b"cat/wrong.png", 24, struct.pack("<L", 10)))
+    source = write_zip(tmp_path / "a", VALID_FILES | {"cat/wrong.png": b"much more than ten bytes" * 1000}, compression)
+    bad = inspection_error(_patched(source, b"cat/wrong.png", 24, struct.pack("<L", 10)))
     assert "more than the 10 bytes" in bad.reason
 
 
 def test_an_entry_smaller_than_declared_is_refused(tmp_path: Path) -> None:
-    source = zip_of(tmp_path / "a", GOOD | {"cat/wrong.png": b"some bytes" * 1000})
-    refused(_patched(source, b"cat/wrong.png", 24, struct.pack("<L", 20_000)))
+    source = write_zip(tmp_path / "a", VALID_FILES | {"cat/wrong.png": b"some bytes" * 1000})
+    inspection_error(_patched(source, b"cat/wrong.png", 24, struct.pack("<L", 20_000)))
 
 
 def test_a_wrong_checksum_is_refused(tmp_path: Path) -> None:
-    source = zip_of(tmp_path / "a", GOOD | {"cat/wrong.png": b"some bytes" * 1000})
-    assert "damaged" in refused(_patched(source, b"cat/wrong.png", 16, b"\1\2\3\4")).reason
+    source = write_zip(tmp_path / "a", VALID_FILES | {"cat/wrong.png": b"some bytes" * 1000})
+    assert "damaged" in inspection_error(_patched(source, b"cat/wrong.png", 16, b"\1\2\3\4")).reason
 
 
 def test_encrypted_entries_are_refused(tmp_path: Path) -> None:
-    source = zip_of(tmp_path / "a", GOOD | {"cat/secret.png": b"x"})
-    assert "encrypted" in refused(_patched(source, b"cat/secret.png", 8, b"\1\0")).reason
+    source = write_zip(tmp_path / "a", VALID_FILES | {"cat/secret.png": b"x"})
+    assert "encrypted" in inspection_error(_patched(source, b"cat/secret.png", 8, b"\1\0")).reason
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_unsupported_compression_methods_are_refused(tmp_path: Path, compression: int) -> None:
-    assert "method" in refused(zip_of(tmp_path / "a", GOOD, compression)).reason
+    assert "method" in inspection_error(write_zip(tmp_path / "a", VALID_FILES, compression)).reason
 
 
 def test_overlapping_entries_are_refused(tmp_path: Path) -> None:
-    source = zip_of(tmp_path / "a", GOOD)
-    assert "overlap" in refused(_patched(source, b"dog/1.png", 42, struct.pack("<L", 3))).reason
+    source = write_zip(tmp_path / "a", VALID_FILES)
+    assert "overlap" in inspection_error(_patched(source, b"dog/1.png", 42, struct.pack("<L", 3))).reason
 
 
-@pytest.mark.parametrize("make", [zip_of, tar_of, folder_of])
+@pytest.mark.parametrize("make", [write_zip, write_tar, write_folder])
 @pytest.mark.parametrize(
     ("limits", "expected"),
     [
@@ -137,19 +139,19 @@ def test_overlapping_entries_are_refused(tmp_path: Path) -> None:
 def test_an_upload_over_a_limit_is_refused(
     tmp_path: Path, make: Callable[..., Path], limits: Limits, expected: str
 ) -> None:
-    assert expected in refused(make(tmp_path / "a", GOOD), limits).reason
+    assert expected in inspection_error(make(tmp_path / "a", VALID_FILES), limits).reason
 
 
 @pytest.mark.parametrize("mode", ["zip", "w:gz", "w:xz"])
 def test_an_archive_bomb_is_refused(tmp_path: Path, mode: str) -> None:
-    files = GOOD | {"cat/bomb.bmp": bytes(3_000_000)}
-    source = zip_of(tmp_path / "a", files) if mode == "zip" else tar_of(tmp_path / "a", files, mode=mode)
-    assert "archive bombs" in refused(source, Limits(ratio_free_bytes=1_000_000)).reason
+    files = VALID_FILES | {"cat/bomb.bmp": bytes(3_000_000)}
+    source = write_zip(tmp_path / "a", files) if mode == "zip" else write_tar(tmp_path / "a", files, mode=mode)
+    assert "archive bombs" in inspection_error(source, Limits(ratio_free_bytes=1_000_000)).reason
 
 
 def test_the_entries_of_a_zip_are_counted_before_they_are_read(tmp_path: Path) -> None:
-    source = zip_of(tmp_path / "a", {f"{i}.png": b"" for i in range(100)})
-    assert "more than 20 files" in refused(source, Limits(files=20)).reason
+    source = write_zip(tmp_path / "a", {f"{i}.png": b"" for i in range(100)})
+    assert "more than 20 files" in inspection_error(source, Limits(files=20)).reason
 
 
 def test_a_huge_tar_header_is_refused(tmp_path: Path) -> None:
@@ -157,14 +159,14 @@ def test_a_huge_tar_header_is_refused(tmp_path: Path) -> None:
     info.pax_headers = {"comment": "x" * 8_000_000}
     with tarfile.open(tmp_path / "a", "w:gz", format=tarfile.PAX_FORMAT) as archive:
         archive.addfile(info, io.BytesIO(b""))
-    assert "far too large" in refused(tmp_path / "a").reason
+    assert "far too large" in inspection_error(tmp_path / "a").reason
 
 
 def test_an_upload_with_fewer_than_two_classes_is_refused(tmp_path: Path) -> None:
-    reason = refused(zip_of(tmp_path / "a", {"cat/1.png": b"1", "cat/2.png": b"2"})).reason
+    reason = inspection_error(write_zip(tmp_path / "a", {"cat/1.png": b"1", "cat/2.png": b"2"})).reason
     assert "one class, “cat”" in reason
     assert "at least two" in reason
-    assert "No picture lies in a class folder" in refused(zip_of(tmp_path / "b", {"1.png": b"1"})).reason
+    assert "No picture lies in a class folder" in inspection_error(write_zip(tmp_path / "b", {"1.png": b"1"})).reason
 
 
 def test_files_that_are_skipped_for_their_names(tmp_path: Path) -> None:
@@ -176,7 +178,7 @@ def test_files_that_are_skipped_for_their_names(tmp_path: Path) -> None:
         "dog/IMG.HEIC",
         "x" * 1001 + ".png",
     )
-    inspection = inspect_upload(zip_of(tmp_path / "a", GOOD | dict.fromkeys(names, b"x")))
+    inspection = inspect_upload(write_zip(tmp_path / "a", VALID_FILES | dict.fromkeys(names, b"x")))
     assert len(inspection.skipped) == len(names)
     assert {file.path: file.reason for file in inspection.skipped}["cat/logo.svg"].startswith(
         "SVG pictures are not supported"
@@ -199,7 +201,7 @@ def test_damaged_archives_are_refused_or_read_the_same_way_twice(
 ) -> None:
     whole = tmp_path / kind.replace(":", "")
     if not whole.exists():
-        zip_of(whole, GOOD) if kind == "zip" else tar_of(whole, GOOD, mode=kind)
+        write_zip(whole, VALID_FILES) if kind == "zip" else write_tar(whole, VALID_FILES, mode=kind)
     data = bytearray(whole.read_bytes())
     at = int(position * (len(data) - 1))
     data[at : at + len(replacement)] = replacement
@@ -220,7 +222,7 @@ def test_damaged_archives_are_refused_or_read_the_same_way_twice(
 
 def test_unpacking_never_uses_the_names_in_the_archive(tmp_path: Path) -> None:
     counted: list[int] = []
-    files, _ = unpack(zip_of(tmp_path / "a", GOOD), tmp_path / "out", Limits(), counted.append)
-    assert sum(counted) == sum(map(len, GOOD.values()))
-    assert {file.path: file.file.read_bytes() for file in files} == GOOD
+    files, _ = unpack(write_zip(tmp_path / "a", VALID_FILES), tmp_path / "out", Limits(), counted.append)
+    assert sum(counted) == sum(map(len, VALID_FILES.values()))
+    assert {file.path: file.file.read_bytes() for file in files} == VALID_FILES
     assert all(file.file.name.isdigit() and tmp_path / "out" in file.file.parents for file in files)

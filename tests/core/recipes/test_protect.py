@@ -20,7 +20,7 @@ from core.runtime.progress import Step
 from core.specs.configs import TrainingLength
 from core.specs.presets import PRESETS, QUICK
 from core.specs.protect import ProtectSpec
-from tests.support.uploads import encoded, folder_of, picture, zip_of
+from tests.support.uploads import encoded, image_file, write_folder, write_zip
 from tests.support.uploads import pixels as drawn
 
 SOME = TrainingLength(epochs=0, min_updates=6, max_updates=6, batch=32)
@@ -36,8 +36,10 @@ def short_training(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def upload(tmp_path: Path, *, each: int = 6, **more: bytes) -> Path:
-    files = {f"{name}/{i}.png": picture(seed=100 * k + i) for k, name in enumerate(("cat", "dog")) for i in range(each)}
-    return zip_of(tmp_path / "pets.zip", files | {name.replace("__", "/"): data for name, data in more.items()})
+    files = {
+        f"{name}/{i}.png": image_file(seed=100 * k + i) for k, name in enumerate(("cat", "dog")) for i in range(each)
+    }
+    return write_zip(tmp_path / "pets.zip", files | {name.replace("__", "/"): data for name, data in more.items()})
 
 
 def run(source: Path, tmp_path: Path, **asked: object) -> tuple[ProtectionReport, zipfile.ZipFile]:
@@ -150,16 +152,18 @@ def test_a_cancel_at_any_stage_leaves_no_archive(tmp_path: Path, stage: str) -> 
 
 
 def test_a_folder_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
-    folder = folder_of(tmp_path / "only", {"cat/1.png": picture()})
+    folder = write_folder(tmp_path / "only", {"cat/1.png": image_file()})
     with pytest.raises(BadInput, match="at least two"):
         run(folder, tmp_path)
 
 
 def test_large_pictures_get_enlarged_noise_within_the_radius(tmp_path: Path) -> None:
     files = {
-        f"{c}/{i}.jpg": picture("JPEG", 300 + 20 * i, 200, seed=10 * k + i) for k, c in enumerate("ab") for i in (0, 1)
+        f"{c}/{i}.jpg": image_file("JPEG", 300 + 20 * i, 200, seed=10 * k + i)
+        for k, c in enumerate("ab")
+        for i in (0, 1)
     }
-    source = zip_of(tmp_path / "large.zip", files)
+    source = write_zip(tmp_path / "large.zip", files)
     report, archive = run(source, tmp_path, evidence="none", method="em")
     assert report.generator["work_size"] == 64
     with zipfile.ZipFile(source) as before:
@@ -173,12 +177,12 @@ def test_the_page_shows_what_reads_back_with_other_channels(tmp_path: Path, kind
     def one(seed: int) -> bytes:
         if kind == "grey AVIF":
             return encoded(Image.fromarray(drawn(channels=1, seed=seed)), "AVIF")
-        data = bytearray(picture("WEBP", seed=seed, lossless=True))
+        data = bytearray(image_file("WEBP", seed=seed, lossless=True))
         data[24] |= 16  # VP8L's bit that says there is alpha
         return bytes(data)
 
     ending = "avif" if kind == "grey AVIF" else "webp"
     files = {f"{c}/{i}.{ending}": one(10 * k + i) for k, c in enumerate("ab") for i in (0, 1)}
-    _, archive = run(zip_of(tmp_path / "odd.zip", files), tmp_path, evidence="none", method="em", format="same")
+    _, archive = run(write_zip(tmp_path / "odd.zip", files), tmp_path, evidence="none", method="em", format="same")
     page = archive.read("report.html").decode()
     assert all(name in page for name in files)

@@ -21,7 +21,7 @@ from core.recipes.train import train_generator
 from core.specs.protect import ProtectSpec
 from tests.support.generator_runs import changes, grey_pictures, png_files, protect, train
 from tests.support.short_training import STEPS, drawn, short_training
-from tests.support.uploads import picture, zip_of
+from tests.support.uploads import image_file, write_zip
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -129,12 +129,12 @@ def test_what_does_not_fit_is_refused_in_words(generator: Path, tmp_path: Path) 
 
 def test_a_test_split_is_not_learned_from(tmp_path: Path) -> None:
     files = {
-        f"{split}/{c}/{i}.png": picture(width=32, height=32, seed=i)
+        f"{split}/{c}/{i}.png": image_file(width=32, height=32, seed=i)
         for split, count in (("train", 4), ("test", 3))
         for c in ("ant", "bee")
         for i in range(count)
     }
-    train(zip_of(tmp_path / "split.zip", files), tmp_path / "g.safetensors", method="em")
+    train(write_zip(tmp_path / "split.zip", files), tmp_path / "g.safetensors", method="em")
     assert read_card(tmp_path / "g.safetensors").images == 8
 
 

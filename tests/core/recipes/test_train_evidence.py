@@ -25,7 +25,7 @@ from core.specs.protect import ProtectSpec
 from core.training.labelled_images import LabelledArrays
 from tests.support.checkpoints import Memory
 from tests.support.short_training import drawn, short_training
-from tests.support.uploads import picture, zip_of
+from tests.support.uploads import image_file, write_zip
 
 CLASSES = ("ant", "bee")
 EACH = 5 * LEAST_TEST_IMAGES // len(CLASSES)  # so that a fifth of all is just enough to test on
@@ -97,12 +97,12 @@ def test_the_learners_get_the_noise_of_the_weights_in_the_file(
 
 def test_a_test_split_of_its_own_is_what_it_is_tested_on(tmp_path: Path) -> None:
     files = {
-        f"{split}/{name}/{i}.png": picture(width=32, height=32, seed=100 * k + i)
+        f"{split}/{name}/{i}.png": image_file(width=32, height=32, seed=100 * k + i)
         for split, count in (("train", 6), ("test", LEAST_TEST_IMAGES // 2))
         for k, name in enumerate(CLASSES)
         for i in range(count)
     }
-    card = train(zip_of(tmp_path / "split.zip", files), tmp_path / "g.safetensors").card
+    card = train(write_zip(tmp_path / "split.zip", files), tmp_path / "g.safetensors").card
     assert card.images == 12
     assert card.measured is not None
     assert (card.measured[OWN]["training_images"], card.measured[OWN]["test_images"]) == (12, LEAST_TEST_IMAGES)

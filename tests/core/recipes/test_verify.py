@@ -26,7 +26,7 @@ from core.specs.protect import ProtectSpec
 from core.specs.verify import VerifySpec
 from tests.support.checkpoints import Memory
 from tests.support.generator_files import a_card
-from tests.support.uploads import picture, zip_of
+from tests.support.uploads import image_file, write_zip
 
 EACH = 130  # a fifth of both classes makes 52 to test on
 Heard = list[tuple[LearnerConfig, LabelledArrays, LabelledArrays]]
@@ -37,11 +37,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """pets.zip, and out.zip: its copies, each colour value 3 higher where that can be, by the archive's own writer."""
     folder = tmp_path_factory.mktemp("verification")
     files = {
-        f"{c}/{i}.png": picture(width=32, height=32, seed=1000 * k + i)
+        f"{c}/{i}.png": image_file(width=32, height=32, seed=1000 * k + i)
         for k, c in enumerate(("cat", "dog"))
         for i in range(EACH)
     }
-    zip_of(folder / "pets.zip", files)
+    write_zip(folder / "pets.zip", files)
     (folder / "work").mkdir()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
@@ -253,7 +253,9 @@ def test_colours_tell_how_much_is_still_learned(folder: Path, tmp_path: Path, he
 
 
 def test_other_archives_are_refused(folder: Path, tmp_path: Path, heard: Heard) -> None:
-    others = zip_of(tmp_path / "others.zip", {f"{c}/{i}.jpg": picture("JPEG", seed=i) for c in "ab" for i in range(3)})
+    others = write_zip(
+        tmp_path / "others.zip", {f"{c}/{i}.jpg": image_file("JPEG", seed=i) for c in "ab" for i in range(3)}
+    )
     with pytest.raises(BadInput, match="not a protected archive"):
         verify(folder / "pets.zip", folder / "pets.zip", VerifySpec(), scratch=tmp_path / "a")
     with pytest.raises(BadInput, match="made of these originals"):

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from cli.main import app
 from core.noise.generator_file import load
 from core.runtime.folder_checkpoints import FolderCheckpointStore
-from tests.support.images import pictures_zip
+from tests.support.images import write_images_zip
 from tests.support.short_training import STEPS, drawn, short_training
 
 
@@ -79,7 +79,7 @@ def test_training_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize("piece", [3, 12])
 def test_protection_goes_on_to_the_same_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
-    source, work = pictures_zip(tmp_path / "pets.zip", classes=2, each=130), tmp_path / "work"
+    source, work = write_images_zip(tmp_path / "pets.zip", classes=2, per_class=130), tmp_path / "work"
     command = ("protect", source, tmp_path / "out.zip", "--method", "em")
     killed_at(piece, *command, "--work", work)
     assert not (tmp_path / "out.zip").exists()
@@ -96,7 +96,7 @@ def test_protection_goes_on_to_the_same_archive(tmp_path: Path, monkeypatch: pyt
 
 
 def test_verification_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source, work = pictures_zip(tmp_path / "pets.zip", classes=2, each=130), tmp_path / "work"
+    source, work = write_images_zip(tmp_path / "pets.zip", classes=2, per_class=130), tmp_path / "work"
     command = ("verify", source, "--trainings", "0", "--trainings", "2", "--work", work, "--out")
     killed_at(STEPS + 2, *command, tmp_path / "r.json")  # within the second learner
     kept = counted(monkeypatch)

@@ -22,7 +22,7 @@ from core.results.verification import VerificationReport
 from core.specs.protect import ProtectSpec
 from core.specs.verify import VerifySpec
 from tests.support.checkpoints import Memory
-from tests.support.uploads import picture, zip_of
+from tests.support.uploads import image_file, write_zip
 
 COUNTS = {"cat": 250, "dog": 20, "owl": 255}  # a fifth of each is tested: 50, 4 and 51
 CAT, OWL = 0, 2
@@ -34,11 +34,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """pets.zip, and out.zip: its copies, each colour value 3 higher where that can be; part.zip has them of 40 %."""
     folder = tmp_path_factory.mktemp("one-class")
     files = {
-        f"{name}/{i}.png": picture(width=32, height=32, seed=1000 * k + i)
+        f"{name}/{i}.png": image_file(width=32, height=32, seed=1000 * k + i)
         for k, (name, count) in enumerate(COUNTS.items())
         for i in range(count)
     }
-    zip_of(folder / "pets.zip", files)
+    write_zip(folder / "pets.zip", files)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
             protect, "generate_noise", lambda images, *more, **how: np.full(images.pixels.shape, 3, np.int8)
