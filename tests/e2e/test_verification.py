@@ -14,7 +14,7 @@ from store.database import Database
 from store.object_keys import checkpoint_key
 from store.object_store import open_object_store
 from store.settings import Settings
-from tests.api.test_verify_calls import so_far
+from tests.api.test_verify_calls import partial_report
 from tests.e2e.conftest import SCREENS, NewBrowserPage, sign_in_link
 from tests.support.browser import BrowserPage
 from tests.support.report_samples import report
@@ -64,7 +64,7 @@ def verified(service_database: Database, service_settings: Settings) -> Iterator
 
 def write_rows(settings: Settings, verified: VerifiedProtection, rows: int) -> None:
     """Write the page of the rows that are measured so far, as a worker does."""
-    page = render_verification(so_far(rows=rows, spec=SPEC))
+    page = render_verification(partial_report(rows=rows, spec=SPEC))
     open_object_store(settings).write(checkpoint_key(verified.verification, "report.html"), page.encode())
 
 

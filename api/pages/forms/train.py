@@ -14,9 +14,9 @@ _HINTS = {
     "name": f"Users choose the generator by it. At most {MAX_NAME_CHARS} characters. Default: the dataset’s name.",
     "preset": "A more thorough one takes longer to train, and longer to make noise.",
     "evidence": "Measured on these images, with the generator’s own noise. The result is on the generator’s card.",
-    "grey": "More of the noise then remains when images are converted to greyscale: half of it on CIFAR-10, nothing on "
-    "Tiny ImageNet. It protects less against adversarial training and takes about twice as long. Needs the method "
-    "SEM and the thoroughness Quick.",
+    "grey": "A second model is trained on greyscale images, so that more of the noise works after a conversion to "
+    "greyscale. On CIFAR-10 half of it did, on Tiny ImageNet none. The noise protects less against adversarial "
+    "training. The training takes about twice as long. Needs the method SEM and the thoroughness Quick.",
     "method": "Every protection with this generator uses this method.",
 }
 
