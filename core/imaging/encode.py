@@ -79,13 +79,3 @@ def _xmp_options(format: str, xmp: bytes) -> dict[str, Any]:
         info.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
         return {"pnginfo": info}
     return {"xmp": xmp} if format in ("JPEG", "WEBP", "AVIF") else {}
-
-
-def delivered_format(format: str, mode: str, asked: str) -> str:
-    """The format that a picture of this format and mode is delivered in. asked: `png` or `same`.
-
-    `same` is PNG all the same for a GIF, whose 256 colours cannot carry noise, and a BMP with alpha, which few read.
-    """
-    if asked == "png" or format == "GIF" or (format == "BMP" and mode in ("LA", "RGBA")):
-        return "PNG"
-    return format

@@ -58,7 +58,7 @@ class ImageDataset:
     """What an upload holds.
 
     Attributes:
-        name: Its name for people.
+        name: Its display name.
         root: The folder that holds all files.
         classes: The class names in sorted order.
         images: The images that are used, in the order of their paths.
