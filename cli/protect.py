@@ -46,6 +46,7 @@ add_spec_options(protect_command, ProtectSpec.spec_fields().keys() - {"generator
 def _protect(
     source: Path, out: Path, spec: ProtectSpec, generator: Path | None, work: Path | None, device: str | None
 ) -> None:
+    from core.recipes.options import DatasetSource, RunOptions
     from core.recipes.protect import protect  # late, because torch takes seconds to load
     from core.reports.text_tables import evidence_table
     from core.runtime.resume import unfinished
@@ -56,16 +57,8 @@ def _protect(
         tempfile.TemporaryDirectory(prefix="unteachable-") as scratch,
         progress_display() as display,
     ):
-        done = protect(
-            source,
-            out,
-            spec,
-            generator=generator,
-            scratch=Path(scratch),
-            on_progress=display.show,
-            checkpoints=checkpoints,
-            device=device,
-        )
+        options = RunOptions(scratch=Path(scratch), on_progress=display.show, checkpoints=checkpoints, device=device)
+        done = protect(DatasetSource(path=source), out, spec, options, generator=generator)
     print(evidence_table(done.report.evidence))
     print(f"{done.report.dataset.images} pictures protected in {done.report.seconds:.0f} s: {out}")
     for skipped in done.report.dataset.skipped:

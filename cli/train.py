@@ -63,7 +63,8 @@ def _train(
     device: str | None,
     command: str,
 ) -> None:
-    from core.recipes.train import train_generator
+    from core.recipes.options import DatasetSource, RunOptions
+    from core.recipes.train import GeneratorConfig, train_generator
     from core.reports.text_tables import evidence_table
     from core.runtime.distributed import joined, rank
     from core.runtime.resume import unfinished
@@ -77,19 +78,14 @@ def _train(
         progress_display() if rank() == 0 else nullcontext() as display,
     ):
         first = rank() == 0
-        done = train_generator(
-            source,
-            out,
-            spec.noise,
+        options = RunOptions(
             scratch=Path(scratch),
             on_progress=None if display is None else display.show,
             checkpoints=checkpoints,
             device=own,
-            title=name,
-            size=size,
-            grey=spec.grey,
-            command=command,
         )
+        config = GeneratorConfig(title=name, size=size, greyscale=spec.grey, command=command)
+        done = train_generator(DatasetSource(path=source), out, spec.noise, options, config)
     if not first:
         return
     card = done.card

@@ -94,7 +94,8 @@ def _verify(
     work: Path | None,
     device: str | None,
 ) -> None:
-    from core.recipes.verify import verify  # late, because torch takes seconds to load
+    from core.recipes.options import DatasetSource, RunOptions
+    from core.recipes.verify import VerificationTarget, verify  # late, because torch takes seconds to load
     from core.reports.verification_html import render_verification
     from core.runtime.resume import unfinished
 
@@ -108,15 +109,8 @@ def _verify(
         tempfile.TemporaryDirectory(prefix="unteachable-") as scratch,
         progress_display() as display,
     ):
-        report = verify(
-            source,
-            protected,
-            spec,
-            scratch=Path(scratch),
-            on_progress=display.show,
-            on_row=write,
-            checkpoints=checkpoints,
-            device=device,
-        )
+        options = RunOptions(scratch=Path(scratch), on_progress=display.show, checkpoints=checkpoints, device=device)
+        target = None if protected is None else VerificationTarget(archive=protected)
+        report = verify(DatasetSource(path=source), target, spec, options, on_row=write)
     print(verification_table(report))
     print(f"{len(report.evidence.rows)} rows measured in {report.seconds:.0f} s: {out}, {page}")

@@ -85,7 +85,7 @@ def _science(settings: Settings) -> str:
     import torch
 
     from core.runtime.device import Device
-    from worker.context import computer
+    from worker.context import compute_device
 
-    ours = computer(settings)
-    return f"torch {torch.__version__} on {Device(ours['device'], cores=ours['cores']).label}"
+    ours = compute_device(settings)
+    return f"torch {torch.__version__} on {Device(ours.name, cores=ours.cores).label}"

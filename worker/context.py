@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from core.errors import BadInput
 from store.database import Database, open_database
@@ -28,8 +27,21 @@ class BadSetting(Exception):
     """A setting asks for what this machine does not have; it says which, and what there is."""
 
 
-def computer(settings: Settings) -> dict[str, Any]:
-    """Where the science computes: `device` and `cores`, as its recipes take them. Raises BadSetting."""
+@dataclass(frozen=True, slots=True)
+class ComputeDevice:
+    """Where the recipes compute.
+
+    Attributes:
+        name: cpu, cuda or cuda:N; None for a GPU if there is one.
+        cores: The number of CPU cores; None for all.
+    """
+
+    name: str | None
+    cores: int | None
+
+
+def compute_device(settings: Settings) -> ComputeDevice:
+    """The device of the settings. Raises BadSetting for one that this machine does not have."""
     from core.runtime.device import Device
 
     name = settings.device or None
@@ -37,7 +49,7 @@ def computer(settings: Settings) -> dict[str, Any]:
         Device(name)
     except BadInput as error:
         raise BadSetting(f"UNTEACHABLE_DEVICE: {error.reason}") from None
-    return {"device": name, "cores": settings.threads or None}
+    return ComputeDevice(name=name, cores=settings.threads or None)
 
 
 @cache

@@ -36,7 +36,7 @@ class EvaluationData:
     clean: Pixels
     delivered: Pixels
     labels: NDArray[np.int64]
-    held_out: NDArray[np.bool_]
+    test_mask: NDArray[np.bool_]
     classes: int
     note: str | None  # why nothing can be measured
 
@@ -48,14 +48,14 @@ def questions(amount: str, radius_a: int) -> list[EvidenceCase]:
     return [*rows, *(EvidenceCase(radius=0, countermeasure=name) for name in EASY)] if amount == "full" else rows
 
 
-def unmeasurable(amount: str, labels: NDArray[np.int64], held_out: NDArray[np.bool_], classes: int) -> str | None:
+def unmeasurable(amount: str, labels: NDArray[np.int64], test_mask: NDArray[np.bool_], classes: int) -> str | None:
     """Why there can be no evidence of this amount, or None."""
-    return "none was asked for" if amount == "none" else too_few(labels, held_out, classes)
+    return "none was asked for" if amount == "none" else too_few(labels, test_mask, classes)
 
 
-def too_few(labels: NDArray[np.int64], held_out: NDArray[np.bool_], classes: int) -> str | None:
+def too_few(labels: NDArray[np.int64], test_mask: NDArray[np.bool_], classes: int) -> str | None:
     """Why these images are too few to say anything, or None."""
-    tested, trained = int(held_out.sum()), int((~held_out).sum())
+    tested, trained = int(test_mask.sum()), int((~test_mask).sum())
     if tested < LEAST_TEST_IMAGES:
         return f"too few pictures: {tested} could be held out for testing, and at least {LEAST_TEST_IMAGES} are needed"
     if trained < LEAST_TRAIN_IMAGES_A_CLASS * classes:
@@ -63,7 +63,7 @@ def too_few(labels: NDArray[np.int64], held_out: NDArray[np.bool_], classes: int
             f"too few pictures: {trained} to learn {classes} classes from, and at least {LEAST_TRAIN_IMAGES_A_CLASS} "
             "a class are needed"
         )
-    if len(np.unique(labels[held_out])) < 2:
+    if len(np.unique(labels[test_mask])) < 2:
         return "the held-out pictures are all of one class"
     return None
 
@@ -75,20 +75,20 @@ def measure_evidence(
     run: RunContext,
 ) -> Evidence:
     """Every row that the spec asks for, kept on the shelf as it comes; a note where numbers would mean nothing."""
-    held_out, labels = exhibit.held_out, exhibit.labels
-    counts = np.bincount(labels[held_out], minlength=exhibit.classes)
+    test_mask, labels = exhibit.test_mask, exhibit.labels
+    counts = np.bincount(labels[test_mask], minlength=exhibit.classes)
     began = time.monotonic()
     rows: tuple[EvidenceRow, ...] = ()
     if exhibit.note is None:
         asked, course = questions(spec.evidence, spec.adversarial_radius), preset.schedules[spec.evidence]
-        updates = course.length.updates(int((~held_out).sum()))
+        updates = course.length.updates(int((~test_mask).sum()))
         run.progress.start("evidence", 2 * updates * sum(_cost(question, course) for question in asked))
         rows = tuple(_rows(asked, exhibit, spec, preset, course, run))
     return Evidence(
         learner=ARCHITECTURE_LABELS[preset.architecture],
         image_size=exhibit.clean.shape[-1],
-        train_images=int((~held_out).sum()),
-        test_images=int(held_out.sum()),
+        train_images=int((~test_mask).sum()),
+        test_images=int(test_mask.sum()),
         chance=float(counts.max() / max(1, counts.sum())),
         rows=rows,
         note=exhibit.note,
@@ -109,10 +109,10 @@ def _rows(
     course: LearnerSchedule,
     run: RunContext,
 ) -> Iterator[EvidenceRow]:
-    kept = ~exhibit.held_out
+    kept = ~exhibit.test_mask
     updates = course.length.updates(int(kept.sum()))
     clean = LabelledArrays(pixels=exhibit.clean, labels=exhibit.labels, classes=exhibit.classes)
-    test = clean.select(exhibit.held_out)
+    test = clean.select(exhibit.test_mask)
     for question in asked:
         units = _cost(question, course)
         lesson = LearnerConfig(
@@ -138,7 +138,7 @@ def _rows(
 
         before = taught("before", exhibit.clean)
         after = taught("after", exhibit.delivered)
-        yield _row(question, before, after, int(exhibit.held_out.sum()), spec, preset)
+        yield _row(question, before, after, int(exhibit.test_mask.sum()), spec, preset)
 
 
 def _row(

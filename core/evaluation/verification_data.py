@@ -1,6 +1,6 @@
 """What the learners of a verification get on each side, and what they are tested on."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,6 @@ from core.imaging.sandbox import DecoderSandbox
 from core.ingest.dataset import ImageDataset, ImageRecord
 from core.ingest.pixels import load_pixels
 from core.ingest.split import select_test_mask
-from core.limits import Limits
 from core.runtime.progress import Progress
 from core.specs.presets import PRESETS
 from core.specs.verify import VerifySpec
@@ -86,18 +85,27 @@ def sides_of(
     dataset: ImageDataset,
     copies: list[ImageRecord | None] | None,
     spec: VerifySpec,
+    manifest: Manifest | None,
     *,
-    clean: Collection[str] = (),
-    seed: int,
-    limits: Limits,
     progress: Progress,
     sandbox: DecoderSandbox,
 ) -> VerificationData:
-    """Decode both sides at one size, and hold out what the protection held out; of that, test one class if asked.
+    """Decode the originals and their copies at one size, and draw the test images as the protection drew them.
 
-    `clean`: paths of pictures that were delivered without noise. Raises BadInput for too few pictures, ValueError for a
-    protected class that the dataset does not have.
+    Args:
+        dataset: The originals.
+        copies: The protected copy of each original, None where it has none; None for a dataset alone.
+        spec: The scale, and the protected class if only that one is tested.
+        manifest: What the archive says of itself: its seed, and which images have no noise.
+        progress: Counts the decoded files.
+        sandbox: Decodes them.
+
+    Raises:
+        BadInput: There are too few images to measure anything.
+        ValueError: The dataset does not have the protected class.
     """
+    seed = 0 if manifest is None else manifest.spec.seed
+    unprotected = () if manifest is None else manifest.unprotected
     size = work_size([(p.width, p.height) for p in dataset.images], max_size=PRESETS[spec.scale].max_size)
     labels = np.array([picture.label for picture in dataset.images], dtype=np.int64)
     apart = select_test_mask(labels, [picture.split for picture in dataset.images], seed=seed)
@@ -124,7 +132,7 @@ def sides_of(
         classes=len(dataset.classes),
         missing=int((~there).sum()),
         only=only,
-        percentage=_percentage(np.array([picture.path not in clean for picture in dataset.images])[learned]),
+        percentage=_percentage(np.array([picture.path not in unprotected for picture in dataset.images])[learned]),
     )
 
 

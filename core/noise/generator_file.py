@@ -114,13 +114,15 @@ def network_for(generator: TrainedGenerator, *, channels: int) -> NoiseNetwork |
     return generator.network if channels == generator.card.channels else None
 
 
-def describe_use(generator: TrainedGenerator, *, classes: int, channels: int, familiar: bool) -> dict[str, object]:
+def describe_use(
+    generator: TrainedGenerator, *, classes: int, channels: int, may_know_images: bool
+) -> dict[str, object]:
     """What the report must say of a generator that was trained beforehand; goes over `noise.describe`.
 
     `familiar`: it may have been trained on these very pictures (`generator_fit.may_have_learned`).
     """
     card = generator.card
-    these = ", which may be these very ones" if familiar else ""
+    these = ", which may be these very ones" if may_know_images else ""
     at_once = {"passes_per_image": 1, "made": AT_ONCE} if network_for(generator, channels=channels) else {}
     return at_once | {
         "surrogate": card.architecture,

@@ -1,13 +1,10 @@
-"""The recipe of a verification: the originals and the protected archive in, learners of many kinds trained on both."""
+"""The recipe of a verification: originals and a protected archive in, the accuracies of many learners on both out."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from core.archive.manifest import Manifest, read_manifest
 from core.errors import BadInput
@@ -16,149 +13,152 @@ from core.evaluation.verification_runner import LearnerSetup, VerificationRunner
 from core.imaging.sandbox import DecoderSandbox
 from core.ingest.dataset import ImageDataset, open_dataset
 from core.limits import Limits
-from core.recipes.protect import class_counts
+from core.recipes.options import DatasetSource, RunOptions
+from core.recipes.report_dataset import describe_dataset, utc_timestamp
 from core.reports.verification_caveats import verification_caveats
-from core.results.protection import ReportDataset
 from core.results.verification import VerificationEvidence, VerificationReport, VerificationRow
-from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.context import RunContext
-from core.runtime.device import Device
-from core.runtime.progress import Callback, Progress
 from core.specs.presets import preset_for
 from core.specs.protected_class import check_archive, check_known
-from core.specs.verify import RowSpec, VerifySpec
+from core.specs.verify import VerifySpec
 from core.training.labelled_images import LabelledArrays
 from core.version import versions
 
-COURSES = {"quick": "quick", "standard": "full", "paper": "full"}  # how long learners train: as for this much evidence
+EVIDENCE_AMOUNTS = {"quick": "quick", "standard": "full", "paper": "full"}
+"""Whose schedule the learners of each scale have, by the amount of evidence in the preset."""
 OnRow = Callable[[VerificationReport], None]
 
 
-def verify(
-    source: Path,
-    protected: Path | None,
-    spec: VerifySpec,
-    *,
-    scratch: Path,
-    on_progress: Callback | None = None,
-    on_row: OnRow | None = None,
-    checkpoints: CheckpointStore | None = None,
-    device: str | None = None,
-    cores: int | None = None,
-    name: str | None = None,
-    job_id: str | None = None,
-    target_job_id: str | None = None,
-    limits: Limits | None = None,
-) -> VerificationReport:
-    """Train every learner of `spec` on the originals and on the archive `protected` that was made of them.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationTarget:
+    """A protected archive to verify.
 
-    What is tested on took no part in the making of the noise: the split is drawn by the protection's own seed.
-    Without `protected` the learners are trained on the dataset as it is, which has no after. `on_row` hears the report
-    so far after each row; every learner is kept on `checkpoints`, so that work that broke off goes on there. Raises
-    BadInput
-    for sources that cannot be used or say nothing, SpecError for a protected class that these do not have or that
-    cannot be told apart in them, and whatever the callbacks raise (`Cancelled`). `limits` are those of the originals.
+    Attributes:
+        archive: The zip, or a folder with its files.
+        job_id: The id of the job that made it, for the report.
     """
-    run = RunContext(
-        device=Device(device, cores=cores),
-        progress=Progress(on_progress),
-        checkpoints=checkpoints or NullCheckpointStore(),
-    )
-    progress = run.progress
-    manifest = read_manifest(protected) if protected is not None else None
+
+    archive: Path
+    job_id: str | None = None
+
+
+def verify(
+    source: DatasetSource,
+    target: VerificationTarget | None,
+    spec: VerifySpec,
+    options: RunOptions,
+    *,
+    on_row: OnRow | None = None,
+    job_id: str | None = None,
+) -> VerificationReport:
+    """Train every learner of a spec on the originals and on their protected copies, and compare.
+
+    The test images took no part in making the noise, because they are drawn by the protection's own seed.
+
+    Args:
+        source: The originals.
+        target: The archive that was made of them. Without it the learners are trained on the originals alone.
+        spec: The learners, the countermeasures, the percentages and the scale.
+        options: Where and how to run; the checkpoints hold every finished learner. The limits are for the originals.
+        on_row: Called after each row with the report so far.
+        job_id: The id of the service's job, for the report.
+
+    Raises:
+        BadInput: A source cannot be used, or there are too few images to measure anything.
+        SpecError: The dataset does not have the protected class, or cannot tell it apart.
+        Cancelled: Or whatever else the callbacks raise.
+    """
+    run, began = options.context(), time.monotonic()
+    manifest = None if target is None else read_manifest(target.archive)
     _check_percentages(spec, manifest)
     check_archive(spec, None if manifest is None else manifest.spec.percentage)
-    allowed, began = limits or Limits(), time.monotonic()
-    with DecoderSandbox(limits=allowed) as sandbox:
-        opened: Mapping[str, Any] = {"limits": allowed, "progress": progress, "sandbox": sandbox}
-        dataset = open_dataset(source, scratch / "originals", name=name, **opened)
-        check_known(spec, dataset.classes)
-        copies = None
-        if protected is not None and manifest is not None:
-            own = {**opened, "limits": manifest.reading_limits(allowed)}
-            copies = copies_of(dataset, open_dataset(protected, scratch / "protected", **own), manifest)
-        drawn = {"seed": manifest.spec.seed, "clean": manifest.unprotected} if manifest else {"seed": 0}
-        sides = sides_of(dataset, copies, spec, **drawn, **opened)
-    asked = spec.rows
-    size = sides.clean.shape[-1]
+    dataset, data = _read(source, target, manifest, spec, options, run)
     report = VerificationReport(
         job_id=job_id,
-        created_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        created_at=utc_timestamp(),
         versions=versions(),
         device=run.device.label,
         seconds=0.0,
-        dataset=_described(dataset),
+        dataset=describe_dataset(dataset, dataset.skipped),
         spec=spec.to_dict(),
-        target=None if manifest is None else _target(manifest, target_job_id),
+        target=None if target is None or manifest is None else _describe_target(manifest, target.job_id),
         evidence=VerificationEvidence(
-            image_size=size,
-            train_images=len(sides.labels),
-            test_images=len(sides.test.labels),
-            chance=sides.chance,
-            rows_requested=len(asked),
+            image_size=data.clean.shape[-1],
+            train_images=len(data.labels),
+            test_images=len(data.test.labels),
+            chance=data.chance,
+            rows_requested=len(spec.rows),
             rows=(),
         ),
         caveats=(),
     )
-    school = VerificationRunner(
-        LearnerSetup(test=sides.test, classes=sides.classes, train_images=len(sides.labels), only=sides.only),
-        spec,
-        preset_for(spec.scale, size).schedules[COURSES[spec.scale]],
-        run,
-    )
-    for row in _rows(asked, sides, school, progress, name=spec.protected_class):
+    for row in _measure_rows(spec, data, run):
         measured = replace(report.evidence, rows=(*report.evidence.rows, row))
         report = replace(report, evidence=measured, seconds=time.monotonic() - began)
-        caveats = verification_caveats(report, spec, manifest, missing=sides.missing, percentage=sides.percentage)
+        caveats = verification_caveats(report, spec, manifest, missing=data.missing, percentage=data.percentage)
         report = replace(report, caveats=caveats)
         if on_row is not None:
             on_row(report)
     return report
 
 
-def _rows(
-    asked: tuple[RowSpec, ...],
-    sides: VerificationData,
-    school: VerificationRunner,
-    progress: Progress,
-    *,
-    name: str | None,
-) -> Iterator[VerificationRow]:
-    """The rows in order, a unit of progress each. `name` is that of the protected class."""
-    progress.start("evidence", len(asked))
-    for one in asked:
-        share = one.percentage
+def _read(
+    source: DatasetSource,
+    target: VerificationTarget | None,
+    manifest: Manifest | None,
+    spec: VerifySpec,
+    options: RunOptions,
+    run: RunContext,
+) -> tuple[ImageDataset, VerificationData]:
+    """Decode the originals and their protected copies at one size, and draw the test images."""
+    with DecoderSandbox(limits=options.limits) as sandbox:
 
-        def shown(side: str, seed: int, share: int = share) -> LabelledArrays | None:
-            return sides.shown(side, share, seed=seed)
+        def opened(path: Path, folder: str, name: str | None, limits: Limits) -> ImageDataset:
+            scratch = options.scratch / folder
+            return open_dataset(path, scratch, name=name, limits=limits, progress=run.progress, sandbox=sandbox)
 
-        row = school.row(one, shown)
-        yield replace(row, protected_percentage=min(share, sides.percentage), protected_class=name)
-        progress.advance()
+        dataset = opened(source.path, "originals", source.name, options.limits)
+        check_known(spec, dataset.classes)
+        copies = None
+        if target is not None and manifest is not None:
+            limits = manifest.reading_limits(options.limits)
+            copies = copies_of(dataset, opened(target.archive, "protected", None, limits), manifest)
+        data = sides_of(dataset, copies, spec, manifest, progress=run.progress, sandbox=sandbox)
+    return dataset, data
+
+
+def _measure_rows(spec: VerifySpec, data: VerificationData, run: RunContext) -> Iterator[VerificationRow]:
+    """The rows of the spec in their order, one unit of progress each."""
+    runner = VerificationRunner(
+        LearnerSetup(test=data.test, classes=data.classes, train_images=len(data.labels), only=data.only),
+        spec,
+        preset_for(spec.scale, data.clean.shape[-1]).schedules[EVIDENCE_AMOUNTS[spec.scale]],
+        run,
+    )
+    run.progress.start("evidence", len(spec.rows))
+    for row_spec in spec.rows:
+        percentage = row_spec.percentage
+
+        def training_data(side: str, seed: int, percentage: int = percentage) -> LabelledArrays | None:
+            return data.shown(side, percentage, seed=seed)
+
+        row = runner.row(row_spec, training_data)
+        yield replace(row, protected_percentage=min(percentage, data.percentage), protected_class=spec.protected_class)
+        run.progress.advance()
 
 
 def _check_percentages(spec: VerifySpec, manifest: Manifest | None) -> None:
     if spec.percentages == (100,):
         return
     if manifest is None:
-        raise BadInput("Percentages are shares of protected pictures, and a dataset alone has none: leave them out.")
+        raise BadInput("Percentages are shares of protected images, and a dataset alone has none: leave them out.")
     if manifest.spec.percentage < 100:
         raise BadInput(
-            f"Only {manifest.spec.percentage} % of this archive are protected, and it is tried as it is: leave the "
+            f"Only {manifest.spec.percentage} % of this archive are protected, and it is verified as it is: leave the "
             "percentages out."
         )
 
 
-def _described(dataset: ImageDataset) -> ReportDataset:
-    labels = np.array([picture.label for picture in dataset.images], dtype=np.int64)
-    return ReportDataset(
-        name=dataset.name,
-        images=len(dataset.images),
-        classes=class_counts(dataset.classes, labels),
-        skipped=dataset.skipped,
-    )
-
-
-def _target(manifest: Manifest, job_id: str | None) -> dict[str, Any]:
+def _describe_target(manifest: Manifest, job_id: str | None) -> dict[str, Any]:
     ran = {key: value for key, value in manifest.generator.items() if key != "card"}
     return {"job_id": job_id, "spec": manifest.spec.to_dict(), "generator": ran}

@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from cli.main import app
 from core.recipes import protect
+from core.recipes.options import DatasetSource, RunOptions
 from core.specs.protect import ProtectSpec
 from tests.support.images import write_images_zip
 from tests.support.short_training import short_training
@@ -28,7 +29,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = write_images_zip(folder / "pets.zip", classes=2, per_class=130)
     (folder / "work").mkdir()
     spec = ProtectSpec(method="em", evidence="none", radius_a=3)
-    protect.protect(source, folder / "out.zip", spec, scratch=folder / "work")
+    options = RunOptions(scratch=folder / "work")
+    protect.protect(DatasetSource(path=source), folder / "out.zip", spec, options)
     return folder
 
 

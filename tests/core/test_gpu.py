@@ -221,7 +221,8 @@ def test_a_cell_of_every_column_of_table_1(tmp_path: Path, device: Device) -> No
 def test_the_whole_path_of_a_dataset(preset: str, tmp_path: Path) -> None:
     """Protecting it, with evidence, and verifying that: on the GPU without being told."""
     from core.recipes import protect
-    from core.recipes.verify import verify
+    from core.recipes.options import DatasetSource, RunOptions
+    from core.recipes.verify import VerificationTarget, verify
     from core.specs.verify import VerifySpec
     from tests.support.short_training import drawn
 
@@ -230,7 +231,9 @@ def test_the_whole_path_of_a_dataset(preset: str, tmp_path: Path) -> None:
     for name in ("protect", "verify"):
         (tmp_path / name).mkdir()
     with short_training():
-        done = protect.protect(source, out, ProtectSpec.parse({"preset": preset}), scratch=tmp_path / "protect")
-        report = verify(source, out, asked, scratch=tmp_path / "verify")
+        pets, target = DatasetSource(path=source), VerificationTarget(archive=out)
+        spec = ProtectSpec.parse({"preset": preset})
+        done = protect.protect(pets, out, spec, RunOptions(scratch=tmp_path / "protect"))
+        report = verify(pets, target, asked, RunOptions(scratch=tmp_path / "verify"))
     assert done.report.device == report.device == torch.cuda.get_device_name()
     assert len(report.evidence.rows) == 4

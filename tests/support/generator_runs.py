@@ -7,41 +7,30 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from core.recipes import protect as pipeline
-from core.recipes.train import train_generator
-from core.results.protection import ProtectionReport
+from core.recipes import protect as recipe
+from core.recipes.options import DatasetSource, RunOptions
+from core.recipes.train import GeneratorConfig, train_generator
 from core.specs.protect import ProtectSpec
 from tests.support.uploads import encoded, pixels, write_zip
 
 Stages = list[str]
 
 
-def train(source: Path, out: Path, *, grey: bool = False, **asked: object) -> Stages:
+def train(source: Path, out: Path, *, greyscale: bool = False, **spec: object) -> Stages:
     stages: Stages = []
     with tempfile.TemporaryDirectory() as scratch:
-        train_generator(
-            source,
-            out,
-            ProtectSpec.parse(asked),
-            scratch=Path(scratch),
-            on_progress=lambda step: stages.append(step.stage),
-            grey=grey,
-        )
+        options = RunOptions(scratch=Path(scratch), on_progress=lambda step: stages.append(step.stage))
+        config = GeneratorConfig(greyscale=greyscale)
+        train_generator(DatasetSource(path=source), out, ProtectSpec.parse(spec), options, config)
     return stages
 
 
-def protect(source: Path, out: Path, generator: Path, **asked: object) -> tuple[ProtectionReport, Stages]:
+def protect(source: Path, out: Path, generator: Path, **asked: object) -> tuple[Report, Stages]:
     stages: Stages = []
     spec = ProtectSpec.parse({"radius_u": 6, "evidence": "none"} | asked)
     with tempfile.TemporaryDirectory() as scratch:
-        done = pipeline.protect(
-            source,
-            out,
-            spec,
-            scratch=Path(scratch),
-            generator=generator,
-            on_progress=lambda step: stages.append(step.stage),
-        )
+        options = RunOptions(scratch=Path(scratch), on_progress=lambda step: stages.append(step.stage))
+        done = recipe.protect(DatasetSource(path=source), out, spec, options, generator=generator)
     return done.report, stages
 
 

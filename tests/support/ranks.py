@@ -20,6 +20,7 @@ from core.noise.objective import Objective
 from core.noise.shards import Shard, make_in_shards
 from core.noise.surrogate import SurrogateTraining
 from core.noise.train_noise_network import NoiseNetworkTraining, WeightedSurrogate
+from core.recipes.options import DatasetSource, RunOptions
 from core.recipes.train import train_generator
 from core.runtime.checkpoints import NullCheckpointStore
 from core.runtime.context import RunContext
@@ -192,8 +193,9 @@ def _train_for_long(source: Path, out: Path) -> None:
             sys.stderr.flush()
 
     with joined("cpu") as device, tempfile.TemporaryDirectory() as scratch:
-        shown = say if rank() == 0 else None
-        train_generator(source, out, ProtectSpec(), scratch=Path(scratch), device=device, on_progress=shown)
+        on_progress = say if rank() == 0 else None
+        options = RunOptions(scratch=Path(scratch), device=device, on_progress=on_progress)
+        train_generator(DatasetSource(path=source), out, ProtectSpec(), options)
 
 
 def _do_all(source: Path, archive: Path, out: Path) -> None:

@@ -7,17 +7,18 @@ from pathlib import Path
 import structlog
 
 from core.errors import BadInput
-from core.recipes import protect as pipeline
+from core.recipes import protect as recipe
+from core.recipes.options import DatasetSource
 from core.specs.protect import ProtectSpec
 from store import leases
 from store import models as m
 from store.leases import Claim, JobResult
 from store.object_keys import checkpoint_prefix
-from worker.checkpoint_store import unfinished_work
-from worker.context import WorkerContext, computer
-from worker.fetch_upload import fetch_upload, limits_of
+from worker.context import WorkerContext
+from worker.fetch_upload import fetch_upload
 from worker.job_files import purge, result_prefix
 from worker.lease import LeaseKeeper
+from worker.run_options import run_options
 from worker.stop_reasons import LeaseLost
 
 log = structlog.get_logger()
@@ -29,18 +30,13 @@ def protect(service: WorkerContext, claim: Claim, lease: LeaseKeeper, folder: Pa
     archive, unpacked = folder / "protected.zip", folder / "work"
     unpacked.mkdir()
     spec = ProtectSpec.parse(claim.spec)
-    pipeline.protect(
-        upload.path,
+    recipe.protect(
+        DatasetSource(path=upload.path, name=upload.name),
         archive,
         spec,
-        scratch=unpacked,
-        on_progress=lease.progress,
-        checkpoints=unfinished_work(service, claim),
-        name=upload.name,
-        job_id=claim.job_id,
-        limits=limits_of(service.settings),
+        run_options(service, claim, lease, scratch=unpacked),
         generator=fetch_generator(service, spec.generator_id, folder) if spec.generator_id else None,
-        **computer(service.settings),
+        job_id=claim.job_id,
     )
     lease.check()
     result = deliver(service, claim, archive)

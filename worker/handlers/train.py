@@ -5,16 +5,17 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.recipes.train import train_generator
+from core.recipes.options import DatasetSource
+from core.recipes.train import GeneratorConfig, train_generator
 from core.specs.train import TrainSpec
 from store import generators, leases
 from store.leases import Claim
 from store.object_keys import checkpoint_prefix
-from worker.checkpoint_store import unfinished_work
-from worker.context import WorkerContext, computer
-from worker.fetch_upload import fetch_upload, limits_of
+from worker.context import WorkerContext
+from worker.fetch_upload import fetch_upload
 from worker.job_files import purge
 from worker.lease import LeaseKeeper
+from worker.run_options import run_options
 from worker.stop_reasons import LeaseLost
 
 log = structlog.get_logger()
@@ -27,18 +28,11 @@ def train(service: WorkerContext, claim: Claim, lease: LeaseKeeper, folder: Path
     made, unpacked = folder / "generator.safetensors", folder / "work"
     unpacked.mkdir()
     train_generator(
-        upload.path,
+        DatasetSource(path=upload.path, name=upload.name),
         made,
         asked.noise,
-        scratch=unpacked,
-        on_progress=lease.progress,
-        checkpoints=unfinished_work(service, claim),
-        name=upload.name,
-        title=asked.name or upload.name,
-        grey=asked.grey,
-        command=f"train job {claim.job_id}",
-        limits=limits_of(service.settings),
-        **computer(service.settings),
+        run_options(service, claim, lease, scratch=unpacked),
+        GeneratorConfig(title=asked.name or upload.name, greyscale=asked.grey, command=f"train job {claim.job_id}"),
     )
     lease.check()
     stored = generators.store_file(service.files, claim.job_id, made)

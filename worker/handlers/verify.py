@@ -5,7 +5,9 @@ from pathlib import Path
 import structlog
 
 from core.errors import BadInput
-from core.recipes.verify import verify as run
+from core.recipes import verify as recipe
+from core.recipes.options import DatasetSource
+from core.recipes.verify import VerificationTarget
 from core.reports.verification_html import render_verification
 from core.results.verification import VerificationReport
 from core.specs.verify import VerifySpec
@@ -13,11 +15,12 @@ from store import leases
 from store import models as m
 from store.leases import Claim, JobResult
 from store.object_keys import checkpoint_prefix
-from worker.checkpoint_store import JobCheckpointStore, unfinished_work
-from worker.context import WorkerContext, computer
-from worker.fetch_upload import fetch_upload, limits_of
+from worker.checkpoint_store import JobCheckpointStore
+from worker.context import WorkerContext
+from worker.fetch_upload import fetch_upload
 from worker.job_files import purge, result_prefix
 from worker.lease import LeaseKeeper
+from worker.run_options import run_options
 from worker.stop_reasons import LeaseLost
 
 log = structlog.get_logger()
@@ -34,19 +37,17 @@ def verify(service: WorkerContext, claim: Claim, lease: LeaseKeeper, folder: Pat
             rows_so_far.save(name, data)
         log.info("job.row", done=len(report.evidence.rows), total=report.evidence.rows_requested)
 
-    report = run(
-        upload.path,
-        fetch_archive(service, claim.target_job_id, folder) if claim.target_job_id else None,
+    target = None
+    if claim.target_job_id is not None:
+        archive = fetch_archive(service, claim.target_job_id, folder)
+        target = VerificationTarget(archive=archive, job_id=claim.target_job_id)
+    report = recipe.verify(
+        DatasetSource(path=upload.path, name=upload.name),
+        target,
         VerifySpec.parse(claim.spec),
-        scratch=unpacked,
-        on_progress=lease.progress,
+        run_options(service, claim, lease, scratch=unpacked),
         on_row=keep,
-        checkpoints=unfinished_work(service, claim),
-        name=upload.name,
         job_id=claim.job_id,
-        target_job_id=claim.target_job_id,
-        limits=limits_of(service.settings),
-        **computer(service.settings),
     )
     lease.check()
     prefix = result_prefix(claim)

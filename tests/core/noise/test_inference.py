@@ -44,7 +44,7 @@ def test_a_noise_network_makes_the_noise_at_once(at_once: Path, tmp_path: Path) 
 
 def test_noise_that_is_to_withstand_grey_has_a_second_judge(at_once: Path, tmp_path: Path) -> None:
     source, made = drawn(tmp_path / "learn.zip"), tmp_path / "made.safetensors"
-    stages = train(source, made, grey=True, method="sem", radius_u=6)
+    stages = train(source, made, greyscale=True, method="sem", radius_u=6)
     order = [stages.index(stage) for stage in ("training", "grey", "network", "writing")]
     assert order == sorted(order)
     assert (read_card(made).grey_updates, read_card(at_once).grey_updates) == (STEPS, 0)
@@ -59,8 +59,8 @@ def test_noise_that_is_to_withstand_grey_has_a_second_judge(at_once: Path, tmp_p
 
 
 def test_grey_pictures_have_nothing_to_lose_in_grey(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="grey themselves"):
-        train(grey_pictures(tmp_path / "grey.zip"), tmp_path / "made.safetensors", grey=True)
+    with pytest.raises(BadInput, match="greyscale already"):
+        train(grey_pictures(tmp_path / "grey.zip"), tmp_path / "made.safetensors", greyscale=True)
 
 
 def test_grey_pictures_are_searched_for_where_the_noise_network_makes_colours(at_once: Path, tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from safetensors.torch import load_file
 from core.errors import Cancelled
 from core.noise.surrogate import GREYSCALE_SURROGATE, SURROGATE
 from core.noise.train_noise_network import NOISE_NETWORK
-from core.recipes.train import train_generator
+from core.recipes.options import DatasetSource, RunOptions
+from core.recipes.train import GeneratorConfig, train_generator
 from core.runtime.progress import Step
 from core.specs.protect import ProtectSpec
 from tests.support.checkpoints import Memory
@@ -40,10 +41,11 @@ def test_a_broken_off_training_goes_on_to_the_same_weights(
 
     broken: list[str] = []
     (tmp_path / "scratch").mkdir()
-    grey = piece == GREYSCALE_SURROGATE
+    config = GeneratorConfig(greyscale=piece == GREYSCALE_SURROGATE)
     spec, out = ProtectSpec(method=method), tmp_path / "g.safetensors"
+    options = RunOptions(scratch=tmp_path / "scratch", checkpoints=Breaks())
     with pytest.raises(Cancelled):
-        train_generator(source, out, spec, grey=grey, scratch=tmp_path / "scratch", checkpoints=Breaks())
+        train_generator(DatasetSource(path=source), out, spec, options, config)
     assert not out.exists()
     counted: list[int] = []
 
@@ -51,11 +53,10 @@ def test_a_broken_off_training_goes_on_to_the_same_weights(
         if step.stage == "training":
             counted.append(step.done)
 
-    for shelf_of, path in ((checkpoints, out), (Memory(), tmp_path / "whole.safetensors")):
+    for store, path in ((checkpoints, out), (Memory(), tmp_path / "whole.safetensors")):
         with tempfile.TemporaryDirectory() as scratch:
-            train_generator(
-                source, path, spec, grey=grey, scratch=Path(scratch), checkpoints=shelf_of, on_progress=count
-            )
+            options = RunOptions(scratch=Path(scratch), checkpoints=store, on_progress=count)
+            train_generator(DatasetSource(path=source), path, spec, options, config)
     first, second = (load_file(path) for path in (out, tmp_path / "whole.safetensors"))
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert any(name.startswith("noise.") for name in first) == (method == "sem")
@@ -68,8 +69,7 @@ def test_a_cancelled_training_leaves_no_file(tmp_path: Path) -> None:
 
     (tmp_path / "scratch").mkdir()
     source = drawn(tmp_path / "learn.zip")
+    options = RunOptions(scratch=tmp_path / "scratch", on_progress=cancel)
     with pytest.raises(Cancelled):
-        train_generator(
-            source, tmp_path / "g.safetensors", ProtectSpec(), scratch=tmp_path / "scratch", on_progress=cancel
-        )
+        train_generator(DatasetSource(path=source), tmp_path / "g.safetensors", ProtectSpec(), options)
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["learn.zip"]

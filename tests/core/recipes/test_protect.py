@@ -14,6 +14,7 @@ from PIL import Image
 from core.errors import BadInput, Cancelled
 from core.evaluation.evidence import EvaluationData, measure_evidence
 from core.recipes import protect
+from core.recipes.options import DatasetSource, RunOptions
 from core.results.evidence import Evidence
 from core.results.protection import ProtectionReport
 from core.runtime.progress import Step
@@ -44,7 +45,9 @@ def upload(tmp_path: Path, *, each: int = 6, **more: bytes) -> Path:
 
 def run(source: Path, tmp_path: Path, **asked: object) -> tuple[ProtectionReport, zipfile.ZipFile]:
     scratch = Path(tempfile.mkdtemp(dir=tmp_path))
-    done = protect.protect(source, tmp_path / "out.zip", ProtectSpec.parse(asked), scratch=scratch)
+    done = protect.protect(
+        DatasetSource(path=source), tmp_path / "out.zip", ProtectSpec.parse(asked), RunOptions(scratch=scratch)
+    )
     return done.report, zipfile.ZipFile(done.archive)
 
 
@@ -124,7 +127,7 @@ def test_evidence_is_taken_on_the_share_that_was_asked(tmp_path: Path, monkeypat
     changed = (seen[0].delivered != seen[0].clean).any(axis=(1, 2, 3))
     for label in (0, 1):
         own = seen[0].labels == label
-        assert changed[own & ~seen[0].held_out].mean() == pytest.approx(0.8, abs=0.01)
+        assert changed[own & ~seen[0].test_mask].mean() == pytest.approx(0.8, abs=0.01)
         assert changed[own].mean() == pytest.approx(0.8, abs=0.01)
 
 
@@ -146,8 +149,9 @@ def test_a_cancel_at_any_stage_leaves_no_archive(tmp_path: Path, stage: str) -> 
 
     source, out = upload(tmp_path, each=MEASURED), tmp_path / "out.zip"
     (tmp_path / "scratch").mkdir()
+    options = RunOptions(scratch=tmp_path / "scratch", on_progress=cancel)
     with pytest.raises(Cancelled):
-        protect.protect(source, out, ProtectSpec(method="em"), scratch=tmp_path / "scratch", on_progress=cancel)
+        protect.protect(DatasetSource(path=source), out, ProtectSpec(method="em"), options)
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["pets.zip"]
 
 

@@ -17,7 +17,8 @@ from core.archive.manifest import read_manifest
 from core.errors import BadInput, SpecError
 from core.generators.card import read_card
 from core.noise.generator_file import load
-from core.recipes.train import train_generator
+from core.recipes.options import DatasetSource, RunOptions
+from core.recipes.train import GeneratorConfig, train_generator
 from core.specs.protect import ProtectSpec
 from tests.support.generator_runs import changes, grey_pictures, png_files, protect, train
 from tests.support.short_training import STEPS, drawn, short_training
@@ -181,9 +182,15 @@ def test_a_size_that_the_pictures_do_not_have_is_refused(tmp_path: Path) -> None
     for size in (48, 96, 0):
         with (
             tempfile.TemporaryDirectory() as scratch,
-            pytest.raises(BadInput, match="32, 64 px with the preset quick, not at"),
+            pytest.raises(BadInput, match="at 32, 64 px, not at"),
         ):
-            train_generator(source, tmp_path / "x.safetensors", ProtectSpec(), scratch=Path(scratch), size=size)
+            train_generator(
+                DatasetSource(path=source),
+                tmp_path / "x.safetensors",
+                ProtectSpec(),
+                RunOptions(scratch=Path(scratch)),
+                GeneratorConfig(size=size),
+            )
 
 
 def test_a_generator_for_smaller_pictures_is_trained_on_larger_ones(tmp_path: Path) -> None:

@@ -18,8 +18,10 @@ from core.generators.card import read_card
 from core.generators.measurements import FIGURES, NOTE, OWN, of_evidence
 from core.noise.generator_file import as_saved, load
 from core.noise.search import search_noise
+from core.recipes.options import DatasetSource, RunOptions
 from core.recipes.train import TrainingResult, train_generator
 from core.results.evidence import Curve, Evidence, EvidenceRow
+from core.runtime.checkpoints import NullCheckpointStore
 from core.runtime.progress import Step
 from core.specs.protect import ProtectSpec
 from core.training.labelled_images import LabelledArrays
@@ -47,9 +49,10 @@ def train(
 ) -> TrainingResult:
     spec = ProtectSpec.parse_training({"method": "em"} | asked)
     with tempfile.TemporaryDirectory() as scratch:
-        return train_generator(
-            source, out, spec, scratch=Path(scratch), checkpoints=checkpoints, on_progress=on_progress
+        options = RunOptions(
+            scratch=Path(scratch), checkpoints=checkpoints or NullCheckpointStore(), on_progress=on_progress
         )
+        return train_generator(DatasetSource(path=source), out, spec, options)
 
 
 def test_the_card_says_what_models_learn_with_its_noise_and_without(enough: Path, tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from core.evaluation.learner_run import LabelledArrays, LearnerConfig
 from core.ingest.split import select_protect_mask
 from core.limits import Limits
 from core.recipes import protect
-from core.recipes.verify import verify
+from core.recipes.options import DatasetSource, RunOptions
+from core.recipes.verify import VerificationTarget, verify
 from core.reports.heatmap import heat_map
 from core.reports.verification_html import render_verification
 from core.results.evidence import Curve
@@ -48,7 +49,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             protect, "generate_noise", lambda images, *more, **how: np.full(images.pixels.shape, 3, np.int8)
         )
         spec = ProtectSpec(evidence="none", seed=5, method="em")
-        protect.protect(folder / "pets.zip", folder / "out.zip", spec, scratch=folder / "work")
+        options = RunOptions(scratch=folder / "work")
+        protect.protect(DatasetSource(path=folder / "pets.zip"), folder / "out.zip", spec, options)
     return folder
 
 
@@ -67,11 +69,14 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
 
 
 def run(folder: Path, tmp_path: Path, *, alone: bool = False, **more: Any) -> VerificationReport:
-    how = {key: more.pop(key) for key in ("checkpoints", "on_progress", "on_row", "limits") if key in more}
+    how = {key: more.pop(key) for key in ("checkpoints", "on_progress", "limits") if key in more}
+    on_row = more.pop("on_row", None)
     archive = None if alone else more.pop("archive", folder / "out.zip")
     spec = VerifySpec.parse({"trainings": [{"radius": 0}]} | more)
     scratch = tmp_path / f"scratch-{len(list(tmp_path.iterdir()))}"
-    return verify(folder / "pets.zip", archive, spec, scratch=scratch, **how)
+    target = None if archive is None else VerificationTarget(archive=archive)
+    options = RunOptions(scratch=scratch, **how)
+    return verify(DatasetSource(path=folder / "pets.zip"), target, spec, options, on_row=on_row)
 
 
 def test_the_same_pictures_on_both_sides_and_the_protections_own_split(
@@ -137,7 +142,8 @@ def test_the_share_that_is_said_is_that_of_what_is_trained_on(
             patched.setattr(protect, "select_protect_mask_by_split", as_once)
         (tmp_path / "work").mkdir()
         spec = ProtectSpec(evidence="none", seed=5, method="em", percentage=percentage)
-        protect.protect(folder / "pets.zip", tmp_path / "part.zip", spec, scratch=tmp_path / "work")
+        options = RunOptions(scratch=tmp_path / "work")
+        protect.protect(DatasetSource(path=folder / "pets.zip"), tmp_path / "part.zip", spec, options)
     report = run(folder, tmp_path, archive=tmp_path / "part.zip")
     (_, before, _), (_, after, _) = heard
     assert (before.pixels != after.pixels).any(axis=(1, 2, 3)).mean() == pytest.approx(real / 100, abs=0.01)
@@ -257,10 +263,11 @@ def test_other_archives_are_refused(folder: Path, tmp_path: Path, heard: Heard) 
         tmp_path / "others.zip", {f"{c}/{i}.jpg": image_file("JPEG", seed=i) for c in "ab" for i in range(3)}
     )
     with pytest.raises(BadInput, match="not a protected archive"):
-        verify(folder / "pets.zip", folder / "pets.zip", VerifySpec(), scratch=tmp_path / "a")
+        run(folder, tmp_path, archive=folder / "pets.zip")
+    target, options = VerificationTarget(archive=folder / "out.zip"), RunOptions(scratch=tmp_path / "b")
     with pytest.raises(BadInput, match="made of these originals"):
-        verify(others, folder / "out.zip", VerifySpec(), scratch=tmp_path / "b")
+        verify(DatasetSource(path=others), target, VerifySpec(), options)
     with zipfile.ZipFile(tmp_path / "bad.zip", "w") as bad:
         bad.writestr("MANIFEST.json", '{"files": [{"protected": true}]}')
     with pytest.raises(BadInput, match="cannot be read"):
-        verify(folder / "pets.zip", tmp_path / "bad.zip", VerifySpec(), scratch=tmp_path / "c")
+        run(folder, tmp_path, archive=tmp_path / "bad.zip")

@@ -13,7 +13,8 @@ from core.evaluation import verification_runner
 from core.evaluation.learner_run import LabelledArrays, LearnerConfig
 from core.ingest.split import select_test_mask
 from core.recipes import protect
-from core.recipes.verify import verify
+from core.recipes.options import DatasetSource, RunOptions
+from core.recipes.verify import VerificationTarget, verify
 from core.reports.heatmap import heat_map
 from core.reports.text_tables import verification_table
 from core.reports.verification_html import render_verification
@@ -46,7 +47,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, percentage in (("out", 100), ("part", 40)):
             spec = ProtectSpec(evidence="none", seed=5, method="em", percentage=percentage)
             (folder / name).mkdir()
-            protect.protect(folder / "pets.zip", folder / f"{name}.zip", spec, scratch=folder / name)
+            options = RunOptions(scratch=folder / name)
+            protect.protect(DatasetSource(path=folder / "pets.zip"), folder / f"{name}.zip", spec, options)
     return folder
 
 
@@ -81,7 +83,8 @@ def run(folder: Path, tmp_path: Path, *, archive: str | None = "out.zip", **more
     how = {key: more.pop(key) for key in ("checkpoints",) if key in more}
     spec = VerifySpec.parse({"trainings": [{"radius": 0}], "protected_class": "cat"} | more)
     scratch = tmp_path / f"scratch-{len(list(tmp_path.iterdir()))}"
-    return verify(folder / "pets.zip", archive and folder / archive, spec, scratch=scratch, **how)
+    target = None if archive is None else VerificationTarget(archive=folder / archive)
+    return verify(DatasetSource(path=folder / "pets.zip"), target, spec, RunOptions(scratch=scratch, **how))
 
 
 def test_that_class_alone_is_learned_as_delivered_and_tested(of_cats: tuple[VerificationReport, Heard]) -> None:

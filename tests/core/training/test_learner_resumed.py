@@ -206,12 +206,12 @@ def drawn(count: int, *, seed: int) -> LabelledArrays:
 
 
 def evidence(checkpoints: CheckpointStore, progress: Progress) -> Evidence:
-    shown, held_out = drawn(120, seed=1), np.arange(120) < 50
+    shown, test_mask = drawn(120, seed=1), np.arange(120) < 50
     exhibit = EvaluationData(
         clean=shown.pixels,
         delivered=255 - shown.pixels,
         labels=shown.labels,
-        held_out=held_out,
+        test_mask=test_mask,
         classes=2,
         note=None,
     )

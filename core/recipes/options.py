@@ -1,0 +1,52 @@
+"""What the caller of a recipe gives besides the job itself: the dataset's place, and where and how to run."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.limits import Limits
+from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
+from core.runtime.context import RunContext
+from core.runtime.device import Device
+from core.runtime.progress import Callback, Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetSource:
+    """A dataset to read.
+
+    Attributes:
+        path: A folder, or a zip or tar archive.
+        name: The dataset's name in reports; by default the file's name.
+    """
+
+    path: Path
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """Where and how a recipe runs.
+
+    Attributes:
+        scratch: An empty folder of the caller for temporary files; the caller may remove it afterwards.
+        on_progress: Called with each step of the progress. What it raises, such as `Cancelled`, ends the recipe.
+        checkpoints: Holds the state of unfinished work; by default nothing is saved.
+        device: cpu, cuda or cuda:N; by default a GPU if there is one.
+        cores: The number of CPU cores to use; by default all.
+        limits: The limits of what is read.
+    """
+
+    scratch: Path
+    on_progress: Callback | None = None
+    checkpoints: CheckpointStore = field(default_factory=NullCheckpointStore)
+    device: str | None = None
+    cores: int | None = None
+    limits: Limits = field(default_factory=Limits)
+
+    def context(self) -> RunContext:
+        """Open the device, and start the progress. Raises BadInput for a device that this machine does not have."""
+        return RunContext(
+            device=Device(self.device, cores=self.cores),
+            progress=Progress(self.on_progress),
+            checkpoints=self.checkpoints,
+        )

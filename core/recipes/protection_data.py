@@ -1,0 +1,61 @@
+"""A dataset that is ready to be protected: its pixels, its masks, and the settings of its noise."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.evaluation.evidence import EvaluationData
+from core.ingest.dataset import ImageDataset
+from core.noise.generator_file import TrainedGenerator
+from core.noise.setup import NoiseSetup
+from core.training.labelled_images import LabelledArrays
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtectionData:
+    """The input of a protection, after decoding.
+
+    Attributes:
+        dataset: The uploaded images and their files.
+        images: The same images at the work size.
+        test_mask: bool (n,), the images that learners are tested on. All False where nothing can be measured.
+        protect_mask: bool (n,), the images that get noise.
+        setup: The method of the noise, its radii and its numbers.
+        generator: The trained generator that makes the noise; None to train a surrogate on the dataset.
+        unmeasurable: Why there can be no evidence, or None.
+    """
+
+    dataset: ImageDataset
+    images: LabelledArrays
+    test_mask: NDArray[np.bool_]
+    protect_mask: NDArray[np.bool_]
+    setup: NoiseSetup
+    generator: TrainedGenerator | None
+    unmeasurable: str | None
+
+    @property
+    def train_mask(self) -> NDArray[np.bool_]:
+        """bool (n,), the images that surrogates and learners are trained on."""
+        return ~self.test_mask
+
+    @property
+    def work_size(self) -> int:
+        """The side of the images at which the noise is made, in pixels."""
+        return int(self.images.pixels.shape[-1])
+
+    @property
+    def channels(self) -> int:
+        """1 for greyscale images, else 3."""
+        return int(self.images.pixels.shape[1])
+
+    def evaluation_data(self, delivered: NDArray[np.uint8]) -> EvaluationData:
+        """What the evidence compares; `delivered` is uint8 (n, c, s, s)."""
+        return EvaluationData(
+            clean=self.images.pixels,
+            delivered=delivered,
+            labels=self.images.labels,
+            test_mask=self.test_mask,
+            classes=self.images.classes,
+            note=self.unmeasurable,
+        )

@@ -1,0 +1,37 @@
+"""The parts that the reports of all recipes have in common: the dataset, and the time."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.ingest.dataset import ImageDataset
+from core.limits import SkippedFile
+from core.results.protection import ClassCount, ReportDataset
+
+
+def labels_of(dataset: ImageDataset) -> NDArray[np.int64]:
+    """The class of each image, int64 (n,)."""
+    return np.array([image.label for image in dataset.images], dtype=np.int64)
+
+
+def describe_dataset(dataset: ImageDataset, skipped: Sequence[SkippedFile]) -> ReportDataset:
+    """The dataset as a report names it.
+
+    Args:
+        dataset: The images of the recipe.
+        skipped: The files that were left out, with the reasons.
+    """
+    counts = np.bincount(labels_of(dataset), minlength=len(dataset.classes))
+    return ReportDataset(
+        name=dataset.name,
+        images=len(dataset.images),
+        classes=tuple(ClassCount(name, int(count)) for name, count in zip(dataset.classes, counts, strict=True)),
+        skipped=tuple(skipped),
+    )
+
+
+def utc_timestamp() -> str:
+    """The present time in UTC, to the second (RFC 3339)."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
