@@ -50,7 +50,7 @@ def search_from_patterns(
 
     generator = device.generator(setup.spec.seed, 3)
     noise = [
-        device.in_chunks(noise_of, pixels, y, rows_per_image=objective.samples, generator=generator)
+        device.map_chunks(noise_of, pixels, y, rows_per_image=objective.samples, generator=generator)
         for pixels, y in zip(on_device.pixels.split(BATCH), on_device.labels.split(BATCH), strict=True)
     ]
     return torch.cat(noise).numpy(force=True)
@@ -92,4 +92,4 @@ def class_patterns(
 
         return pgd(loss, base, search, generator=draws)
 
-    return torch.cat(device.side_by_side(pattern, list(enumerate(seeds))))
+    return torch.cat(device.starmap(pattern, list(enumerate(seeds))))

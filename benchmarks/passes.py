@@ -18,7 +18,7 @@ from torch import Tensor  # isort: skip
 from core.attacks.losses import cross_entropy_sum
 from core.models.folded import FoldedModel
 from core.models.registry import ARCHITECTURES, build
-from core.runtime.cuda_graphs import SELDOM
+from core.runtime.cuda_graphs import CALLS_BEFORE_CAPTURE
 from core.training.sgd import DataParallelSGD, classification_loss
 
 BATCH = 128
@@ -77,7 +77,7 @@ def _passes_on_cpu(device: Device, network: str) -> dict[str, Callable[[], objec
         return run
 
     def in_chunks(network: torch.nn.Module) -> Callable[[], object]:
-        return lambda: device.in_chunks(lambda x, y, generator: _by_pixels(network, x, y), x, y, generator=generator)
+        return lambda: device.map_chunks(lambda x, y, generator: _by_pixels(network, x, y), x, y, generator=generator)
 
     folded, fast = FoldedModel(model, dtype=torch.float32), FoldedModel(model, dtype=device.dtype)
     return {
@@ -113,7 +113,7 @@ def _updates(device: Device, network: str) -> dict[str, Callable[[], object]]:
 
 
 def _rate(work: Callable[[], object], seconds: float) -> float:
-    for _ in range(SELDOM + 1):
+    for _ in range(CALLS_BEFORE_CAPTURE + 1):
         work()
     _wait()
     began, rounds = time.monotonic(), 0

@@ -11,7 +11,7 @@ from cli.progress import progress_display
 from cli.refusals import refusals
 from core.generators.card import read_card
 from core.generators.shipped import settled
-from core.runtime.launcher import alone
+from core.runtime.launcher import require_single_process
 from core.specs.protect import ProtectSpec
 
 OutArgument = Annotated[Path, typer.Argument(metavar="OUT.zip", help="the protected archive to write")]
@@ -34,7 +34,7 @@ def protect_command(
 ) -> None:
     """Protect the pictures of a folder or archive, and measure before and after."""
     with refusals(source):
-        alone("protect")
+        require_single_process("protect")
         check_paths(source, out, kind="zip")
         card = None if generator is None else read_card(generator)
         _protect(source, out, ProtectSpec.parse(settled(without_unset(options), card)), generator, work, device)
@@ -49,11 +49,11 @@ def _protect(
     from core.recipes.options import DatasetSource, RunOptions
     from core.recipes.protect import protect  # late, because torch takes seconds to load
     from core.reports.text_tables import evidence_table
-    from core.runtime.resume import unfinished
+    from core.runtime.resume import resumable_checkpoints
 
     sources = [source] if generator is None else [source, generator]
     with (
-        unfinished(work, sources=sources, asked={"protect": spec.to_dict()}) as checkpoints,
+        resumable_checkpoints(work, sources=sources, command={"protect": spec.to_dict()}) as checkpoints,
         tempfile.TemporaryDirectory(prefix="unteachable-") as scratch,
         progress_display() as display,
     ):

@@ -85,7 +85,7 @@ def reproduce_command(
             raise BadInput(f"{data} does not exist")
 
         from core.runtime.device import Device  # late, because torch takes seconds to load
-        from core.runtime.distributed import joined, rank
+        from core.runtime.distributed import process_group, rank
         from experiments.run import ReproduceConfig, reproduce
         from experiments.scale import SCALES
 
@@ -93,7 +93,7 @@ def reproduce_command(
         config = ReproduceConfig(
             scale=SCALES[scale], seeds=seeds, dataset=dataset, rows=tuple(rows or ()), columns=tuple(columns or ())
         )
-        with joined(device) as own, progress_display() if rank() == 0 else nullcontext() as display:
+        with process_group(device) as own, progress_display() if rank() == 0 else nullcontext() as display:
             written = reproduce(
                 EXPERIMENTS[experiment],
                 data,

@@ -66,13 +66,13 @@ def _train(
     from core.recipes.options import DatasetSource, RunOptions
     from core.recipes.train import GeneratorConfig, train_generator
     from core.reports.text_tables import evidence_table
-    from core.runtime.distributed import joined, rank
-    from core.runtime.resume import unfinished
+    from core.runtime.distributed import process_group, rank
+    from core.runtime.resume import resumable_checkpoints
 
     with (
-        joined(device) as own,
-        unfinished(
-            work, sources=[source], asked={"train": spec.noise.to_dict(), "grey": spec.grey, "size": size}
+        process_group(device) as own,
+        resumable_checkpoints(
+            work, sources=[source], command={"train": spec.noise.to_dict(), "grey": spec.grey, "size": size}
         ) as checkpoints,
         tempfile.TemporaryDirectory(prefix="unteachable-") as scratch,
         progress_display() if rank() == 0 else nullcontext() as display,

@@ -14,7 +14,7 @@ from core.errors import BadInput
 from core.reports.text_tables import verification_table
 from core.results.verification import VerificationReport
 from core.runtime.atomic_files import write_bytes
-from core.runtime.launcher import alone
+from core.runtime.launcher import require_single_process
 from core.specs.catalog import ARCHITECTURE_LABELS, COUNTERMEASURE_INFO, NORMS
 from core.specs.protect import DEFAULT_RADIUS_A
 from core.specs.verify import VerifySpec
@@ -58,7 +58,7 @@ def verify_command(
 ) -> None:
     """Train models on the originals and on their protected copies, and compare. Lists are options given repeatedly."""
     with refusals(source):
-        alone("verify")
+        require_single_process("verify")
         check_paths(source, out, kind="JSON file")
         page = out.with_suffix(".html")
         if page == out:
@@ -97,7 +97,7 @@ def _verify(
     from core.recipes.options import DatasetSource, RunOptions
     from core.recipes.verify import VerificationTarget, verify  # late, because torch takes seconds to load
     from core.reports.verification_html import render_verification
-    from core.runtime.resume import unfinished
+    from core.runtime.resume import resumable_checkpoints
 
     def write(report: VerificationReport) -> None:
         write_bytes(out, report.to_json().encode())
@@ -105,7 +105,7 @@ def _verify(
 
     sources = [source] if protected is None else [source, protected]
     with (
-        unfinished(work, sources=sources, asked={"verify": spec.to_dict()}) as checkpoints,
+        resumable_checkpoints(work, sources=sources, command={"verify": spec.to_dict()}) as checkpoints,
         tempfile.TemporaryDirectory(prefix="unteachable-") as scratch,
         progress_display() as display,
     ):

@@ -13,7 +13,7 @@ from core.models.registry import build
 from core.noise.make import generate_noise
 from core.noise.setup import NoiseSetup
 from core.runtime.atomic_files import read_json, write_bytes, write_json
-from core.runtime.checkpoints import pack
+from core.runtime.checkpoints import array_to_bytes
 from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.distributed import Rank0CheckpointStore, on_rank_0
@@ -119,7 +119,7 @@ class ExperimentCache:
         def keep() -> None:
             about = {"seconds": checkpoints.seconds, "device": self.device.label, "versions": versions()}
             write_json(self._noise_file(noise, seed, ".json"), about)
-            write_bytes(self._noise_file(noise, seed, ".npy"), pack(made))  # last: it says that all is there
+            write_bytes(self._noise_file(noise, seed, ".npy"), array_to_bytes(made))  # last: it says that all is there
             checkpoints.remove()
 
         on_rank_0(keep)

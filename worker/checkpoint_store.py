@@ -28,7 +28,7 @@ class JobCheckpointStore:
         self._check_lease()
         self._service.files.write(checkpoint_key(self._claim.job_id, name), data)
 
-    def drop(self, name: str) -> None:
+    def delete(self, name: str) -> None:
         """Delete a checkpoint if it exists. Raises LeaseLost where another worker may run the job."""
         self._check_lease()
         self._service.files.delete(checkpoint_key(self._claim.job_id, name))

@@ -23,7 +23,7 @@ from core.imaging.sandbox import DecoderSandbox, SandboxResult, SandboxTask, san
 from core.ingest.dataset import ImageDataset, ImageRecord
 from core.ingest.pixels import allocate_pixels, pixels_of
 from core.limits import SkippedFile
-from core.runtime.atomic_files import renamed
+from core.runtime.atomic_files import atomic_file
 from core.runtime.progress import Progress
 
 SECONDS_PER_PIXEL = 5e-6  # ten times the time of a photo, so that 100 megapixels on a busy machine do not time out
@@ -131,7 +131,7 @@ def write_archive(
     """
     progress = progress or Progress()
     plan = _plan(dataset, noise, settings)
-    with renamed(out) as part, zipfile.ZipFile(part, "w", strict_timestamps=True) as archive:
+    with atomic_file(out) as part, zipfile.ZipFile(part, "w", strict_timestamps=True) as archive:
         zip_writer = ZipWriter(archive)
         with sandbox_or_new(sandbox, dataset.limits) as sandbox:
             delivered, failed = _write_images(plan, zip_writer, sandbox, progress)

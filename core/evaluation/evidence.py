@@ -133,7 +133,7 @@ def _rows(
             data = replace(clean, pixels=pixels).select(kept)
             curve = learn(lesson, data, test, run.with_progress(Units(run.progress, units)), name=unfinished)
             run.checkpoints.save(f"{name}.json", pack_curve(curve))
-            run.checkpoints.drop(unfinished)
+            run.checkpoints.delete(unfinished)
             return curve
 
         before = taught("before", exhibit.clean)

@@ -88,7 +88,7 @@ class VerificationRunner:
                 name=unfinished,
             )
             self._run.checkpoints.save(f"{name}.json", pack_curve(curve))
-            self._run.checkpoints.drop(unfinished)
+            self._run.checkpoints.delete(unfinished)
         self._known[name] = curve
         return curve
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from core.runtime.cuda_graphs import GraphedCallable, differentiable, whole
+from core.runtime.cuda_graphs import GraphedCallable, capture, capture_differentiable
 
 
 class FoldedModel(nn.Module):
@@ -39,8 +39,8 @@ class FoldedModel(nn.Module):
         self._folded = folded
         self._on_gpu = next(folded.parameters(), torch.empty(0)).is_cuda
         # partials hide the model from `parameters()` and `to()`
-        self._copy_weights = GraphedCallable(partial(_copy_weights, model, folded, pairs, unfolded), record=whole)
-        self._graphed_forward = GraphedCallable(partial(_logits, folded), record=differentiable)
+        self._copy_weights = GraphedCallable(partial(_copy_weights, model, folded, pairs, unfolded), capture=capture)
+        self._graphed_forward = GraphedCallable(partial(_logits, folded), capture=capture_differentiable)
         self._latest_pass = object()
 
     @torch.no_grad()

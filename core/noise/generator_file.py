@@ -21,7 +21,7 @@ from core.generators.card import CARD, Card, check_bytes, read_head
 from core.models.registry import ARCHITECTURES, build
 from core.noise.class_map import class_map
 from core.noise.noise_network import NoiseNetwork, create_noise_network
-from core.runtime.atomic_files import renamed
+from core.runtime.atomic_files import atomic_file
 
 HALF = "F16"  # safetensors' own name of float16
 Network = TypeVar("Network", bound=nn.Module)
@@ -66,7 +66,7 @@ def save(model: nn.Module, card: Card, path: Path, *, network: NoiseNetwork | No
         raise ValueError(f"these are not the networks of {card.architecture}, {card.classes} classes, {card.size} px")
     data = safetensors.torch.save(halves, {CARD: card.to_json()})
     check_bytes(len(data), path.name)
-    with renamed(path) as part:
+    with atomic_file(path) as part:
         part.write_bytes(data)
 
 

@@ -47,7 +47,7 @@ def predict_noise(
         part = images.select(shard.places).on(run.device)
         rows = CPU_ROWS if run.device.is_cpu else GPU_ROWS
         batches = list(zip(part.pixels.split(rows), part.labels.split(rows), strict=True))
-        noise = torch.cat(run.device.side_by_side(predict, batches)).numpy(force=True)
+        noise = torch.cat(run.device.starmap(predict, batches)).numpy(force=True)
         run.progress.advance(len(shard.places))
         return noise
 

@@ -77,8 +77,8 @@ def final_noise(
 
     noise = []
     for pixels, y in zip(images.pixels.split(BATCH), images.labels.split(BATCH), strict=True):
-        part = run.device.in_chunks(
-            noise_of, pixels, y, rows_per_image=objective.samples, generator=generator, alone=True
+        part = run.device.map_chunks(
+            noise_of, pixels, y, rows_per_image=objective.samples, generator=generator, this_process_only=True
         )
         noise.append(part)
         run.progress.advance(len(part))

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from core.runtime.checkpoints import pack, unpack
+from core.runtime.checkpoints import array_from_bytes, array_to_bytes
 from core.runtime.context import RunContext
-from core.runtime.distributed import array_of, rank, size
+from core.runtime.distributed import broadcast_array, rank, world_size
 from core.runtime.progress import Progress
 
 SHARD = 1024  # images whose noise is saved together
@@ -65,14 +65,14 @@ def make_in_shards(
         if saved is None:
             missing.append(Shard(number, places))
         else:
-            noise[places] = unpack(saved)
+            noise[places] = array_from_bytes(saved)
             run.progress.advance(len(places))
-    make = make if size() == 1 else partial(_make_on_all_ranks, make, shape[1:], run.progress)
-    for first in range(0, len(missing), parallel * size()):
-        group = missing[first : first + parallel * size()]
+    make = make if world_size() == 1 else partial(_make_on_all_ranks, make, shape[1:], run.progress)
+    for first in range(0, len(missing), parallel * world_size()):
+        group = missing[first : first + parallel * world_size()]
         for shard, made in zip(group, make(group), strict=True):
             noise[shard.places] = made
-            run.checkpoints.save(f"noise-{shard.number}.npy", pack(made))
+            run.checkpoints.save(f"noise-{shard.number}.npy", array_to_bytes(made))
     return noise
 
 
@@ -80,9 +80,9 @@ def _make_on_all_ranks(
     make: MakeShards, shape: tuple[int, ...], progress: Progress, group: list[Shard]
 ) -> Iterator[NDArray[np.int8]]:
     """The noise of each shard of a group; the processes take turns at making them."""
-    own = list(make(group[rank() :: size()]))
+    own = list(make(group[rank() :: world_size()]))
     for index, shard in enumerate(group):
-        turn, source = divmod(index, size())
-        yield array_of(source, own[turn] if source == rank() else None, (len(shard.places), *shape))
+        turn, source = divmod(index, world_size())
+        yield broadcast_array(source, own[turn] if source == rank() else None, (len(shard.places), *shape))
         if source != rank():
             progress.advance(len(shard.places))

@@ -99,7 +99,7 @@ class SurrogateTraining(TrainingLoop):
             return transformed + attack(self._folded, transformed, y, objective, generator=generator, tick=tick)
 
         pixels, y = self.images.pixels[batch], self.images.labels[batch]
-        x = self.device.in_chunks(
+        x = self.device.map_chunks(
             adversarial_examples, pixels, y, rows_per_image=self.objective.samples, generator=self.generator
         )
         self.update(x, y)

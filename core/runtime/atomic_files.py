@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, so that a run can be killed at any time and gone on with."""
+"""Files that appear complete or not at all, so that a run may be killed at any time."""
 
 import json
 import os
@@ -10,8 +10,8 @@ from typing import Any
 
 
 @contextmanager
-def renamed(out: Path) -> Iterator[Path]:
-    """A temporary file beside `out` that becomes it at a clean end, and is gone at any other."""
+def atomic_file(out: Path) -> Iterator[Path]:
+    """Yield a temporary file beside `out`; it replaces `out` at a clean end, and is removed at any other."""
     handle, name = tempfile.mkstemp(prefix=f".{out.name[:100]}.", suffix=".part", dir=out.parent)
     os.close(handle)
     part = Path(name)
@@ -26,17 +26,17 @@ def renamed(out: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file, and the folders that it lies in."""
+    """Write a file, and create its folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with renamed(path) as part:
+    with atomic_file(path) as part:
         part.write_bytes(data)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a value as JSON that people can read."""
+    """Write a value as indented JSON, and create the folders of the file."""
     write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def read_json(path: Path) -> Any:
-    """The value of a JSON file, or None where there is no such file."""
+    """The value of a JSON file; None if the file does not exist."""
     return json.loads(path.read_bytes()) if path.exists() else None

@@ -1,4 +1,4 @@
-"""Where unfinished work is kept, so that a job that is claimed again goes on from there."""
+"""Checkpoints: the saved state of unfinished work, from which a job that is claimed again resumes."""
 
 import io
 from typing import Protocol
@@ -8,62 +8,67 @@ from numpy.typing import NDArray
 
 
 class CheckpointStore(Protocol):
-    """Named pieces of one job's work; `save` is atomic: a piece is there whole or not at all."""
+    """The named checkpoints of one job. Saving is atomic: a checkpoint is complete or does not exist."""
 
     def load(self, name: str) -> bytes | None:
-        """The piece called `name`, or None."""
+        """The data of a checkpoint; None if it does not exist."""
         ...
 
     def save(self, name: str, data: bytes) -> None:
-        """Keep a piece; one of the same name is replaced."""
+        """Save a checkpoint; one of the same name is replaced."""
         ...
 
-    def drop(self, name: str) -> None:
-        """Forget a piece; one that is not there is fine."""
+    def delete(self, name: str) -> None:
+        """Delete a checkpoint; nothing happens if it does not exist."""
         ...
 
 
 class NullCheckpointStore:
-    """Keeps nothing: for work that is not gone on with."""
+    """Saves nothing, for work that never resumes."""
 
     def load(self, name: str) -> bytes | None:
-        """Nothing, ever."""
+        """None: there are no checkpoints."""
         return None
 
     def save(self, name: str, data: bytes) -> None:
-        """Forgets it at once."""
+        """Do nothing."""
 
-    def drop(self, name: str) -> None:
-        """There is nothing to forget."""
+    def delete(self, name: str) -> None:
+        """Do nothing."""
 
 
 class PrefixedCheckpointStore:
-    """One part of a shelf (Shelf), by name: the pieces of other parts are not seen from it."""
+    """The checkpoints of another store whose names start with a prefix and a slash.
 
-    def __init__(self, checkpoints: CheckpointStore, name: str) -> None:
-        self._shelf, self._name = checkpoints, name
+    Args:
+        checkpoints: The other store.
+        prefix: Names the part of it.
+    """
+
+    def __init__(self, checkpoints: CheckpointStore, prefix: str) -> None:
+        self._checkpoints, self._prefix = checkpoints, prefix
 
     def load(self, name: str) -> bytes | None:
-        """The piece called `name` of this part, or None."""
-        return self._shelf.load(f"{self._name}/{name}")
+        """The data of a checkpoint under the prefix; None if it does not exist."""
+        return self._checkpoints.load(f"{self._prefix}/{name}")
 
     def save(self, name: str, data: bytes) -> None:
-        """Keep a piece in this part; one of the same name is replaced."""
-        self._shelf.save(f"{self._name}/{name}", data)
+        """Save a checkpoint under the prefix; one of the same name is replaced."""
+        self._checkpoints.save(f"{self._prefix}/{name}", data)
 
-    def drop(self, name: str) -> None:
-        """Forget a piece of this part; one that is not there is fine."""
-        self._shelf.drop(f"{self._name}/{name}")
+    def delete(self, name: str) -> None:
+        """Delete a checkpoint under the prefix; nothing happens if it does not exist."""
+        self._checkpoints.delete(f"{self._prefix}/{name}")
 
 
-def pack(array: NDArray[np.int8]) -> bytes:
-    """An array as bytes; nothing that unpacks it needs pickle."""
+def array_to_bytes(array: NDArray[np.int8]) -> bytes:
+    """An array in the format of NumPy's .npy files, without pickle."""
     file = io.BytesIO()
     np.save(file, array, allow_pickle=False)
     return file.getvalue()
 
 
-def unpack(data: bytes) -> NDArray[np.int8]:
-    """The array that `pack` packed."""
+def array_from_bytes(data: bytes) -> NDArray[np.int8]:
+    """The array that `array_to_bytes` wrote. Raises ValueError for other data."""
     array: NDArray[np.int8] = np.load(io.BytesIO(data), allow_pickle=False)
     return array

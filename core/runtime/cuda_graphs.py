@@ -1,8 +1,8 @@
-"""CUDA graphs: what a GPU is asked for again and again is recorded once, and replayed by one call in place of hundreds.
+"""CUDA graphs: a GPU captures a sequence of operations once, and replays it by one call in place of hundreds.
 
-With batches of 128 the processor needs longer to ask for a pass of ResNet-18 than the GPU to compute it: an H100 waited
-60 % of the time (docs/lab/gpu.md). A recording has its tensors at fixed addresses, so what it returns is good
-until its next call, and the weights that it reads must be changed where they are.
+With batches of 128 the CPU takes longer to launch a pass of ResNet-18 than the GPU to compute it: an H100 waited 60 %
+of the time (docs/lab/gpu.md). The tensors of a graph have fixed addresses. So its result is valid until the next call,
+and the weights that it reads must be changed in place.
 """
 
 import gc
@@ -14,47 +14,57 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.runtime.distributed import size
+from core.runtime.distributed import world_size
 
-Work = Callable[..., Any]
+Function = Callable[..., Any]
+Capture = Callable[[Function, tuple[Tensor, ...]], Function]
+"""A function of tensors and example inputs to a function that replays it."""
 
-SELDOM = 3  # calls with tensors of the same shapes that are not worth a recording, which costs as much as some dozen
-MOST = 4  # recordings of one piece of work: each keeps the memory that it works in
+CALLS_BEFORE_CAPTURE = 3  # calls with inputs of one shape; a capture costs as much as some dozen calls
+MAX_GRAPHS = 4  # for one function: each graph keeps its working memory
 
 
 class GraphedCallable:
-    """`work`, a function of tensors on a GPU, recorded by `record` for each of the shapes that come often.
+    """A function of tensors on a GPU that is captured as a CUDA graph for each input shape that comes often.
 
-    Where no more is kept, on a CPU, and among several processes, it is called as it is. `work` must not hold whoever
-    holds this: what goes by garbage collection alone may go while something else is recorded, and CUDA allows nothing
-    to be freed then.
+    On a CPU, among several processes, and after MAX_GRAPHS shapes the function is called as it is.
+
+    Args:
+        function: Must not reference the owner of this object: garbage collection during another capture would free CUDA
+            memory, which CUDA forbids.
+        capture: `capture` or `capture_differentiable`.
     """
 
-    def __init__(self, work: Work, *, record: Callable[[Work, tuple[Tensor, ...]], Work]) -> None:
-        self._work, self._record = work, record
+    def __init__(self, function: Function, *, capture: Capture) -> None:
+        self._function, self._capture = function, capture
         self._calls: Counter[object] = Counter()
-        self._recordings: dict[object, Work] = {}
+        self._graphs: dict[object, Function] = {}
 
     def __call__(self, *inputs: Tensor, on_gpu: bool) -> Any:
-        """What `work` makes of the inputs."""
+        """The result of the function. `on_gpu` says whether the inputs are there, also where there are none."""
         shapes = tuple((tensor.shape, tensor.dtype) for tensor in inputs)
-        if on_gpu and shapes not in self._recordings and size() == 1:
+        if on_gpu and shapes not in self._graphs and world_size() == 1:
             self._calls[shapes] += 1
-            if self._calls[shapes] > SELDOM and len(self._recordings) < MOST:
+            if self._calls[shapes] > CALLS_BEFORE_CAPTURE and len(self._graphs) < MAX_GRAPHS:
                 gc.collect()
-                self._recordings[shapes] = self._record(self._work, inputs)
-        return self._recordings.get(shapes, self._work)(*inputs)
+                self._graphs[shapes] = self._capture(self._function, inputs)
+        return self._graphs.get(shapes, self._function)(*inputs)
 
 
-def whole(work: Work, inputs: tuple[Tensor, ...]) -> Work:
-    """Record all that `work` does, gradients that it takes by itself included."""
-    own = tuple(tensor.clone() for tensor in inputs)
+def capture(function: Function, inputs: tuple[Tensor, ...]) -> Function:
+    """Capture everything that a function does, including gradients that it computes itself.
+
+    Args:
+        function: Maps tensors to tensors, with the same operations each time.
+        inputs: Tensors of the shapes and types of every later call.
+    """
+    static_inputs = tuple(tensor.clone() for tensor in inputs)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        out = work(*own)
+        out = function(*static_inputs)
 
     def replay(*inputs: Tensor) -> Any:
-        for static, given in zip(own, inputs, strict=True):
+        for static, given in zip(static_inputs, inputs, strict=True):
             static.copy_(given)
         graph.replay()
         return out
@@ -62,11 +72,16 @@ def whole(work: Work, inputs: tuple[Tensor, ...]) -> Work:
     return replay
 
 
-def differentiable(work: Work, inputs: tuple[Tensor, ...]) -> Work:
-    """Record `work` and, apart from it, its gradient by the inputs."""
-    own = tuple(tensor.detach().clone().requires_grad_(tensor.requires_grad) for tensor in inputs)
+def capture_differentiable(function: Function, inputs: tuple[Tensor, ...]) -> Function:
+    """Capture a function and, as a second graph, its gradient with respect to the inputs.
+
+    Args:
+        function: Maps tensors to a tensor, with the same operations each time.
+        inputs: Tensors of the shapes and types of every later call; those that require a gradient get one.
+    """
+    examples = tuple(tensor.detach().clone().requires_grad_(tensor.requires_grad) for tensor in inputs)
     with warnings.catch_warnings():
-        # torch 2.11 tries the work on one stream and records it on another; it waits for the first before
+        # torch 2.11 warms up on one stream and captures on another; it waits for the first stream before
         warnings.filterwarnings("ignore", message="The AccumulateGrad node's stream does not match")
-        recorded: Work = torch.cuda.make_graphed_callables(work, own)
-    return recorded
+        graphed: Function = torch.cuda.make_graphed_callables(function, examples)
+    return graphed

@@ -1,8 +1,8 @@
-"""Several processes at one piece of work, each on a GPU of its own: torch's process group, and what is asked of it.
+"""Several processes that work together, each on its own GPU: torch's process group and the operations that we use.
 
-Every process runs the same program on the same seeds; each takes its part of a batch, and what they add up is the same
-for all. Process 0 alone reads, decides and writes (`on_rank_0`). Without a launcher there is no process group, and
-everything here is the identity (docs/lab/several-gpus.md).
+Every process runs the same program with the same seeds. Each computes its part of a batch, and the sums of all parts
+are the same everywhere. Process 0 alone reads, decides and writes (`on_rank_0`). Without a launcher there is no process
+group, and every function here returns its input (docs/lab/several-gpus.md).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,84 +18,101 @@ from torch import Tensor
 
 from core.errors import BadInput
 from core.runtime.checkpoints import CheckpointStore
-from core.runtime.launcher import check_launcher, local_processes, local_rank, processes
+from core.runtime.launcher import check_environment, local_process_count, local_rank, process_count
 
 Result = TypeVar("Result")
-PATIENCE = timedelta(hours=1)  # for a process that neither comes nor ends; longer than process 0 decodes any dataset
+PROCESS_GROUP_TIMEOUT = timedelta(hours=1)  # longer than process 0 takes to decode any dataset
 
 
 @contextmanager
-def joined(device: str | None) -> Iterator[str | None]:
-    """Take part in the launcher's process group; yields the name of this process's device.
+def process_group(device: str | None) -> Iterator[str | None]:
+    """Join the launcher's process group, and yield the name of this process's device.
 
-    `device` is cuda, cpu, or None for a GPU if there is one. Without a launcher it is yielded as it is, and nothing
-    happens; nor does anything inside another `joined`, as a launcher's processes find each other only once. Raises
-    BadInput for a number of processes that the machine has not the GPUs for.
+    Without a launcher, and inside another `process_group`, it only yields `device`: the processes of a launcher can
+    find each other only once.
+
+    Args:
+        device: cuda, cpu, or None for a GPU if there is one.
+
+    Raises:
+        BadInput: There are more processes than GPUs, or `device` names one GPU for several processes.
     """
-    check_launcher()
-    if processes() == 1 or size() > 1:
+    check_environment()
+    if process_count() == 1 or world_size() > 1:
         yield device
         return
     name = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if name not in ("cuda", "cpu"):
-        raise BadInput(f"each process takes the GPU of its own number: with several, {name} cannot be had")
+        raise BadInput(f"several processes cannot share {name}: name cuda, and each process takes its own GPU")
     if name == "cuda":
-        if torch.cuda.device_count() < local_processes():
-            raise BadInput(f"{torch.cuda.device_count()} GPUs are no work for {local_processes()} processes")
+        if torch.cuda.device_count() < local_process_count():
+            raise BadInput(
+                f"{local_process_count()} processes need as many GPUs, and this machine has {torch.cuda.device_count()}"
+            )
         torch.cuda.set_device(local_rank())
         name = f"cuda:{local_rank()}"
-    # what lies on the CPU always goes through gloo: files, decisions, noise
-    dist.init_process_group("gloo" if name == "cpu" else "cpu:gloo,cuda:nccl", timeout=PATIENCE)
+    # CPU tensors always go through gloo: files, decisions, noise
+    dist.init_process_group("gloo" if name == "cpu" else "cpu:gloo,cuda:nccl", timeout=PROCESS_GROUP_TIMEOUT)
     yield name
-    dist.destroy_process_group()  # at a clean end only: after an error nobody is there to end it with
+    dist.destroy_process_group()  # not after an error: the other processes would not take part
 
 
-def size() -> int:
-    """How many processes are at it; 1 where there is no group."""
+def world_size() -> int:
+    """The number of processes; 1 without a process group."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def rank() -> int:
-    """Which of them this is, from 0."""
-    return dist.get_rank() if size() > 1 else 0
+    """The number of this process, from 0."""
+    return dist.get_rank() if world_size() > 1 else 0
 
 
-def share_of_cores(cores: int) -> int:
-    """How many of a machine's cores one process takes."""
-    return max(1, cores // local_processes()) if size() > 1 else cores
+def cores_per_process(cores: int) -> int:
+    """The share of this machine's cores for each process, at least 1."""
+    return max(1, cores // local_process_count()) if world_size() > 1 else cores
 
 
 def on_rank_0(make: Callable[[], Result]) -> Result:
-    """What process 0 makes, for all; the others wait for it. `make` must not ask anything of the group."""
-    if size() == 1:
+    """Call a function in process 0, and return its result in all processes.
+
+    Args:
+        make: Must not use the process group. Its result can be pickled.
+    """
+    if world_size() == 1:
         return make()
     made = [make() if rank() == 0 else None]
     dist.broadcast_object_list(made, src=0, device=torch.device("cpu"))
     return made[0]  # type: ignore[return-value]
 
 
-def array_of(source: int, array: NDArray[np.int8] | None, shape: tuple[int, ...]) -> NDArray[np.int8]:
-    """The array that process `source` has, of a shape that all know."""
+def broadcast_array(source: int, array: NDArray[np.int8] | None, shape: tuple[int, ...]) -> NDArray[np.int8]:
+    """Send an array from one process to all.
+
+    Args:
+        source: The rank of the process that has the array.
+        array: The array in that process; None in the others.
+        shape: Its shape, which all processes know.
+    """
     tensor = torch.empty(shape, dtype=torch.int8) if array is None else torch.from_numpy(np.ascontiguousarray(array))
-    if size() > 1:
+    if world_size() > 1:
         dist.broadcast(tensor, src=source)
     return tensor.numpy()
 
 
 @torch.no_grad()
-def same_as_on_rank_0(tensors: Sequence[Tensor]) -> None:
-    """Overwrite `tensors`, which are of one type, with those of process 0."""
-    _as_one(tensors, lambda flat: dist.broadcast(flat, src=0))
+def broadcast_from_rank_0(tensors: Sequence[Tensor]) -> None:
+    """Overwrite `tensors`, all of one type, with those of process 0."""
+    _in_one_message(tensors, lambda flat: dist.broadcast(flat, src=0))
 
 
 @torch.no_grad()
-def add_up(tensors: Sequence[Tensor]) -> None:
-    """Overwrite `tensors`, which are of one type, with their sums over all processes."""
-    _as_one(tensors, dist.all_reduce)
+def all_reduce_sum(tensors: Sequence[Tensor]) -> None:
+    """Overwrite `tensors`, all of one type, with their sums over all processes."""
+    _in_one_message(tensors, dist.all_reduce)
 
 
-def _as_one(tensors: Sequence[Tensor], send: Callable[[Tensor], object]) -> None:
-    if size() == 1:
+def _in_one_message(tensors: Sequence[Tensor], send: Callable[[Tensor], object]) -> None:
+    if world_size() == 1:
         return
     flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
     send(flat)
@@ -103,35 +120,43 @@ def _as_one(tensors: Sequence[Tensor], send: Callable[[Tensor], object]) -> None
         tensor.copy_(received.view(tensor.shape))
 
 
-def put_together(made: Sequence[Tensor], rows: Sequence[int]) -> Tensor:
-    """One tensor of pieces of so many rows: this process made every size()-th from the rank()-th on.
+def all_gather_chunks(own: Sequence[Tensor], rows: Sequence[int]) -> Tensor:
+    """Concatenate chunks that the processes made in turn: chunk i by process i modulo `world_size()`.
 
-    A process that made none gives any piece instead: its shape and type are those of all.
+    Args:
+        own: The chunks of this process, in order. A process without a chunk gives any chunk, for the shape and type.
+        rows: The number of rows of every chunk of all processes.
+
+    Returns:
+        The rows of all chunks, in their order, in every process.
     """
-    whole = made[0].new_zeros((sum(rows), *made[0].shape[1:]))
-    for piece, own in zip(whole.split(list(rows))[rank() :: size()], made, strict=False):
-        piece.copy_(own)
-    add_up([whole])
+    whole = own[0].new_zeros((sum(rows), *own[0].shape[1:]))
+    for chunk, made in zip(whole.split(list(rows))[rank() :: world_size()], own, strict=False):
+        chunk.copy_(made)
+    all_reduce_sum([whole])
     return whole
 
 
 class Rank0CheckpointStore:
-    """A shelf that process 0 alone reads and writes (core.runtime.checkpoints.Shelf): all go on from the same
-    piece, or none does."""
+    """A checkpoint store that process 0 alone reads and writes, so that all processes resume from the same state.
+
+    Args:
+        checkpoints: The store of process 0.
+    """
 
     def __init__(self, checkpoints: CheckpointStore) -> None:
-        self._shelf = checkpoints
+        self._checkpoints = checkpoints
 
     def load(self, name: str) -> bytes | None:
-        """The piece called `name` that process 0 finds, or None."""
-        return on_rank_0(lambda: self._shelf.load(name))
+        """The data of a checkpoint of process 0, in all processes; None if it does not exist."""
+        return on_rank_0(lambda: self._checkpoints.load(name))
 
     def save(self, name: str, data: bytes) -> None:
-        """Keep a piece; the others go on at once."""
+        """Save a checkpoint in process 0; the others do not wait."""
         if rank() == 0:
-            self._shelf.save(name, data)
+            self._checkpoints.save(name, data)
 
-    def drop(self, name: str) -> None:
-        """Forget a piece; the others go on at once."""
+    def delete(self, name: str) -> None:
+        """Delete a checkpoint in process 0; the others do not wait."""
         if rank() == 0:
-            self._shelf.drop(name)
+            self._checkpoints.delete(name)

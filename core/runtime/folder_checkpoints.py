@@ -1,4 +1,4 @@
-"""A shelf that is a folder: for work without a service, which its next run goes on with."""
+"""Checkpoints in a folder, for work without a service."""
 
 import shutil
 import time
@@ -8,36 +8,39 @@ from core.runtime.atomic_files import read_json, write_bytes, write_json
 
 
 class FolderCheckpointStore:
-    """A shelf that is a folder (core.runtime.checkpoints.Shelf). It counts the seconds of all runs up to their last
-    piece.
+    """Checkpoints in a folder (`core.runtime.checkpoints.CheckpointStore`), with the time that the work took.
 
-    What a killed run did after its last piece is done again, and counted then.
+    The time of all runs counts up to their last checkpoint. What a killed run did after its last checkpoint is done
+    again, and counts then.
+
+    Args:
+        folder: It is created with the first checkpoint.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._began = time.monotonic()
-        self._before = float(read_json(folder / "seconds.json") or 0.0)
+        self._started = time.monotonic()
+        self._seconds_before = float(read_json(folder / "seconds.json") or 0.0)
 
     def load(self, name: str) -> bytes | None:
-        """The piece called `name`, or None."""
+        """The data of a checkpoint; None if it does not exist."""
         path = self._folder / name
         return path.read_bytes() if path.exists() else None
 
     def save(self, name: str, data: bytes) -> None:
-        """Keep a piece; one of the same name is replaced."""
+        """Save a checkpoint; one of the same name is replaced."""
         write_bytes(self._folder / name, data)
         write_json(self._folder / "seconds.json", self.seconds)
 
-    def drop(self, name: str) -> None:
-        """Forget a piece; one that is not there is fine."""
+    def delete(self, name: str) -> None:
+        """Delete a checkpoint; nothing happens if it does not exist."""
         (self._folder / name).unlink(missing_ok=True)
 
     @property
     def seconds(self) -> float:
-        """Of the work whose pieces lie here, and of this run so far."""
-        return self._before + time.monotonic() - self._began
+        """The time of the earlier runs up to their last checkpoint, and of this run so far."""
+        return self._seconds_before + time.monotonic() - self._started
 
     def remove(self) -> None:
-        """Forget everything: the work is done and lies elsewhere."""
+        """Remove the folder, because the result is saved elsewhere."""
         shutil.rmtree(self._folder, ignore_errors=True)

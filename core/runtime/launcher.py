@@ -1,35 +1,35 @@
-"""Which of the processes of a launcher such as torchrun this is, as its environment variables say. No torch."""
+"""What a launcher such as torchrun says about this process in environment variables. Imports no torch."""
 
 import os
 
 from core.errors import BadInput
 
-NEEDED = ("RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+REQUIRED_VARIABLES = ("RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
-def processes() -> int:
-    """How many were started for one piece of work, on all machines; 1 without a launcher."""
+def process_count() -> int:
+    """The number of processes that the launcher started on all machines; 1 without a launcher."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def local_processes() -> int:
-    """How many of them on this machine."""
-    return int(os.environ["LOCAL_WORLD_SIZE"]) if processes() > 1 else 1
+def local_process_count() -> int:
+    """The number of those processes on this machine."""
+    return int(os.environ["LOCAL_WORLD_SIZE"]) if process_count() > 1 else 1
 
 
 def local_rank() -> int:
-    """Which one of this machine this is, from 0."""
-    return int(os.environ.get("LOCAL_RANK", "0")) if processes() > 1 else 0
+    """The number of this process on this machine, from 0."""
+    return int(os.environ.get("LOCAL_RANK", "0")) if process_count() > 1 else 0
 
 
-def check_launcher() -> None:
-    """Raises BadInput where the environment speaks of several processes, but not as a launcher would."""
-    missing = [name for name in NEEDED if name not in os.environ]
-    if processes() > 1 and missing:
-        raise BadInput(f"WORLD_SIZE is {processes()}, but {', '.join(missing)} not set: start it with torchrun")
+def check_environment() -> None:
+    """Raises BadInput if the environment names several processes and lacks a variable that a launcher sets."""
+    missing = [name for name in REQUIRED_VARIABLES if name not in os.environ]
+    if process_count() > 1 and missing:
+        raise BadInput(f"WORLD_SIZE is {process_count()}, but {', '.join(missing)} not set: start it with torchrun")
 
 
-def alone(command: str) -> None:
-    """Raises BadInput where a command that knows no division of work was started several times."""
-    if processes() > 1:
+def require_single_process(command: str) -> None:
+    """Raises BadInput if a launcher started several processes of a command that only one can do."""
+    if process_count() > 1:
         raise BadInput(f"{command} is done by one process: start it without a launcher")

@@ -1,7 +1,7 @@
-"""How long work tells where it is, and how it is told to stop.
+"""The progress of long work, through which it can also be stopped.
 
-The science calls `Progress.tick()` inside its innermost loops; the callback given from outside hears of it a few times
-a second at most and may raise `Cancelled`, which unwinds everything.
+The work calls `Progress.tick()` in its innermost loops. A callback receives the progress a few times a second at most,
+and stops the work by raising `Cancelled`.
 """
 
 import threading
@@ -12,7 +12,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Where the work is: `done` of `total` units of a stage, and the seconds this stage has taken so far."""
+    """The state of the work.
+
+    Attributes:
+        stage: The name of the running stage, such as "training".
+        done: The finished units of the stage.
+        total: All units of the stage; 0 if their number is unknown.
+        seconds: The time that the stage has taken so far.
+    """
 
     stage: str
     done: int
@@ -21,7 +28,7 @@ class Step:
 
     @property
     def eta_seconds(self) -> float | None:
-        """Seconds left in this stage at the pace so far; None before there is a pace."""
+        """The seconds left in this stage at the speed so far; None before the first unit is done."""
         return self.seconds / self.done * (self.total - self.done) if self.done else None
 
 
@@ -29,47 +36,55 @@ Callback = Callable[[Step], None]
 
 
 class Progress:
-    """Counts the units of one stage after another and calls back at most every `interval` seconds."""
+    """Counts the finished units of one stage after another.
+
+    Args:
+        callback: Called with a `Step` by the thread that makes progress, never by two at once.
+        interval: The least time between two calls in seconds. The start of a stage is always reported.
+
+    Attributes:
+        seconds: The time that each finished stage took.
+    """
 
     def __init__(self, callback: Callback | None = None, *, interval: float = 0.25) -> None:
         self._callback = callback
         self._interval = interval
-        self._said = 0.0
-        self._saying = threading.Lock()
+        self._reported_at = 0.0
+        self._reporting = threading.Lock()
         self.seconds: dict[str, float] = {}
         self._begin("unpacking", 0)
 
     def _begin(self, stage: str, total: int) -> None:
-        self._stage, self._done, self._total, self._began = stage, 0, total, time.monotonic()
+        self._stage, self._done, self._total, self._started_at = stage, 0, total, time.monotonic()
 
     def start(self, stage: str, total: int) -> None:
-        """Begin a stage of `total` units; the stage before it is over."""
+        """Start a stage of `total` units, and finish the one before it."""
         self.finish()
         self._begin(stage, total)
-        self._say()
+        self._report()
 
     def finish(self) -> None:
-        """Close the running stage and add up its seconds."""
-        spent = time.monotonic() - self._began
+        """Finish the running stage, and add its time to `seconds`."""
+        spent = time.monotonic() - self._started_at
         self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + spent
-        self._began = time.monotonic()
+        self._started_at = time.monotonic()
 
     def advance(self, units: int = 1) -> None:
-        """`units` more are done."""
+        """Count finished units, and report."""
         self._done += units
         self.tick()
 
     def tick(self) -> None:
-        """Nothing is done yet, but the work is alive and may be stopped here."""
-        if time.monotonic() - self._said >= self._interval:
-            self._say()
+        """Report at most every `interval` seconds; the work can be stopped here."""
+        if time.monotonic() - self._reported_at >= self._interval:
+            self._report()
 
-    def _say(self) -> None:
-        if self._callback is None or not self._saying.acquire(blocking=False):
-            return  # another thread is saying it
+    def _report(self) -> None:
+        if self._callback is None or not self._reporting.acquire(blocking=False):
+            return  # another thread is reporting
         try:
-            self._said = time.monotonic()
-            seconds = self._said - self._began
+            self._reported_at = time.monotonic()
+            seconds = self._reported_at - self._started_at
             self._callback(Step(stage=self._stage, done=self._done, total=self._total, seconds=seconds))
         finally:
-            self._saying.release()
+            self._reporting.release()

@@ -1,4 +1,4 @@
-"""A folder for unfinished work of the command line: killed, the same command goes on from there."""
+"""A folder for unfinished work of the command line: after a kill, the same command resumes from it."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,17 +17,26 @@ ABOUT = "about.json"
 
 
 @contextmanager
-def unfinished(folder: Path | None, *, sources: Sequence[Path], asked: Mapping[str, Any]) -> Iterator[CheckpointStore]:
-    """A shelf in `folder` for what is `asked`, as JSON takes it, of these files and folders; None keeps nothing.
+def resumable_checkpoints(
+    folder: Path | None, *, sources: Sequence[Path], command: Mapping[str, Any]
+) -> Iterator[CheckpointStore]:
+    """Open the checkpoints of a command.
 
-    At a clean end the folder is removed, and where nothing was put on the shelf; else it stays for the next run. Raises
-    BadInput where it holds other things, or the work of another command, other files or another version.
+    At a clean end the folder is removed, and so is a folder without checkpoints. Otherwise it stays for the next run.
+
+    Args:
+        folder: A new folder, or that of an earlier run; None to save nothing.
+        sources: The files and folders that the command reads.
+        command: What the command does, as JSON. A run resumes only the work of the same command, files and version.
+
+    Raises:
+        BadInput: The folder holds other things, or the work of another command, of other files or of another version.
     """
     if folder is None:
         yield NullCheckpointStore()
         return
     about = {
-        "asked": dict(asked),
+        "asked": dict(command),
         "sources": list(map(_state, sources)),
         "versions": versions(),
         "kept": CHECKPOINT_VERSION,
@@ -43,11 +52,11 @@ def unfinished(folder: Path | None, *, sources: Sequence[Path], asked: Mapping[s
 
 
 def _claim(folder: Path, about: dict[str, Any]) -> None:
-    """Make the folder ours, or see that it is."""
-    known = read_json(folder / ABOUT)
-    if known == about:
+    """Start a new folder, or check that an old one is of the same work."""
+    found = read_json(folder / ABOUT)
+    if found == about:
         return
-    if known is not None:
+    if found is not None:
         raise BadInput(
             f"{folder} holds unfinished work of another command, of other files or of another version: remove it, or "
             "name another folder with --work"
@@ -58,6 +67,6 @@ def _claim(folder: Path, about: dict[str, Any]) -> None:
 
 
 def _state(source: Path) -> list[list[Any]]:
-    """Name, size in bytes and time of change of a file, or of each file in a folder."""
+    """Name, size in bytes and modification time in nanoseconds of a file, or of each file in a folder."""
     files = [source] if source.is_file() else sorted(path for path in source.rglob("*") if path.is_file())
     return [[str(f.relative_to(source.parent)), f.stat().st_size, f.stat().st_mtime_ns] for f in files]

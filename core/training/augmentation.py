@@ -50,7 +50,7 @@ class Learner:
             return F.cross_entropy(network(x), y, reduction="none")
 
         chunks = list(zip(x.split(LOSS_BATCH), y.split(LOSS_BATCH), strict=True))
-        return torch.cat(self._device.side_by_side(losses_of, chunks))
+        return torch.cat(self._device.starmap(losses_of, chunks))
 
 
 class Augmentation(Protocol):

@@ -105,7 +105,7 @@ class LearnerTraining(TrainingLoop):
             x, y = self._augment(x, y, learner=learner, generator=self.generator)
         if self._threat.radius:
             attack = partial(adversarial_examples, self._frozen.refresh(), threat=self._threat, tick=progress.tick)
-            x = self.device.in_chunks(attack, x, y, generator=self.generator)
+            x = self.device.map_chunks(attack, x, y, generator=self.generator)
         self._losses.append(self.update(x, y))
         done, before = ((step * MAX_CURVE_POINTS) // self.plan.updates for step in (self.step + 1, self.step))
         if done > before:
@@ -193,4 +193,4 @@ def accuracy_of(network: nn.Module, test: LabelledTensors, *, device: Device, pr
         return int((network(pixels.float() * PIXEL).argmax(1) == labels).sum())
 
     chunks = list(zip(test.pixels.split(TEST_BATCH), test.labels.split(TEST_BATCH), strict=True))
-    return sum(device.side_by_side(count_correct, chunks)) / len(test.labels)
+    return sum(device.starmap(count_correct, chunks)) / len(test.labels)

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.runtime.cuda_graphs import GraphedCallable, whole
+from core.runtime.cuda_graphs import GraphedCallable, capture
 from core.runtime.device import CPU_ROWS, Device
-from core.runtime.distributed import add_up, rank, same_as_on_rank_0, size
+from core.runtime.distributed import all_reduce_sum, broadcast_from_rank_0, rank, world_size
 
 Loss = Callable[..., Tensor]
 """Maps a network and the tensors of a batch, or of a part of it, to the sum of the losses over the images."""
@@ -48,10 +48,10 @@ class DataParallelSGD:
         self._model, self._device, self._loss = model, device, loss
         self._parameters = list(model.parameters())
         self._replicas = [model]
-        self._graphed = GraphedCallable(partial(_loss_and_gradients, device, loss, model), record=whole)
-        self._uses_graph = not device.is_cpu and size() == 1 and loss is classification_loss
+        self._graphed = GraphedCallable(partial(_loss_and_gradients, device, loss, model), capture=capture)
+        self._uses_graph = not device.is_cpu and world_size() == 1 and loss is classification_loss
         self.optimizer = torch.optim.SGD(self._parameters, lr=0.0, momentum=0.9, weight_decay=5e-4)
-        same_as_on_rank_0([*self._parameters, *(b for b in model.buffers() if b.is_floating_point())])
+        broadcast_from_rank_0([*self._parameters, *(b for b in model.buffers() if b.is_floating_point())])
 
     def step(self, *batch: Tensor, learning_rate: float) -> Tensor:
         """Update the model once.
@@ -63,14 +63,14 @@ class DataParallelSGD:
         Returns:
             The mean loss over the images, before the update.
         """
-        count = -(-len(batch[0]) // CPU_ROWS) if self._device.is_cpu else size()
+        count = -(-len(batch[0]) // CPU_ROWS) if self._device.is_cpu else world_size()
         parts = list(zip(*(tensor.chunk(count) for tensor in batch), strict=True))
-        own_parts = parts[rank() :: size()]
+        own_parts = parts[rank() :: world_size()]
         results = [self._replay(batch)] if self._uses_graph else self._in_parallel(own_parts, images=len(batch[0]))
         by_parameter = zip(self._parameters, *(gradients for _, gradients in results), strict=True)
         gradients = [_sum(found, like=parameter) for parameter, *found in by_parameter]
         loss = _sum([loss for loss, _ in results], like=self._parameters[0].new_zeros(()))
-        add_up([loss, *gradients])
+        all_reduce_sum([loss, *gradients])
         for parameter, gradient in zip(self._parameters, gradients, strict=True):
             parameter.grad = gradient
         for group in self.optimizer.param_groups:
@@ -88,7 +88,7 @@ class DataParallelSGD:
     ) -> list[tuple[Tensor, tuple[Tensor, ...]]]:
         self._make_replicas(len(parts))
         work = [(replica, *part) for replica, part in zip(self._replicas, parts, strict=False)]
-        return self._device.side_by_side(partial(_loss_and_gradients, self._device, self._loss, images=images), work)
+        return self._device.starmap(partial(_loss_and_gradients, self._device, self._loss, images=images), work)
 
     def _make_replicas(self, count: int) -> None:
         """Make copies that share the parameters of the model and have buffers of their own."""
@@ -102,12 +102,12 @@ class DataParallelSGD:
     @torch.no_grad()
     def _average_statistics(self, own_parts: int, *, all_parts: int) -> None:
         """Give all replicas in all processes the mean of the running statistics over the parts."""
-        if len(self._replicas) == 1 and size() == 1:
+        if len(self._replicas) == 1 and world_size() == 1:
             return
         buffers = zip(*(replica.buffers() for replica in self._replicas), strict=True)
         statistics = [copies for copies in buffers if copies[0].is_floating_point()]
         sums = [_sum(copies[:own_parts], like=copies[0]) for copies in statistics]
-        add_up(sums)
+        all_reduce_sum(sums)
         for copies, total in zip(statistics, sums, strict=True):
             mean = total / all_parts
             for buffer in copies:

@@ -13,5 +13,5 @@ class Memory:
     def save(self, name: str, data: bytes) -> None:
         self.pieces[name] = data
 
-    def drop(self, name: str) -> None:
+    def delete(self, name: str) -> None:
         self.pieces.pop(name, None)

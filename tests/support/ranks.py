@@ -25,7 +25,7 @@ from core.recipes.train import train_generator
 from core.runtime.checkpoints import NullCheckpointStore
 from core.runtime.context import RunContext
 from core.runtime.device import Device
-from core.runtime.distributed import Rank0CheckpointStore, joined, rank
+from core.runtime.distributed import Rank0CheckpointStore, process_group, rank
 from core.runtime.progress import Progress, Step
 from core.specs.lr_schedule import LearningRate
 from core.specs.protect import ProtectSpec
@@ -179,20 +179,20 @@ def everything(device: Device) -> dict[str, Tensor]:
         "learner of 128": trained_learner(device, batch=128),
         "resumed learner of 128": resumed_learner(device, batch=128),
         "learner of 150": trained_learner(device, batch=150),
-        "shards, one at once": noise_in_shards(1),
-        "shards, two at once": noise_in_shards(2),
+        "shards, one in parallel": noise_in_shards(1),
+        "shards, two in parallel": noise_in_shards(2),
         "cores": {"cores": torch.tensor(device.cores)},
     }
     return {f"{name}: {key}": tensor for name, state in found.items() for key, tensor in state.items()}
 
 
-def _train_for_long(source: Path, out: Path) -> None:
+def _train_until_killed(source: Path, out: Path) -> None:
     def say(step: Step) -> None:
         if step.stage == "training" and step.done:
             sys.stderr.write("training\n")
             sys.stderr.flush()
 
-    with joined("cpu") as device, tempfile.TemporaryDirectory() as scratch:
+    with process_group("cpu") as device, tempfile.TemporaryDirectory() as scratch:
         on_progress = say if rank() == 0 else None
         options = RunOptions(scratch=Path(scratch), device=device, on_progress=on_progress)
         train_generator(DatasetSource(path=source), out, ProtectSpec(), options)
@@ -200,7 +200,7 @@ def _train_for_long(source: Path, out: Path) -> None:
 
 def _do_all(source: Path, archive: Path, out: Path) -> None:
     """One start of the processes for most tests, as a start takes longer than all of this."""
-    with joined("cpu") as device:
+    with process_group("cpu") as device:
         found = {name: tensor.contiguous() for name, tensor in everything(Device(device)).items()}
         save_file(found, out / f"{rank()}.safetensors")
         for name in EXPERIMENTS:
@@ -212,5 +212,5 @@ def _do_all(source: Path, archive: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    work = {"all": _do_all, "train for long": _train_for_long}[sys.argv[1]]
+    work = {"all": _do_all, "train until killed": _train_until_killed}[sys.argv[1]]
     work(*map(Path, sys.argv[2:]))

@@ -79,7 +79,7 @@ def ntga_noise(
         return quantize_noise(delta, part.pixels, radius).to(torch.int8).numpy(force=True)
 
     def make(group: list[Shard]) -> Iterator[NDArray[np.int8]]:
-        for noise in device.side_by_side(noise_of, group):
+        for noise in device.starmap(noise_of, group):
             yield noise
             run.progress.advance(len(noise))  # may raise Cancelled: the noise is saved by now
 

@@ -252,7 +252,7 @@ def test_each_chosen_picture_gets_its_noise_and_no_other() -> None:
 def test_noise_that_was_broken_off_goes_on() -> None:
     network, protect_mask, checkpoints = a_network(a_model()).eval(), np.ones(SHARD + 5, dtype=bool), Memory()
     whole = predicted(network, protect_mask, checkpoints)
-    checkpoints.drop("noise-1.npy")
+    checkpoints.delete("noise-1.npy")
     with torch.no_grad():
         network.head.weight.zero_()
     again = predicted(network, protect_mask, checkpoints)

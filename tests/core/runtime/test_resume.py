@@ -1,4 +1,4 @@
-"""`--work FOLDER`: a command that was killed goes on from there to the same end; the folder serves one work alone."""
+"""`--work FOLDER`: a killed command resumes from it with the same result; a folder holds the work of one command."""
 
 import zipfile
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ from tests.support.short_training import STEPS, drawn, short_training
 
 
 class KilledError(BaseException):
-    """The process is gone, as far as the command can tell."""
+    """Stands for a kill of the process."""
 
 
 @pytest.fixture(autouse=True, scope="module")
 def short() -> Iterator[None]:
-    """Few updates, and every one of them kept."""
+    """Few updates, with a checkpoint after each."""
     with short_training(), pytest.MonkeyPatch.context() as patched:
         patched.setattr("core.training.loop.CHECKPOINT_INTERVAL_SECONDS", 0)
         yield
@@ -31,14 +31,14 @@ def run(*words: object) -> Result:
     return CliRunner().invoke(app, [*map(str, words), "--device", "cpu"])
 
 
-def killed_at(piece: int, *words: object) -> None:
-    """Run a command that is killed when it has kept so many pieces."""
-    kept: list[str] = []
+def run_until_killed(saves: int, *words: object) -> None:
+    """Run a command that is killed after it has saved `saves` checkpoints."""
+    saved: list[str] = []
 
-    def save(checkpoints: FolderCheckpointStore, name: str, data: bytes) -> None:
-        real(checkpoints, name, data)
-        kept.append(name)
-        if len(kept) == piece:
+    def save(store: FolderCheckpointStore, name: str, data: bytes) -> None:
+        real(store, name, data)
+        saved.append(name)
+        if len(saved) == saves:
             raise KilledError
 
     real = FolderCheckpointStore.save
@@ -48,67 +48,67 @@ def killed_at(piece: int, *words: object) -> None:
             run(*words)
 
 
-def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The pieces that are kept from now on."""
-    kept: list[str] = []
+def record_saves(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the checkpoints that are saved from now on."""
+    saved: list[str] = []
 
-    def save(checkpoints: FolderCheckpointStore, name: str, data: bytes) -> None:
-        real(checkpoints, name, data)
-        kept.append(name)
+    def save(store: FolderCheckpointStore, name: str, data: bytes) -> None:
+        real(store, name, data)
+        saved.append(name)
 
     real = FolderCheckpointStore.save
     monkeypatch.setattr(FolderCheckpointStore, "save", save)
-    return kept
+    return saved
 
 
-def test_training_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_resumes_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, work = drawn(tmp_path / "learn.zip"), tmp_path / "work"
     command = ("train", source, tmp_path / "g.safetensors", "--method", "em")
-    killed_at(2, *command, "--work", work)
+    run_until_killed(2, *command, "--work", work)
     assert not (tmp_path / "g.safetensors").exists()
     assert (work / "surrogate.safetensors").exists()
-    kept = counted(monkeypatch)
+    saved = record_saves(monkeypatch)
     done = run(*command, "--work", work)
     assert done.exit_code == 0, done.output
-    assert len(kept) == STEPS - 2 + 1  # the updates that were left, and the end
+    assert len(saved) == STEPS - 2 + 1  # the remaining updates, and the end
     assert not work.exists()
     assert run("train", source, tmp_path / "whole.safetensors", "--method", "em").exit_code == 0
     ends = [load(tmp_path / f"{name}.safetensors", device="cpu").model.state_dict() for name in ("g", "whole")]
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
 
 
-@pytest.mark.parametrize("piece", [3, 12])
-def test_protection_goes_on_to_the_same_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
+@pytest.mark.parametrize("saves", [3, 12])
+def test_protection_resumes_to_the_same_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saves: int) -> None:
     source, work = write_images_zip(tmp_path / "pets.zip", classes=2, per_class=130), tmp_path / "work"
     command = ("protect", source, tmp_path / "out.zip", "--method", "em")
-    killed_at(piece, *command, "--work", work)
+    run_until_killed(saves, *command, "--work", work)
     assert not (tmp_path / "out.zip").exists()
-    kept = counted(monkeypatch)
+    saved = record_saves(monkeypatch)
     done = run(*command, "--work", work)
     assert done.exit_code == 0, done.output
-    resumed = len(kept)
+    resumed = len(saved)
     assert not work.exists()
     assert run("protect", source, tmp_path / "whole.zip", "--method", "em", "--work", work).exit_code == 0
-    assert resumed < len(kept) - resumed
+    assert resumed < len(saved) - resumed
     ends = [zipfile.ZipFile(tmp_path / f"{name}.zip") for name in ("out", "whole")]
-    pictures = [{name: one.read(name) for name in one.namelist() if name.endswith(".png")} for one in ends]
-    assert pictures[0] == pictures[1] != {}
+    images = [{name: one.read(name) for name in one.namelist() if name.endswith(".png")} for one in ends]
+    assert images[0] == images[1] != {}
 
 
-def test_verification_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verification_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, work = write_images_zip(tmp_path / "pets.zip", classes=2, per_class=130), tmp_path / "work"
     command = ("verify", source, "--trainings", "0", "--trainings", "2", "--work", work, "--out")
-    killed_at(STEPS + 2, *command, tmp_path / "r.json")  # within the second learner
-    kept = counted(monkeypatch)
+    run_until_killed(STEPS + 2, *command, tmp_path / "r.json")  # in the second learner
+    saved = record_saves(monkeypatch)
     assert run(*command, tmp_path / "r.json").exit_code == 0
-    assert "Linf-0" not in " ".join(kept)
+    assert "Linf-0" not in " ".join(saved)
     assert not work.exists()
 
 
-def test_a_folder_serves_one_work_alone(tmp_path: Path) -> None:
+def test_a_folder_refuses_the_work_of_another_command(tmp_path: Path) -> None:
     source, work = drawn(tmp_path / "learn.zip"), tmp_path / "work"
     command = ("train", source, tmp_path / "g.safetensors", "--work", work, "--method", "em")
-    killed_at(2, *command)
+    run_until_killed(2, *command)
     before = {path.name: path.read_bytes() for path in work.iterdir()}
     others = [
         (*command, "--seed", "1"),
@@ -124,7 +124,7 @@ def test_a_folder_serves_one_work_alone(tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in work.iterdir()} == before
 
 
-def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_refused_and_unchanged(tmp_path: Path) -> None:
     source, work = drawn(tmp_path / "learn.zip"), tmp_path / "work"
     work.mkdir()
     (work / "novel.txt").write_text("It was a dark and stormy night")
@@ -134,7 +134,7 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     assert (work / "novel.txt").exists()
 
 
-def test_what_is_refused_at_once_leaves_no_folder(tmp_path: Path) -> None:
+def test_a_refused_source_leaves_no_folder(tmp_path: Path) -> None:
     (tmp_path / "text.zip").write_text("no archive")
     assert run("train", tmp_path / "text.zip", tmp_path / "g.safetensors", "--work", tmp_path / "work").exit_code == 2
     assert not (tmp_path / "work").exists()
