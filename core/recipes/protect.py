@@ -171,7 +171,7 @@ def _archive_settings(data: ProtectionData) -> ArchiveSettings:
     )
 
 
-def _add_report(archive: ArchiveWriter, report: Report, page: str) -> None:
+def _add_report(archive: ArchiveWriter, report: ProtectionReport, page: str) -> None:
     """Add the report and its page to the archive, and the settings to its manifest."""
     archive.add("report.json", report.to_json())
     archive.add("report.html", page)

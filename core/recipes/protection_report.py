@@ -9,13 +9,14 @@ from core.recipes.protection_data import ProtectionData
 from core.recipes.report_dataset import describe_dataset, utc_timestamp
 from core.reports.caveats import DeliveryCounts, GeneratorUse, protection_caveats
 from core.results.evidence import Evidence
+from core.results.protection import ProtectionReport
 from core.runtime.context import RunContext
 from core.version import versions
 
 
 def build_report(
     data: ProtectionData, archive: ArchiveWriter, evidence: Evidence, run: RunContext, *, job_id: str | None
-) -> Report:
+) -> ProtectionReport:
     """Build the report of a protection, and finish the last stage of its progress.
 
     Args:
@@ -36,7 +37,7 @@ def build_report(
             generator, classes=len(dataset.classes), channels=data.channels, may_know_images=may_know_images
         )
     progress.finish()
-    return Report(
+    return ProtectionReport(
         job_id=job_id,
         created_at=utc_timestamp(),
         seed=spec.seed,

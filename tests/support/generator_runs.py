@@ -10,6 +10,7 @@ from PIL import Image
 from core.recipes import protect as recipe
 from core.recipes.options import DatasetSource, RunOptions
 from core.recipes.train import GeneratorConfig, train_generator
+from core.results.protection import ProtectionReport
 from core.specs.protect import ProtectSpec
 from tests.support.uploads import encoded, pixels, write_zip
 
@@ -25,7 +26,7 @@ def train(source: Path, out: Path, *, greyscale: bool = False, **spec: object) -
     return stages
 
 
-def protect(source: Path, out: Path, generator: Path, **asked: object) -> tuple[Report, Stages]:
+def protect(source: Path, out: Path, generator: Path, **asked: object) -> tuple[ProtectionReport, Stages]:
     stages: Stages = []
     spec = ProtectSpec.parse({"radius_u": 6, "evidence": "none"} | asked)
     with tempfile.TemporaryDirectory() as scratch:
