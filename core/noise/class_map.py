@@ -1,9 +1,17 @@
-"""Which output of a trained generator stands for which class of an upload that it has never seen."""
+"""The output of a trained generator for each class of another dataset."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 def class_map(classes: int, *, outputs: int) -> NDArray[np.int64]:
-    """int64 (classes,): class k is output k mod `outputs`; one to one where there are no more classes than outputs."""
+    """Map class k to output k modulo the number of outputs.
+
+    Args:
+        classes: The number of classes of the dataset.
+        outputs: The number of outputs of the generator.
+
+    Returns:
+        int64 (classes,); one to one unless there are more classes than outputs.
+    """
     return np.arange(classes, dtype=np.int64) % outputs

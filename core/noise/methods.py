@@ -1,4 +1,4 @@
-"""The methods that search with a trained surrogate: four settings of one objective."""
+"""The methods with a surrogate: four settings of one objective."""
 
 from dataclasses import dataclass, replace
 
@@ -9,7 +9,15 @@ from core.specs.configs import PGDSearch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
-    """What sets a method apart: its inner maximum, whether it looks through random transformations, and its target."""
+    """How a method differs from the others.
+
+    Attributes:
+        name: As specs name it.
+        inner: How the inner maximum is taken: "attack", "uniform" or "none" (see `Objective`).
+        eot: Whether its searches see images through T.
+        source: The paper.
+        targeted: Whether its loss is taken at another class.
+    """
 
     name: str
     inner: str
@@ -18,10 +26,10 @@ class Method:
     targeted: bool = False
 
     def applied_to(self, objective: Objective) -> Objective:
-        """`objective` with this method's switches: without T, one sample a step; without an adversary, no radius_a.
+        """The objective with the settings of this method: one sample without T, and no radius_a without an adversary.
 
-        Where T is left out of a method that has it, the surrogate does not see it either: Eq. (4), which Table 4 calls
-        "None". EM's surrogate, and the ordinary classifier that is TAP's, learn from transformed images all the same.
+        If `objective.eot` is False for a method with T, the surrogate does not see T either: this is Eq. (4), which
+        Table 4 calls "None". The surrogates of EM and TAP always learn from transformed images.
         """
         eot = self.eot and objective.eot
         return replace(

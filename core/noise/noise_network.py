@@ -1,7 +1,7 @@
-"""A network that gives a picture its noise in one forward pass: the final search, learned once for all pictures.
+"""A network that predicts the noise of an image in one forward pass, in place of the final search.
 
-A generator of perturbations (Poursaeed et al., CVPR 2018), trained on the loss that the search would minimize for each
-picture alone, and told the class by a scale and a shift of its channels (FiLM; Perez et al., AAAI 2018).
+It is a generator of perturbations (Poursaeed et al., CVPR 2018), trained on the loss that the search minimizes for each
+image. The class enters as a scale and a shift of its channels (FiLM; Perez et al., AAAI 2018).
 """
 
 import torch
@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from core.attacks.norms import PIXEL
 from core.models.registry import last_layer
 
-WIDTH, DEPTH = 48, 3
-MAP = 16  # px: the side at which it works, as the small surrogate does, whatever the size of the pictures
+WIDTH, DEPTH = 48, 3  # channels, residual blocks
+MAP_SIZE = 16  # px: the side of its feature maps for every image size, as in the small surrogate
 
 
 class _Block(nn.Module):
-    """Two 3x3 convolutions with batch norm and a shortcut, (n, WIDTH, h, w) to the same; the class tunes the first."""
+    """A residual block (n, WIDTH, h, w) to the same shape, with FiLM by the class after the first convolution."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -28,22 +28,31 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor, direction: Tensor) -> Tensor:
         scale, shift = self.film(direction)[:, :, None, None].chunk(2, dim=1)
-        found = torch.relu(self.bn1(self.conv1(x)) * (1 + scale) + shift)
-        return torch.relu(x + self.bn2(self.conv2(found)))
+        hidden = torch.relu(self.bn1(self.conv1(x)) * (1 + scale) + shift)
+        return torch.relu(x + self.bn2(self.conv2(hidden)))
 
 
 class NoiseNetwork(nn.Module):
-    """Images (n, channels, size, size) in [0, 1] and classes (n,) to noise of that shape, |noise| <= radius / 255.
+    """Images (n, channels, size, size) in [0, 1] and labels int64 (n,) to noise, |noise| <= radius / 255.
 
-    A class is known by a direction among the `features` of a surrogate's last layer. `size` is a multiple of 16, else
-    ValueError; `radius` is in pixel units of 255.
+    Each class has a vector in the feature space of a surrogate's last layer.
+
+    Args:
+        channels: 1 or 3.
+        size: The side of the images in pixels, a multiple of 16.
+        classes: The number of classes.
+        features: The length of the vector of a class.
+        radius: The bound of the noise in pixel units of 255.
+
+    Raises:
+        ValueError: For a size that is no multiple of 16.
     """
 
     def __init__(self, *, channels: int, size: int, classes: int, features: int, radius: int) -> None:
         super().__init__()
-        if size < MAP or size % MAP:
-            raise ValueError(f"size must be a multiple of {MAP}, not {size}")
-        self._fold, self._radius = size // MAP, radius * PIXEL
+        if size < MAP_SIZE or size % MAP_SIZE:
+            raise ValueError(f"size must be a multiple of {MAP_SIZE}, not {size}")
+        self._fold, self._radius = size // MAP_SIZE, radius * PIXEL
         values = channels * self._fold**2
         self.directions = nn.Embedding(classes, features)
         self.stem = nn.Conv2d(values, WIDTH, 3, padding=1, bias=False)
@@ -53,10 +62,10 @@ class NoiseNetwork(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         direction = self.directions(y)
-        found = torch.relu(self.bn(self.stem(F.pixel_unshuffle(x - 0.5, self._fold))))
+        hidden = torch.relu(self.bn(self.stem(F.pixel_unshuffle(x - 0.5, self._fold))))
         for block in self.blocks:
-            found = block(found, direction)
-        return torch.tanh(F.pixel_shuffle(self.head(found), self._fold)) * self._radius
+            hidden = block(hidden, direction)
+        return torch.tanh(F.pixel_shuffle(self.head(hidden), self._fold)) * self._radius
 
 
 def create_noise_network(
@@ -64,7 +73,7 @@ def create_noise_network(
 ) -> NoiseNetwork:
     """An untrained noise network for a surrogate, on the surrogate's device.
 
-    The direction of each class starts as that of the surrogate's last layer.
+    The vector of each class starts as its centred row of the surrogate's last layer.
 
     Args:
         surrogate: A trained network whose last layer is linear with `classes` rows.

@@ -14,7 +14,7 @@ from core.imaging.sandbox import DecoderSandbox
 from core.ingest.dataset import ImageDataset, open_dataset
 from core.ingest.pixels import load_pixels
 from core.ingest.split import select_test_mask
-from core.noise.generator_file import as_saved, check_weight, save
+from core.noise.generator_file import as_saved, check_file_size, save
 from core.noise.inference import predict_noise
 from core.noise.search import search_noise
 from core.noise.setup import NoiseSetup
@@ -165,7 +165,7 @@ def _read(
         setup = NoiseSetup(spec=spec, preset=preset_for(spec.preset, size))
         images, title = int((~test_mask).sum()), config.title or default_title
         card = _card(dataset, setup, config, size=size, images=images, title=title, device=run.device.label)
-        check_weight(card)
+        check_file_size(card)
         run.progress.start("decoding", 0)
         pixels = load_pixels(dataset, size, progress=run.progress, sandbox=sandbox)
     arrays = LabelledArrays(pixels=pixels, labels=labels_of(dataset), classes=card.classes)

@@ -1,7 +1,7 @@
 """Neural tangent generalization attack noise (Yuan & Wu, ICML 2021; Fu et al. 2022, A.3.2).
 
-Block by block, the training images are changed so that an infinitely wide network, trained on the block for a time t,
-is wrong about other, clean images:
+The images are changed block by block, so that an infinitely wide network that is trained on the block for a time t
+misclassifies other, clean images:
 
     max over |delta| <= radius_u  of  cross-entropy(T(V, X + delta) g(T(X + delta, X + delta)) y, y_V)
 
@@ -31,7 +31,7 @@ from core.training.labelled_images import LabelledArrays, LabelledTensors
 
 NAME = "ntga"
 NETWORK = WideNetwork()
-RIDGE = 1e-4  # of the kernel's mean diagonal, added to its diagonal, as the official code does
+RIDGE = 1e-4  # of the mean of the kernel's diagonal; added to the diagonal, as in the official code
 VALIDATION_BATCH = 500  # validation images whose kernel is in memory at a time
 
 

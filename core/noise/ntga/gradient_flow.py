@@ -1,4 +1,4 @@
-"""What an infinitely wide network predicts after training for a time t: kernel gradient flow on the squared error.
+"""The prediction of an infinitely wide network after training for a time t: kernel gradient flow on the squared error.
 
 f_t(v) = T(v, X) g(T(X, X)) y,    g(l) = (1 - exp(-l t)) / l    (Lee et al. 2019; Yuan & Wu 2021)
 """
@@ -8,19 +8,28 @@ from typing import Any
 import torch
 from torch import Tensor
 
-SMALL = 1e-2  # below, the series of `_slope` is the more exact
-CLOSE = 1e-4  # eigenvalues this close, of 1 + l t, have the slope between them for a divided difference
+SMALL = 1e-2  # below it the series in `_slope` is more exact
+CLOSE = 1e-4  # relative to 1 + l t: closer eigenvalues take the slope in place of the divided difference
 
 
 def dual_coefficients(kernel: Tensor, y: Tensor, *, time: float) -> Tensor:
-    """g(T) y, which times T(v, X) is the prediction for v: T (n, n) symmetric, y (n, k) -> (n, k); differentiable."""
+    """g(T) y, which T(v, X) maps to the prediction for v; differentiable.
+
+    Args:
+        kernel: T, symmetric (n, n).
+        y: The targets (n, k).
+        time: t, of gradient flow on half the sum of squared errors.
+
+    Returns:
+        (n, k).
+    """
     return _Flow.apply(kernel, y, time)
 
 
 class _Flow(torch.autograd.Function):
-    """g(T) y by eigendecomposition, with the derivative of Daleckii and Krein: finite also where eigenvalues meet.
+    """g(T) y by eigendecomposition, with the derivative of Daleckii and Krein.
 
-    (The gradient of `torch.linalg.eigh` divides by their differences.)
+    It is finite for equal eigenvalues, where the gradient of `torch.linalg.eigh` divides by zero.
     """
 
     @staticmethod

@@ -19,7 +19,14 @@ NEARLY_ONE = 1 - 1e-12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WideNetwork:
-    """`depth` hidden layers of erf or ReLU and a linear output layer. The defaults are those of Yuan & Wu (2021)."""
+    """An infinitely wide fully connected network; the defaults are those of Yuan & Wu (2021).
+
+    Attributes:
+        depth: The number of hidden layers; a linear output layer follows.
+        activation: "erf" or "relu".
+        weight_variance: w, the variance of the weights.
+        bias_variance: b, the variance of the biases.
+    """
 
     depth: int = 5
     activation: str = "erf"
@@ -27,9 +34,14 @@ class WideNetwork:
     bias_variance: float = 0.18
 
     def kernel(self, a: Tensor, b: Tensor) -> Tensor:
-        """The tangent kernel of rows of pixels (m, d) and (n, d): (m, n); differentiable by both, also where a is b.
+        """The tangent kernel of two sets of images; differentiable in both, also where they are the same.
 
-        A row of zeros needs a bias. Meant for float64: the kernels of single images differ in late digits.
+        Args:
+            a: float64 (m, d), an image in each row. float32 is too coarse: the kernels of images differ in late digits.
+            b: float64 (n, d).
+
+        Returns:
+            (m, n). A row of zeros needs a bias variance above 0.
         """
         moments = _erf if self.activation == "erf" else _relu
         covariance = self._layer(a @ b.T / a.shape[1])
@@ -47,14 +59,14 @@ class WideNetwork:
 
 
 def _erf(covariance: Tensor, variance_a: Tensor, variance_b: Tensor) -> tuple[Tensor, Tensor]:
-    """(k1, k0) of erf. Its arguments keep away from 1 by themselves, on the diagonal too."""
+    """(k1, k0) of erf. The argument of the arcsine stays below 1, also on the diagonal."""
     scale = ((1 + 2 * variance_a) * (1 + 2 * variance_b)).sqrt()
     sine = 2 * covariance / scale
     return 2 / math.pi * torch.asin(sine), 4 / math.pi / (scale * (1 - sine.square()).sqrt())
 
 
 def _relu(covariance: Tensor, variance_a: Tensor, variance_b: Tensor) -> tuple[Tensor, Tensor]:
-    """(k1, k0) of ReLU. Where two images are the same, the angle is zero and its gradient, infinite as a limit, too."""
+    """(k1, k0) of ReLU. For two equal images the angle is 0, and so is its gradient, whose limit is infinite."""
     scale = (variance_a * variance_b).sqrt()
     cosine = covariance / scale
     inside = cosine.abs() < NEARLY_ONE

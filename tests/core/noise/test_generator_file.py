@@ -13,7 +13,7 @@ import torch
 
 from core.errors import BadInput
 from core.generators.card import CARD, MOST_BYTES, read_card
-from core.noise.generator_file import check_weight, load, save
+from core.noise.generator_file import check_file_size, load, save
 from tests.support.generator_files import a_card, a_model, a_network
 
 
@@ -76,7 +76,7 @@ def test_a_card_and_its_file_agree_whether_there_is_a_noise_network(file: Path, 
         with pytest.raises(ValueError, match="not the networks of small"):
             save(model, card, tmp_path / "x.safetensors", network=network)
     rewrite(file, card=a_card(network_updates=7).to_dict())
-    with pytest.raises(BadInput, match=r"does not hold the weights that its card promises: noise\..* is missing"):
+    with pytest.raises(BadInput, match=r"does not hold the weights that its card describes: noise\..* is missing"):
         load(file, device="cpu")
 
 
@@ -229,6 +229,6 @@ def test_too_large_is_refused_before_it_is_read_or_trained(tmp_path: Path) -> No
     for read in (read_card, lambda path: load(path, device="cpu")):
         with pytest.raises(BadInput, match=r"“large.safetensors” is larger than a generator may be: 25.0 of 25 MB"):
             read(large)
-    check_weight(a_card(architecture="resnet18", size=64, class_names=tuple(map(str, range(200)))))
+    check_file_size(a_card(architecture="resnet18", size=64, class_names=tuple(map(str, range(200)))))
     with pytest.raises(BadInput, match="larger than a generator may be"):
-        check_weight(a_card(architecture="resnet18", size=64, class_names=tuple(map(str, range(20_000)))))
+        check_file_size(a_card(architecture="resnet18", size=64, class_names=tuple(map(str, range(20_000)))))

@@ -68,13 +68,13 @@ def test_grey_pictures_are_shown_to_a_generator_for_colours_as_grey(file: Path) 
 
 
 def test_its_use_is_described_with_the_card(file: Path) -> None:
-    said = describe_use(load(file, device="cpu"), classes=2, channels=3, familiar=False)
+    said = describe_use(load(file, device="cpu"), classes=2, channels=3, may_know_images=False)
     assert said["card"] == a_card().to_dict()
     assert said["class_outputs"] == [0, 1]
-    assert str(said["trained"]).endswith(f"pictures of “{a_card().data}”")
+    assert str(said["trained"]).endswith(f"images of “{a_card().data}”")
     json.dumps(said, allow_nan=False)
-    said = describe_use(load(file, device="cpu"), classes=2, channels=3, familiar=True)
-    assert str(said["trained"]).endswith("which may be these very ones")
+    said = describe_use(load(file, device="cpu"), classes=2, channels=3, may_know_images=True)
+    assert str(said["trained"]).endswith("which may include these images")
 
 
 @pytest.mark.parametrize(
