@@ -63,7 +63,7 @@ def test_other_pictures_are_protected_without_any_training(generator: Path, tmp_
     assert (report.spec["method"], report.spec["radius_a"]) == ("em", 3)
     assert any("trained beforehand on 15 images of “learn”" in caveat for caveat in report.caveats)
     with zipfile.ZipFile(out) as archive:
-        assert "trained beforehand on 15 pictures" in archive.read("report.html").decode()
+        assert "trained beforehand on 15 images" in archive.read("report.html").decode()
 
 
 def test_of_pictures_that_the_generator_may_know_that_is_said(generator: Path, tmp_path: Path) -> None:
