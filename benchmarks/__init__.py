@@ -1,1 +1,1 @@
-"""Measurements: each file prints its own table and names its own command."""
+"""Measurements behind the figures in docs/: each script names its command, and what it prints."""

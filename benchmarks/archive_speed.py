@@ -1,9 +1,11 @@
-"""How fast pictures go in and out, and what each PNG setting costs: `python benchmarks/archive_speed.py`.
+"""How fast images are read and written, and what each PNG setting costs.
 
-First the PNG settings side by side, on a 12-megapixel photo-like picture and on 32 px pictures, all with noise:
-seconds of CPU a picture, and the size as a share of the raw pixels. Then the whole way (unpack and decode, read at the
-work size, write the archive) for many small pictures and some photos, with the peak memory of this process.
-All pictures are drawn here, from a seed.
+    .venv/bin/python -m benchmarks.archive_speed [--small 10000] [--photos 20]
+
+First prints for each PNG setting the seconds of CPU per image and the size as a share of the raw pixels, for a photo of
+12 megapixels and for images of 32 px, all with noise. Then prints the seconds of each stage (unpack and decode, read at
+the work size, write the archive) for many small images and some photos, and the peak memory of this process. All images
+are synthetic, from a fixed seed.
 """
 
 import argparse
@@ -27,7 +29,7 @@ STRATEGIES = {"default": 0, "filtered": 1, "huffman": 2, "rle": 3}
 
 
 def photo(width: int, height: int, rng: np.random.Generator) -> Image.Image:
-    """Smooth shapes at several scales, texture and sensor noise: packs about as a camera's picture does."""
+    """Smooth shapes at several scales with texture and sensor noise: it compresses about as a camera's photo does."""
     values = np.full((height, width, 3), 128.0, np.float32)
     for cells in (4, 16, 64, 256):
         coarse = rng.normal(0, 60 / cells**0.5, (min(cells, height), min(cells, width), 3)).astype(np.float32)
@@ -39,14 +41,14 @@ def photo(width: int, height: int, rng: np.random.Generator) -> Image.Image:
     return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
 
 
-def noise_of(size: int, rng: np.random.Generator) -> NDArray[np.int8]:
+def random_noise(size: int, rng: np.random.Generator) -> NDArray[np.int8]:
     return rng.integers(-8, 9, (3, size, size)).astype(np.int8)
 
 
-def png_settings(rng: np.random.Generator) -> None:
-    """One line a setting: seconds of CPU a picture and the share of the raw size, for a photo and small pictures."""
-    large = [add_noise(photo(4000, 3000, rng), noise_of(64, rng), 8)]
-    small = [add_noise(photo(32, 32, rng), noise_of(32, rng), 8) for _ in range(500)]
+def print_png_settings(rng: np.random.Generator) -> None:
+    """Print the seconds of CPU per image and the share of the raw size, for each setting."""
+    large = [add_noise(photo(4000, 3000, rng), random_noise(64, rng), 8)]
+    small = [add_noise(photo(32, 32, rng), random_noise(32, rng), 8) for _ in range(500)]
     print("strategy  level   photo s  share    32 px ms  share")
     for name, strategy in STRATEGIES.items():
         for level in (1, 4, 6) if name in ("default", "filtered") else (1,):
@@ -67,8 +69,8 @@ def _encode(images: list[Image.Image], level: int, strategy: int) -> tuple[float
     return (time.process_time() - began) / len(images), packed / raw
 
 
-def whole_way(count: int, edge: tuple[int, int], work_size: int, rng: np.random.Generator) -> None:
-    """The stages of one dataset, in seconds and pictures a second."""
+def print_stages(count: int, edge: tuple[int, int], work_size: int, rng: np.random.Generator) -> None:
+    """Print the seconds and the images per second of each stage for one dataset."""
     drawn = []
     for _ in range(min(count, 200 if edge[0] < 100 else 4)):
         out = io.BytesIO()
@@ -88,21 +90,21 @@ def whole_way(count: int, edge: tuple[int, int], work_size: int, rng: np.random.
         with write_archive(dataset, noise, Path(folder, "out.zip"), ArchiveSettings(radius=8)) as whole:
             assert whole.delivered.linf.max() <= 8
         clock.append(time.monotonic())
-    print(f"{count} pictures of {edge[0]} x {edge[1]}:")
+    print(f"{count} images of {edge[0]} x {edge[1]}:")
     for stage, start, end in zip(("open", "load", "write"), clock, clock[1:], strict=False):
-        print(f"  {stage:5} {end - start:7.1f} s  {count / (end - start):8.1f} pictures/s")
+        print(f"  {stage:5} {end - start:7.1f} s  {count / (end - start):8.1f} images/s")
     print(f"  peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--small", type=int, default=10_000, help="how many 32 px pictures")
-    parser.add_argument("--photos", type=int, default=20, help="how many 12-megapixel photos")
-    asked = parser.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--small", type=int, default=10_000, help="the number of images of 32 px")
+    parser.add_argument("--photos", type=int, default=20, help="the number of photos of 12 megapixels")
+    args = parser.parse_args()
     rng = np.random.default_rng(0)
-    png_settings(rng)
-    whole_way(asked.small, (32, 32), 32, rng)
-    whole_way(asked.photos, (4000, 3000), 224, rng)
+    print_png_settings(rng)
+    print_stages(args.small, (32, 32), 32, rng)
+    print_stages(args.photos, (4000, 3000), 224, rng)
 
 
 if __name__ == "__main__":

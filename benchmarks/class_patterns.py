@@ -1,7 +1,7 @@
-"""One noise pattern for each class, as the start of the final search.
+"""A noise pattern for each class, from which the final search may start.
 
-A few steps from a pattern go as far as many steps from random noise (benchmarks/noise_cost.py). The paper's noise is
-sample-wise; class-wise noise is from Huang et al. 2021.
+A few steps from a pattern reach as far as many steps from random noise (benchmarks/noise_cost.py). The noise of the
+paper is sample-wise; class-wise noise is from Huang et al. 2021.
 """
 
 from dataclasses import replace
@@ -29,7 +29,18 @@ MID_GREY = 0.5  # a pattern on mid-grey stays in [0, 1] for each radius below ha
 def search_from_patterns(
     surrogate: nn.Module, images: LabelledArrays, setup: NoiseSetup, run: RunContext, *, pattern_steps: int
 ) -> NDArray[np.int8]:
-    """The final search of all images, each from the pattern of its class: int8 (n, c, s, s), |noise| <= radius_u."""
+    """Search the noise of all images, each from the pattern of its class.
+
+    Args:
+        surrogate: The network that is attacked.
+        images: The images to protect; the labels are outputs of the surrogate.
+        setup: The method, the radii and the search.
+        run: The device and the progress.
+        pattern_steps: The steps that find a pattern.
+
+    Returns:
+        int8 (n, c, s, s) in pixel units, |noise| <= radius_u.
+    """
     objective, device = objective_of(setup, setup.config.final), run.device
     network, on_device = FoldedModel(surrogate, dtype=device.dtype), images.on(device)
     patterns = class_patterns(
@@ -66,10 +77,20 @@ def class_patterns(
     steps: int,
     generator: torch.Generator,
 ) -> Tensor:
-    """For each class the noise that lowers the objective most when all its images get the same noise.
+    """Find for each class the noise that lowers the objective most if all its images get the same.
 
-    Returns float32 (classes, c, s, s), |pattern| <= radius_u, in [0, 1] pixel units. Each of the `steps` sees CPU_ROWS
-    newly drawn images of the class. A class without images gets zeros.
+    Args:
+        network: The frozen surrogate.
+        images: Images and labels on the device.
+        objective: The loss and the radii; a step takes one draw.
+        run: The device and the progress.
+        classes: The number of classes.
+        steps: The steps of the search; each sees CPU_ROWS newly drawn images of the class.
+        generator: The source of randomness.
+
+    Returns:
+        float32 (classes, c, s, s) in the unit of images in [0, 1], |pattern| <= radius_u / 255; zero for a class
+        without images.
     """
     device = run.device
     seeds = torch.randint(2**62, (classes,), generator=generator, device=generator.device).tolist()

@@ -1,12 +1,14 @@
-"""What a trained generator protects, on pictures it was not made for, against training on those pictures themselves.
+"""How much a trained generator protects images that it was not trained on, compared with training on these images.
 
     .venv/bin/python -m benchmarks.generators --generator FILE --data data/tiny-imagenet-100 --classes 10 \\
         --out build/generators
 
-DATA holds train/CLASS/FILE and test/CLASS/FILE; `--first` and `--classes` choose some of its classes, in order. Both
-noises have the same radii, in whole pixels, and the preset's own learner takes 10 passes over each. Every number is
-kept in OUT as it comes. `--on-card NAME` writes the outcome into the generator's card under NAME. `--treated` does
-something to all training pictures first, such as turning them grey.
+Prints for each noise the seconds of training, the images per second, and the test accuracy of learners by radius of
+adversarial training. DATA holds train/CLASS/FILE and test/CLASS/FILE; `--first` and `--classes` select classes. Both
+noises have the same radii, in whole pixel units; the learner of the preset takes 10 passes over each training set.
+`--on-card NAME` writes the result into the card of the generator under NAME. `--countermeasure` changes all training
+images first. Results are saved in OUT as soon as they are measured, so the same command continues after an
+interruption.
 """
 
 import json
@@ -14,8 +16,16 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from benchmarks.measuring import RADII, accuracies, by_generator, protected, spec_of, threat_name, treated
-from benchmarks.setting import Setting, opened, parser
+from benchmarks.measuring import (
+    RADII,
+    accuracies,
+    after_countermeasure,
+    generator_spec,
+    protect_by_generator,
+    protect_by_search,
+    threat_name,
+)
+from benchmarks.setting import Setting, argument_parser, open_setting
 from core.countermeasures.registry import COUNTERMEASURES
 from core.generators.measurements import GENERATOR, ORIGINALS, TRAINED, outcome
 from core.noise.generator_file import save
@@ -27,38 +37,40 @@ ROWS = (ORIGINALS, TRAINED, GENERATOR)
 
 
 def main() -> None:
-    options = parser(__doc__)
-    options.add_argument("--rows", nargs="+", choices=ROWS, default=ROWS)
-    options.add_argument("--on-card", metavar="NAME")
-    options.add_argument("--treated", metavar="COUNTERMEASURE", choices=COUNTERMEASURES)
+    options = argument_parser(__doc__)
+    options.add_argument("--rows", nargs="+", choices=ROWS, default=ROWS, help="the noises to measure")
+    options.add_argument("--on-card", metavar="NAME", help="write the result into the generator's card under this name")
+    options.add_argument(
+        "--countermeasure", "--treated", choices=COUNTERMEASURES, help="apply this to the training images first"
+    )
     args = options.parse_args()
-    setting = opened(args)
-    found = {row: _measured(row, args.treated, setting) for row in args.rows}
+    setting = open_setting(args)
+    found = {row: _measured(row, args.countermeasure, setting) for row in args.rows}
     _print_table(found, setting)
     if args.on_card:
-        _note(args.on_card, setting, found)
+        _write_card(args.on_card, setting, found)
 
 
 def _measured(row: str, countermeasure: str | None, setting: Setting) -> dict[str, Any]:
-    """Seconds until there is noise, of which so many for the final pass; test accuracies by radius."""
-    images, file = setting.images, setting.kept(row if countermeasure is None else f"{row} {countermeasure}")
+    """The seconds of each stage, and the test accuracies by radius."""
+    images, file = setting.images, setting.result_file(row if countermeasure is None else f"{row} {countermeasure}")
     if file.exists():
         known: dict[str, Any] = json.loads(file.read_text())
         return known
-    progress, pixels = Progress(), images.pixels
+    progress, train_set = Progress(), images
     conditions, card = setting.conditions.with_progress(progress), setting.generator.card
     if row == TRAINED:
-        setup = NoiseSetup(spec=spec_of(card, seed=conditions.seed), preset=conditions.preset)
+        setup = NoiseSetup(spec=generator_spec(card, seed=conditions.seed), preset=conditions.preset)
         surrogate = train_surrogate(images, setup, conditions.run)
-        pixels = protected(surrogate, images.labels, images, card, conditions)
+        train_set = protect_by_search(surrogate, images.labels, images, card, conditions)
     elif row == GENERATOR:
-        pixels = by_generator(setting.generator, images, conditions)
+        train_set = protect_by_generator(setting.generator, images, conditions)
     progress.finish()
     seconds = {stage: round(progress.seconds.get(stage, 0.0), 1) for stage in ("training", "noise")}
     if countermeasure is not None:
-        pixels = treated(pixels, images, countermeasure, setting.conditions)
+        train_set = after_countermeasure(train_set, countermeasure, setting.conditions)
     began = time.monotonic()
-    found = accuracies(pixels, images, setting.test, setting.conditions)
+    found = accuracies(train_set, setting.test, setting.conditions)
     measured = {"seconds": seconds, "accuracy": found, "learners_seconds": round(time.monotonic() - began)}
     file.write_text(json.dumps(measured))
     print(row, measured, flush=True)
@@ -66,8 +78,8 @@ def _measured(row: str, countermeasure: str | None, setting: Setting) -> dict[st
 
 
 def _print_table(found: dict[str, Any], setting: Setting) -> None:
-    print(setting.about)
-    print(f"| noise | training, s | noise, pictures/s | {' | '.join(threat_name(radius) for radius in RADII)} |")
+    print(setting.caption)
+    print(f"| noise | training, s | noise, images/s | {' | '.join(threat_name(radius) for radius in RADII)} |")
     print("|---|---|---|---|---|---|")
     for row, measured in found.items():
         training, making = measured["seconds"]["training"], measured["seconds"]["noise"]
@@ -76,9 +88,9 @@ def _print_table(found: dict[str, Any], setting: Setting) -> None:
         print(f"| {row} | {training:.0f} | {speed} | {accuracy} |")
 
 
-def _note(name: str, setting: Setting, found: dict[str, Any]) -> None:
-    """Put what was measured on the generator's card."""
-    own = outcome(
+def _write_card(name: str, setting: Setting, found: dict[str, Any]) -> None:
+    """Add the result to the card of the generator."""
+    result = outcome(
         {row: measured["accuracy"] for row, measured in found.items()},
         data=setting.data,
         classes=setting.images.classes,
@@ -87,7 +99,7 @@ def _note(name: str, setting: Setting, found: dict[str, Any]) -> None:
         seed=setting.conditions.seed,
     )
     card = setting.generator.card
-    measured = {**(card.measured or {}), name: own}
+    measured = {**(card.measured or {}), name: result}
     save(setting.generator.model, replace(card, measured=measured), setting.file, network=setting.generator.network)
 
 

@@ -1,4 +1,4 @@
-"""What the benchmarks of protection share: pictures from a folder, and what a learner makes of them."""
+"""What the benchmarks share: images from a folder, protection by a generator, and the accuracy of learners."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -30,12 +30,18 @@ from core.training.learner import LearnerImages, LearnerMethod, train
 from core.training.loop import TrainingPlan
 
 Weights = Mapping[str, Tensor]
-RADII = (0, 2, 4)  # of adversarial training, of 255; 0 is standard training
+RADII = (0, 2, 4)  # of adversarial training, in pixel units of 255; 0 is standard training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """What every measurement of a benchmark shares: its seed, its preset, and where it runs."""
+    """What all measurements of a benchmark share.
+
+    Attributes:
+        seed: The seed of noises and learners.
+        preset: The networks, searches and training schedules.
+        run: The device, the progress and the checkpoints.
+    """
 
     seed: int
     preset: Preset
@@ -43,18 +49,29 @@ class Conditions:
 
     @property
     def device(self) -> Device:
+        """Where the measurements are computed."""
         return self.run.device
 
     def with_progress(self, progress: Progress) -> "Conditions":
-        """The same conditions with a progress that counts the seconds of each stage."""
+        """The same conditions with another progress, which counts the seconds of each stage."""
         return replace(self, run=self.run.with_progress(progress))
 
 
-def read(folder: Path, *, per_class: int, size: int = 32, first: int = 0, classes: int | None = None) -> LabelledArrays:
-    """The first `per_class` files of each class of `folder`; of `classes` of them from number `first`, or of all."""
+def read_images(
+    folder: Path, *, per_class: int, size: int = 32, first: int = 0, classes: int | None = None
+) -> LabelledArrays:
+    """Read images from the folders of their classes.
+
+    Args:
+        folder: Holds CLASS/FILE.
+        per_class: The images of a class, at most: the first ones in the order of their names.
+        size: The height and width to scale them to, in pixels.
+        first: The number of the first class to read, in the order of the names.
+        classes: The number of classes to read; None reads all from the first one on.
+    """
     names = sorted(path.name for path in folder.iterdir())[first:][:classes]
     files = [(label, f) for label, name in enumerate(names) for f in sorted((folder / name).iterdir())[:per_class]]
-    pictures = tuple(
+    records = tuple(
         ImageRecord(
             path=file.name,
             file=file,
@@ -68,105 +85,131 @@ def read(folder: Path, *, per_class: int, size: int = 32, first: int = 0, classe
         )
         for label, file in files
     )
-    dataset = ImageDataset(name="", root=folder, classes=tuple(names), images=pictures, passthrough=(), skipped=())
+    dataset = ImageDataset(name="", root=folder, classes=tuple(names), images=records, passthrough=(), skipped=())
     labels = np.array([label for label, _ in files], dtype=np.int64)
     return LabelledArrays(pixels=load_pixels(dataset, size), labels=labels, classes=len(names))
 
 
-def accuracies(
-    pixels: NDArray[np.uint8], clean: LabelledArrays, test: LabelledArrays, conditions: Conditions
-) -> dict[str, float]:
-    """Test accuracy in per cent after training on `pixels` with the labels of `clean`, by radius: 10 passes."""
-    return {str(radius): accuracy(pixels, clean, test, radius, conditions) for radius in RADII}
-
-
 def threat_name(radius: int) -> str:
-    """The head of a column."""
+    """The heading of the column for an adversary of this radius, in pixel units of 255."""
     return f"AT {radius}/255" if radius else "standard"
 
 
-def treated(
-    pixels: NDArray[np.uint8], clean: LabelledArrays, countermeasure: str, conditions: Conditions
-) -> NDArray[np.uint8]:
-    """`pixels` after a countermeasure that is applied once, and may use the labels of `clean`."""
-    on = replace(clean, pixels=pixels).on(conditions.device)
-    treat = COUNTERMEASURES[countermeasure].preprocess
-    generator = conditions.device.generator(conditions.seed, 201)
-    return treat(on.pixels, on.labels, generator=generator).numpy(force=True)
+def after_countermeasure(train_set: LabelledArrays, name: str, conditions: Conditions) -> LabelledArrays:
+    """Change a training set by a countermeasure that is applied once, before training.
+
+    Args:
+        train_set: The images and their labels, which the countermeasure may use.
+        name: A key of COUNTERMEASURES.
+        conditions: The seed and the device.
+    """
+    images, generator = train_set.on(conditions.device), conditions.device.generator(conditions.seed, 201)
+    pixels = COUNTERMEASURES[name].preprocess(images.pixels, images.labels, generator=generator)
+    return replace(train_set, pixels=pixels.numpy(force=True))
+
+
+def accuracies(train_set: LabelledArrays, test: LabelledArrays, conditions: Conditions) -> dict[str, float]:
+    """Measure the test accuracy at each of RADII; see `accuracy`. The keys are the radii as text."""
+    return {str(radius): accuracy(train_set, test, radius, conditions) for radius in RADII}
 
 
 def accuracy(
-    pixels: NDArray[np.uint8],
-    clean: LabelledArrays,
+    train_set: LabelledArrays,
     test: LabelledArrays,
     radius: int,
     conditions: Conditions,
     *,
     start: Weights | None = None,
 ) -> float:
-    """Test accuracy in per cent after training on `pixels` at one radius: 10 passes, from given or random weights."""
-    return trained_learner(pixels, clean, test, radius, conditions, start=start)[1]
+    """Train the learner of the preset for 10 passes, and measure its test accuracy in per cent.
+
+    Args:
+        train_set: The images that it learns from.
+        test: Clean images of the same classes.
+        radius: The radius of adversarial training in pixel units of 255; 0 is standard training.
+        conditions: The seed, the preset and the device.
+        start: The weights to start from, of the same architecture; None draws random ones.
+    """
+    return train_learner(train_set, test, radius, conditions, start=start)[1]
 
 
-def trained_learner(
-    pixels: NDArray[np.uint8],
-    clean: LabelledArrays,
+def train_learner(
+    train_set: LabelledArrays,
     test: LabelledArrays,
     radius: int,
     conditions: Conditions,
     *,
     start: Weights | None = None,
 ) -> tuple[nn.Module, float]:
-    """The learner that `accuracy` measures, and its accuracy."""
-    course, device, seed = conditions.preset.schedules["quick"], conditions.device, conditions.seed
+    """Return the learner that `accuracy` trains, and its accuracy; the parameters are the same."""
+    schedule, device, seed = conditions.preset.schedules["quick"], conditions.device, conditions.seed
     model = build(
         conditions.preset.architecture,
         channels=3,
-        size=pixels.shape[-1],
-        classes=clean.classes,
+        size=train_set.pixels.shape[-1],
+        classes=train_set.classes,
         seed=seed + 100,
         device=device.name,
     )
     if start is not None:
         start_from(model, start)
     method = LearnerMethod(
-        threat=ThreatModel(radius=radius, steps=course.attack_steps, step=course.attack_step),
+        threat=ThreatModel(radius=radius, steps=schedule.attack_steps, step=schedule.attack_step),
         plan=TrainingPlan(
-            updates=10 * len(pixels) // course.length.batch,
-            batch=course.length.batch,
-            learning_rate=course.learning_rate,
+            updates=10 * len(train_set) // schedule.length.batch,
+            batch=schedule.length.batch,
+            learning_rate=schedule.learning_rate,
         ),
     )
-    images = LearnerImages(train=replace(clean, pixels=pixels).on(device), test=test.on(device))
+    images = LearnerImages(train=train_set.on(device), test=test.on(device))
     curve = train(model, images, method, RunContext(device=device), generator=device.generator(seed, 200))
     return model, round(100 * curve.accuracy[-1], 2)
 
 
-def spec_of(card: Card, *, seed: int) -> ProtectSpec:
-    """The spec of a generator's noise."""
+def generator_spec(card: Card, *, seed: int) -> ProtectSpec:
+    """The spec of a noise by the method and radii of a generator's card."""
     return ProtectSpec(method=card.method, radius_u=card.radius_u, radius_a=card.radius_a, seed=seed)
 
 
-def protected(
+def protect_by_search(
     surrogate: nn.Module, outputs: NDArray[np.int64], images: LabelledArrays, card: Card, conditions: Conditions
-) -> NDArray[np.uint8]:
-    """`images` with noise by the card's method and radii that draws each to its own of the `outputs`, int64 (n,)."""
-    setup = NoiseSetup(spec=spec_of(card, seed=conditions.seed), preset=conditions.preset)
-    everything = np.ones(len(outputs), bool)
-    noise = search_noise(surrogate, replace(images, labels=outputs), setup, conditions.run, protect_mask=everything)
-    return (images.pixels + noise).astype(np.uint8)
+) -> LabelledArrays:
+    """Add the noise that a search on the surrogate finds.
+
+    Args:
+        surrogate: The network that is attacked.
+        outputs: For each image the output of the surrogate that stands for its class, int64 (n,).
+        images: The images to protect.
+        card: The method and the radii.
+        conditions: The seed, the preset, which has the search, and the device.
+    """
+    setup = NoiseSetup(spec=generator_spec(card, seed=conditions.seed), preset=conditions.preset)
+    mask = np.ones(len(outputs), bool)
+    noise = search_noise(surrogate, replace(images, labels=outputs), setup, conditions.run, protect_mask=mask)
+    return with_noise(images, noise)
 
 
-def by_generator(generator: TrainedGenerator, images: LabelledArrays, conditions: Conditions) -> NDArray[np.uint8]:
-    """`images` as the generator protects them without training: by its noise network, or else by a search."""
-    outputs, card = outputs_of(generator, images), generator.card
+def protect_by_generator(generator: TrainedGenerator, images: LabelledArrays, conditions: Conditions) -> LabelledArrays:
+    """Add the noise of a generator without training: by its noise network, or by a search if it has none.
+
+    Args:
+        generator: The trained generator.
+        images: The images to protect.
+        conditions: The seed and the preset of the search, and the device.
+    """
+    outputs, card = class_outputs(generator, images), generator.card
     if generator.network is None:
-        return protected(generator.model, outputs, images, card, conditions)
-    labelled, everything = replace(images, labels=outputs), np.ones(len(outputs), bool)
-    noise = predict_noise(generator.network, labelled, conditions.run, radius=card.radius_u, protect_mask=everything)
-    return (images.pixels + noise).astype(np.uint8)
+        return protect_by_search(generator.model, outputs, images, card, conditions)
+    labelled, mask = replace(images, labels=outputs), np.ones(len(outputs), bool)
+    noise = predict_noise(generator.network, labelled, conditions.run, radius=card.radius_u, protect_mask=mask)
+    return with_noise(images, noise)
 
 
-def outputs_of(generator: TrainedGenerator, images: LabelledArrays) -> NDArray[np.int64]:
-    """The generator's output for each image's class, int64 (n,)."""
+def with_noise(images: LabelledArrays, noise: NDArray[np.int8]) -> LabelledArrays:
+    """Add noise in whole pixel units, int8 (n, c, s, s), which leaves all pixels in 0..255."""
+    return replace(images, pixels=(images.pixels.astype(np.int16) + noise).astype(np.uint8))
+
+
+def class_outputs(generator: TrainedGenerator, images: LabelledArrays) -> NDArray[np.int64]:
+    """For each image the output of the generator's surrogate that stands for its class, int64 (n,)."""
     return class_map(images.classes, outputs=generator.card.classes)[images.labels]

@@ -1,8 +1,9 @@
-"""Passes a second: one forward and backward by the pixels for one 32 px image, each way in turn; on a GPU updates too.
+"""Passes per second: a forward and backward pass for one image of 32 px, in several implementations.
 
     .venv/bin/python -m benchmarks.passes [--network small] [--cores 2] [--seconds 3] [--rounds 3] [--device cpu]
 
-The plain way is a straightforward torch loop: the trained network in eval mode, float32, one batch on all cores.
+Prints the median over several rounds, in which the implementations take turns; on a GPU also the images per second in
+updates. "plain" is a straightforward torch loop: the trained network in eval mode, float32, one batch on all cores.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import time
 from collections.abc import Callable
 from statistics import median
 
-from core.runtime.device import Device  # before torch: it says how torch's threads wait
+from core.runtime.device import Device  # before torch, because it sets how the threads of torch wait
 
 import torch  # isort: skip
 from torch import Tensor  # isort: skip
@@ -26,32 +27,36 @@ BATCH = 128
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--network", choices=ARCHITECTURES, default="small")
-    parser.add_argument("--cores", type=int)
-    parser.add_argument("--device", help="such as cpu; default: a GPU if there is one")
-    parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--network", choices=ARCHITECTURES, default="small", help="the network to measure")
+    parser.add_argument("--cores", type=int, help="the cores to use; by default all")
+    parser.add_argument("--device", help="such as cpu; by default a GPU if there is one")
+    parser.add_argument("--seconds", type=float, default=3.0, help="the time of one measurement")
+    parser.add_argument("--rounds", type=int, default=3, help="the table shows the median of these")
     args = parser.parse_args()
     device = Device(args.device, cores=args.cores)
     print(f"{args.network} on {device.label}, {device.dtype}, batches of {BATCH}")
-    _compare("passes/s", _passes_on_cpu(device, args.network) if device.is_cpu else _passes(device, args.network), args)
+    _compare(
+        "passes/s",
+        _passes_on_cpu(device, args.network) if device.is_cpu else _passes_on_gpu(device, args.network),
+        args,
+    )
     if not device.is_cpu:
         _compare("images/s in updates", _updates(device, args.network), args)
 
 
-def _compare(unit: str, ways: dict[str, Callable[[], object]], args: argparse.Namespace) -> None:
-    """Print a table of the ways, against the first of them."""
-    rates: dict[str, list[float]] = {name: [] for name in ways}
+def _compare(unit: str, implementations: dict[str, Callable[[], object]], args: argparse.Namespace) -> None:
+    """Print the rate of each implementation, absolute and relative to the first one."""
+    rates: dict[str, list[float]] = {name: [] for name in implementations}
     for _ in range(args.rounds):
-        for name, work in ways.items():
+        for name, work in implementations.items():
             rates[name].append(_rate(work, args.seconds))
     first = median(next(iter(rates.values())))
-    print(f"\n| way | {unit} | against plain |\n|---|---|---|")
+    print(f"\n| implementation | {unit} | relative to plain |\n|---|---|---|")
     for name, found in rates.items():
         print(f"| {name} | {median(found):,.0f} | {median(found) / first:.2f} |")
 
 
-def _by_pixels(network: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> Tensor:
+def _pixel_gradient(network: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> Tensor:
     x = x.detach().requires_grad_()
     return torch.autograd.grad(cross_entropy_sum(network, y)(x), x)[0]
 
@@ -71,13 +76,16 @@ def _passes_on_cpu(device: Device, network: str) -> dict[str, Callable[[], objec
     def on_all_cores(network: torch.nn.Module) -> Callable[[], object]:
         def run() -> None:
             torch.set_num_threads(device.cores)
-            _by_pixels(network, x, y)
+            _pixel_gradient(network, x, y)
             torch.set_num_threads(1)
 
         return run
 
     def in_chunks(network: torch.nn.Module) -> Callable[[], object]:
-        return lambda: device.map_chunks(lambda x, y, generator: _by_pixels(network, x, y), x, y, generator=generator)
+        def gradient(x: Tensor, y: Tensor, *, generator: torch.Generator) -> Tensor:
+            return _pixel_gradient(network, x, y)
+
+        return lambda: device.map_chunks(gradient, x, y, generator=generator)
 
     folded, fast = FoldedModel(model, dtype=torch.float32), FoldedModel(model, dtype=device.dtype)
     return {
@@ -88,27 +96,26 @@ def _passes_on_cpu(device: Device, network: str) -> dict[str, Callable[[], objec
     }
 
 
-def _passes(device: Device, network: str) -> dict[str, Callable[[], object]]:
+def _passes_on_gpu(device: Device, network: str) -> dict[str, Callable[[], object]]:
     model, (x, y) = _model(device, network).eval().requires_grad_(False), _batch(device)
     folded, fast = FoldedModel(model, dtype=torch.float32), FoldedModel(model, dtype=device.dtype)
 
     return {
-        "plain": lambda: _by_pixels(model, x, y),
-        "folded": lambda: _by_pixels(folded.forward_without_graph, x, y),
-        "folded, fast type": lambda: _by_pixels(fast.forward_without_graph, x, y),
-        "folded, fast type, recorded": lambda: _by_pixels(fast, x, y),
+        "plain": lambda: _pixel_gradient(model, x, y),
+        "folded": lambda: _pixel_gradient(folded.forward_without_graph, x, y),
+        "folded, fast type": lambda: _pixel_gradient(fast.forward_without_graph, x, y),
+        "folded, fast type, CUDA graph": lambda: _pixel_gradient(fast, x, y),
     }
 
 
 def _updates(device: Device, network: str) -> dict[str, Callable[[], object]]:
     x, y = _batch(device)
-    recorded = DataParallelSGD(_model(device, network), device)
-    plain = DataParallelSGD(
-        _model(device, network), device, loss=lambda *batch: classification_loss(*batch)
-    )  # no other's loss
+    graphed = DataParallelSGD(_model(device, network), device)
+    # another function than classification_loss itself, so that no CUDA graph is used
+    plain = DataParallelSGD(_model(device, network), device, loss=lambda *batch: classification_loss(*batch))
     return {
         "plain": lambda: plain.step(x, y, learning_rate=1e-4),
-        "recorded": lambda: recorded.step(x, y, learning_rate=1e-4),
+        "CUDA graph": lambda: graphed.step(x, y, learning_rate=1e-4),
     }
 
 

@@ -8,15 +8,19 @@ from torch import Tensor, nn
 
 @torch.no_grad()
 def start_from(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Copy `weights`, a state dict of the same architecture, into `model`, its own copies kept intact.
+    """Copy weights into a model; the last layer stays as it is if it has another number of classes.
 
-    The last layer stays as it is where it has another number of classes: one nn.Linear may differ in shape.
-    Raises ValueError where anything else differs, naming it.
+    Args:
+        model: The model to change.
+        weights: The state dict of a model of the same architecture; it is not changed.
+
+    Raises:
+        ValueError: The weights differ in anything but the shape of one nn.Linear.
     """
     own = model.state_dict()
     if own.keys() != weights.keys():
-        odd = sorted(own.keys() ^ weights.keys())
-        raise ValueError(f"the starting weights are another architecture's: {', '.join(odd[:3])}")
+        unmatched = sorted(own.keys() ^ weights.keys())
+        raise ValueError(f"the starting weights belong to another architecture: {', '.join(unmatched[:3])}")
     differing = [name for name in own if own[name].shape != weights[name].shape]
     layers = {name.rpartition(".")[0] for name in differing}
     if len(layers) > 1 or any(not isinstance(model.get_submodule(layer), nn.Linear) for layer in layers):

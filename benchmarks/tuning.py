@@ -17,9 +17,13 @@ from core.training.loop import TrainingPlan
 
 
 def surrogate_from(generator: TrainedGenerator, *, channels: int, classes: int, seed: int) -> nn.Module:
-    """A copy of the generator's surrogate for images of 1 or 3 channels, with at least `classes` outputs.
+    """Copy the surrogate of a generator, for other images.
 
-    For more classes than the generator has, the last layer gets new weights from `seed`.
+    Args:
+        generator: The trained generator.
+        channels: The channels of the images, 1 or 3.
+        classes: The number of outputs needed. If the surrogate has fewer, its last layer is replaced by a random one.
+        seed: The seed of the new last layer.
     """
     card = generator.card
     if classes <= card.classes:
@@ -36,7 +40,14 @@ def surrogate_from(generator: TrainedGenerator, *, channels: int, classes: int, 
 def tune_surrogate(
     generator: TrainedGenerator, images: LabelledArrays, setup: NoiseSetup, run: RunContext
 ) -> nn.Module:
-    """As `core.noise.surrogate.train_surrogate`, from the generator's weights."""
+    """Train a surrogate as `core.noise.surrogate.train_surrogate` does, but from the weights of a generator.
+
+    Args:
+        generator: The trained generator.
+        images: The images to train on.
+        setup: The method, the radii and the training.
+        run: The device, the progress and the checkpoints.
+    """
     config, seed = setup.config, setup.spec.seed
     training = SurrogateTraining(
         surrogate_from(generator, channels=images.pixels.shape[1], classes=images.classes, seed=seed),
