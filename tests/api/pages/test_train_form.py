@@ -3,7 +3,6 @@
 from typing import Any
 
 import httpx
-import pytest
 
 from core.specs.protect import EVIDENCE_AMOUNTS, INSTANT, METHODS, METHODS_WITHOUT_SURROGATE, TRAINING_PRESETS
 from core.specs.train import TrainSpec
@@ -11,14 +10,6 @@ from store import models as m
 from tests.api.conftest import Service, upload_dataset
 
 FORM = 'id="train-form"'
-
-
-@pytest.fixture
-def dataset_path(api: httpx.Client, service: Service) -> str:
-    """The path of a dataset that is ready."""
-    dataset = upload_dataset(api)
-    service.make_ready(dataset["id"])
-    return f"/datasets/{dataset['id']}"
 
 
 def start_training(client: httpx.Client, dataset_path: str, **fields: str) -> dict[str, Any]:

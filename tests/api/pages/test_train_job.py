@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from store import leases
-from tests.api.conftest import Service, upload_dataset
+from tests.api.conftest import Service
 from tests.api.pages.test_train_form import start_training
 
 ACTIVITIES = {
@@ -16,14 +16,6 @@ ACTIVITIES = {
     "writing": "Writing the generator’s file",
 }
 STAGE_NAMES = ("Train", "Train in greyscale", "Train a network", "Try it", "Test it", "Save it")
-
-
-@pytest.fixture
-def dataset_path(api: httpx.Client, service: Service) -> str:
-    """The path of a dataset that is ready."""
-    dataset = upload_dataset(api)
-    service.make_ready(dataset["id"])
-    return f"/datasets/{dataset['id']}"
 
 
 def page_of(client: httpx.Client, job_id: str) -> str:
