@@ -42,7 +42,7 @@ from experiments.cache import ExperimentCache
 from experiments.paper.table1 import TABLE
 from tests.core.noise.test_make import SHORT, Smooth, an_objective, some_images
 from tests.core.training.test_learner import stripes
-from tests.support.checkpoints import Memory
+from tests.support.checkpoints import MemoryCheckpointStore
 from tests.support.short_training import short_training
 from tests.support.tiny_experiments import TINY, drawn_images
 
@@ -56,7 +56,7 @@ def device() -> Device:
 
 
 def on(device: Device, data: LabelledTensors) -> LabelledTensors:
-    """The same pictures, on the device."""
+    """The same images on a device."""
     return LabelledTensors(pixels=data.pixels.to(device.name), labels=data.labels.to(device.name))
 
 
@@ -132,7 +132,7 @@ def test_every_image_has_noise_within_the_radius(method: str, device: Device) ->
     (pixels, labels), everything = some_images(75), np.ones(75, dtype=bool)
     images = LabelledArrays(pixels=pixels, labels=labels, classes=3)
     setup = NoiseSetup(spec=ProtectSpec(method=method), preset=SHORT)
-    run = RunContext(device=device, checkpoints=Memory())
+    run = RunContext(device=device, checkpoints=MemoryCheckpointStore())
     noise = generate_noise(images, setup, run, protect_mask=everything, train_mask=everything)
     assert np.abs(noise).max() == 8
     assert (np.abs(noise).reshape(75, -1).mean(1) > 2).all()
@@ -146,7 +146,10 @@ def test_a_noise_network_is_trained_and_used(greyscale: bool, device: Device) ->
     pixels, labels = some_images(75)
     images = LabelledArrays(pixels=pixels, labels=labels, classes=3)
     preset = replace(QUICK, noise={"sem": replace(QUICK.noise["sem"], length=SOME, network_length=SOME)})
-    setup, run = NoiseSetup(spec=ProtectSpec(), preset=preset), RunContext(device=device, checkpoints=Memory())
+    setup, run = (
+        NoiseSetup(spec=ProtectSpec(), preset=preset),
+        RunContext(device=device, checkpoints=MemoryCheckpointStore()),
+    )
     surrogate = train_surrogate(images, setup, run)
     network = train_noise_network(surrogate, images, setup, run, greyscale=greyscale)
     assert network is not None
@@ -181,7 +184,7 @@ def test_adversarial_examples_are_as_far_as_the_threat_allows(norm: str, radius:
 @pytest.mark.parametrize("began_on", ["cuda", "cpu"])
 def test_a_learner_that_broke_off_goes_on(began_on: str, device: Device) -> None:
     """Also one that a CPU began."""
-    checkpoints, broken = Memory(), a_run(Device(began_on), updates=20)
+    checkpoints, broken = MemoryCheckpointStore(), a_run(Device(began_on), updates=20)
     steps = broken.steps(Progress())
     for _ in range(12):
         next(steps)
@@ -227,13 +230,15 @@ def test_the_whole_path_of_a_dataset(preset: str, tmp_path: Path) -> None:
     from tests.support.short_training import drawn
 
     source, out = drawn(tmp_path / "pets.zip", "ant bee cow", each=90), tmp_path / "out.zip"
-    asked = VerifySpec.parse({"trainings": [{"radius": 0}, {"radius": 4}], "countermeasures": ["greyscale", "none"]})
+    verify_spec = VerifySpec.parse(
+        {"trainings": [{"radius": 0}, {"radius": 4}], "countermeasures": ["greyscale", "none"]}
+    )
     for name in ("protect", "verify"):
         (tmp_path / name).mkdir()
     with short_training():
         pets, target = DatasetSource(path=source), VerificationTarget(archive=out)
         spec = ProtectSpec.parse({"preset": preset})
         done = protect.protect(pets, out, spec, RunOptions(scratch=tmp_path / "protect"))
-        report = verify(pets, target, asked, RunOptions(scratch=tmp_path / "verify"))
+        report = verify(pets, target, verify_spec, RunOptions(scratch=tmp_path / "verify"))
     assert done.report.device == report.device == torch.cuda.get_device_name()
     assert len(report.evidence.rows) == 4

@@ -1,17 +1,17 @@
-"""A shelf for tests: what one run leaves on it, the next one finds."""
+"""Checkpoints in memory, which one run of a test saves and the next one loads."""
 
 
-class Memory:
-    """A shelf in memory."""
+class MemoryCheckpointStore:
+    """A `core.runtime.checkpoints.CheckpointStore` in memory; `saved` has the data of each checkpoint by name."""
 
     def __init__(self) -> None:
-        self.pieces: dict[str, bytes] = {}
+        self.saved: dict[str, bytes] = {}
 
     def load(self, name: str) -> bytes | None:
-        return self.pieces.get(name)
+        return self.saved.get(name)
 
     def save(self, name: str, data: bytes) -> None:
-        self.pieces[name] = data
+        self.saved[name] = data
 
     def delete(self, name: str) -> None:
-        self.pieces.pop(name, None)
+        self.saved.pop(name, None)

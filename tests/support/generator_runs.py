@@ -1,4 +1,4 @@
-"""Training a generator and protecting pictures with it, as the recipes do, and what came out."""
+"""Train a generator and protect images with it by the recipes, and compare the results."""
 
 import tempfile
 import zipfile
@@ -26,9 +26,9 @@ def train(source: Path, out: Path, *, greyscale: bool = False, **spec: object) -
     return stages
 
 
-def protect(source: Path, out: Path, generator: Path, **asked: object) -> tuple[ProtectionReport, Stages]:
+def protect(source: Path, out: Path, generator: Path, **spec_fields: object) -> tuple[ProtectionReport, Stages]:
     stages: Stages = []
-    spec = ProtectSpec.parse({"radius_u": 6, "evidence": "none"} | asked)
+    spec = ProtectSpec.parse({"radius_u": 6, "evidence": "none"} | spec_fields)
     with tempfile.TemporaryDirectory() as scratch:
         options = RunOptions(scratch=Path(scratch), on_progress=lambda step: stages.append(step.stage))
         done = recipe.protect(DatasetSource(path=source), out, spec, options, generator=generator)
@@ -36,7 +36,7 @@ def protect(source: Path, out: Path, generator: Path, **asked: object) -> tuple[
 
 
 def changes(before: Path, after: Path) -> dict[str, int]:
-    """The largest change of each picture."""
+    """The largest change of a pixel value in each image."""
     with zipfile.ZipFile(before) as old, zipfile.ZipFile(after) as new:
         found = {}
         for name in old.namelist():
@@ -45,13 +45,13 @@ def changes(before: Path, after: Path) -> dict[str, int]:
     return found
 
 
-def png_files(archive: Path) -> dict[str, bytes]:
-    """The pictures of an archive."""
+def png_images(archive: Path) -> dict[str, bytes]:
+    """The PNG files of an archive by path."""
     with zipfile.ZipFile(archive) as opened:
         return {name: opened.read(name) for name in opened.namelist() if name.endswith(".png")}
 
 
-def grey_pictures(path: Path) -> Path:
+def write_greyscale_zip(path: Path) -> Path:
     """Three of each of two classes."""
     files = {
         f"{c}/{i}.png": encoded(Image.fromarray(pixels(32, 32, 1, seed=10 * k + i)), "PNG")

@@ -32,7 +32,7 @@ from core.specs.protect import ProtectSpec
 from core.training.labelled_images import LabelledTensors
 from core.training.learner import LearnerImages, LearnerMethod, LearnerTraining
 from core.training.loop import TrainingPlan
-from tests.support.checkpoints import Memory
+from tests.support.checkpoints import MemoryCheckpointStore
 from tests.support.short_training import short_training
 from tests.support.tiny_experiments import run_tiny
 
@@ -47,7 +47,7 @@ REM = Objective(
     inner_steps=1,
     inner_step=0.5,
 )
-EXPERIMENTS = ("figure2", "figure3")  # of learners and of pictures
+EXPERIMENTS = ("figure2", "figure3")  # of learners and of images
 SHARDS = (3, 2, 4, 1, 2)  # images in each, so that the last of the rounds of two processes is short of one
 
 
@@ -63,8 +63,8 @@ def run(processes: int, module: str, *words: object) -> subprocess.CompletedProc
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
 
 
-def pictures(count: int) -> LabelledTensors:
-    """Three classes of drawn pictures."""
+def random_images(count: int) -> LabelledTensors:
+    """Random images of three classes."""
     rng = torch.Generator().manual_seed(0)
     labels = torch.arange(count) % 3
     pixels = torch.randint(0, 160, (count, 3, 32, 32), generator=rng) + 40 * labels[:, None, None, None]
@@ -75,7 +75,7 @@ def surrogate_training(device: Device, *, batch: int) -> SurrogateTraining:
     """A run of Algorithm 1 of two updates."""
     return SurrogateTraining(
         build("small", channels=3, size=32, classes=3, seed=rank(), device="cpu"),  # that of process 0 must count
-        pictures(160),
+        random_images(160),
         REM,
         TrainingPlan(updates=2, batch=batch, learning_rate=LearningRate(peak=0.05)),
         device=device,
@@ -92,8 +92,8 @@ def trained_surrogate(device: Device, *, batch: int) -> dict[str, Tensor]:
 
 
 def resumed_surrogate(device: Device, *, batch: int) -> dict[str, Tensor]:
-    """The same, where the run was broken off and went on from what process 0 alone had kept."""
-    checkpoints, broken = Rank0CheckpointStore(Memory()), surrogate_training(device, batch=batch)
+    """The same state after an interruption, resumed from the checkpoint of process 0."""
+    checkpoints, broken = Rank0CheckpointStore(MemoryCheckpointStore()), surrogate_training(device, batch=batch)
     next(broken.steps(Progress()))
     broken.save_checkpoint(checkpoints, "surrogate")
     training = surrogate_training(device, batch=batch)
@@ -110,7 +110,7 @@ def trained_network(device: Device, *, batch: int) -> dict[str, Tensor]:
             WeightedSurrogate(surrogate=surrogate, objective=REM, weight=0.7),
             WeightedSurrogate(surrogate=surrogate, objective=replace(REM, greyscale=1.0), weight=0.3),
         ],
-        pictures(160),
+        random_images(160),
         TrainingPlan(updates=2, batch=batch, learning_rate=LearningRate(peak=0.05)),
         device=device,
         generator=device.generator(3),
@@ -123,7 +123,7 @@ def learner_training(device: Device, *, batch: int) -> LearnerTraining:
     """Adversarial training of two updates."""
     return LearnerTraining(
         build("small", channels=3, size=32, classes=3, seed=rank(), device="cpu"),
-        LearnerImages(train=pictures(160), test=pictures(40), monitored=pictures(50)),
+        LearnerImages(train=random_images(160), test=random_images(40), monitored=random_images(50)),
         LearnerMethod(
             threat=ThreatModel(radius=4, steps=2, step=0.5),
             plan=TrainingPlan(updates=2, batch=batch, learning_rate=LearningRate(peak=0.05)),
@@ -141,8 +141,8 @@ def trained_learner(device: Device, *, batch: int) -> dict[str, Tensor]:
 
 
 def resumed_learner(device: Device, *, batch: int) -> dict[str, Tensor]:
-    """The same, where the run was broken off and went on from what process 0 alone had kept."""
-    checkpoints, broken = Rank0CheckpointStore(Memory()), learner_training(device, batch=batch)
+    """The same state after an interruption, resumed from the checkpoint of process 0."""
+    checkpoints, broken = Rank0CheckpointStore(MemoryCheckpointStore()), learner_training(device, batch=batch)
     next(broken.steps(Progress()))
     broken.save_checkpoint(checkpoints, "learner")
     training = learner_training(device, batch=batch)
@@ -151,7 +151,7 @@ def resumed_learner(device: Device, *, batch: int) -> dict[str, Tensor]:
 
 
 def noise_in_shards(parallel: int) -> dict[str, Tensor]:
-    """Noise that says by its value which shard it is of, and how far the progress of making it was counted."""
+    """Noise whose value is the number of its shard, and the progress that was counted."""
     ends = np.cumsum(SHARDS)
     shards = [np.arange(end - count, end) for end, count in zip(ends, SHARDS, strict=True)]
     counted: list[int] = []
@@ -168,7 +168,7 @@ def noise_in_shards(parallel: int) -> dict[str, Tensor]:
 
 
 def everything(device: Device) -> dict[str, Tensor]:
-    """What is compared: batches that two processes share evenly, that they don't, and that are one part alone."""
+    """All results to compare: of batches that two processes share evenly or unevenly, and of a single chunk."""
     found = {
         "surrogate of 128": trained_surrogate(device, batch=128),
         "resumed surrogate of 128": resumed_surrogate(device, batch=128),
@@ -199,7 +199,7 @@ def _train_until_killed(source: Path, out: Path) -> None:
 
 
 def _do_all(source: Path, archive: Path, out: Path) -> None:
-    """One start of the processes for most tests, as a start takes longer than all of this."""
+    """Compute everything after one start of the processes, which takes longer than the computation."""
     with process_group("cpu") as device:
         found = {name: tensor.contiguous() for name, tensor in everything(Device(device)).items()}
         save_file(found, out / f"{rank()}.safetensors")

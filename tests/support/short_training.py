@@ -1,4 +1,4 @@
-"""Training that takes a moment, and pictures for it."""
+"""Training of a few seconds, and images for it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ def short_training() -> Iterator[None]:
 
 
 def drawn(path: Path, names: str = "ant bee cow", *, each: int = 5, size: int = 32, seed: int = 0) -> Path:
-    """A zip of so many random pictures of each class."""
+    """Write a zip with `each` random images of each class."""
     files = {
         f"{name}/{i}.png": image_file(width=size, height=size, seed=1000 * seed + 100 * k + i)
         for k, name in enumerate(names.split())

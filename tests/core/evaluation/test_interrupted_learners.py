@@ -22,7 +22,7 @@ from core.specs.protect import ProtectSpec
 from core.specs.verify import STANDARD_TRAINING, RowSpec, VerifySpec
 from core.training.labelled_images import LabelledArrays
 from tests.support.cancelling import cancel_at
-from tests.support.checkpoints import Memory
+from tests.support.checkpoints import MemoryCheckpointStore
 from tests.support.seeded import rng
 
 UPDATES = TrainingLength(epochs=0, min_updates=4, max_updates=4, batch=32)
@@ -56,15 +56,15 @@ def evidence(checkpoints: CheckpointStore, progress: Progress) -> Evidence:
 
 
 def test_interrupted_evidence_resumes_within_a_learner_and_leaves_only_curves() -> None:
-    checkpoints = Memory()
+    checkpoints = MemoryCheckpointStore()
     with pytest.raises(Cancelled):
         evidence(checkpoints, cancel_at(7))  # in the second of four learners of 4 updates
-    assert set(checkpoints.pieces) == {"curve-0-None-before.json", "curve-0-None-after.safetensors"}
+    assert set(checkpoints.saved) == {"curve-0-None-before.json", "curve-0-None-after.safetensors"}
     counted: list[int] = []
     resumed = evidence(checkpoints, Progress(lambda step: counted.append(step.done), interval=0.0))
     assert resumed.rows == evidence(NullCheckpointStore(), Progress()).rows
     assert sorted(set(counted))[:5] == [0, 4, 6, 7, 8]
-    assert {name.rpartition(".")[2] for name in checkpoints.pieces} == {"json"}
+    assert {name.rpartition(".")[2] for name in checkpoints.saved} == {"json"}
 
 
 def test_interrupted_verification_resumes_within_a_learner_and_leaves_only_curves() -> None:
@@ -78,7 +78,7 @@ def test_interrupted_verification_resumes_within_a_learner_and_leaves_only_curve
         row = RowSpec(training=STANDARD_TRAINING, countermeasure=None, architecture="small", percentage=100)
         return runner.row(row, lambda arm, seed: None if arm == "rest" else images(80, seed=len(arm)))
 
-    class InterruptedStore(Memory):
+    class InterruptedStore(MemoryCheckpointStore):
         def save(self, name: str, data: bytes) -> None:
             super().save(name, data)
             if "after" in name and int(load(data)["step"]) == 3:
@@ -87,8 +87,8 @@ def test_interrupted_verification_resumes_within_a_learner_and_leaves_only_curve
     interrupted = InterruptedStore()
     with pytest.raises(Cancelled):
         measure_row(interrupted)
-    checkpoints, name = Memory(), "learner-small-Linf-0-None-after-100-0"
-    checkpoints.pieces = dict(interrupted.pieces)
-    assert set(checkpoints.pieces) == {"learner-small-Linf-0-None-before-0.json", f"{name}.safetensors"}
+    checkpoints, name = MemoryCheckpointStore(), "learner-small-Linf-0-None-after-100-0"
+    checkpoints.saved = dict(interrupted.pieces)
+    assert set(checkpoints.saved) == {"learner-small-Linf-0-None-before-0.json", f"{name}.safetensors"}
     assert measure_row(checkpoints) == measure_row(NullCheckpointStore())
-    assert set(checkpoints.pieces) == {"learner-small-Linf-0-None-before-0.json", f"{name}.json"}
+    assert set(checkpoints.saved) == {"learner-small-Linf-0-None-before-0.json", f"{name}.json"}

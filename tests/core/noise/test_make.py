@@ -1,4 +1,4 @@
-"""Robust error-minimizing noise: the bound, the coverage, the reference, the seed, and going on after a crash."""
+"""Robust error-minimizing noise: the bound, the mask, the reference, the seed, and resuming after a crash."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ from core.specs.configs import TrainingLength
 from core.specs.presets import QUICK
 from core.specs.protect import ProtectSpec
 from core.training.labelled_images import LabelledArrays
-from tests.support.checkpoints import Memory
+from tests.support.checkpoints import MemoryCheckpointStore
 
 COUNT = 75  # no multiple of any batch
 STEPS = 6
@@ -100,7 +100,7 @@ def test_rem_is_algorithm_1() -> None:
     assert (found - expected).abs().gt(1e-9).double().mean() < 1e-4
 
 
-def test_em_sees_no_transformation_and_no_adversary() -> None:
+def test_em_has_no_transformation_and_no_adversary() -> None:
     """Noise for un-augmented pixels: each image's noise is what it would be if the objective were Eq. (3) itself."""
     pixels, labels = some_images(9)
     x, y = torch.from_numpy(pixels).double() / 255, torch.from_numpy(labels)
@@ -131,7 +131,7 @@ def protect(
     *,
     seed: int = 0,
     cores: int = 2,
-    checkpoints: Memory | NullCheckpointStore | None = None,
+    checkpoints: MemoryCheckpointStore | NullCheckpointStore | None = None,
     count: int = COUNT,
     channels: int = 3,
     protect_mask: NDArray[np.bool_] | None = None,
@@ -160,11 +160,11 @@ def test_every_image_has_noise_within_the_radius(method: str, count: int) -> Non
     assert delivered.max() <= 255
 
 
-def test_grey_images_have_one_channel_of_noise() -> None:
+def test_greyscale_images_have_one_channel_of_noise() -> None:
     assert protect("em", channels=1, count=12).shape == (12, 1, 32, 32)
 
 
-def test_only_the_chosen_are_touched() -> None:
+def test_only_the_images_of_the_mask_get_noise() -> None:
     protect_mask = np.arange(20) % 4 == 0
     noise = protect("em", count=20, protect_mask=protect_mask)
     assert (np.abs(noise).reshape(20, -1).max(1) > 0).tolist() == protect_mask.tolist()
@@ -178,15 +178,13 @@ def test_the_same_seed_gives_the_same_bytes_on_any_number_of_cores(method: str) 
 
 
 @pytest.mark.parametrize("method", ["sem", "tap"])
-def test_a_run_that_broke_off_goes_on_and_ends_with_the_same_bytes(
-    method: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_run_resumes_to_the_same_bytes(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     class Crash(Exception):
         pass
 
     monkeypatch.setattr("core.training.loop.CHECKPOINT_INTERVAL_SECONDS", 0.0)
     monkeypatch.setattr(shards, "SHARD", 30)
-    whole, checkpoints = protect(method), Memory()
+    whole, checkpoints = protect(method), MemoryCheckpointStore()
     for stage, units in (("training", 2), ("training", 4), ("noise", 40)):
 
         def crash(step: object, stage: str = stage, units: int = units) -> None:
@@ -195,8 +193,8 @@ def test_a_run_that_broke_off_goes_on_and_ends_with_the_same_bytes(
 
         with pytest.raises(Crash):
             protect(method, checkpoints=checkpoints, progress=Progress(crash, interval=0.0))
-    assert "surrogate.safetensors" in checkpoints.pieces
-    assert "noise-0.npy" in checkpoints.pieces
+    assert "surrogate.safetensors" in checkpoints.saved
+    assert "noise-0.npy" in checkpoints.saved
     assert np.array_equal(protect(method, checkpoints=checkpoints), whole)
 
 

@@ -1,4 +1,4 @@
-"""A network that gives pictures their noise in one pass: its bounds, its training, and what comes of it."""
+"""The noise network: its bounds, its training, and the noise that it predicts."""
 
 from dataclasses import replace
 from typing import Any
@@ -35,7 +35,7 @@ from core.specs.presets import PRESETS
 from core.specs.protect import ProtectSpec
 from core.training.labelled_images import LabelledArrays, LabelledTensors
 from core.training.loop import TrainingPlan
-from tests.support.checkpoints import Memory
+from tests.support.checkpoints import MemoryCheckpointStore
 from tests.support.generator_files import a_model
 from tests.support.short_training import short_training
 
@@ -78,7 +78,7 @@ def a_training(*surrogates: WeightedSurrogate, updates: int = 4, cores: int = 2)
 
 
 def the_robust_loss(surrogate: torch.nn.Module, noise: Tensor, aim: Objective = AIM) -> float:
-    """Of the pictures with that noise, in whole pixel units: a mean over pictures and the same few draws."""
+    """The mean robust loss of the images with a noise in whole pixel units, over a few fixed draws."""
     pixels, labels = some_images()
     network, rng = FoldedModel(surrogate, dtype=torch.float32), torch.Generator().manual_seed(1)
     loss = robust_loss(network, labels, aim, generator=rng, tick=lambda: None)
@@ -87,7 +87,7 @@ def the_robust_loss(surrogate: torch.nn.Module, noise: Tensor, aim: Objective = 
 
 
 @pytest.mark.parametrize(("channels", "size"), [(3, 32), (1, 32), (3, 64), (3, 48), (1, 112)])
-def test_its_noise_has_the_pictures_shape_and_stays_within_the_radius(channels: int, size: int) -> None:
+def test_the_noise_has_the_shape_of_the_images_and_stays_within_the_radius(channels: int, size: int) -> None:
     surrogate = a_model(channels=channels, size=size) if size in (32, 64) else a_model()
     network, (pixels, labels) = (
         a_network(surrogate, channels=channels, size=size),
@@ -100,12 +100,12 @@ def test_its_noise_has_the_pictures_shape_and_stays_within_the_radius(channels: 
     torch.testing.assert_close(noise, torch.full_like(noise, RADIUS / 255))
 
 
-def test_a_size_that_it_cannot_have_is_refused() -> None:
+def test_a_size_that_is_no_multiple_of_16_is_refused() -> None:
     with pytest.raises(ValueError, match="multiple of 16, not 40"):
         a_network(a_model(), size=40)
 
 
-def test_each_class_begins_in_the_direction_in_which_the_surrogate_looks_for_it() -> None:
+def test_each_class_starts_with_its_direction_in_the_surrogates_last_layer() -> None:
     surrogate = a_model()
     rows = surrogate.network.head.weight
     away = torch.nn.functional.normalize(rows - rows.mean(0))
@@ -120,7 +120,7 @@ def test_the_same_seed_makes_the_same_network() -> None:
     assert not torch.equal(one, other)
 
 
-def test_what_is_delivered_is_what_it_learns_from_and_rounding_lets_the_gradient_through() -> None:
+def test_rounding_keeps_whole_pixels_and_passes_the_gradient() -> None:
     x = torch.linspace(0, 1, 1000, dtype=torch.float64, requires_grad=True)
     rounded = _quantize(x)
     torch.testing.assert_close(rounded * 255, (x * 255).round(), rtol=0, atol=1e-9)
@@ -129,14 +129,14 @@ def test_what_is_delivered_is_what_it_learns_from_and_rounding_lets_the_gradient
 
 
 def noise_of(training: NoiseNetworkTraining) -> Tensor:
-    """What its network gives the pictures by now, in whole pixel units."""
+    """The noise that the network now predicts, in whole pixel units."""
     pixels, labels = some_images()
     with torch.no_grad():
         return quantize_noise(training.network.eval()(pixels.float() * PIXEL, labels), pixels, RADIUS)
 
 
-def test_training_lowers_the_robust_loss_of_what_is_delivered_and_leaves_the_surrogate_alone() -> None:
-    surrogate = load(FOLDER / "cifar10-32.safetensors", device="cpu").model  # fresh weights hardly tell pictures apart
+def test_training_lowers_the_robust_loss_and_does_not_change_the_surrogate() -> None:
+    surrogate = load(FOLDER / "cifar10-32.safetensors", device="cpu").model  # initial weights hardly tell images apart
     weights = {name: tensor.clone() for name, tensor in surrogate.state_dict().items()}
     training = a_training(WeightedSurrogate(surrogate=surrogate, objective=AIM), updates=25)
     first = noise_of(training)
@@ -160,25 +160,26 @@ class ColourAndBrightness(torch.nn.Module):
         return (x - 0.5).flatten(1) @ self.weights.flatten(1).to(x.dtype).T
 
 
-def test_a_second_judge_that_sees_grey_pictures_makes_noise_that_is_there_in_grey() -> None:
-    eye, grey = ColourAndBrightness(), replace(AIM, greyscale=1.0)
+def test_a_surrogate_on_greyscale_images_makes_noise_that_survives_greyscale() -> None:
+    model, greyscale = ColourAndBrightness(), replace(AIM, greyscale=1.0)
     found = []
     for share in (0.0, 0.5):
         surrogates = [
-            WeightedSurrogate(surrogate=eye, objective=aim, weight=s) for aim, s in ((AIM, 1 - share), (grey, share))
+            WeightedSurrogate(surrogate=model, objective=aim, weight=s)
+            for aim, s in ((AIM, 1 - share), (greyscale, share))
         ]
         training = a_training(*surrogates, updates=25)
         training.resume(Progress(), checkpoints=NullCheckpointStore(), name="network")
         noise = noise_of(training)
-        found.append((the_robust_loss(eye, noise), the_robust_loss(eye, noise, grey)))
-    (colour_alone, grey_alone), (colour_both, grey_both) = found
-    nothing = the_robust_loss(eye, torch.zeros(COUNT, 3, 32, 32, dtype=torch.int16))
-    assert grey_both < 0.75 * grey_alone
+        found.append((the_robust_loss(model, noise), the_robust_loss(model, noise, greyscale)))
+    (colour_alone, greyscale_alone), (colour_both, greyscale_both) = found
+    nothing = the_robust_loss(model, torch.zeros(COUNT, 3, 32, 32, dtype=torch.int16))
+    assert greyscale_both < 0.75 * greyscale_alone
     assert colour_alone < colour_both < 0.75 * nothing
 
 
-def test_two_judges_of_one_mind_are_one_judge() -> None:
-    """Of an objective without draws; shares that are no powers of two would round."""
+def test_two_equal_surrogates_train_as_one() -> None:
+    """For an objective without random draws; weights that are no powers of two would round."""
     aim = replace(AIM, inner="none", eot=False)
     states = []
     for weights in ((1.0,), (0.5, 0.5)):
@@ -192,7 +193,7 @@ def test_two_judges_of_one_mind_are_one_judge() -> None:
 
 
 @pytest.mark.parametrize(("greyscale", "stages"), [(True, ["grey", "network"]), (False, ["network"])])
-def test_a_second_surrogate_is_trained_where_one_is_asked_for(greyscale: bool, stages: list[str]) -> None:
+def test_a_greyscale_surrogate_is_trained_if_requested(greyscale: bool, stages: list[str]) -> None:
     pixels, labels = (tensor.numpy() for tensor in some_images(12))
     run, images = RunContext(device=Device("cpu", cores=1)), LabelledArrays(pixels=pixels, labels=labels, classes=3)
     with short_training():
@@ -204,13 +205,13 @@ def test_a_second_surrogate_is_trained_where_one_is_asked_for(greyscale: bool, s
     assert [stage for stage in progress.seconds if stage != "unpacking"] == stages
 
 
-def test_it_learns_the_same_on_any_number_of_cores_and_when_it_was_broken_off() -> None:
+def test_training_is_the_same_on_any_number_of_cores_and_after_a_resume() -> None:
     ends, surrogate = [], WeightedSurrogate(surrogate=a_model(), objective=AIM)
     for cores in (1, 2):
         training = a_training(surrogate, cores=cores)
         training.resume(Progress(), checkpoints=NullCheckpointStore(), name="network")
         ends.append(training.state())
-    checkpoints, broken = Memory(), a_training(surrogate)
+    checkpoints, broken = MemoryCheckpointStore(), a_training(surrogate)
     steps = broken.steps(Progress())
     next(steps), next(steps)
     broken.save_checkpoint(checkpoints, "network")
@@ -228,7 +229,7 @@ def predicted(network: NoiseNetwork, protect_mask: NDArray[np.bool_], checkpoint
     return predict_noise(network, images, run, radius=RADIUS, protect_mask=protect_mask)
 
 
-def test_each_chosen_picture_gets_its_noise_and_no_other() -> None:
+def test_only_the_images_of_the_mask_get_noise() -> None:
     count = SHARD + 70
     pixels, labels = some_images(count)
     network, protect_mask = a_network(a_model()).eval(), np.arange(count) % 4 != 1
@@ -242,15 +243,23 @@ def test_each_chosen_picture_gets_its_noise_and_no_other() -> None:
     delivered = pixels.numpy().astype(int) + noise
     assert delivered.min() >= 0
     assert delivered.max() <= 255
-    for place in (0, 2, count - 2):  # alone as among the others: to a pixel unit, as sums in other batches round
+    for place in (
+        0,
+        2,
+        count - 2,
+    ):  # as in a batch of its own, up to one pixel unit: sums in other batches round differently
         with torch.no_grad():
             alone = network(pixels[[place]].float() * PIXEL, labels[[place]])
         expected = quantize_noise(alone, pixels[[place]], RADIUS).numpy()[0]
         assert np.abs(expected - noise[place]).max() <= 1
 
 
-def test_noise_that_was_broken_off_goes_on() -> None:
-    network, protect_mask, checkpoints = a_network(a_model()).eval(), np.ones(SHARD + 5, dtype=bool), Memory()
+def test_prediction_resumes_from_the_finished_shards() -> None:
+    network, protect_mask, checkpoints = (
+        a_network(a_model()).eval(),
+        np.ones(SHARD + 5, dtype=bool),
+        MemoryCheckpointStore(),
+    )
     whole = predicted(network, protect_mask, checkpoints)
     checkpoints.delete("noise-1.npy")
     with torch.no_grad():

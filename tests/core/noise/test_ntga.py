@@ -27,7 +27,7 @@ from core.specs.configs import NTGAConfig
 from core.specs.presets import QUICK
 from core.specs.protect import ProtectSpec
 from core.training.labelled_images import LabelledArrays
-from tests.support.checkpoints import Memory
+from tests.support.checkpoints import MemoryCheckpointStore
 
 CONFIG = NTGAConfig(block_size=8, validation_images=6, steps=4, step=1.1 / 4)
 
@@ -115,13 +115,13 @@ def test_every_image_has_noise_within_the_radius(n: int) -> None:
     assert delivered.max() <= 255
 
 
-def test_only_the_chosen_are_touched() -> None:
+def test_only_the_images_of_the_mask_get_noise() -> None:
     protect_mask = np.arange(20) % 3 == 0
     assert (noise_of(20, protect_mask=protect_mask).reshape(20, -1).any(1) == protect_mask).all()
     assert not noise_of(20, protect_mask=np.zeros(20, dtype=bool)).any()
 
 
-def test_what_is_held_out_changes_no_other_noise() -> None:
+def test_test_images_do_not_change_other_noise() -> None:
     train_mask = np.arange(40) % 5 > 0
     changed = two_classes(40)[0]
     changed[~train_mask] = 255 - changed[~train_mask]
@@ -135,15 +135,15 @@ def test_the_same_seed_gives_the_same_bytes_on_any_number_of_cores() -> None:
     assert not np.array_equal(noise_of(), noise_of(seed=1))
 
 
-def test_a_run_that_is_stopped_goes_on_and_ends_with_the_same_bytes() -> None:
+def test_a_cancelled_run_resumes_to_the_same_bytes() -> None:
     def stop(step: object) -> None:
         if step.done >= 16:
             raise Cancelled
 
-    checkpoints = Memory()
+    checkpoints = MemoryCheckpointStore()
     with pytest.raises(Cancelled):
         noise_of(checkpoints=checkpoints, progress=Progress(stop, interval=0.0))
-    assert 0 < len(checkpoints.pieces) < 5
+    assert 0 < len(checkpoints.saved) < 5
     assert np.array_equal(noise_of(checkpoints=checkpoints), noise_of())
 
 
@@ -165,7 +165,7 @@ def test_blocks_are_shuffled_whole_and_no_larger_than_asked() -> None:
     assert shuffled_blocks(places[:0], 8, seed=(0,)) == []
 
 
-def test_a_block_is_judged_by_kept_images_outside_it() -> None:
+def test_validation_images_are_training_images_outside_the_block() -> None:
     train_mask = np.arange(20) % 4 > 0
     block = np.array([1, 2, 3])
     others = validation_places(train_mask, block, 6, seed=(0,))

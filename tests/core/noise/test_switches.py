@@ -1,4 +1,4 @@
-"""What sets the methods apart: what their networks are shown, at which label, and with which adversary."""
+"""How the methods differ: the images that their networks see, the label, and the adversary."""
 
 import numpy as np
 import pytest
@@ -24,11 +24,13 @@ from core.specs.protect import ProtectSpec
 from core.training.labelled_images import LabelledArrays, LabelledTensors
 from core.training.loop import TrainingPlan
 
-SHOWN: list[tuple[bool, Tensor]] = []  # whether in training, and the images, of every pass through a Recorder
+INPUTS: list[
+    tuple[bool, Tensor]
+] = []  # whether in training mode, and the images, of each pass through a RecordingNetwork
 
 
-class Recorder(nn.Module):
-    """A linear network that remembers what it was shown, as do its copies."""
+class RecordingNetwork(nn.Module):
+    """A linear network that records its inputs, as do its copies."""
 
     def __init__(self, classes: int = 3) -> None:
         super().__init__()
@@ -37,13 +39,13 @@ class Recorder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if isinstance(x, Tensor):  # and not what torch.fx follows through the network
-            SHOWN.append((self.training, x.detach().float()))
+            INPUTS.append((self.training, x.detach().float()))
         return (x - 0.5).flatten(1).to(self.weights.dtype) @ self.weights.T
 
 
 @pytest.fixture(autouse=True)
-def nothing_shown_yet() -> None:
-    SHOWN.clear()
+def no_inputs_yet() -> None:
+    INPUTS.clear()
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -60,15 +62,15 @@ def an_objective(method: str, *, eot: bool = True, **changes: int) -> Objective:
     return METHODS[method].applied_to(plain)
 
 
-def distance(shown: Tensor, pixels: Tensor) -> Tensor:
+def distance(images: Tensor, pixels: Tensor) -> Tensor:
     """How far each image is from the nearest of `pixels` in L-inf, in pixel units."""
     flat = pixels.flatten(1).float()
-    return torch.stack([(flat - image.flatten() * 255).abs().amax(1).min() for image in shown])
+    return torch.stack([(flat - image.flatten() * 255).abs().amax(1).min() for image in images])
 
 
 def train(aim: Objective, pixels: Tensor, labels: Tensor) -> None:
     training = SurrogateTraining(
-        Recorder(),
+        RecordingNetwork(),
         LabelledTensors(pixels=pixels, labels=labels),
         aim,
         TrainingPlan(updates=2, batch=16, learning_rate=LearningRate(peak=0.1)),
@@ -83,8 +85,8 @@ def test_em_noise_is_searched_on_the_pixels_it_is_added_to() -> None:
     """In training too, where the network then learns from cropped and mirrored ones."""
     pixels, labels = images(20)
     train(an_objective("em"), pixels, labels)
-    searched = torch.cat([x for training, x in SHOWN if not training])
-    learned = torch.cat([x for training, x in SHOWN if training])
+    searched = torch.cat([x for training, x in INPUTS if not training])
+    learned = torch.cat([x for training, x in INPUTS if training])
     assert len(searched) == 2 * 16 * 12
     assert distance(searched, pixels).max() < 8.01
     assert distance(learned, pixels).max() > 100  # so that the distance tells them apart
@@ -96,7 +98,7 @@ def test_without_eot_the_surrogate_learns_from_the_very_pixels_too(method: str) 
     pixels, labels = images(20)
     aim = an_objective(method, eot=False)
     train(aim, pixels, labels)
-    assert distance(torch.cat([x for training, x in SHOWN if training]), pixels).max() < 8 + aim.radius_a + 0.01
+    assert distance(torch.cat([x for training, x in INPUTS if training]), pixels).max() < 8 + aim.radius_a + 0.01
 
 
 class LeftHalf(nn.Module):
@@ -138,7 +140,7 @@ def test_noise_searched_through_transformations_lies_elsewhere() -> None:
 def test_tap_minimizes_the_loss_at_the_next_class() -> None:
     """Against A.3.2 written out: sign steps down the cross-entropy at g(y), through a fresh t each."""
     pixels, labels = images(9)
-    x, network = pixels.double() / 255, Recorder().double()
+    x, network = pixels.double() / 255, RecordingNetwork().double()
     aim = an_objective("tap", outer_steps=5)
     found = optimize_noise(network, x, labels, aim, generator=rng(1), tick=lambda: None)
     target, radius, draw = torch.tensor([1, 2, 0] * 3), 8 / 255, rng(1)
@@ -163,8 +165,8 @@ def test_taps_network_learns_from_clean_images() -> None:
     aim = objective_of(setup, setup.config.training)
     pixels, labels = torch.full((20, 3, 32, 32), 255, dtype=torch.uint8), torch.arange(20) % 3
     train(aim, pixels, labels)
-    assert all(training for training, _ in SHOWN)
-    assert set(torch.cat([x for _, x in SHOWN]).unique().tolist()) == {0.0, 1.0}
+    assert all(training for training, _ in INPUTS)
+    assert set(torch.cat([x for _, x in INPUTS]).unique().tolist()) == {0.0, 1.0}
 
 
 @pytest.mark.parametrize("method", ["rem", "sem", "tap"])
@@ -172,10 +174,10 @@ def test_eot_can_be_left_out(method: str) -> None:
     """Table 4's "None": the network sees the very pixels, and what its adversary adds."""
     pixels, labels = images(6)
     for eot, far in ((True, True), (False, False)):
-        SHOWN.clear()
+        INPUTS.clear()
         aim = an_objective(method, eot=eot)
-        optimize_noise(Recorder(), pixels.float() * PIXEL, labels, aim, generator=rng(), tick=lambda: None)
-        away = distance(torch.cat([x for _, x in SHOWN]), pixels).max()
+        optimize_noise(RecordingNetwork(), pixels.float() * PIXEL, labels, aim, generator=rng(), tick=lambda: None)
+        away = distance(torch.cat([x for _, x in INPUTS]), pixels).max()
         assert (away > 100) == far
         assert far or away < 8 + aim.radius_a + 0.01
         assert (aim.eot, aim.samples) == (eot, 2 if eot else 1)
@@ -198,7 +200,7 @@ def test_any_radii_do(method: str, radius_u: int, radius_a: int) -> None:
     pixels, labels = (tensor.numpy() for tensor in images(4))
     few, run = LabelledArrays(pixels=pixels, labels=labels, classes=3), RunContext(device=Device("cpu", cores=1))
     setup = NoiseSetup(spec=spec, preset=QUICK)
-    noise = search_noise(Recorder(), few, setup, run, protect_mask=np.ones(4, dtype=bool))
+    noise = search_noise(RecordingNetwork(), few, setup, run, protect_mask=np.ones(4, dtype=bool))
     assert np.abs(noise).max() == radius_u
 
 
@@ -208,19 +210,19 @@ def test_an_adversary_of_radius_zero_costs_nothing() -> None:
 
 
 def test_the_report_says_what_each_method_used() -> None:
-    def said(method: str, **asked: object) -> dict[str, object]:
-        return describe(NoiseSetup(spec=ProtectSpec(method=method, **asked), preset=QUICK), size=32, trained_on=500)
+    def described(method: str, **spec: object) -> dict[str, object]:
+        return describe(NoiseSetup(spec=ProtectSpec(method=method, **spec), preset=QUICK), size=32, trained_on=500)
 
-    assert [(said(m)["radius_a"], said(m)["eot"]) for m in ("rem", "sem", "em", "tap", "ntga")] == [
+    assert [(described(m)["radius_a"], described(m)["eot"]) for m in ("rem", "sem", "em", "tap", "ntga")] == [
         (4, True),
         (4, True),
         (0, False),
         (0, True),
         (0, False),
     ]
-    assert said("rem", eot=False)["eot"] is False
-    assert said("tap")["training_steps"] == QUICK.noise["tap"].length.updates(500)
-    assert "training_steps" not in said("ntga")
-    assert said("ntga")["largest_block"] == QUICK.ntga.block_size
+    assert described("rem", eot=False)["eot"] is False
+    assert described("tap")["training_steps"] == QUICK.noise["tap"].length.updates(500)
+    assert "training_steps" not in described("ntga")
+    assert described("ntga")["largest_block"] == QUICK.ntga.block_size
     for method in NAMES:
-        assert said(method)["method"] == method
+        assert described(method)["method"] == method

@@ -1,4 +1,4 @@
-"""The training of a generator that breaks off goes on to the same weights; one that is cancelled leaves nothing."""
+"""An interrupted training of a generator resumes to the same weights; a cancelled one leaves no file."""
 
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from core.recipes.options import DatasetSource, RunOptions
 from core.recipes.train import GeneratorConfig, train_generator
 from core.runtime.progress import Step
 from core.specs.protect import ProtectSpec
-from tests.support.checkpoints import Memory
+from tests.support.checkpoints import MemoryCheckpointStore
 from tests.support.short_training import STEPS, drawn, short_training
 
 
@@ -25,23 +25,25 @@ def short() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize(("method", "piece"), [("em", SURROGATE), ("sem", GREYSCALE_SURROGATE), ("sem", NOISE_NETWORK)])
-def test_a_broken_off_training_goes_on_to_the_same_weights(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, piece: str
+@pytest.mark.parametrize(
+    ("method", "checkpoint"), [("em", SURROGATE), ("sem", GREYSCALE_SURROGATE), ("sem", NOISE_NETWORK)]
+)
+def test_an_interrupted_training_resumes_to_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, checkpoint: str
 ) -> None:
     monkeypatch.setattr("core.training.loop.CHECKPOINT_INTERVAL_SECONDS", 0)
-    source, checkpoints = drawn(tmp_path / "learn.zip"), Memory()
+    source, checkpoints = drawn(tmp_path / "learn.zip"), MemoryCheckpointStore()
 
-    class Breaks(Memory):
+    class Breaks(MemoryCheckpointStore):
         def save(self, name: str, data: bytes) -> None:
             checkpoints.save(name, data)
-            if broken.count(piece) == STEPS // 2:
+            if saved.count(checkpoint) == STEPS // 2:
                 raise Cancelled
-            broken.append(name)
+            saved.append(name)
 
-    broken: list[str] = []
+    saved: list[str] = []
     (tmp_path / "scratch").mkdir()
-    config = GeneratorConfig(greyscale=piece == GREYSCALE_SURROGATE)
+    config = GeneratorConfig(greyscale=checkpoint == GREYSCALE_SURROGATE)
     spec, out = ProtectSpec(method=method), tmp_path / "g.safetensors"
     options = RunOptions(scratch=tmp_path / "scratch", checkpoints=Breaks())
     with pytest.raises(Cancelled):
@@ -53,7 +55,7 @@ def test_a_broken_off_training_goes_on_to_the_same_weights(
         if step.stage == "training":
             counted.append(step.done)
 
-    for store, path in ((checkpoints, out), (Memory(), tmp_path / "whole.safetensors")):
+    for store, path in ((checkpoints, out), (MemoryCheckpointStore(), tmp_path / "whole.safetensors")):
         with tempfile.TemporaryDirectory() as scratch:
             options = RunOptions(scratch=Path(scratch), checkpoints=store, on_progress=count)
             train_generator(DatasetSource(path=source), path, spec, options, config)

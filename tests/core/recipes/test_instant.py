@@ -28,16 +28,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("size", "classes", "chosen"),
+    ("size", "classes", "expected"),
     [(32, 2, "few-32"), (32, 3, "few-32"), (32, 4, "many-32"), (64, 2, "many-64"), (128, 5, "many-64")],
 )
-def test_the_largest_that_fits_is_taken_and_of_equals_that_of_fewest_classes(
-    folder: Path, size: int, classes: int, chosen: str
+def test_the_largest_fitting_generator_with_the_fewest_classes_is_taken(
+    folder: Path, size: int, classes: int, expected: str
 ) -> None:
-    assert best_fit(channels=3, size=size, classes=classes, folder=folder).file.stem == chosen
+    assert best_fit(channels=3, size=size, classes=classes, folder=folder).file.stem == expected
 
 
-def test_of_two_alike_the_one_that_was_not_judged_in_grey_is_taken(tmp_path: Path) -> None:
+def test_of_two_equal_generators_the_one_without_greyscale_training_is_taken(tmp_path: Path) -> None:
     for name, updates in (("a-grey", 5), ("b", 0)):
         save(a_model(), a_card(grey_updates=updates), tmp_path / f"{name}.safetensors")
     assert best_fit(channels=3, size=32, classes=2, folder=tmp_path).file.stem == "b"

@@ -1,4 +1,4 @@
-"""The whole recipe on small pictures: what is delivered, what is said of it, and what a cancel leaves behind."""
+"""The whole recipe on small images: the archive, the report, and what a cancel leaves behind."""
 
 import json
 import tempfile
@@ -25,7 +25,7 @@ from tests.support.uploads import encoded, image_file, write_folder, write_zip
 from tests.support.uploads import pixels as drawn
 
 SOME = TrainingLength(epochs=0, min_updates=6, max_updates=6, batch=32)
-MEASURED = 130  # pictures a class, so that a fifth of both makes 52 to test on
+MEASURED = 130  # images in each class, so that a fifth of both classes is 52 test images
 
 
 @pytest.fixture(autouse=True)
@@ -43,10 +43,10 @@ def upload(tmp_path: Path, *, each: int = 6, **more: bytes) -> Path:
     return write_zip(tmp_path / "pets.zip", files | {name.replace("__", "/"): data for name, data in more.items()})
 
 
-def run(source: Path, tmp_path: Path, **asked: object) -> tuple[ProtectionReport, zipfile.ZipFile]:
+def run(source: Path, tmp_path: Path, **spec: object) -> tuple[ProtectionReport, zipfile.ZipFile]:
     scratch = Path(tempfile.mkdtemp(dir=tmp_path))
     done = protect.protect(
-        DatasetSource(path=source), tmp_path / "out.zip", ProtectSpec.parse(asked), RunOptions(scratch=scratch)
+        DatasetSource(path=source), tmp_path / "out.zip", ProtectSpec.parse(spec), RunOptions(scratch=scratch)
     )
     return done.report, zipfile.ZipFile(done.archive)
 
@@ -60,10 +60,10 @@ def test_the_archive_is_the_uploads_tree_within_the_radius(tmp_path: Path) -> No
     source = upload(tmp_path, **{"README.txt": b"hello", "cat__bad.jpg": b"no picture"})
     report, archive = run(source, tmp_path, radius_u=6, evidence="none", method="em")
     with zipfile.ZipFile(source) as before:
-        kept = set(before.namelist()) - {"cat/bad.jpg"}
-        assert set(archive.namelist()) == kept | {"report.json", "report.html", "MANIFEST.json"}
+        paths = set(before.namelist()) - {"cat/bad.jpg"}
+        assert set(archive.namelist()) == paths | {"report.json", "report.html", "MANIFEST.json"}
         assert archive.read("README.txt") == b"hello"
-        for name in (name for name in kept if name.endswith(".png")):
+        for name in (name for name in paths if name.endswith(".png")):
             change = np.abs(pixels(archive, name) - pixels(before, name))
             assert 0 < change.max() <= 6
     assert [skipped.path for skipped in report.dataset.skipped] == ["cat/bad.jpg"]
@@ -73,13 +73,13 @@ def test_the_archive_is_the_uploads_tree_within_the_radius(tmp_path: Path) -> No
     assert report.generator["method"] == "em"
 
 
-def test_too_few_pictures_give_words_instead_of_numbers(tmp_path: Path) -> None:
+def test_too_few_images_give_a_note_instead_of_numbers(tmp_path: Path) -> None:
     report, _ = run(upload(tmp_path), tmp_path)
     assert report.evidence.rows == ()
     assert "too few pictures" in str(report.evidence.note)
 
 
-def test_one_picture_a_class_is_protected_all_the_same(tmp_path: Path) -> None:
+def test_a_class_of_one_image_is_protected(tmp_path: Path) -> None:
     report, archive = run(upload(tmp_path, each=1), tmp_path)
     assert report.imperceptibility.linf_max == 8
     assert len(archive.namelist()) == 5
@@ -118,11 +118,11 @@ def test_a_share_leaves_the_rest_as_it_was(tmp_path: Path) -> None:
 def test_evidence_is_taken_on_the_share_that_was_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[EvaluationData] = []
 
-    def watched(exhibit: EvaluationData, *args: Any, **kwargs: Any) -> Evidence:
-        seen.append(exhibit)
-        return measure_evidence(exhibit, *args, **kwargs)
+    def recorded(data: EvaluationData, *args: Any, **kwargs: Any) -> Evidence:
+        seen.append(data)
+        return measure_evidence(data, *args, **kwargs)
 
-    monkeypatch.setattr(protect, "measure_evidence", watched)
+    monkeypatch.setattr(protect, "measure_evidence", recorded)
     run(upload(tmp_path, each=MEASURED), tmp_path, method="em", percentage=80)
     changed = (seen[0].delivered != seen[0].clean).any(axis=(1, 2, 3))
     for label in (0, 1):
@@ -131,7 +131,7 @@ def test_evidence_is_taken_on_the_share_that_was_asked(tmp_path: Path, monkeypat
         assert changed[own].mean() == pytest.approx(0.8, abs=0.01)
 
 
-def test_the_same_seed_gives_the_same_pictures(tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_images(tmp_path: Path) -> None:
     source = upload(tmp_path)
     digests = []
     for seed in (1, 1, 2):
@@ -161,7 +161,7 @@ def test_a_folder_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
         run(folder, tmp_path)
 
 
-def test_large_pictures_get_enlarged_noise_within_the_radius(tmp_path: Path) -> None:
+def test_large_images_get_enlarged_noise_within_the_radius(tmp_path: Path) -> None:
     files = {
         f"{c}/{i}.jpg": image_file("JPEG", 300 + 20 * i, 200, seed=10 * k + i)
         for k, c in enumerate("ab")

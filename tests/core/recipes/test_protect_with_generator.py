@@ -60,7 +60,7 @@ def test_classes_map_one_to_one_where_there_are_outputs_enough() -> None:
     assert class_map(5, outputs=3)[np.array([4, 0, 3])].tolist() == [1, 0, 0]
 
 
-def test_grey_pictures_are_shown_to_a_generator_for_colours_as_grey(file: Path) -> None:
+def test_a_generator_for_colour_takes_greyscale_images(file: Path) -> None:
     generator = load(file, device="cpu")
     x = torch.rand(4, 1, 32, 32, generator=torch.Generator().manual_seed(3))
     assert torch.equal(surrogate_for(generator, channels=1)(x), generator.model(x.repeat(1, 3, 1, 1)))

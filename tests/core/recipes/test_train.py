@@ -20,7 +20,7 @@ from core.noise.generator_file import load
 from core.recipes.options import DatasetSource, RunOptions
 from core.recipes.train import GeneratorConfig, train_generator
 from core.specs.protect import ProtectSpec
-from tests.support.generator_runs import changes, grey_pictures, png_files, protect, train
+from tests.support.generator_runs import changes, png_images, protect, train, write_greyscale_zip
 from tests.support.short_training import STEPS, drawn, short_training
 from tests.support.uploads import image_file, write_zip
 
@@ -50,7 +50,7 @@ def test_the_card_says_how_it_was_made(generator: Path) -> None:
     assert {"torch", "unteachable"} <= set(card.versions)
 
 
-def test_other_pictures_are_protected_without_any_training(generator: Path, tmp_path: Path) -> None:
+def test_a_generator_protects_other_images_without_training(generator: Path, tmp_path: Path) -> None:
     source, out = drawn(tmp_path / "other.zip", "dog elk", seed=7), tmp_path / "out.zip"
     report, stages = protect(source, out, generator)
     assert "training" not in stages
@@ -66,7 +66,7 @@ def test_other_pictures_are_protected_without_any_training(generator: Path, tmp_
         assert "trained beforehand on 15 images" in archive.read("report.html").decode()
 
 
-def test_of_pictures_that_the_generator_may_know_that_is_said(generator: Path, tmp_path: Path) -> None:
+def test_the_report_says_that_the_generator_may_know_the_images(generator: Path, tmp_path: Path) -> None:
     for name, classes, known in (
         ("other", "ant bee cow", True),
         ("learn", "dog elk", True),
@@ -79,11 +79,11 @@ def test_of_pictures_that_the_generator_may_know_that_is_said(generator: Path, t
         assert manifest.may_have_learned(name=name, classes=classes.split()) is known
 
 
-def test_the_same_seed_gives_the_same_pictures(generator: Path, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_images(generator: Path, tmp_path: Path) -> None:
     source, found = drawn(tmp_path / "other.zip", "dog elk", seed=7), []
     for seed in (1, 1, 2):
         protect(source, tmp_path / "out.zip", generator, seed=seed)
-        found.append(png_files(tmp_path / "out.zip"))
+        found.append(png_images(tmp_path / "out.zip"))
     assert found[0] == found[1]
     assert found[0] != found[2]
 
@@ -103,13 +103,13 @@ def test_the_noise_lowers_the_loss_of_the_mapped_outputs(generator: Path, tmp_pa
     assert (losses[1] < losses[0]).all()
 
 
-def test_grey_pictures_get_grey_noise_from_a_generator_for_colours(generator: Path, tmp_path: Path) -> None:
-    source, out = grey_pictures(tmp_path / "grey.zip"), tmp_path / "out.zip"
+def test_greyscale_images_get_greyscale_noise_from_a_generator_for_colour(generator: Path, tmp_path: Path) -> None:
+    source, out = write_greyscale_zip(tmp_path / "grey.zip"), tmp_path / "out.zip"
     protect(source, out, generator)
     assert all(0 < change <= 6 for change in changes(source, out).values())
 
 
-def test_larger_pictures_are_worked_on_at_the_generators_size(generator: Path, tmp_path: Path) -> None:
+def test_larger_images_are_protected_at_the_size_of_the_generator(generator: Path, tmp_path: Path) -> None:
     source, out = drawn(tmp_path / "large.zip", size=150), tmp_path / "out.zip"
     report, _ = protect(source, out, generator)
     assert report.generator["work_size"] == 32
@@ -177,7 +177,7 @@ def test_what_cannot_be_done_is_one_clear_line(generator: Path, tmp_path: Path) 
         assert not out.exists()
 
 
-def test_a_size_that_the_pictures_do_not_have_is_refused(tmp_path: Path) -> None:
+def test_a_size_larger_than_the_images_is_refused(tmp_path: Path) -> None:
     source = drawn(tmp_path / "learn.zip", size=64)
     for size in (48, 96, 0):
         with (
@@ -193,7 +193,7 @@ def test_a_size_that_the_pictures_do_not_have_is_refused(tmp_path: Path) -> None
             )
 
 
-def test_a_generator_for_smaller_pictures_is_trained_on_larger_ones(tmp_path: Path) -> None:
+def test_a_generator_for_smaller_images_is_trained_on_larger_ones(tmp_path: Path) -> None:
     source, out = drawn(tmp_path / "learn.zip", size=64), tmp_path / "made.safetensors"
     done = CliRunner().invoke(app, ["train", str(source), str(out), "--size", "32", "--method", "em"])
     assert done.exit_code == 0, done.output

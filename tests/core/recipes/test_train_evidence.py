@@ -1,4 +1,4 @@
-"""What is measured of a generator when it is trained: on which pictures, of which weights, and what its card says."""
+"""The evidence of a generator's training: on which images, with which weights, and what the card says."""
 
 import tempfile
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from core.runtime.checkpoints import NullCheckpointStore
 from core.runtime.progress import Step
 from core.specs.protect import ProtectSpec
 from core.training.labelled_images import LabelledArrays
-from tests.support.checkpoints import Memory
+from tests.support.checkpoints import MemoryCheckpointStore
 from tests.support.short_training import drawn, short_training
 from tests.support.uploads import image_file, write_zip
 
@@ -45,7 +45,7 @@ def enough(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def train(
-    source: Path, out: Path, *, checkpoints: Memory | None = None, on_progress: Any = None, **asked: Any
+    source: Path, out: Path, *, checkpoints: MemoryCheckpointStore | None = None, on_progress: Any = None, **asked: Any
 ) -> TrainingResult:
     spec = ProtectSpec.parse_training({"method": "em"} | asked)
     with tempfile.TemporaryDirectory() as scratch:
@@ -58,14 +58,14 @@ def train(
 def test_the_card_says_what_models_learn_with_its_noise_and_without(enough: Path, tmp_path: Path) -> None:
     done = train(enough, tmp_path / "g.safetensors")
     card = read_card(tmp_path / "g.safetensors")
-    kept = len(CLASSES) * EACH - LEAST_TEST_IMAGES
+    train_images = len(CLASSES) * EACH - LEAST_TEST_IMAGES
     assert card == done.card
-    assert card.images == kept
+    assert card.images == train_images
     assert card.measured == of_evidence(done.evidence, data="learn", classes=2, seed=0)
     assert card.measured is not None
     found = card.measured[OWN]
     facts = ("data", "classes", "training_images", "test_images", "seed")
-    assert tuple(found[fact] for fact in facts) == ("learn", 2, kept, LEAST_TEST_IMAGES, 0)
+    assert tuple(found[fact] for fact in facts) == ("learn", 2, train_images, LEAST_TEST_IMAGES, 0)
     assert {name: set(by_radius) for name, by_radius in found[FIGURES].items()} == {
         "the originals": {"0", "4"},
         "the generator": {"0", "4"},
@@ -83,19 +83,19 @@ def test_the_learners_get_the_noise_of_the_weights_in_the_file(
         made.append((surrogate, images.pixels, noise))
         return noise
 
-    def take(exhibit: Any, *rest: Any, **run: Any) -> Evidence:
-        seen.append(exhibit.delivered)
+    def take(data: Any, *rest: Any, **run: Any) -> Evidence:
+        seen.append(data.delivered)
         return Evidence(learner="", image_size=32, train_images=1, test_images=1, chance=0.5, rows=(), note="no time")
 
     monkeypatch.setattr("core.recipes.train.search_noise", search)
     monkeypatch.setattr("core.recipes.train.measure_evidence", take)
     train(enough, tmp_path / "g.safetensors")
     ((surrogate, pixels, noise),) = made
-    kept, held = load(tmp_path / "g.safetensors", device="cpu").model.state_dict(), surrogate.state_dict()
-    assert all(torch.equal(kept[name], held[name]) for name in kept if kept[name].is_floating_point())
+    saved, trained = load(tmp_path / "g.safetensors", device="cpu").model.state_dict(), surrogate.state_dict()
+    assert all(torch.equal(saved[name], trained[name]) for name in saved if saved[name].is_floating_point())
     assert np.array_equal(seen[0], pixels.astype(int) + noise)
     touched = (noise != 0).any((1, 2, 3))
-    assert touched.sum() == len(CLASSES) * EACH - LEAST_TEST_IMAGES  # and no picture that learners are tested on
+    assert touched.sum() == len(CLASSES) * EACH - LEAST_TEST_IMAGES  # and no test image
 
 
 def test_a_test_split_of_its_own_is_what_it_is_tested_on(tmp_path: Path) -> None:
@@ -127,17 +127,17 @@ def test_where_nothing_is_measured_everything_is_learned_from(enough: Path, tmp_
 
 
 def test_broken_off_while_it_is_measured_it_goes_on_to_the_same_file(enough: Path, tmp_path: Path) -> None:
-    checkpoints, whole, out = Memory(), tmp_path / "whole.safetensors", tmp_path / "g.safetensors"
+    checkpoints, whole, out = MemoryCheckpointStore(), tmp_path / "whole.safetensors", tmp_path / "g.safetensors"
     stages: list[str] = []
 
     def stop(step: Step) -> None:
-        if step.stage == "evidence" and len(checkpoints.pieces) > 3:
+        if step.stage == "evidence" and len(checkpoints.saved) > 3:
             raise Cancelled
 
     with pytest.raises(Cancelled):
         train(enough, out, checkpoints=checkpoints, on_progress=stop)
     assert not out.exists()
-    assert any(name.startswith("curve-0-None-before") for name in checkpoints.pieces)
+    assert any(name.startswith("curve-0-None-before") for name in checkpoints.saved)
     resumed = train(
         enough, out, checkpoints=checkpoints, on_progress=lambda step: stages.append(f"{step.stage} {step.done}")
     )
@@ -177,9 +177,9 @@ def test_every_countermeasure_is_a_measurement_of_its_own() -> None:
         ci95_after=(0.1, 0.3),
         curves={"before": curve, "after": curve},
     )
-    grey = replace(row, countermeasure="greyscale", accuracy_after=0.9)
+    greyscale = replace(row, countermeasure="greyscale", accuracy_after=0.9)
     evidence = Evidence(
-        learner="small", image_size=32, train_images=9, test_images=50, chance=0.5, rows=(row, grey), note=None
+        learner="small", image_size=32, train_images=9, test_images=50, chance=0.5, rows=(row, greyscale), note=None
     )
     facts = {"data": "pets", "classes": 2, "training_images": 9, "test_images": 50, "seed": 4}
     assert of_evidence(evidence, data="pets", classes=2, seed=4) == {

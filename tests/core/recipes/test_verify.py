@@ -1,4 +1,4 @@
-"""The recipe of a verification on drawn pictures: what is compared with what, and what is trained how often."""
+"""The recipe of a verification on drawn images: what each learner gets, and how often it is trained."""
 
 import json
 import zipfile
@@ -25,7 +25,7 @@ from core.results.verification import VerificationReport
 from core.runtime.progress import Step
 from core.specs.protect import ProtectSpec
 from core.specs.verify import VerifySpec
-from tests.support.checkpoints import Memory
+from tests.support.checkpoints import MemoryCheckpointStore
 from tests.support.generator_files import a_card
 from tests.support.uploads import image_file, write_zip
 
@@ -79,7 +79,7 @@ def run(folder: Path, tmp_path: Path, *, alone: bool = False, **more: Any) -> Ve
     return verify(DatasetSource(path=folder / "pets.zip"), target, spec, options, on_row=on_row)
 
 
-def test_the_same_pictures_on_both_sides_and_the_protections_own_split(
+def test_both_arms_have_the_same_images_and_the_split_of_the_protection(
     folder: Path, tmp_path: Path, heard: Heard
 ) -> None:
     report = run(folder, tmp_path)
@@ -102,7 +102,7 @@ def test_the_same_pictures_on_both_sides_and_the_protections_own_split(
 
 
 @pytest.mark.parametrize(("classes", "known"), [(("cat", "dog", "newt"), True), (("elk", "fox"), False)])
-def test_of_a_generator_that_may_know_the_pictures_that_is_said(
+def test_the_report_says_that_the_generator_may_know_the_images(
     folder: Path, tmp_path: Path, heard: Heard, classes: tuple[str, ...], known: bool
 ) -> None:
     made = tmp_path / "made.zip"
@@ -176,7 +176,7 @@ def test_the_originals_are_learned_once_for_all_shares_and_rows_are_means(
 
 
 def test_work_that_broke_off_goes_on_with_the_row_it_was_at(folder: Path, tmp_path: Path, heard: Heard) -> None:
-    checkpoints, rows = Memory(), {"trainings": [{"radius": radius} for radius in (0, 2, 4)]}
+    checkpoints, rows = MemoryCheckpointStore(), {"trainings": [{"radius": radius} for radius in (0, 2, 4)]}
 
     def stop(report: VerificationReport) -> None:
         if len(report.evidence.rows) == 2:

@@ -22,7 +22,7 @@ from core.results.evidence import Curve
 from core.results.verification import VerificationReport
 from core.specs.protect import ProtectSpec
 from core.specs.verify import VerifySpec
-from tests.support.checkpoints import Memory
+from tests.support.checkpoints import MemoryCheckpointStore
 from tests.support.uploads import image_file, write_zip
 
 COUNTS = {"cat": 250, "dog": 20, "owl": 255}  # a fifth of each is tested: 50, 4 and 51
@@ -114,7 +114,7 @@ def test_chance_is_naming_every_class_equally_often(of_cats: tuple[VerificationR
 
 
 def test_a_curve_that_is_kept_is_that_of_its_class(folder: Path, tmp_path: Path, heard: Heard) -> None:
-    checkpoints = Memory()
+    checkpoints = MemoryCheckpointStore()
     for name in ("cat", "owl", None, "owl"):
         run(folder, tmp_path, checkpoints=checkpoints, protected_class=name)
     tested = [set(test.labels.tolist()) for _, _, test in heard]

@@ -22,7 +22,7 @@ from core.training.labelled_images import LabelledTensors
 from core.training.learner import LEARNER_CHECKPOINT, LearnerImages, LearnerMethod, LearnerTraining, accuracy_of, train
 from core.training.loop import TrainingPlan
 from tests.support.cancelling import cancel_at
-from tests.support.checkpoints import Memory
+from tests.support.checkpoints import MemoryCheckpointStore
 from tests.support.seeded import rng
 
 UPDATES = 10
@@ -92,11 +92,11 @@ def assert_same(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
 )
 def test_a_learner_that_is_interrupted_in_every_step_ends_with_the_same_state(options: dict[str, Any]) -> None:
     """The checkpoints are within a pass and between two, before a point of the curve and after one."""
-    checkpoints = Memory()
+    checkpoints = MemoryCheckpointStore()
     for done in range(1, UPDATES + 1):
         with pytest.raises(Cancelled):
             final_state(make_training(**options), checkpoints, cancel_at(done))
-        steps = [int(load(data)["step"]) for data in checkpoints.pieces.values()]
+        steps = [int(load(data)["step"]) for data in checkpoints.saved.values()]
         assert steps == ([done - 1] if done > 1 else [])
     resumed, uninterrupted = make_training(**options), make_training(**options)
     assert_same(final_state(resumed, checkpoints), final_state(uninterrupted))
@@ -107,7 +107,7 @@ def test_a_learner_that_is_interrupted_in_every_step_ends_with_the_same_state(op
 
 def test_steps_after_the_last_checkpoint_are_repeated() -> None:
     """The interruption comes after a pass and a point of the curve that the checkpoint does not hold."""
-    checkpoints, interrupted = Memory(), make_training()
+    checkpoints, interrupted = MemoryCheckpointStore(), make_training()
     steps = interrupted.steps(Progress())
     next(steps), next(steps)
     interrupted.save_checkpoint(checkpoints, LEARNER_CHECKPOINT)
@@ -117,7 +117,7 @@ def test_steps_after_the_last_checkpoint_are_repeated() -> None:
 
 
 def test_progress_includes_the_steps_before_the_checkpoint() -> None:
-    checkpoints, counted = Memory(), []
+    checkpoints, counted = MemoryCheckpointStore(), []
     with pytest.raises(Cancelled):
         final_state(make_training(), checkpoints, cancel_at(7))
     progress = Progress(lambda step: counted.append(step.done), interval=0.0)
@@ -149,10 +149,10 @@ def test_train_resumes_from_its_checkpoint() -> None:
         run = RunContext(device=device, progress=progress, checkpoints=checkpoints)
         return train(model, data, method, run, generator=device.generator(2), name="mine"), model.state_dict()
 
-    checkpoints = Memory()
+    checkpoints = MemoryCheckpointStore()
     with pytest.raises(Cancelled):
         run_train(checkpoints, cancel_at(3))
-    assert list(checkpoints.pieces) == ["mine"]
+    assert list(checkpoints.saved) == ["mine"]
     curve, weights = run_train(checkpoints, Progress())
     expected_curve, expected_weights = run_train(NullCheckpointStore(), Progress())
     assert curve == expected_curve
@@ -170,7 +170,7 @@ def test_train_resumes_from_its_checkpoint() -> None:
 def test_the_checkpoint_of_another_training_is_refused(
     other: dict[str, int], error: type[Exception], message: str
 ) -> None:
-    checkpoints = Memory()
+    checkpoints = MemoryCheckpointStore()
     with pytest.raises(Cancelled):
         final_state(make_training(), checkpoints, cancel_at(3))
     with pytest.raises(error, match=message):
@@ -179,10 +179,10 @@ def test_the_checkpoint_of_another_training_is_refused(
 
 def test_on_another_kind_of_device_the_random_numbers_start_again() -> None:
     """A GPU has a random state of another size than a CPU."""
-    checkpoints, final_states = Memory(), []
+    checkpoints, final_states = MemoryCheckpointStore(), []
     with pytest.raises(Cancelled):
         final_state(make_training(), checkpoints, cancel_at(3))
-    state = load(checkpoints.pieces[LEARNER_CHECKPOINT])
+    state = load(checkpoints.saved[LEARNER_CHECKPOINT])
     for random_state in (torch.zeros(16, dtype=torch.uint8), make_training().generator.get_state()):
         checkpoints.save(LEARNER_CHECKPOINT, save(state | {"rng": random_state}))
         final_states.append(final_state(make_training(), checkpoints))
