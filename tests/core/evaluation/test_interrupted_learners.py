@@ -88,7 +88,7 @@ def test_interrupted_verification_resumes_within_a_learner_and_leaves_only_curve
     with pytest.raises(Cancelled):
         measure_row(interrupted)
     checkpoints, name = MemoryCheckpointStore(), "learner-small-Linf-0-None-after-100-0"
-    checkpoints.saved = dict(interrupted.pieces)
+    checkpoints.saved = dict(interrupted.saved)
     assert set(checkpoints.saved) == {"learner-small-Linf-0-None-before-0.json", f"{name}.safetensors"}
     assert measure_row(checkpoints) == measure_row(NullCheckpointStore())
     assert set(checkpoints.saved) == {"learner-small-Linf-0-None-before-0.json", f"{name}.json"}
