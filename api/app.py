@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from api import idempotency, openapi, pages, problems
+from api import api_browser, idempotency, openapi, pages, problems
 from api.body_size_limit import BodySizeLimit
 from api.context import AppContext
 from api.job_event_broker import JobEventBroker
@@ -72,6 +72,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(routes.router)
     pages.install(app)
     openapi.install(app)
+    api_browser.install(app)
     return app
 
 
