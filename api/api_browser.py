@@ -11,7 +11,7 @@ from starlette.staticfiles import StaticFiles
 
 from api import auth
 from api.dependencies import Context
-from api.pages.render import page
+from api.pages.render import render_page
 from api.problems import Problem
 
 PATH = "/docs"
@@ -25,7 +25,7 @@ def show(request: Request, context: Context) -> Response:
         user = auth.authenticate(request, context)
     except Problem:
         user = None
-    return page("api_browser.html", user=user, openapi_url=request.app.openapi_url)
+    return render_page("api_browser.html", user=user, openapi_url=request.app.openapi_url)
 
 
 def install(app: FastAPI) -> None:
