@@ -12,7 +12,7 @@ from store import users
 from store.clock import utc_now
 from tests.api.conftest import Service, assert_problem, request_job, upload_dataset
 from tests.support.archives import zipped
-from tests.support.tus_client import PIECE, TUS, begin
+from tests.support.tus_client import PATCH_HEADERS, TUS_HEADERS, begin
 
 PROTECTED = [
     ("GET", "/v1/datasets"),
@@ -46,7 +46,9 @@ PROTECTED = [
 def test_requests_without_a_valid_token_are_refused(
     service: Service, method: str, path: str, header: str | None
 ) -> None:
-    headers: dict[str, Any] = TUS if header is None else TUS | {"Authorization": header.encode("latin-1")}
+    headers: dict[str, Any] = (
+        TUS_HEADERS if header is None else TUS_HEADERS | {"Authorization": header.encode("latin-1")}
+    )
     body = {"json": {"kind": "protect", "dataset_id": "x"}} if path == "/v1/jobs" and method == "POST" else {}
     answer = service.client().request(method, path, headers=headers, **body)  # type: ignore[arg-type]
     assert_problem(answer, 401)
@@ -75,16 +77,16 @@ def test_resources_of_another_user_answer_404(api: httpx.Client, other: httpx.Cl
     asks += [("GET", f"{j}/{what}") for what in ("events", "rows", "report", "archive")] + [("POST", f"{j}/links")]
     asks += [("DELETE", t), ("DELETE", upload)]
     for method, path in asks:
-        assert_problem(other.request(method, path, headers=TUS), 404)
-        assert_problem(api.request(method, path.replace(path.split("/")[3], m.new_id()), headers=TUS), 404)
-    assert other.head(upload, headers=TUS).status_code == 404
-    assert_problem(other.patch(upload, content=b"x", headers=PIECE | {"Upload-Offset": "0"}), 404)
+        assert_problem(other.request(method, path, headers=TUS_HEADERS), 404)
+        assert_problem(api.request(method, path.replace(path.split("/")[3], m.new_id()), headers=TUS_HEADERS), 404)
+    assert other.head(upload, headers=TUS_HEADERS).status_code == 404
+    assert_problem(other.patch(upload, content=b"x", headers=PATCH_HEADERS | {"Upload-Offset": "0"}), 404)
     assert_problem(other.post("/v1/jobs", json={"kind": "protect", "dataset_id": dataset["id"]}), 404)
     assert dataset["id"] not in other.get("/v1/datasets").text
     assert job["id"] not in other.get("/v1/jobs").text
     assert token["id"] not in other.get("/v1/tokens").text
     assert api.get(j).status_code == api.get(d).status_code == 200
-    assert api.delete(upload, headers=TUS).status_code == 204
+    assert api.delete(upload, headers=TUS_HEADERS).status_code == 204
 
 
 @pytest.mark.parametrize("strange", ["x", "%00", "..%2f..", "é", "a" * 500, "1' OR '1'='1", "%F0%9F%98%80", "a%0Ab"])
@@ -93,7 +95,7 @@ def test_invalid_ids_answer_404(api: httpx.Client, strange: str) -> None:
     for path in (f"/v1/{address}" for address in addresses):
         assert_problem(api.get(path.format(strange)), 404)
     assert_problem(api.delete(f"/v1/tokens/{strange}"), 404)
-    assert api.head(f"/v1/uploads/{strange}", headers=TUS).status_code == 404
+    assert api.head(f"/v1/uploads/{strange}", headers=TUS_HEADERS).status_code == 404
 
 
 def test_a_token_is_shown_once_and_stored_as_a_hash(api: httpx.Client, service: Service) -> None:
@@ -204,12 +206,12 @@ def test_a_cross_origin_request_with_the_cookie_is_refused(
     answers = [
         browser.post("/v1/datasets", files={"file": ("a.zip", zipped())}, headers=headers),
         browser.post("/v1/tokens", json={"name": "x"}, headers=headers),
-        browser.post("/v1/uploads", headers=TUS | headers | {"Upload-Length": "5"}),
+        browser.post("/v1/uploads", headers=TUS_HEADERS | headers | {"Upload-Length": "5"}),
     ]
     for answer in answers:
         assert answer.status_code == 201 if allowed else assert_problem(answer, 403)
     if allowed:
-        assert browser.delete(answers[-1].headers["location"], headers=TUS | headers).status_code == 204
+        assert browser.delete(answers[-1].headers["location"], headers=TUS_HEADERS | headers).status_code == 204
 
 
 def test_an_invalid_token_is_refused_despite_a_valid_cookie(service: Service) -> None:

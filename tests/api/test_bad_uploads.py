@@ -7,7 +7,7 @@ import pytest
 
 from tests.api.conftest import Service, assert_problem, free_port, running, upload_dataset
 from tests.support.archives import BAD_UPLOADS, png, zipped
-from tests.support.tus_client import TUS, begin, patch
+from tests.support.tus_client import TUS_HEADERS, begin, patch
 
 
 @pytest.mark.parametrize("name", BAD_UPLOADS)
@@ -26,7 +26,7 @@ def test_a_bad_resumable_upload_is_refused_and_removed(api: httpx.Client, servic
     url = begin(api, len(data))
     assert_problem(patch(api, url, data, 0), status, word)
     assert_problem(api.get(url), 405)
-    assert api.head(url, headers=TUS).status_code == 404
+    assert api.head(url, headers=TUS_HEADERS).status_code == 404
     assert service.unfinished_uploads() == []
 
 

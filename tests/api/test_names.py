@@ -6,7 +6,7 @@ import pytest
 from core.filenames import MAX_NAME_CHARS, is_valid_name
 from tests.api.conftest import Service, assert_problem
 from tests.support.archives import zipped
-from tests.support.tus_client import TUS, begin, metadata
+from tests.support.tus_client import TUS_HEADERS, begin, metadata
 
 GOOD = ["猫\u3000写真", "می\u200cخواهم", "a\xa0b", "👩\u200d💻 laptop", "é" * MAX_NAME_CHARS, "שלום"]
 BAD = ["a\nb", "a\0b", "\x7f", "a\x85b", "a\u2028b", "evil\u202egnp.exe", "\u2066x\u2069"]
@@ -16,7 +16,7 @@ BAD = ["a\nb", "a\0b", "\x7f", "a\x85b", "a\u2028b", "evil\u202egnp.exe", "\u206
 def test_names_in_any_script_are_accepted(api: httpx.Client, service: Service, name: str) -> None:
     assert is_valid_name(name)
     upload = begin(api, 5, filename=f"{name}.zip")
-    assert api.delete(upload, headers=TUS).status_code == 204
+    assert api.delete(upload, headers=TUS_HEADERS).status_code == 204
     given = api.post("/v1/datasets", files={"file": ("a.zip", zipped())}, data={"name": name})
     assert given.json()["name"] == name
     assert api.post("/v1/tokens", json={"name": name}).json()["name"] == name
@@ -37,7 +37,9 @@ def browser(service: Service) -> httpx.Client:
 def test_line_breaks_and_direction_marks_in_names_are_refused(api: httpx.Client, name: str) -> None:
     assert not is_valid_name(name)
     assert_problem(api.post("/v1/tokens", json={"name": name}), 422)
-    assert_problem(api.post("/v1/uploads", headers=TUS | {"Upload-Length": "5"} | metadata(name=f"x{name}y")), 422)
+    assert_problem(
+        api.post("/v1/uploads", headers=TUS_HEADERS | {"Upload-Length": "5"} | metadata(name=f"x{name}y")), 422
+    )
 
 
 @pytest.mark.parametrize(

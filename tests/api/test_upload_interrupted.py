@@ -16,7 +16,7 @@ from store import models as m
 from store.clock import utc_now
 from tests.api.conftest import Service, assert_problem
 from tests.support.archives import zipped
-from tests.support.tus_client import PIECE, TUS, begin, finish, offset, patch, raw_patch
+from tests.support.tus_client import PATCH_HEADERS, TUS_HEADERS, begin, finish, offset, patch, raw_patch
 from tests.support.waiting import wait_until
 
 DATA = zipped()
@@ -32,11 +32,11 @@ def _expire(service: Service, *urls: str) -> None:
 def test_an_expired_upload_answers_410_and_is_removed(api: httpx.Client, service: Service) -> None:
     url = begin(api, len(DATA))
     _expire(service, url)
-    assert api.head(url, headers=TUS).status_code == 410
+    assert api.head(url, headers=TUS_HEADERS).status_code == 410
     assert_problem(patch(api, url, DATA, 0), 410)
     os.utime(resumable.path_of(service.context(), url.split("/")[-1]), (0, 0))
     assert resumable.remove_expired(service.context()) == 1
-    assert api.head(url, headers=TUS).status_code == 404
+    assert api.head(url, headers=TUS_HEADERS).status_code == 404
     assert service.unfinished_uploads() == []
 
 
@@ -95,14 +95,18 @@ def test_a_partial_body_with_a_checksum_is_rolled_back(api: httpx.Client, servic
     where = urlsplit(service.url).netloc
     connection = http.client.HTTPConnection(where, timeout=20)
     connection.putrequest("PATCH", url)
-    headers = PIECE | {"Authorization": f"Bearer {token}", "Upload-Offset": "0", "Content-Length": str(len(DATA))}
+    headers = PATCH_HEADERS | {
+        "Authorization": f"Bearer {token}",
+        "Upload-Offset": "0",
+        "Content-Length": str(len(DATA)),
+    }
     for name, value in (headers | {"Upload-Checksum": "sha1 AAAA"}).items():
         connection.putheader(name, value)
     connection.endheaders(DATA[:300])
     wait_until(lambda: part.stat().st_size == 300)
     connection.close()
     wait_until(lambda: part.stat().st_size == 0)
-    assert api.delete(url, headers=TUS).status_code == 204
+    assert api.delete(url, headers=TUS_HEADERS).status_code == 204
 
 
 @pytest.mark.parametrize("file_is_deleted", [True, False])  # the row is deleted before the file
@@ -114,7 +118,7 @@ def test_an_upload_deleted_during_its_last_request_makes_no_dataset(
     connection.sendall(DATA[:777])
     wait_until(lambda: offset(api, url) == 777)
     if file_is_deleted:
-        assert api.delete(url, headers=TUS).status_code == 204
+        assert api.delete(url, headers=TUS_HEADERS).status_code == 204
     else:
         with service.db.write.begin() as session:
             session.execute(delete(m.Upload).where(m.Upload.id == url.split("/")[-1]))

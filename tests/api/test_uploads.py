@@ -9,7 +9,7 @@ import pytest
 from api.uploads import tus
 from tests.api.conftest import Service, assert_problem
 from tests.support.archives import zipped
-from tests.support.tus_client import PIECE, TUS, begin, finish, metadata, offset, patch, raw_patch
+from tests.support.tus_client import PATCH_HEADERS, TUS_HEADERS, begin, finish, metadata, offset, patch, raw_patch
 
 DATA = zipped()
 
@@ -42,18 +42,18 @@ def test_an_upload_in_several_requests(api: httpx.Client, service: Service) -> N
 def test_a_complete_upload_names_its_dataset(api: httpx.Client) -> None:
     url = begin(api, len(DATA))
     address = finish(api, url, DATA)
-    answer = api.head(url, headers=TUS)
+    answer = api.head(url, headers=TUS_HEADERS)
     assert answer.headers["upload-offset"] == str(len(DATA))
     assert answer.headers["upload-dataset"] == address
     again = patch(api, url, b"", len(DATA))  # as after the response to the last bytes was lost
     assert (again.status_code, again.headers["upload-dataset"]) == (204, address)
     assert_problem(patch(api, url, b"x", 0), 409)
     assert api.delete(address).status_code == 204
-    assert api.head(url, headers=TUS).status_code == 404
+    assert api.head(url, headers=TUS_HEADERS).status_code == 404
 
 
 def test_creation_with_upload(api: httpx.Client) -> None:
-    headers = PIECE | {"Upload-Length": str(len(DATA))} | metadata(filename="pets.zip")
+    headers = PATCH_HEADERS | {"Upload-Length": str(len(DATA))} | metadata(filename="pets.zip")
     part = api.post("/v1/uploads", headers=headers, content=DATA[:100])
     assert (part.status_code, part.headers["upload-offset"]) == (201, "100")
     address = finish(api, part.headers["location"], DATA, at=100)
@@ -68,14 +68,17 @@ def test_creation_with_upload(api: httpx.Client) -> None:
     [
         ({}, 412),
         ({"Tus-Resumable": "0.2.2", "Upload-Length": "5"}, 412),
-        (TUS, 400),
-        (TUS | {"Upload-Length": "-1"}, 400),
-        (TUS | {"Upload-Length": "1e3"}, 400),
-        (TUS | {"Upload-Length": "9" * 30}, 400),
-        (TUS | {"Upload-Length": "9" * 15}, 413),
-        (TUS | {"Upload-Length": "5", "Upload-Metadata": "filename !!!"}, 400),
-        (TUS | {"Upload-Length": "5", "Upload-Metadata": "filename " + base64.b64encode(b"\xff").decode()}, 400),
-        (TUS | {"Upload-Length": "5"} | metadata(name="x" * 201), 422),
+        (TUS_HEADERS, 400),
+        (TUS_HEADERS | {"Upload-Length": "-1"}, 400),
+        (TUS_HEADERS | {"Upload-Length": "1e3"}, 400),
+        (TUS_HEADERS | {"Upload-Length": "9" * 30}, 400),
+        (TUS_HEADERS | {"Upload-Length": "9" * 15}, 413),
+        (TUS_HEADERS | {"Upload-Length": "5", "Upload-Metadata": "filename !!!"}, 400),
+        (
+            TUS_HEADERS | {"Upload-Length": "5", "Upload-Metadata": "filename " + base64.b64encode(b"\xff").decode()},
+            400,
+        ),
+        (TUS_HEADERS | {"Upload-Length": "5"} | metadata(name="x" * 201), 422),
     ],
 )
 def test_an_invalid_creation_is_refused(
@@ -96,8 +99,8 @@ def test_an_invalid_patch_is_refused(api: httpx.Client) -> None:
     answer = patch(api, url, DATA[:10], 0)
     assert_problem(answer, 409)
     assert answer.headers["upload-offset"] == "10"
-    assert_problem(api.patch(url, content=b"x", headers=TUS | {"Upload-Offset": "10"}), 415)
-    assert_problem(api.patch(url, content=b"x", headers=PIECE), 400)
+    assert_problem(api.patch(url, content=b"x", headers=TUS_HEADERS | {"Upload-Offset": "10"}), 415)
+    assert_problem(api.patch(url, content=b"x", headers=PATCH_HEADERS), 400)
     assert_problem(api.patch(url, content=b"x", headers={"Upload-Offset": "10"}), 412)
     assert_problem(patch(api, url, DATA, 10), 413, "room for")
 
@@ -125,8 +128,8 @@ def test_checksums(api: httpx.Client, algorithm: str) -> None:
 def test_deleting_an_upload_removes_its_file(api: httpx.Client, service: Service) -> None:
     url = begin(api, len(DATA))
     patch(api, url, DATA[:50], 0)
-    assert api.delete(url, headers=TUS).status_code == 204
-    assert api.head(url, headers=TUS).status_code == 404
+    assert api.delete(url, headers=TUS_HEADERS).status_code == 204
+    assert api.head(url, headers=TUS_HEADERS).status_code == 404
     assert service.unfinished_uploads() == []
 
 
@@ -136,7 +139,7 @@ def test_authentication_precedes_reading_the_body(service: Service) -> None:
     connection.close()
     answers = [
         service.client().post("/v1/datasets", content=b"x" * 10**6, headers={"Content-Type": "multipart/form-data"}),
-        service.client(token="wrong").patch("/v1/uploads/x", content=b"x" * 10**6, headers=PIECE),
+        service.client(token="wrong").patch("/v1/uploads/x", content=b"x" * 10**6, headers=PATCH_HEADERS),
     ]
     for answer in answers:
         assert_problem(answer, 401)
