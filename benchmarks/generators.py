@@ -27,13 +27,13 @@ from benchmarks.measuring import (
 )
 from benchmarks.setting import Setting, argument_parser, open_setting
 from core.countermeasures.registry import COUNTERMEASURES
-from core.generators.measurements import GENERATOR, ORIGINALS, TRAINED, outcome
+from core.generators.measurements import GENERATOR_NOISE, ORIGINALS, TRAINED_ON_IMAGES, measurement
 from core.noise.generator_file import save
 from core.noise.setup import NoiseSetup
 from core.noise.surrogate import train_surrogate
 from core.runtime.progress import Progress
 
-ROWS = (ORIGINALS, TRAINED, GENERATOR)
+ROWS = (ORIGINALS, TRAINED_ON_IMAGES, GENERATOR_NOISE)
 
 
 def main() -> None:
@@ -59,11 +59,11 @@ def _measured(row: str, countermeasure: str | None, setting: Setting) -> dict[st
         return known
     progress, train_set = Progress(), images
     conditions, card = setting.conditions.with_progress(progress), setting.generator.card
-    if row == TRAINED:
+    if row == TRAINED_ON_IMAGES:
         setup = NoiseSetup(spec=generator_spec(card, seed=conditions.seed), preset=conditions.preset)
         surrogate = train_surrogate(images, setup, conditions.run)
         train_set = protect_by_search(surrogate, images.labels, images, card, conditions)
-    elif row == GENERATOR:
+    elif row == GENERATOR_NOISE:
         train_set = protect_by_generator(setting.generator, images, conditions)
     progress.finish()
     seconds = {stage: round(progress.seconds.get(stage, 0.0), 1) for stage in ("training", "noise")}
@@ -90,7 +90,7 @@ def _print_table(found: dict[str, Any], setting: Setting) -> None:
 
 def _write_card(name: str, setting: Setting, found: dict[str, Any]) -> None:
     """Add the result to the card of the generator."""
-    result = outcome(
+    result = measurement(
         {row: measured["accuracy"] for row, measured in found.items()},
         data=setting.data,
         classes=setting.images.classes,

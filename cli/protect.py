@@ -10,7 +10,7 @@ from cli.options import DeviceOption, SourceArgument, WorkOption, add_spec_optio
 from cli.progress import progress_display
 from cli.refusals import refusals
 from core.generators.card import read_card
-from core.generators.shipped import settled
+from core.generators.shipped import resolve_generator_constraints
 from core.runtime.launcher import require_single_process
 from core.specs.protect import ProtectSpec
 
@@ -37,7 +37,14 @@ def protect_command(
         require_single_process("protect")
         check_paths(source, out, kind="zip")
         card = None if generator is None else read_card(generator)
-        _protect(source, out, ProtectSpec.parse(settled(without_unset(options), card)), generator, work, device)
+        _protect(
+            source,
+            out,
+            ProtectSpec.parse(resolve_generator_constraints(without_unset(options), card)),
+            generator,
+            work,
+            device,
+        )
 
 
 add_spec_options(protect_command, ProtectSpec.spec_fields().keys() - {"generator_id"})

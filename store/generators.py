@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from core.errors import BadInput, FieldError, SpecError
 from core.generators.card import Card, read_card
 from core.generators.compatibility import apply_generator_constraints, incompatibilities
-from core.generators.shipped import FOLDER, best_fit, settled
+from core.generators.shipped import WEIGHTS_FOLDER, resolve_generator_constraints, select_shipped_generator
 from core.specs.protect import INSTANT, ProtectSpec
 from store import models as m
 from store.database import Database
@@ -74,7 +74,7 @@ def upsert(session: Session, generator_id: str, stored: StoredGenerator, *, job_
     return row
 
 
-def register_shipped(database: Database, files: ObjectStore, folder: Path = FOLDER) -> list[str]:
+def register_shipped(database: Database, files: ObjectStore, folder: Path = WEIGHTS_FOLDER) -> list[str]:
     """Store the files of the generators that ship with this release, and upsert their rows. Idempotent.
 
     The id of a row is the stem of its file, so scripts can rely on it. Rows of earlier releases stay.
@@ -121,7 +121,7 @@ def parse_spec(session: Session, fields: Mapping[str, Any]) -> ProtectSpec:
     """
     generator_id = fields.get("generator_id")
     if generator_id is None:
-        return ProtectSpec.parse(settled(fields, None))
+        return ProtectSpec.parse(resolve_generator_constraints(fields, None))
     ProtectSpec.parse({"generator_id": generator_id})  # refuses a malformed id before it reaches the database
     row = session.get(m.Generator, generator_id)
     if row is None:
@@ -148,6 +148,6 @@ def check_compatibility(session: Session, spec: ProtectSpec, dataset: m.Dataset)
             raise SpecError([FieldError("generator_id", reason)])
     elif spec.preset == INSTANT:
         try:
-            best_fit(classes=len(dataset.classes))
+            select_shipped_generator(classes=len(dataset.classes))
         except BadInput as error:
             raise SpecError([FieldError("preset", str(error))]) from None

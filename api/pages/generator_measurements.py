@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.pages.formatting import format_count
-from core.generators.measurements import FIGURES, GENERATOR, NOTE, ORIGINALS, TRAINED
+from core.generators.measurements import ACCURACIES, GENERATOR_NOISE, NOTE, ORIGINALS, TRAINED_ON_IMAGES
 from core.reports.wording import as_sentence, capitalize
 
 _ROW_LABELS = {
     ORIGINALS: "The unprotected originals",
-    TRAINED: "Noise trained on these images themselves",
-    GENERATOR: "This generator’s noise",
+    TRAINED_ON_IMAGES: "Noise trained on these images themselves",
+    GENERATOR_NOISE: "This generator’s noise",
 }
 
 
@@ -82,12 +82,12 @@ def _note(title: str, measurement: Any) -> str | None:
 
 
 def _table(title: str, measurement: Any) -> MeasurementTable | None:
-    accuracies = _accuracies(measurement.get(FIGURES)) if isinstance(measurement, Mapping) else None
+    accuracies = _accuracies(measurement.get(ACCURACIES)) if isinstance(measurement, Mapping) else None
     if not accuracies:
         return None
     radii = sorted({radius for row in accuracies.values() for radius in row})
     names = [*(name for name in _ROW_LABELS if name in accuracies), *(n for n in accuracies if n not in _ROW_LABELS)]
-    before, after = accuracies.get(ORIGINALS, {}), accuracies.get(GENERATOR, {})
+    before, after = accuracies.get(ORIGINALS, {}), accuracies.get(GENERATOR_NOISE, {})
     classes = measurement.get("classes")
     return MeasurementTable(
         title=capitalize(title),

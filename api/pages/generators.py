@@ -13,11 +13,11 @@ from api.pages.forms.fields import OPTION_LABELS
 from api.pages.generator_measurements import Measurements, parse_measurements
 from api.pages.render import render_page
 from core.generators.card import Card
-from core.generators.compatibility import FIXED
+from core.generators.compatibility import FIXED_BY_GENERATOR
 from store import models as m
 
 router = APIRouter()
-_COMMAND_OPTIONS = ("preset", *FIXED, "seed")  # the options of `unteachable train` that a card holds
+_COMMAND_OPTIONS = ("preset", *FIXED_BY_GENERATOR, "seed")  # the options of `unteachable train` that a card holds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.errors import BadInput, SpecError
 from core.generators.card import Card
-from core.generators.compatibility import may_have_learned
+from core.generators.compatibility import may_have_trained_on
 from core.ingest.archives.zip import ZIP_ERRORS
 from core.limits import Limits
 from core.specs.protect import ProtectSpec
@@ -42,7 +42,7 @@ class Manifest:
         """Whether the noise was optimized on every image, because none was kept for testing."""
         return self.spec.evidence == "none" and "card" not in self.generator
 
-    def may_have_learned(self, *, name: str, classes: Sequence[str]) -> bool:
+    def may_have_trained_on(self, *, name: str, classes: Sequence[str]) -> bool:
         """Whether the noise comes from a generator that may have been trained on the images of a dataset.
 
         Args:
@@ -55,7 +55,7 @@ class Manifest:
         if "card" not in self.generator:
             return False
         card = self._card
-        return card is None or may_have_learned(card, name=name, classes=classes)
+        return card is None or may_have_trained_on(card, name=name, classes=classes)
 
     @property
     def uses_greyscale_surrogate(self) -> bool:

@@ -1,7 +1,4 @@
-"""Whether a trained generator can be used for what is asked: what it fixes, what it does not fit, what it may know.
-
-No torch here.
-"""
+"""Whether a trained generator fits a spec and a dataset. Imports no torch."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,56 +6,77 @@ from typing import Any
 from core.errors import FieldError, SpecError
 from core.generators.card import Card
 
-FIXED = ("method", "radius_u", "radius_a")  # keys of a spec that a generator was trained for
+FIXED_BY_GENERATOR = ("method", "radius_u", "radius_a")
+"""The keys of a spec that a generator was trained for."""
 
 
-def apply_generator_constraints(asked: Mapping[str, Any], card: Card) -> dict[str, Any]:
-    """`asked` with the generator's own method and radii, for a spec to be parsed from.
+def apply_generator_constraints(fields: Mapping[str, Any], card: Card) -> dict[str, Any]:
+    """Fill in the method and the radii of a generator.
 
-    Raises SpecError, which names every one of them that was asked for and differs: noise is searched with the surrogate
-    that was trained for these, and nothing else was measured.
+    The noise is searched with the surrogate that was trained for these values, and only these were measured.
+
+    Args:
+        fields: the fields of a protection's spec, as requested.
+        card: the generator's card.
+
+    Returns:
+        The fields for `ProtectSpec.parse`.
+
+    Raises:
+        SpecError: one error for each field that was requested with another value.
     """
-    fixed = {key: getattr(card, key) for key in FIXED}
-    wrong = [
-        FieldError(key, f"must be {own}: the generator “{card.name}” was trained for that alone")
-        for key, own in fixed.items()
-        if asked.get(key) is not None and asked[key] != own
+    fixed = {key: getattr(card, key) for key in FIXED_BY_GENERATOR}
+    errors = [
+        FieldError(key, f"must be {value}: the generator “{card.name}” was trained for that alone")
+        for key, value in fixed.items()
+        if fields.get(key) is not None and fields[key] != value
     ]
-    if wrong:
-        raise SpecError(wrong)
-    return {**asked, **{key: own for key, own in fixed.items() if asked.get(key) is None}}
+    if errors:
+        raise SpecError(errors)
+    return {**fields, **fixed}
 
 
 def incompatibilities(
     card: Card, *, channels: int | None = None, size: int | None = None, classes: int | None = None
 ) -> str:
-    """What of a dataset does not fit the generator, in plain words; empty where all does. None: not known yet.
+    """Why a generator does not fit a dataset, as a sentence for the user; empty if it fits.
 
-    channels: 1 where all pictures are grey, else 3; a generator for colour takes grey pictures too. size: the dataset's
-    own work size in pixels; larger pictures are made smaller for the search, as always.
+    Args:
+        card: the generator's card.
+        channels: 1 if all images are greyscale, else 3; None if not known yet. A generator for colour images takes
+            greyscale ones, too.
+        size: the dataset's own work size in pixels; None if not known yet. Larger images are scaled down for the
+            search.
+        classes: number of the dataset's classes; None if not known yet.
     """
-    found = []
+    reasons = []
     if channels is not None and channels > card.channels:
-        found.append("it was trained on grey pictures, and these have colours")
+        reasons.append("it was trained on greyscale images, and these have colours")
     if size is not None and size < card.size:
-        found.append(
-            f"it makes noise at {card.size} px, and these pictures are about {size} px: made smaller, the noise would "
-            "be blurred away"
+        reasons.append(
+            f"it makes noise at {card.size} px, and these images are about {size} px: scaling the noise down would "
+            "blur it away"
         )
     if classes is not None and classes > card.classes:
-        found.append(
-            f"it tells {card.classes} classes apart, and here are {classes}: two classes would get the same noise, "
-            "and models would learn to tell these by what is in the pictures"
+        reasons.append(
+            f"it was trained on {card.classes} classes, and this dataset has {classes}: two classes would get the same "
+            "noise, and models would learn to tell them apart by what the images show"
         )
-    if not found:
+    if not reasons:
         return ""
-    return f"The generator “{card.name}” does not fit: {'; '.join(found)}."
+    return f"The generator “{card.name}” does not fit: {'; '.join(reasons)}."
 
 
-def may_have_learned(card: Card, *, name: str, classes: Sequence[str]) -> bool:
-    """Whether the pictures of a dataset may be those that a generator was trained on.
+def may_have_trained_on(card: Card, *, name: str, classes: Sequence[str]) -> bool:
+    """Whether a generator may have been trained on the images of a dataset, including the test images.
 
-    They may where the dataset is called like those, or every class of it is called like one of theirs.
+    This is so where the dataset has the name of the training data, or where each of its classes has the name of a
+    class of the training data. Letter case does not count.
+
+    Args:
+        card: the generator's card.
+        name: the dataset's name.
+        classes: names of the dataset's classes.
     """
-    known = {own.casefold() for own in card.class_names}
-    return card.data.casefold() == name.casefold() or {own.casefold() for own in classes} <= known
+    known = {one.casefold() for one in card.class_names}
+    return card.data.casefold() == name.casefold() or {one.casefold() for one in classes} <= known

@@ -1,7 +1,7 @@
-"""What was measured of a generator, in the form that its card has it: written here, and read by the pages. No torch.
+"""What was measured of a generator, in the form that its card holds and the pages show. Imports no torch.
 
-A measurement has a title. Under it stand its facts and, under FIGURES, test accuracies in per cent by what was learned
-from and by the radius of the adversarial training; or under NOTE why there are none.
+A measurement has a title. Under it are its facts, and either test accuracies under ACCURACIES or, under NOTE, the
+reason that there are none.
 """
 
 from collections.abc import Mapping
@@ -9,37 +9,57 @@ from typing import Any
 
 from core.results.evidence import Evidence
 
-FIGURES, NOTE = "test_accuracy_percent", "note"
-ORIGINALS, TRAINED, GENERATOR = "the originals", "trained on these", "the generator"
-OWN = "The pictures that it was trained on"
+ACCURACIES = "test_accuracy_percent"
+NOTE = "note"
+ORIGINALS, TRAINED_ON_IMAGES, GENERATOR_NOISE = "the originals", "trained on these", "the generator"
+OWN_IMAGES = "The pictures that it was trained on"
 
-Accuracies = Mapping[str, Mapping[str, float]]
-"""By what was learned from (ORIGINALS, …) and by the radius of 255: test accuracy in per cent."""
+AccuracyTable = Mapping[str, Mapping[str, float]]
+"""Test accuracies in per cent, by training set (ORIGINALS, TRAINED_ON_IMAGES or GENERATOR_NOISE), then by the radius
+of the adversarial training, of 255."""
 
 
-def outcome(
-    accuracies: Accuracies, *, data: str, classes: int, training_images: int, test_images: int, seed: int
+def measurement(
+    accuracies: AccuracyTable, *, data: str, classes: int, training_images: int, test_images: int, seed: int
 ) -> dict[str, Any]:
-    """One measurement, as JSON takes it."""
+    """One measurement, as JSON takes it.
+
+    Args:
+        accuracies: test accuracies in per cent.
+        data: name of the dataset.
+        classes: number of its classes.
+        training_images: number of training images.
+        test_images: number of test images.
+        seed: random seed of the learners.
+    """
     return {
         "data": data,
         "classes": classes,
         "training_images": training_images,
         "test_images": test_images,
         "seed": seed,
-        FIGURES: {row: dict(found) for row, found in accuracies.items()},
+        ACCURACIES: {name: dict(by_radius) for name, by_radius in accuracies.items()},
     }
 
 
-def of_evidence(evidence: Evidence, *, data: str, classes: int, seed: int) -> dict[str, Any]:
-    """Measurements by title: one for learners as they are, and one for each countermeasure; or why there is none."""
+def measurements_from(evidence: Evidence, *, data: str, classes: int, seed: int) -> dict[str, Any]:
+    """The measurements on the images that a generator was trained on, by title: one for each countermeasure.
+
+    Args:
+        evidence: what was measured. Without rows its note is the only entry.
+        data: name of the dataset.
+        classes: number of its classes.
+        seed: random seed of the learners.
+    """
     if not evidence.rows:
-        return {OWN: {NOTE: evidence.note}}
-    found: dict[str, dict[str, dict[str, float]]] = {}
+        return {OWN_IMAGES: {NOTE: evidence.note}}
+    tables: dict[str, dict[str, dict[str, float]]] = {}
     for row in evidence.rows:
-        title = OWN if row.countermeasure is None else f"{OWN}, {row.countermeasure} first"
-        figures = found.setdefault(title, {ORIGINALS: {}, GENERATOR: {}})
-        figures[ORIGINALS][str(row.radius)] = round(100 * row.accuracy_before, 2)
-        figures[GENERATOR][str(row.radius)] = round(100 * row.accuracy_after, 2)
+        title = OWN_IMAGES if row.countermeasure is None else f"{OWN_IMAGES}, {row.countermeasure} first"
+        table = tables.setdefault(title, {ORIGINALS: {}, GENERATOR_NOISE: {}})
+        table[ORIGINALS][str(row.radius)] = round(100 * row.accuracy_before, 2)
+        table[GENERATOR_NOISE][str(row.radius)] = round(100 * row.accuracy_after, 2)
     facts = {"training_images": evidence.train_images, "test_images": evidence.test_images}
-    return {title: outcome(figures, data=data, classes=classes, seed=seed, **facts) for title, figures in found.items()}
+    return {
+        title: measurement(table, data=data, classes=classes, seed=seed, **facts) for title, table in tables.items()
+    }

@@ -1,6 +1,6 @@
-"""The generators that ship with this release: every `*.safetensors` file in this folder. No torch here.
+"""The generators that ship with a release: every `*.safetensors` file in `weights`. Imports no torch.
 
-The preset `instant` makes its noise with one of them. They agree in method and radii, which are then its own.
+The preset `instant` makes its noise with one of them. They agree in method and radii, which are the preset's own.
 """
 
 from collections.abc import Mapping
@@ -13,46 +13,70 @@ from core.generators.card import Card, read_card
 from core.generators.compatibility import apply_generator_constraints, incompatibilities
 from core.specs.protect import INSTANT
 
-FOLDER = Path(__file__).parent / "weights"
+WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shipped:
-    """A generator's file, and its card."""
+class ShippedGenerator:
+    """A generator's file and its card."""
 
     file: Path
     card: Card
 
 
-def shipped(folder: Path = FOLDER) -> tuple[Shipped, ...]:
-    """All of them, by name of the file."""
-    return tuple(Shipped(file=file, card=read_card(file)) for file in sorted(folder.glob("*.safetensors")))
+def shipped_generators(folder: Path = WEIGHTS_FOLDER) -> tuple[ShippedGenerator, ...]:
+    """All generators of a folder, by file name.
 
-
-def settled(asked: Mapping[str, Any], card: Card | None) -> dict[str, Any]:
-    """`asked` with the method and radii of its generator: that of `card`, or for the preset `instant` any of these.
-
-    Raises SpecError where something else was asked for.
+    Args:
+        folder: where the files are.
     """
-    if card is None and asked.get("preset") == INSTANT:
-        card = shipped()[0].card
-    return dict(asked) if card is None else apply_generator_constraints(asked, card)
+    return tuple(ShippedGenerator(file=file, card=read_card(file)) for file in sorted(folder.glob("*.safetensors")))
 
 
-def best_fit(
-    *, channels: int | None = None, size: int | None = None, classes: int | None = None, folder: Path = FOLDER
-) -> Shipped:
-    """The shipped generator for such pictures: the largest that fits, and of equal ones that of the fewest classes.
+def resolve_generator_constraints(fields: Mapping[str, Any], card: Card | None) -> dict[str, Any]:
+    """Fill in the method and the radii of the generator that a spec uses, if it uses one.
 
-    Of those that differ in nothing else it is one whose noise was not judged in grey, which withstands adversarial
-    training better.
-    channels, size in pixels and classes are those of the dataset; None is what is not known yet. Raises BadInput that
-    says why none fits.
+    Args:
+        fields: the fields of a protection's spec, as requested.
+        card: the card of the chosen generator. With None the preset `instant` uses a shipped one, and the other
+            presets none.
+
+    Returns:
+        The fields for `ProtectSpec.parse`.
+
+    Raises:
+        SpecError: one error for each field that was requested with another value than the generator's.
     """
-    offered = shipped(folder)
+    if card is None and fields.get("preset") == INSTANT:
+        card = shipped_generators()[0].card
+    return dict(fields) if card is None else apply_generator_constraints(fields, card)
+
+
+def select_shipped_generator(
+    *,
+    channels: int | None = None,
+    size: int | None = None,
+    classes: int | None = None,
+    folder: Path = WEIGHTS_FOLDER,
+) -> ShippedGenerator:
+    """The shipped generator for a dataset.
+
+    Of those that fit it is the one with the largest size, then the one with the fewest classes, then one that was
+    trained without a greyscale surrogate, which withstands adversarial training better.
+
+    Args:
+        channels: 1 if all images are greyscale, else 3; None if not known yet.
+        size: the dataset's own work size in pixels; None if not known yet.
+        classes: number of the dataset's classes; None if not known yet.
+        folder: where the generators are.
+
+    Raises:
+        BadInput: none fits; the message says why.
+    """
+    generators = shipped_generators(folder)
     known = {"channels": channels, "size": size, "classes": classes}
-    fitting = [one for one in offered if not incompatibilities(one.card, **known)]
+    fitting = [one for one in generators if not incompatibilities(one.card, **known)]
     if not fitting:
-        reasons = " ".join(incompatibilities(one.card, **known) for one in offered)
-        raise BadInput(f"No generator that ships fits these pictures. {reasons} Choose the preset quick instead.")
+        reasons = " ".join(incompatibilities(one.card, **known) for one in generators)
+        raise BadInput(f"No generator that ships fits these images. {reasons} Choose the preset quick instead.")
     return min(fitting, key=lambda one: (-one.card.size, one.card.classes, one.card.grey_updates))

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from core.errors import BadInput
-from core.generators.card import CARD, Card, check_bytes, read_head
+from core.generators.card import CARD_KEY, Card, check_file_bytes, read_header
 from core.models.registry import ARCHITECTURES, build
 from core.noise.class_map import class_map
 from core.noise.noise_network import NoiseNetwork, create_noise_network
@@ -78,8 +78,8 @@ def save(model: nn.Module, card: Card, path: Path, *, network: NoiseNetwork | No
         halves |= {NOISE_PREFIX + name: half for name, half in _as_float16(network).items()}
     if {name: half.shape for name, half in halves.items()} != _shapes(card):
         raise ValueError(f"these are not the networks of {card.architecture}, {card.classes} classes, {card.size} px")
-    data = safetensors.torch.save(halves, {CARD: card.to_json()})
-    check_bytes(len(data), path.name)
+    data = safetensors.torch.save(halves, {CARD_KEY: card.to_json()})
+    check_file_bytes(len(data), path.name)
     with atomic_file(path) as part:
         part.write_bytes(data)
 
@@ -95,9 +95,9 @@ def load(path: Path, *, device: str) -> TrainedGenerator:
         BadInput: The file is no generator, is damaged, or is too large.
         OSError: The file cannot be read.
     """
-    check_bytes(path.stat().st_size, path.name)
+    check_file_bytes(path.stat().st_size, path.name)
     data = path.read_bytes()
-    head = read_head(io.BytesIO(data), len(data), path.name)
+    head = read_header(io.BytesIO(data), len(data), path.name)
     card = head.card
     _check_tensors(head.tensors, card, path.name)
     try:
@@ -126,7 +126,7 @@ def as_saved(model: Network) -> Network:
 def check_file_size(card: Card) -> None:
     """Raises BadInput, before any training, if the file of a generator with this card would be too large."""
     size = 2 * sum(shape.numel() for shape in _shapes(card).values())
-    check_bytes(size, f"{card.architecture} for {card.classes} classes")
+    check_file_bytes(size, f"{card.architecture} for {card.classes} classes")
 
 
 def surrogate_for(generator: TrainedGenerator, *, channels: int) -> nn.Module:
@@ -150,7 +150,7 @@ def describe_use(
         generator: The generator that made the noise.
         classes: The number of classes of the protected dataset.
         channels: 1 or 3, those of the protected images.
-        may_know_images: Whether it may have been trained on these images (`compatibility.may_have_learned`).
+        may_know_images: Whether it may have been trained on these images (`compatibility.may_have_trained_on`).
     """
     card = generator.card
     same = ", which may include these images" if may_know_images else ""

@@ -11,7 +11,7 @@ from core.errors import BadInput
 from core.evaluation.evidence import measure_evidence, unmeasurable
 from core.generators.card import read_card
 from core.generators.compatibility import apply_generator_constraints, incompatibilities
-from core.generators.shipped import best_fit
+from core.generators.shipped import select_shipped_generator
 from core.imaging.sandbox import DecoderSandbox
 from core.ingest.dataset import ImageDataset, open_dataset
 from core.ingest.pixels import load_pixels
@@ -106,7 +106,7 @@ def _constrained_spec(spec: ProtectSpec, generator: Path) -> ProtectSpec:
 def _shipped_generator(dataset: ImageDataset) -> Path:
     """The file of the shipped generator that fits best. Raises BadInput where none fits."""
     size = work_size(_edges(dataset), max_size=PRESETS[INSTANT].max_size)
-    return best_fit(channels=dataset.channels, size=size, classes=len(dataset.classes)).file
+    return select_shipped_generator(channels=dataset.channels, size=size, classes=len(dataset.classes)).file
 
 
 def _edges(dataset: ImageDataset) -> list[tuple[int, int]]:

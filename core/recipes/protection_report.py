@@ -2,7 +2,7 @@
 
 from core.archive.writer import ArchiveWriter
 from core.evaluation.imperceptibility import measure_imperceptibility
-from core.generators.compatibility import may_have_learned
+from core.generators.compatibility import may_have_trained_on
 from core.noise.description import describe
 from core.noise.generator_file import describe_use
 from core.recipes.protection_data import ProtectionData
@@ -28,7 +28,7 @@ def build_report(
     """
     dataset, delivered, progress = data.dataset, archive.delivered, run.progress
     spec, generator = data.setup.spec, data.generator
-    may_know_images = generator is not None and may_have_learned(
+    may_know_images = generator is not None and may_have_trained_on(
         generator.card, name=dataset.name, classes=dataset.classes
     )
     made_by = describe(data.setup, size=data.work_size, trained_on=int(data.train_mask.sum()))

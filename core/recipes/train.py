@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from core.errors import BadInput
 from core.evaluation.evidence import EvaluationData, measure_evidence, unmeasurable
 from core.generators.card import Card
-from core.generators.measurements import of_evidence
+from core.generators.measurements import measurements_from
 from core.imaging.sandbox import DecoderSandbox
 from core.ingest.dataset import ImageDataset, open_dataset
 from core.ingest.pixels import load_pixels
@@ -130,7 +130,7 @@ def train_generator(
         delivered = images.pixels + noise.view(np.uint8)  # exact modulo 256, because no sum leaves 0 to 255
     evidence = measure_evidence(data.evaluation_data(delivered), spec, setup.preset, run)
     if spec.evidence != "none":
-        measured = of_evidence(evidence, data=card.data, classes=card.classes, seed=spec.seed)
+        measured = measurements_from(evidence, data=card.data, classes=card.classes, seed=spec.seed)
         card = replace(card, measured=measured)
     run.progress.start("writing", 1)
     on_rank_0(lambda: save(surrogate, card, out, network=network))

@@ -70,7 +70,7 @@ def _about_archive(report: VerificationReport, manifest: Manifest, missing: int,
             "images. Against models that are tested on other images it may be a little weaker."
         )
     classes = [one.name for one in report.dataset.classes]
-    if manifest.may_have_learned(name=report.dataset.name, classes=classes):
+    if manifest.may_have_trained_on(name=report.dataset.name, classes=classes):
         yield f"The noise was made by a generator that was trained beforehand. {MAY_KNOW_IMAGES}"
     if manifest.spec.percentage < 100:
         yield (

@@ -1,6 +1,6 @@
-"""One protected class among clean ones, as a verification may ask for it: when it can, and what that is in words.
+"""The field `protected_class` of a verification: whether a source allows it, and how a report says it. No torch.
 
-No torch here, so that the API refuses what the recipe would.
+The API and the recipe call the same checks, so both refuse the same specs.
 """
 
 from collections.abc import Sequence
@@ -9,29 +9,52 @@ from core.errors import FieldError, SpecError
 from core.specs.verify import VerifySpec
 
 FIELD = "protected_class"
-MOST_NAMED = 20  # classes that a refusal lists
+MAX_NAMED_CLASSES = 20
+"""How many classes an error message lists."""
 
 
 def check_archive(spec: VerifySpec, percentage: int | None) -> None:
-    """`percentage` of the archive is protected; None for a dataset alone. Raises SpecError for one that does not do."""
+    """Check that one class can be verified alone: only where the whole archive is protected.
+
+    Args:
+        spec: the verification's spec.
+        percentage: share of the archive's images that are protected; None for a dataset alone.
+
+    Raises:
+        SpecError: it names a class, and the archive is not wholly protected.
+    """
     if spec.protected_class is None or percentage == 100:
         return
     if percentage is None:
-        raise _wrong("must be left out: nothing in a dataset alone is protected")
-    raise _wrong(f"must be left out: only {percentage} % of this archive are protected, and it is tried as it is")
+        raise _error("must be left out: nothing in a dataset alone is protected")
+    raise _error(f"must be left out: only {percentage} % of this archive are protected, and it is tried as it is")
 
 
 def check_known(spec: VerifySpec, classes: Sequence[str]) -> None:
-    """Raises SpecError, which says which `classes` there are, where the one asked for is none of them."""
+    """Check that the dataset has the class that a spec names, if it names one.
+
+    Args:
+        spec: the verification's spec.
+        classes: names of the dataset's classes.
+
+    Raises:
+        SpecError: there is no such class; the message lists the classes.
+    """
     if spec.protected_class is not None and spec.protected_class not in classes:
-        more = f" and {len(classes) - MOST_NAMED} more" if len(classes) > MOST_NAMED else ""
-        raise _wrong(f"must be a class of the dataset: {', '.join(classes[:MOST_NAMED])}{more}")
+        others = len(classes) - MAX_NAMED_CLASSES
+        more = f" and {others} more" if others > 0 else ""
+        raise _error(f"must be a class of the dataset: {', '.join(classes[:MAX_NAMED_CLASSES])}{more}")
 
 
 def tested_on(count: int, name: str) -> str:
-    """What was tested, as a sentence."""
-    return f"Tested on the {count:,} clean images of “{name}” alone; the other classes were clean."
+    """The sentence of a report that says which images were tested.
+
+    Args:
+        count: number of the images.
+        name: the protected class.
+    """
+    return f"Tested on the {count:,} clean pictures of “{name}” alone; the other classes were clean."
 
 
-def _wrong(message: str) -> SpecError:
+def _error(message: str) -> SpecError:
     return SpecError([FieldError(FIELD, message)])

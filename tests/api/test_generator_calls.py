@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from core.generators.shipped import shipped
+from core.generators.shipped import shipped_generators
 from store import generators
 from store import models as m
 from tests.api.conftest import Service, assert_problem, request_job, upload_dataset
@@ -87,7 +87,7 @@ def test_a_dataset_with_too_many_classes_is_refused_once_they_are_known(
     assert generator in api.get(f"/datasets/{dataset['id']}").text
     service.make_ready(dataset["id"], classes=[*THREE, {"name": "dog", "images": 2}])
     body = {"kind": "protect", "dataset_id": dataset["id"], "spec": {"generator_id": generator}}
-    found = assert_problem(api.post("/v1/jobs", json=body), 422, "tells 3 classes apart, and here are 4")
+    found = assert_problem(api.post("/v1/jobs", json=body), 422, "was trained on 3 classes, and this dataset has 4")
     assert found["errors"][0]["field"] == "spec.generator_id"
     assert generator not in api.get(f"/datasets/{dataset['id']}").text
 
@@ -127,7 +127,7 @@ def test_instant_takes_a_shipped_generator_and_its_settings(api: httpx.Client, r
 
 
 def test_instant_is_refused_for_too_many_classes(api: httpx.Client, service: Service) -> None:
-    dataset, most = upload_dataset(api), max(one.card.classes for one in shipped())
+    dataset, most = upload_dataset(api), max(one.card.classes for one in shipped_generators())
     many = [{"name": f"class {n}", "images": 2} for n in range(most + 1)]
     service.make_ready(dataset["id"], classes=many)
     body = {"kind": "protect", "dataset_id": dataset["id"], "spec": {"preset": "instant"}}

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from core.specs.protected_class import MOST_NAMED
+from core.specs.protected_class import MAX_NAMED_CLASSES
 from tests.api.conftest import Service, assert_problem, request_job
 from tests.api.test_verify_calls import MADE, verify
 from tests.support.archives import zipped
@@ -56,9 +56,9 @@ def test_an_unknown_class_is_refused_with_the_known_ones(api: httpx.Client, serv
 def test_the_error_names_only_some_of_many_classes(
     api: httpx.Client, service: Service, dataset: dict[str, Any]
 ) -> None:
-    job = made(api, service, dataset, [f"c{n:03}" for n in range(MOST_NAMED + 7)])
+    job = made(api, service, dataset, [f"c{n:03}" for n in range(MAX_NAMED_CLASSES + 7)])
     said = refused_class(verify(api, job, protected_class="c"))
-    assert said.endswith(f"c{MOST_NAMED - 1:03} and 7 more")
+    assert said.endswith(f"c{MAX_NAMED_CLASSES - 1:03} and 7 more")
 
 
 def test_a_protected_class_is_refused_with_percentages_or_a_partial_protection(

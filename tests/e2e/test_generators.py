@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from core.generators.measurements import NOTE, OWN
+from core.generators.measurements import NOTE, OWN_IMAGES
 from store import generators, users
 from store import models as m
 from store.database import Database
@@ -55,7 +55,7 @@ def train_jobs(service_database: Database, service_settings: Settings, tmp_path:
             "command": f"train job {trained}",
             "class_names": (LONG_NAME, "b"),
         }
-        card["measured"] = {OWN: {NOTE: f"too few images of {LONG_NAME}"}}
+        card["measured"] = {OWN_IMAGES: {NOTE: f"too few images of {LONG_NAME}"}}
         stored = generators.store_file(files, trained, card_file(tmp_path / "trained.safetensors", **card))
         generators.upsert(session, trained, stored, job_id=trained)
     yield found

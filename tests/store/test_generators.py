@@ -110,5 +110,5 @@ def test_only_what_fits_can_be_chosen(each_database: Database, files: ObjectStor
             if fits:
                 generators.check_compatibility(session, spec, dataset)
                 continue
-            with pytest.raises(SpecError, match="tells 3 classes apart, and here are 4"):
+            with pytest.raises(SpecError, match="was trained on 3 classes, and this dataset has 4"):
                 generators.check_compatibility(session, spec, dataset)

@@ -5,7 +5,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from core.generators.card import CARD, Card
+from core.generators.card import CARD_KEY, Card
 
 VALUES: dict[str, Any] = {
     "name": "Drawn things",
@@ -35,6 +35,6 @@ def a_card(**other: Any) -> Card:
 
 def card_file(path: Path, **other: Any) -> Path:
     """A safetensors file that is all header."""
-    header = json.dumps({"__metadata__": {CARD: a_card(**other).to_json()}}).encode()
+    header = json.dumps({"__metadata__": {CARD_KEY: a_card(**other).to_json()}}).encode()
     path.write_bytes(struct.pack("<Q", len(header)) + header)
     return path

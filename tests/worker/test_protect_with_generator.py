@@ -11,7 +11,7 @@ import obstore
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from core.generators.measurements import OWN
+from core.generators.measurements import OWN_IMAGES
 from core.specs.configs import TrainingLength
 from core.specs.presets import PRESETS, QUICK
 from store import jobs
@@ -71,7 +71,7 @@ def test_a_train_job_makes_a_generator_that_another_job_uses(
         row = session.get_one(m.Generator, id_)
     assert (row.job_id, row.name, row.classes, row.radius_u) == (id_, name, 2, 6)
     assert row.card["updates"] == 4
-    assert "too few pictures" in row.card["measured"][OWN]["note"]
+    assert "too few pictures" in row.card["measured"][OWN_IMAGES]["note"]
     assert service.files.list(f"jobs/{id_}") == []
     assert list(service.settings.scratch.iterdir()) == []
     used = new_job(service.database, dataset_id=dataset, **(SPEC | {"generator_id": id_}))
@@ -145,4 +145,4 @@ def test_a_dataset_that_turns_out_not_to_fit_fails_with_the_reason(
 ) -> None:
     dataset_id, check = upload(classes=4, per_class=2)
     execute(service, check)
-    assert "tells 3 classes apart, and here are 4" in failure(service, dataset_id)
+    assert "was trained on 3 classes, and this dataset has 4" in failure(service, dataset_id)

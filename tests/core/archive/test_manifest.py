@@ -81,7 +81,7 @@ def test_a_generator_of_another_release_may_have_learned_anything(tmp_path: Path
         ({"card": a_card(data="pets").to_dict()}, True),
     ):
         manifest = read_manifest(write_archive(tmp_path, json.dumps(GOOD | {"generator": generator})))
-        assert manifest.may_have_learned(**known) is may
+        assert manifest.may_have_trained_on(**known) is may
 
 
 def test_whether_a_greyscale_surrogate_was_used(tmp_path: Path) -> None:

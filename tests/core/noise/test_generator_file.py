@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 
 from core.errors import BadInput
-from core.generators.card import CARD, MOST_BYTES, read_card
+from core.generators.card import CARD_KEY, MAX_FILE_BYTES, read_card
 from core.noise.generator_file import check_file_size, load, save
 from tests.support.generator_files import a_card, a_model, a_network
 
@@ -32,7 +32,7 @@ def rewrite(path: Path, *, card: Any = None, **tensors: torch.Tensor | None) -> 
     metadata = json.loads(data[8 : 8 + length])["__metadata__"]
     weights: dict[str, torch.Tensor | None] = {**safetensors.torch.load(data), **tensors}
     if card is not None:
-        metadata = {CARD: card if isinstance(card, str) else json.dumps(card)}
+        metadata = {CARD_KEY: card if isinstance(card, str) else json.dumps(card)}
     kept = {name: tensor for name, tensor in weights.items() if tensor is not None}
     path.write_bytes(safetensors.torch.save(kept, metadata))
     return path
@@ -139,7 +139,7 @@ def empty(path: Path) -> None:
 def test_other_files_are_refused_by_name(file: Path, spoil: Callable[[Path], None]) -> None:
     spoil(file)
     for read in (read_card, lambda path: load(path, device="cpu")):
-        with pytest.raises(BadInput, match=r"“drawn.safetensors” is no safetensors file"):
+        with pytest.raises(BadInput, match=r"“drawn.safetensors” is not a safetensors file"):
             read(file)
 
 
@@ -147,7 +147,7 @@ def test_other_files_are_refused_by_name(file: Path, spoil: Callable[[Path], Non
     ("change", "said"),
     [
         ({"format": 2}, "its card has format 2, and this release reads 1"),
-        ({"data": None}, "its data is 'None', which is not of the right kind"),
+        ({"data": None}, "its data is 'None', which is of the wrong type"),
         ({"colour": "red"}, "has unknown keys: colour"),
         ({"size": True}, "its size is 'True'"),
         ({"class_names": ["cat", 3]}, "its class_names"),
@@ -160,7 +160,7 @@ def test_other_files_are_refused_by_name(file: Path, spoil: Callable[[Path], Non
         ({"measured": 3}, "its measured is '3'"),
         ({"architecture": "vast"}, "its architecture “vast” is none of small"),
         ({"size": 40}, "size must be a multiple of 16"),
-        ({"size": 16 * 10**30}, "only up to 1024 are known"),
+        ({"size": 16 * 10**30}, "the limit is 1024"),
     ],
 )
 def test_a_card_that_cannot_be_is_refused(file: Path, change: dict[str, Any], said: str) -> None:
@@ -225,7 +225,7 @@ def test_a_card_may_claim_a_large_size_and_costs_nothing(file: Path) -> None:
 def test_too_large_is_refused_before_it_is_read_or_trained(tmp_path: Path) -> None:
     large = tmp_path / "large.safetensors"
     with large.open("wb") as file:
-        file.truncate(MOST_BYTES + 1)
+        file.truncate(MAX_FILE_BYTES + 1)
     for read in (read_card, lambda path: load(path, device="cpu")):
         with pytest.raises(BadInput, match=r"“large.safetensors” is larger than a generator may be: 25.0 of 25 MB"):
             read(large)

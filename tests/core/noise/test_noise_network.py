@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.attacks.norms import PIXEL
-from core.generators.shipped import FOLDER
+from core.generators.shipped import WEIGHTS_FOLDER
 from core.models.folded import FoldedModel
 from core.models.registry import last_layer
 from core.noise.generator_file import load
@@ -136,7 +136,9 @@ def noise_of(training: NoiseNetworkTraining) -> Tensor:
 
 
 def test_training_lowers_the_robust_loss_and_does_not_change_the_surrogate() -> None:
-    surrogate = load(FOLDER / "cifar10-32.safetensors", device="cpu").model  # initial weights hardly tell images apart
+    surrogate = load(
+        WEIGHTS_FOLDER / "cifar10-32.safetensors", device="cpu"
+    ).model  # initial weights hardly tell images apart
     weights = {name: tensor.clone() for name, tensor in surrogate.state_dict().items()}
     training = a_training(WeightedSurrogate(surrogate=surrogate, objective=AIM), updates=25)
     first = noise_of(training)

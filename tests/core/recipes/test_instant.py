@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from core.errors import BadInput, SpecError
-from core.generators.shipped import best_fit, settled, shipped
+from core.generators.shipped import resolve_generator_constraints, select_shipped_generator, shipped_generators
 from core.noise.generator_file import save
 from core.specs.presets import PRESETS
 from core.specs.protect import INSTANT, TRAINING_KEYS, ProtectSpec
@@ -34,33 +34,38 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_largest_fitting_generator_with_the_fewest_classes_is_taken(
     folder: Path, size: int, classes: int, expected: str
 ) -> None:
-    assert best_fit(channels=3, size=size, classes=classes, folder=folder).file.stem == expected
+    assert select_shipped_generator(channels=3, size=size, classes=classes, folder=folder).file.stem == expected
 
 
 def test_of_two_equal_generators_the_one_without_greyscale_training_is_taken(tmp_path: Path) -> None:
     for name, updates in (("a-grey", 5), ("b", 0)):
         save(a_model(), a_card(grey_updates=updates), tmp_path / f"{name}.safetensors")
-    assert best_fit(channels=3, size=32, classes=2, folder=tmp_path).file.stem == "b"
+    assert select_shipped_generator(channels=3, size=32, classes=2, folder=tmp_path).file.stem == "b"
 
 
 def test_where_none_fits_it_says_why_and_what_else_there_is(folder: Path) -> None:
-    with pytest.raises(BadInput, match="tells 5 classes apart, and here are 6") as refused:
-        best_fit(size=32, classes=6, folder=folder)
+    with pytest.raises(BadInput, match="was trained on 5 classes, and this dataset has 6") as refused:
+        select_shipped_generator(size=32, classes=6, folder=folder)
     assert "Choose the preset quick instead" in str(refused.value)
 
 
 def test_those_that_ship_agree_in_what_they_fix() -> None:
     """So that `instant` means the same whichever is taken."""
-    fixed = {(one.card.method, one.card.radius_u, one.card.radius_a) for one in shipped()}
+    fixed = {(one.card.method, one.card.radius_u, one.card.radius_a) for one in shipped_generators()}
     assert fixed == {("sem", 8, 4)}
-    assert {one.card.method for one in shipped()} <= PRESETS[INSTANT].noise.keys()
+    assert {one.card.method for one in shipped_generators()} <= PRESETS[INSTANT].noise.keys()
 
 
 def test_it_fixes_method_and_radii() -> None:
-    assert settled({"preset": "instant"}, None) == {"preset": "instant", "method": "sem", "radius_u": 8, "radius_a": 4}
-    assert settled({"preset": "quick", "radius_u": 3}, None) == {"preset": "quick", "radius_u": 3}
+    assert resolve_generator_constraints({"preset": "instant"}, None) == {
+        "preset": "instant",
+        "method": "sem",
+        "radius_u": 8,
+        "radius_a": 4,
+    }
+    assert resolve_generator_constraints({"preset": "quick", "radius_u": 3}, None) == {"preset": "quick", "radius_u": 3}
     with pytest.raises(SpecError, match="radius_u: must be 8"):
-        settled({"preset": "instant", "radius_u": 16}, None)
+        resolve_generator_constraints({"preset": "instant", "radius_u": 16}, None)
 
 
 def test_nothing_is_trained_with_it() -> None:
@@ -76,7 +81,7 @@ def test_it_protects_by_the_command_and_the_report_names_the_generator(tmp_path:
     assert done.exit_code == 0, done.output
     with zipfile.ZipFile(out) as archive:
         report = json.loads(archive.read("report.json"))
-    taken = best_fit(channels=3, size=32, classes=3)
+    taken = select_shipped_generator(channels=3, size=32, classes=3)
     assert report["generator"]["name"] == taken.card.name
     assert report["generator"]["class_outputs"] == [0, 1, 2]
     assert report["spec"]["preset"] == report["generator"]["preset"] == "instant"

@@ -11,7 +11,7 @@ import torch
 from core.errors import SpecError
 from core.generators import shipped as generators
 from core.generators.card import read_card
-from core.generators.compatibility import apply_generator_constraints, incompatibilities, may_have_learned
+from core.generators.compatibility import apply_generator_constraints, incompatibilities, may_have_trained_on
 from core.noise.class_map import class_map
 from core.noise.generator_file import describe_use, load, save, surrogate_for
 from tests.support.generator_files import a_card, a_model
@@ -33,8 +33,8 @@ def test_what_does_not_fit_is_said_in_words() -> None:
         == ""
     )
     assert incompatibilities(card) == ""
-    assert "makes noise at 64 px, and these pictures are about 32 px" in incompatibilities(card, size=32)
-    assert "tells 3 classes apart, and here are 4" in incompatibilities(card, classes=4)
+    assert "makes noise at 64 px, and these images are about 32 px" in incompatibilities(card, size=32)
+    assert "was trained on 3 classes, and this dataset has 4" in incompatibilities(card, classes=4)
     both = incompatibilities(a_card(channels=1), channels=3, classes=9)
     assert "“drawn” does not fit" in both
     assert "grey" in both
@@ -88,7 +88,7 @@ def test_its_use_is_described_with_the_card(file: Path) -> None:
     ],
 )
 def test_a_dataset_of_the_same_name_or_classes_may_be_known(name: str, classes: tuple[str, ...], known: bool) -> None:
-    assert may_have_learned(a_card(data="drawings"), name=name, classes=classes) is known
+    assert may_have_trained_on(a_card(data="drawings"), name=name, classes=classes) is known
 
 
 def test_measured_protection_travels_with_the_card(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_measured_protection_travels_with_the_card(tmp_path: Path) -> None:
 
 
 def test_every_generator_that_ships_can_be_used() -> None:
-    shipped = list(generators.FOLDER.glob("*.safetensors"))
+    shipped = list(generators.WEIGHTS_FOLDER.glob("*.safetensors"))
     assert shipped
     for path in shipped:
         assert load(path, device="cpu").card.measured is not None, path.name

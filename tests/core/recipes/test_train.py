@@ -76,7 +76,7 @@ def test_the_report_says_that_the_generator_may_know_the_images(generator: Path,
         report, _ = protect(source, out, generator)
         assert any("may have been trained on these images" in caveat for caveat in report.caveats) is known
         manifest = read_manifest(out)
-        assert manifest.may_have_learned(name=name, classes=classes.split()) is known
+        assert manifest.may_have_trained_on(name=name, classes=classes.split()) is known
 
 
 def test_the_same_seed_gives_the_same_images(generator: Path, tmp_path: Path) -> None:
@@ -118,10 +118,10 @@ def test_larger_images_are_protected_at_the_size_of_the_generator(generator: Pat
 
 def test_what_does_not_fit_is_refused_in_words(generator: Path, tmp_path: Path) -> None:
     many = drawn(tmp_path / "many.zip", "a b c d", each=2)
-    with pytest.raises(BadInput, match="tells 3 classes apart, and here are 4"):
+    with pytest.raises(BadInput, match="was trained on 3 classes, and this dataset has 4"):
         protect(many, tmp_path / "out.zip", generator)
     train(drawn(tmp_path / "large.zip", size=64), tmp_path / "large.safetensors", method="em", radius_u=6)
-    with pytest.raises(BadInput, match="makes noise at 64 px, and these pictures are about 32 px"):
+    with pytest.raises(BadInput, match="makes noise at 64 px, and these images are about 32 px"):
         protect(drawn(tmp_path / "small.zip"), tmp_path / "out.zip", tmp_path / "large.safetensors")
     with pytest.raises(SpecError, match="radius_u: must be 6"):
         protect(many, tmp_path / "out.zip", generator, radius_u=9)
@@ -160,7 +160,7 @@ def test_what_cannot_be_done_is_one_clear_line(generator: Path, tmp_path: Path) 
     source, out = drawn(tmp_path / "other.zip"), tmp_path / "out.zip"
     (tmp_path / "text.safetensors").write_text("no generator")
     cases = [
-        (["protect", source, out, "--generator", tmp_path / "text.safetensors"], "is no safetensors file"),
+        (["protect", source, out, "--generator", tmp_path / "text.safetensors"], "is not a safetensors file"),
         (["protect", source, out, "--generator", tmp_path / "none.safetensors"], "No such file"),
         (["protect", source, out, "--generator", generator, "--radius-u", 8], "--radius-u must be 6"),
         (["train", source, tmp_path / "no" / "g.safetensors"], "name a safetensors file in a folder that exists"),

@@ -15,7 +15,7 @@ from cli.main import app
 from core.errors import Cancelled
 from core.evaluation.evidence import LEAST_TEST_IMAGES
 from core.generators.card import read_card
-from core.generators.measurements import FIGURES, NOTE, OWN, of_evidence
+from core.generators.measurements import ACCURACIES, NOTE, OWN_IMAGES, measurements_from
 from core.noise.generator_file import as_saved, load
 from core.noise.search import search_noise
 from core.recipes.options import DatasetSource, RunOptions
@@ -61,12 +61,12 @@ def test_the_card_says_what_models_learn_with_its_noise_and_without(enough: Path
     train_images = len(CLASSES) * EACH - LEAST_TEST_IMAGES
     assert card == done.card
     assert card.images == train_images
-    assert card.measured == of_evidence(done.evidence, data="learn", classes=2, seed=0)
+    assert card.measured == measurements_from(done.evidence, data="learn", classes=2, seed=0)
     assert card.measured is not None
-    found = card.measured[OWN]
+    found = card.measured[OWN_IMAGES]
     facts = ("data", "classes", "training_images", "test_images", "seed")
     assert tuple(found[fact] for fact in facts) == ("learn", 2, train_images, LEAST_TEST_IMAGES, 0)
-    assert {name: set(by_radius) for name, by_radius in found[FIGURES].items()} == {
+    assert {name: set(by_radius) for name, by_radius in found[ACCURACIES].items()} == {
         "the originals": {"0", "4"},
         "the generator": {"0", "4"},
     }
@@ -108,7 +108,10 @@ def test_a_test_split_of_its_own_is_what_it_is_tested_on(tmp_path: Path) -> None
     card = train(write_zip(tmp_path / "split.zip", files), tmp_path / "g.safetensors").card
     assert card.images == 12
     assert card.measured is not None
-    assert (card.measured[OWN]["training_images"], card.measured[OWN]["test_images"]) == (12, LEAST_TEST_IMAGES)
+    assert (card.measured[OWN_IMAGES]["training_images"], card.measured[OWN_IMAGES]["test_images"]) == (
+        12,
+        LEAST_TEST_IMAGES,
+    )
 
 
 def test_where_nothing_is_measured_everything_is_learned_from(enough: Path, tmp_path: Path) -> None:
@@ -123,7 +126,7 @@ def test_where_nothing_is_measured_everything_is_learned_from(enough: Path, tmp_
     few = train(drawn(tmp_path / "few.zip"), tmp_path / "few.safetensors").card
     assert few.images == 15
     assert few.measured is not None
-    assert "too few pictures: 3 could be held out" in few.measured[OWN][NOTE]
+    assert "too few pictures: 3 could be held out" in few.measured[OWN_IMAGES][NOTE]
 
 
 def test_broken_off_while_it_is_measured_it_goes_on_to_the_same_file(enough: Path, tmp_path: Path) -> None:
@@ -182,9 +185,12 @@ def test_every_countermeasure_is_a_measurement_of_its_own() -> None:
         learner="small", image_size=32, train_images=9, test_images=50, chance=0.5, rows=(row, greyscale), note=None
     )
     facts = {"data": "pets", "classes": 2, "training_images": 9, "test_images": 50, "seed": 4}
-    assert of_evidence(evidence, data="pets", classes=2, seed=4) == {
-        OWN: {**facts, FIGURES: {"the originals": {"0": 91.23}, "the generator": {"0": 20.0}}},
-        f"{OWN}, greyscale first": {**facts, FIGURES: {"the originals": {"0": 91.23}, "the generator": {"0": 90.0}}},
+    assert measurements_from(evidence, data="pets", classes=2, seed=4) == {
+        OWN_IMAGES: {**facts, ACCURACIES: {"the originals": {"0": 91.23}, "the generator": {"0": 20.0}}},
+        f"{OWN_IMAGES}, greyscale first": {
+            **facts,
+            ACCURACIES: {"the originals": {"0": 91.23}, "the generator": {"0": 90.0}},
+        },
     }
 
 

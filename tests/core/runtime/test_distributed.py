@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from core.generators.measurements import FIGURES, OWN
+from core.generators.measurements import ACCURACIES, OWN_IMAGES
 from core.noise.generator_file import load
 from core.runtime.device import Device
 from tests.support.ranks import EXPERIMENTS, everything, launched, run
@@ -134,8 +134,8 @@ def test_the_command_line_writes_and_prints_once(two: TwoProcessRun) -> None:
     card = load(two.out / "g.safetensors", device="cpu").card
     assert card.device.startswith("2 x CPU, ")
     assert card.measured is not None
-    assert (card.images, card.measured[OWN]["test_images"]) == (204, 51)
-    assert set(card.measured[OWN][FIGURES]["the generator"]) == {"0", "4"}
+    assert (card.images, card.measured[OWN_IMAGES]["test_images"]) == (204, 51)
+    assert set(card.measured[OWN_IMAGES][ACCURACIES]["the generator"]) == {"0", "4"}
 
 
 def test_a_command_for_one_process_refuses_several(tmp_path: Path) -> None:
