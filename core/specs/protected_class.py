@@ -53,7 +53,7 @@ def tested_on(count: int, name: str) -> str:
         count: number of the images.
         name: the protected class.
     """
-    return f"Tested on the {count:,} clean pictures of “{name}” alone; the other classes were clean."
+    return f"Tested on the {count:,} clean images of “{name}” alone; the other classes were clean."
 
 
 def _error(message: str) -> SpecError:
