@@ -146,15 +146,15 @@ def test_other_files_are_refused_by_name(file: Path, spoil: Callable[[Path], Non
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"format": 2}, "its card has format 2, and this release reads 1"),
+        ({"format": 2}, "its card has format 2, and this release reads format 1"),
         ({"data": None}, "its data is 'None', which is of the wrong type"),
         ({"colour": "red"}, "has unknown keys: colour"),
         ({"size": True}, "its size is 'True'"),
         ({"class_names": ["cat", 3]}, "its class_names"),
         ({"class_names": ["cat"]}, "classes 2 or more"),
         ({"radius_a": 8}, "do not go together"),
-        ({"method": "magic"}, "its method “magic” is none of"),
-        ({"method": "ntga"}, "its method “ntga” is none of"),
+        ({"method": "magic"}, "its method “magic” is not one of"),
+        ({"method": "ntga"}, "its method “ntga” is not one of"),
         ({"name": " "}, "its name is empty"),
         ({"channels": 4}, "4 colour channels"),
         ({"measured": 3}, "its measured is '3'"),
