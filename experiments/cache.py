@@ -1,4 +1,4 @@
-"""Measures cells and makes noises, each once: what lies in the folder is not made again."""
+"""Measures cells and makes noises, each once: what the results folder already contains is read from there."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from core.attacks.threat_model import ThreatModel
 from core.countermeasures.registry import COUNTERMEASURES
-from core.evaluation.partial_protection import clean_rest, mixed, scraped
+from core.evaluation.partial_protection import clean_rest, mixed, training_set
 from core.models.registry import build
 from core.noise.make import generate_noise
 from core.noise.setup import NoiseSetup
@@ -30,15 +30,21 @@ from experiments.datasets import ExperimentImages
 from experiments.measurement import Measurement
 from experiments.scale import Scale
 
-MONITORED = 2_000  # training images, about, whose accuracy is taken along the way
+MONITORED_IMAGES = 2_000  # training images, about, whose accuracy is measured during training
 
 
 class ExperimentCache:
     """One folder of results for one set of images at one scale.
 
-    A run that is killed goes on, noises and learners from their last piece. Several processes
-    (`core.runtime.distributed`) make
-    each together, where process 0 finds it missing; all of them see the folder.
+    A killed run continues from its last checkpoint. Several processes (`core.runtime.distributed`) compute each noise
+    and each learner together if process 0 finds it missing; all of them must see the folder.
+
+    Args:
+        folder: the results folder.
+        images: training and test images.
+        scale: how much of the paper's setting to run.
+        device: where to compute.
+        progress: receives the steps of noises and learners.
     """
 
     def __init__(
@@ -48,51 +54,51 @@ class ExperimentCache:
         self.preset = scale.preset(images.size)
         self._progress = progress
 
-    def course(self, architecture: str) -> LearnerSchedule:
-        """How the learner that stands for `architecture` is trained."""
-        return self.scale.course_for(self.images.size, architecture)
+    def schedule(self, architecture: str) -> LearnerSchedule:
+        """How the learner in place of the paper's `architecture` is trained."""
+        return self.scale.schedule_for(self.images.size, architecture)
 
     def updates(self, architecture: str) -> int:
-        """How many updates it takes, however many of the images it gets (A.4)."""
-        return self.course(architecture).length.updates(len(self.images.train))
+        """The updates of that learner: the same for any share of the images (appendix A.4)."""
+        return self.schedule(architecture).length.updates(len(self.images.train))
 
     def noise(self, noise: Noise, seed: int) -> NDArray[np.int8]:
-        """Noise for every training image in pixel units, int8 (n, c, s, s); made where it is not there yet."""
+        """The noise of every training image in units of 1/255, int8 (n, c, s, s); made if it is missing."""
         if not on_rank_0(lambda: self.has_noise(noise, seed)):
-            self._make(noise, seed)
-        return self.kept_noise(noise, seed)
+            self._make_noise(noise, seed)
+        return self.load_noise(noise, seed)
 
-    def kept_noise(self, noise: Noise, seed: int) -> NDArray[np.int8]:
-        """Noise that is made. Raises OSError where it is not."""
+    def load_noise(self, noise: Noise, seed: int) -> NDArray[np.int8]:
+        """The noise of every training image. Raises OSError if it is missing."""
         made: NDArray[np.int8] = np.load(self._noise_file(noise, seed, ".npy"), mmap_mode="c", allow_pickle=False)
         return made
 
     def has_noise(self, noise: Noise, seed: int) -> bool:
-        """Whether a noise is made."""
+        """Whether the noise is made."""
         return self._noise_file(noise, seed, ".npy").exists()
 
     def noise_seconds(self, noise: Noise, seed: int) -> float | None:
-        """How long a noise took to make, or None where there is none."""
+        """How long the noise took to make, or None if it is missing."""
         about = read_json(self._noise_file(noise, seed, ".json"))
         return None if about is None else float(about["seconds"])
 
     def measure(self, cell: Cell, seed: int) -> Measurement:
-        """The learner of a cell, trained where that was not done yet."""
-        known = on_rank_0(lambda: self.known(cell, seed))
+        """The measurement of a cell; its learner is trained if it is missing."""
+        known = on_rank_0(lambda: self.load_measurement(cell, seed))
         if known is not None:
             return known
         checkpoints = FolderCheckpointStore(self._cell_file(cell, seed, ".parts"))
-        found = self._learn(cell, seed, checkpoints)
+        measured = self._train_learner(cell, seed, checkpoints)
 
-        def keep() -> None:
-            write_json(self._cell_file(cell, seed, ".json"), found.to_json(cell, seed))
+        def save() -> None:
+            write_json(self._cell_file(cell, seed, ".json"), measured.to_json(cell, seed))
             checkpoints.remove()
 
-        on_rank_0(keep)
-        return found
+        on_rank_0(save)
+        return measured
 
-    def known(self, cell: Cell, seed: int) -> Measurement | None:
-        """What was measured of a cell before."""
+    def load_measurement(self, cell: Cell, seed: int) -> Measurement | None:
+        """The measurement of a cell, or None if it is missing."""
         value = read_json(self._cell_file(cell, seed, ".json"))
         return None if value is None else Measurement.from_json(value)
 
@@ -102,39 +108,41 @@ class ExperimentCache:
     def _noise_file(self, noise: Noise, seed: int, suffix: str) -> Path:
         return self.folder / "noise" / f"{noise.name}.seed-{seed}{suffix}"
 
-    def _make(self, noise: Noise, seed: int) -> None:
+    def _make_noise(self, noise: Noise, seed: int) -> None:
         checkpoints = FolderCheckpointStore(self._noise_file(noise, seed, ".parts"))
-        everything = np.ones(len(self.images.train_labels), dtype=bool)
+        all_images = np.ones(len(self.images.train), dtype=bool)
         spec = ProtectSpec(
             method=noise.method, radius_u=noise.radius_u, radius_a=noise.radius_a, eot=noise.eot, seed=seed
         )
         made = generate_noise(
-            LabelledArrays(pixels=self.images.train, labels=self.images.train_labels, classes=self.images.classes),
+            self.images.train_set,
             NoiseSetup(spec=spec, preset=self.preset),
             RunContext(device=self.device, progress=self._progress, checkpoints=Rank0CheckpointStore(checkpoints)),
-            protect_mask=everything,
-            train_mask=everything,
+            protect_mask=all_images,
+            train_mask=all_images,
         )
 
-        def keep() -> None:
+        def save() -> None:
             about = {"seconds": checkpoints.seconds, "device": self.device.label, "versions": versions()}
             write_json(self._noise_file(noise, seed, ".json"), about)
-            write_bytes(self._noise_file(noise, seed, ".npy"), array_to_bytes(made))  # last: it says that all is there
+            write_bytes(
+                self._noise_file(noise, seed, ".npy"), array_to_bytes(made)
+            )  # last, because it marks the noise as made
             checkpoints.remove()
 
-        on_rank_0(keep)
+        on_rank_0(save)
 
-    def _learn(self, cell: Cell, seed: int, checkpoints: FolderCheckpointStore) -> Measurement:
-        network, course = self.scale.network(cell.architecture), self.course(cell.architecture)
+    def _train_learner(self, cell: Cell, seed: int, checkpoints: FolderCheckpointStore) -> Measurement:
+        network, schedule = self.scale.network(cell.architecture), self.schedule(cell.architecture)
         updates = self.updates(cell.architecture)
         countermeasure = COUNTERMEASURES[cell.countermeasure] if cell.countermeasure else None
-        data = self._labelled(*self._scraped(cell, seed))
+        images = self._training_set(cell, seed).on(self.device)
         if countermeasure:
             generator = self.device.generator(seed, 201)
-            data = LabelledTensors(
-                pixels=countermeasure.preprocess(data.pixels, data.labels, generator=generator), labels=data.labels
-            )
-        spread = torch.arange(0, len(data.labels), max(1, len(data.labels) // MONITORED), device=self.device.name)
+            pixels = countermeasure.preprocess(images.pixels, images.labels, generator=generator)
+            images = LabelledTensors(pixels=pixels, labels=images.labels)
+        step = max(1, len(images) // MONITORED_IMAGES)
+        monitored = torch.arange(0, len(images), step, device=self.device.name)
         _, channels, size, _ = self.images.train.shape
         self._progress.start("evidence", updates)
         training = LearnerTraining(
@@ -147,15 +155,15 @@ class ExperimentCache:
                 device=self.device.name,
             ),
             LearnerImages(
-                train=data,
-                test=self._labelled(self.images.test, self.images.test_labels),
-                monitored=LabelledTensors(pixels=data.pixels[spread], labels=data.labels[spread]),
+                train=images,
+                test=self.images.test_set.on(self.device),
+                monitored=LabelledTensors(pixels=images.pixels[monitored], labels=images.labels[monitored]),
             ),
             LearnerMethod(
                 threat=ThreatModel(
-                    norm=cell.norm, radius=cell.radius, steps=course.attack_steps, step=course.attack_step
+                    norm=cell.norm, radius=cell.radius, steps=schedule.attack_steps, step=schedule.attack_step
                 ),
-                plan=TrainingPlan(updates=updates, batch=course.length.batch, learning_rate=course.learning_rate),
+                plan=TrainingPlan(updates=updates, batch=schedule.length.batch, learning_rate=schedule.learning_rate),
                 augment=countermeasure.augment if countermeasure else None,
             ),
             device=self.device,
@@ -174,18 +182,12 @@ class ExperimentCache:
             versions=versions(),
         )
 
-    def _scraped(self, cell: Cell, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """What the learner of a cell gets: images uint8 (m, c, s, s) and labels (m,)."""
-        clean, labels = self.images.train, self.images.train_labels
+    def _training_set(self, cell: Cell, seed: int) -> LabelledArrays:
+        """The images that the learner of a cell is trained on."""
+        clean = self.images.train_set
         if cell.rest == "clean":
-            learned = clean_rest(labels, cell.percentage, seed=seed).learned
-            return clean[learned], labels[learned]
+            return clean.select(clean_rest(clean.labels, cell.percentage, seed=seed).train_mask)
         if cell.noise is None:
-            return clean, labels
-        delivered = clean + self.noise(cell.noise, seed).view(np.uint8)  # exact modulo 256, as no sum leaves 0..255
-        return scraped(mixed(labels, cell.percentage, seed=seed), clean, delivered, labels)
-
-    def _labelled(self, pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> LabelledTensors:
-        return LabelledTensors(
-            pixels=torch.tensor(pixels, device=self.device.name), labels=torch.tensor(labels, device=self.device.name)
-        )
+            return clean
+        noise = self.noise(cell.noise, seed).view(np.uint8)  # modulo 256 is exact, because no sum leaves 0 to 255
+        return training_set(mixed(clean.labels, cell.percentage, seed=seed), clean, clean.pixels + noise)

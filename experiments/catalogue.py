@@ -21,13 +21,13 @@ from experiments.paper import (
     table10,
     table11,
 )
-from experiments.paper.curves import Curves
+from experiments.paper.curve_figure import CurveFigure
 from experiments.paper.grid import Table
-from experiments.paper.pictures import Pictures
+from experiments.paper.image_figure import ImageFigure
 from experiments.paper.table5 import SearchSettings
 from experiments.paper.table6 import TimeCosts
 
-Experiment = Table | Curves | Pictures | SearchSettings | TimeCosts
+Experiment = Table | CurveFigure | ImageFigure | SearchSettings | TimeCosts
 
 _TABLES = (table1, table2, table3, table4, table5, table6, table7, table8, table9, table10, table11)
 _FIGURES = (figure1, figure2, figure3, figure4, figure5, figure6, figure7, figure8)

@@ -12,13 +12,13 @@ from experiments.cache import ExperimentCache
 from experiments.catalogue import Experiment
 from experiments.cells import Cell, Noise
 from experiments.datasets import fingerprint, guess_dataset, load_images
-from experiments.paper.curves import Curves
+from experiments.paper.curve_figure import CurveFigure
 from experiments.paper.grid import DATASETS, Table
-from experiments.paper.pictures import Pictures
+from experiments.paper.image_figure import ImageFigure
 from experiments.paper.table5 import SearchSettings
 from experiments.paper.table6 import TimeCosts
-from experiments.render.curves import write_curves
-from experiments.render.pictures import write_pictures
+from experiments.render.curve_figure import write_curve_figure
+from experiments.render.image_figure import write_image_figure
 from experiments.render.settings import write_settings, write_times
 from experiments.render.tables import write_table
 from experiments.results_folder import claim, claim_settings
@@ -82,22 +82,22 @@ def reproduce(
     images = load_images(source, out / "images", scale, progress=progress)
     on_rank_0(lambda: claim_settings(out, scale.settings(images.size)))
     dataset = config.dataset or guess_dataset(images)
-    if isinstance(experiment, Pictures) and experiment.dataset not in (None, dataset):
+    if isinstance(experiment, ImageFigure) and experiment.dataset not in (None, dataset):
         shown = f"{experiment.name} shows {DATASETS[str(experiment.dataset)]}"
         raise BadInput(f"{shown}; name it with --dataset if {source} stands for it")
-    seeds = 1 if isinstance(experiment, Pictures) else config.seeds
-    lab = ExperimentCache(out, images, scale, device=device, progress=progress)
+    seeds = 1 if isinstance(experiment, ImageFigure) else config.seeds
+    cache = ExperimentCache(out, images, scale, device=device, progress=progress)
 
     def write() -> list[Path]:
-        return on_rank_0(lambda: write_pages_of(experiment, lab, out, seeds=seeds, dataset=dataset))
+        return on_rank_0(lambda: write_pages_of(experiment, cache, out, seeds=seeds, dataset=dataset))
 
     steps = [(step, seed) for seed in range(seeds) for step in steps_of(selected)]
     for number, (step, seed) in enumerate(steps, 1):
-        message = do(lab, step, seed)
+        message = do(cache, step, seed)
         if message is not None:
             if on_message is not None and rank() == 0:
                 on_message(f"[{number}/{len(steps)}] {step.name}, seed {seed}: {message}")
-            if not isinstance(experiment, Pictures):  # a figure of pictures needs every noise
+            if not isinstance(experiment, ImageFigure):  # a figure of pictures needs every noise
                 write()
     return write()
 
@@ -119,31 +119,31 @@ def steps_of(experiment: Experiment) -> list[Noise | Cell]:
     return found
 
 
-def do(lab: ExperimentCache, piece: Noise | Cell, seed: int) -> str | None:
+def do(cache: ExperimentCache, piece: Noise | Cell, seed: int) -> str | None:
     """Make a noise or measure a cell; what came of it in words, or None where it was there."""
     if isinstance(piece, Noise):
-        if on_rank_0(lambda: lab.has_noise(piece, seed)):
+        if on_rank_0(lambda: cache.has_noise(piece, seed)):
             return None
-        lab.noise(piece, seed)
-        return f"noise made in {lab.noise_seconds(piece, seed):.0f} s"
-    if on_rank_0(lambda: lab.known(piece, seed)) is not None:
+        cache.noise(piece, seed)
+        return f"noise made in {cache.noise_seconds(piece, seed):.0f} s"
+    if on_rank_0(lambda: cache.load_measurement(piece, seed)) is not None:
         return None
-    found = lab.measure(piece, seed)
+    found = cache.measure(piece, seed)
     return f"{100 * found.accuracy:.1f} % in {found.seconds:.0f} s"
 
 
 def write_pages_of(
-    experiment: Experiment, lab: ExperimentCache, out: Path, *, seeds: int, dataset: str | None
+    experiment: Experiment, cache: ExperimentCache, out: Path, *, seeds: int, dataset: str | None
 ) -> list[Path]:
     """The pages of an experiment, as far as it is measured."""
     match experiment:
         case Table():
-            return write_table(experiment, lab, out, seeds=seeds, dataset=dataset)
-        case Curves():
-            return write_curves(experiment, lab, out, seeds=seeds, dataset=dataset)
-        case Pictures():
-            return write_pictures(experiment, lab, out, seeds=seeds, dataset=dataset)
+            return write_table(experiment, cache, out, seeds=seeds, dataset=dataset)
+        case CurveFigure():
+            return write_curve_figure(experiment, cache, out, seeds=seeds, dataset=dataset)
+        case ImageFigure():
+            return write_image_figure(experiment, cache, out, seeds=seeds, dataset=dataset)
         case SearchSettings():
-            return write_settings(experiment, lab, out, seeds=seeds, dataset=dataset)
+            return write_settings(experiment, cache, out, seeds=seeds, dataset=dataset)
         case TimeCosts():
-            return write_times(experiment, lab, out, seeds=seeds, dataset=dataset)
+            return write_times(experiment, cache, out, seeds=seeds, dataset=dataset)

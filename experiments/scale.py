@@ -1,6 +1,6 @@
-"""How much of the paper's setting a run takes: `laptop` is two cores, `gpu` one GPU, `paper` the setting to the letter.
+"""How much of the paper's setting a run takes: `laptop` for two cores, `gpu` for one GPU, `paper` for the full setting.
 
-What each costs is in docs/lab/experiments.md.
+Their costs are in docs/cache/experiments.md.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,40 +15,46 @@ from core.specs.presets import preset_for
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """Which recipes, how many images, and which network stands in for which of the paper's.
+    """How many images to take, how to make noise, and how to train learners.
 
-    `preset` gives the recipes for images of a size. `train` and `test` are numbers of images, shared evenly by the
-    classes; None takes all. `course` names which of the preset's courses the learners take; `courses` has the learners
-    that take another, by the paper's name of their network.
+    Attributes:
+        name: of the scale.
+        preset: the preset for images of a size.
+        max_size: largest side of an image in pixels; larger images are scaled down.
+        schedule: which of the preset's schedules the learners take.
+        train: training images, shared evenly by the classes; None for all.
+        test: test images, shared evenly by the classes; None for all.
+        stand_ins: the network that is trained in place of one of the paper's.
+        schedules: learners with another schedule, by the paper's name of the network.
     """
 
     name: str
     preset: Callable[[int], Preset]
-    largest: int  # px at which images are worked on at most
-    course: str
+    max_size: int
+    schedule: str
     train: int | None = None
     test: int | None = None
     stand_ins: Mapping[str, str] = field(default_factory=dict)
-    courses: Mapping[str, LearnerSchedule] = field(default_factory=dict)
+    schedules: Mapping[str, LearnerSchedule] = field(default_factory=dict)
 
-    def course_for(self, size: int, architecture: str) -> LearnerSchedule:
-        """How learners of images of `size` px are trained where the paper has `architecture`."""
-        return self.courses.get(architecture) or self.preset(size).schedules[self.course]
+    def schedule_for(self, size: int, architecture: str) -> LearnerSchedule:
+        """How the learner in place of the paper's `architecture` is trained on images of `size` pixels."""
+        return self.schedules.get(architecture) or self.preset(size).schedules[self.schedule]
 
     def network(self, architecture: str) -> str:
-        """The network that is trained where the paper has `architecture`."""
+        """The network that is trained in place of the paper's `architecture`."""
         return self.stand_ins.get(architecture, architecture)
 
     def settings(self, size: int) -> dict[str, Any]:
-        """Everything that a measurement at this scale depends on beside the data, as JSON takes it."""
+        """All that a measurement at this scale depends on besides the data, for JSON. The keys identify old results."""
         return {
             "scale": self.name,
             "preset": recorded(self.preset(size)),
-            "course": self.course,
+            "course": self.schedule,
             "train": self.train,
             "test": self.test,
             "stand_ins": dict(self.stand_ins),
-            "courses": {architecture: recorded(course) for architecture, course in self.courses.items()},
+            "courses": {name: recorded(schedule) for name, schedule in self.schedules.items()},
         }
 
 
@@ -71,24 +77,24 @@ SCALES = {
         Scale(
             name="laptop",
             preset=partial(preset_for, "quick"),
-            largest=preset_for("quick", 32).max_size,
-            course="quick",
+            max_size=preset_for("quick", 32).max_size,
+            schedule="quick",
             train=8_000,
             test=2_000,
             stand_ins={"resnet18": "small", **_NARROW},
-            courses=dict.fromkeys(_NARROW, _SHORT),
+            schedules=dict.fromkeys(_NARROW, _SHORT),
         ),
         Scale(
             name="gpu",
             preset=partial(preset_for, "standard"),
-            largest=preset_for("standard", 32).max_size,
-            course="quick",
+            max_size=preset_for("standard", 32).max_size,
+            schedule="quick",
         ),
         Scale(
             name="paper",
             preset=partial(preset_for, "paper"),
-            largest=preset_for("paper", 32).max_size,
-            course="full",
+            max_size=preset_for("paper", 32).max_size,
+            schedule="full",
         ),
     )
 }

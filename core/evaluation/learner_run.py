@@ -1,4 +1,4 @@
-"""One learner from its first weights to its curve: what a row of evidence is made of."""
+"""One learner, from its random weights to its accuracy curve."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +17,17 @@ from core.training.loop import TrainingPlan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnerConfig:
-    """How one learner is trained; its adversary's `radius` is of 255, and 0 is standard training."""
+    """How one learner is trained.
+
+    Attributes:
+        architecture: name of the network.
+        norm: norm of the adversarial training.
+        radius: radius of the adversarial training, of 255; 0 is standard training.
+        countermeasure: what is done to the images first; None for nothing.
+        seed: of all random numbers.
+        updates: updates of the weights.
+        schedule: batch size, learning rate and the steps of the attack.
+    """
 
     architecture: str
     norm: str = "Linf"
@@ -25,10 +35,35 @@ class LearnerConfig:
     countermeasure: str | None
     seed: int
     updates: int
-    course: LearnerSchedule
+    schedule: LearnerSchedule
 
 
-def learn(
+def load_curve(run: RunContext, name: str) -> Curve | None:
+    """The curve that `measure_curve` saved under a name, or None."""
+    data = run.checkpoints.load(f"{name}.json")
+    return None if data is None else Curve.from_dict(json.loads(data))
+
+
+def measure_curve(
+    config: LearnerConfig, images: LabelledArrays, test: LabelledArrays, run: RunContext, *, name: str
+) -> Curve:
+    """Train one learner, save its curve, and remove the checkpoint of its training.
+
+    Args:
+        config: how the learner is trained.
+        images: the training images, before the countermeasure.
+        test: clean images.
+        run: its checkpoints keep the curve and the unfinished training.
+        name: of the curve in the checkpoints.
+    """
+    unfinished = f"{name}.safetensors"
+    curve = run_learner(config, images, test, run, name=unfinished)
+    run.checkpoints.save(f"{name}.json", json.dumps(asdict(curve)).encode())
+    run.checkpoints.delete(unfinished)
+    return curve
+
+
+def run_learner(
     config: LearnerConfig,
     images: LabelledArrays,
     test: LabelledArrays,
@@ -36,16 +71,19 @@ def learn(
     *,
     name: str = LEARNER_CHECKPOINT,
 ) -> Curve:
-    """Train one learner, and test it as it learns. The same config draws the same random numbers.
+    """Train one learner and test it during training. The same config draws the same random numbers.
 
     Args:
-        config: The architecture, the adversary, the countermeasure and the seed.
-        images: The training images, as the learner gets them, before the countermeasure.
-        test: Clean images.
-        run: The training starts from its checkpoint.
-        name: The name of the checkpoint.
+        config: how the learner is trained.
+        images: the training images, before the countermeasure.
+        test: clean images.
+        run: training continues from its checkpoint.
+        name: of that checkpoint.
+
+    Returns:
+        The accuracy on the test images and the training loss, epoch by epoch.
     """
-    device, schedule = run.device, config.course
+    device, schedule = run.device, config.schedule
     countermeasure = COUNTERMEASURES[config.countermeasure] if config.countermeasure else None
     learned, augment = images.on(device), None
     if countermeasure:
@@ -71,8 +109,13 @@ def learn(
     return train(model, both, method, run, generator=device.generator(config.seed, 2), name=name)
 
 
-class Units(Progress):
-    """Progress that counts `units` of the whole for each update of a learner."""
+class ScaledProgress(Progress):
+    """Progress of a part that counts in other units than the whole.
+
+    Args:
+        whole: the progress of the whole.
+        units: units of the whole for each unit of the part.
+    """
 
     def __init__(self, whole: Progress, units: int) -> None:
         super().__init__()
@@ -83,13 +126,3 @@ class Units(Progress):
 
     def tick(self) -> None:
         self._whole.tick()
-
-
-def pack_curve(curve: Curve) -> bytes:
-    """A curve for the shelf."""
-    return json.dumps(asdict(curve)).encode()
-
-
-def unpack_curve(data: bytes) -> Curve:
-    """The curve that `pack_curve` packed."""
-    return Curve.from_dict(json.loads(data))

@@ -1,7 +1,7 @@
-"""Partial protection (Fu et al. 2022, section 5.2, Tables 2 and 8): which images are protected, and which are learned.
+"""Partial protection (Fu et al. 2022, section 5.2, Tables 2 and 8): which images are protected, which are trained on.
 
-Tables 2 and 8 compare two learners at each percentage. "Mixed" learns from protected and clean images together,
-"clean" from the clean ones alone; what the first knows more than the second, the protected images taught it.
+Tables 2 and 8 compare two learners at each percentage: "mixed" trains on protected and clean images together, "clean"
+on the clean ones alone. What "mixed" knows more than "clean" it has learned from the protected images.
 """
 
 from dataclasses import dataclass
@@ -10,45 +10,71 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.ingest.split import select_protect_mask
+from core.training.labelled_images import LabelledArrays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
-    """Of n training images, bool (n,) each: which are `protected`, and which the learner gets (`learned`)."""
+class PartialProtection:
+    """The roles of n training images.
 
-    protected: NDArray[np.bool_]
-    learned: NDArray[np.bool_]
-
-
-def mixed(labels: NDArray[np.int64], percentage: int, *, seed: int) -> Share:
-    """`percentage` of each class protected, rounded up, the rest clean; the learner gets them all."""
-    protected = select_protect_mask(labels, percentage, seed=seed)
-    return Share(protected=protected, learned=np.ones_like(protected))
-
-
-def clean_rest(labels: NDArray[np.int64], percentage: int, *, seed: int) -> Share:
-    """The clean images of `mixed` with the same seed, alone. Raises ValueError where none is left."""
-    protected = select_protect_mask(labels, percentage, seed=seed)
-    if protected.all():
-        raise ValueError(f"no clean image is left when {percentage} % are protected")
-    return Share(protected=protected, learned=~protected)
-
-
-def one_class(labels: NDArray[np.int64], label: int) -> Share:
-    """All of one class protected among clean ones: an album that joins a scraped set. The learner gets them all.
-
-    What it learned of the class shows in its accuracy on clean test images of `label`. Raises ValueError for a label
-    that no image has.
+    Attributes:
+        protect_mask: which are protected, bool (n,).
+        train_mask: which the learner is trained on, bool (n,).
     """
-    protected = labels == label
-    if not protected.any():
+
+    protect_mask: NDArray[np.bool_]
+    train_mask: NDArray[np.bool_]
+
+
+def mixed(labels: NDArray[np.int64], percentage: int, *, seed: int) -> PartialProtection:
+    """Protect a share of each class, and train on all images.
+
+    Args:
+        labels: class of each image, int (n,).
+        percentage: share of each class, rounded up to whole images.
+        seed: chooses the images.
+    """
+    protect_mask = select_protect_mask(labels, percentage, seed=seed)
+    return PartialProtection(protect_mask=protect_mask, train_mask=np.ones_like(protect_mask))
+
+
+def clean_rest(labels: NDArray[np.int64], percentage: int, *, seed: int) -> PartialProtection:
+    """Train on the clean images of `mixed` alone; the arguments are those of `mixed`.
+
+    Raises:
+        ValueError: no clean image is left.
+    """
+    protect_mask = select_protect_mask(labels, percentage, seed=seed)
+    if protect_mask.all():
+        raise ValueError(f"no clean image is left when {percentage} % are protected")
+    return PartialProtection(protect_mask=protect_mask, train_mask=~protect_mask)
+
+
+def one_class(labels: NDArray[np.int64], label: int) -> PartialProtection:
+    """Protect one class, and train on all images, as when a protected album becomes part of a scraped dataset.
+
+    What the learner knows of the class shows in its accuracy on clean test images of that class.
+
+    Args:
+        labels: class of each image, int (n,).
+        label: the class to protect.
+
+    Raises:
+        ValueError: no image has the label.
+    """
+    protect_mask = labels == label
+    if not protect_mask.any():
         raise ValueError(f"no image has the label {label}")
-    return Share(protected=protected, learned=np.ones_like(protected))
+    return PartialProtection(protect_mask=protect_mask, train_mask=np.ones_like(protect_mask))
 
 
-def scraped(
-    share: Share, clean: NDArray[np.uint8], delivered: NDArray[np.uint8], labels: NDArray[np.int64]
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """What the learner gets: images uint8 (m, c, h, w), `delivered` where protected, else `clean`; labels (m,)."""
-    pixels = np.where(share.protected[:, None, None, None], delivered, clean)
-    return pixels[share.learned], labels[share.learned]
+def training_set(protection: PartialProtection, clean: LabelledArrays, delivered: NDArray[np.uint8]) -> LabelledArrays:
+    """The images that the learner is trained on.
+
+    Args:
+        protection: the roles of the images.
+        clean: n images without noise.
+        delivered: the same images with noise, uint8 (n, c, h, w).
+    """
+    pixels = np.where(protection.protect_mask[:, None, None, None], delivered, clean.pixels)
+    return LabelledArrays(pixels=pixels, labels=clean.labels, classes=clean.classes).select(protection.train_mask)

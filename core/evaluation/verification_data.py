@@ -1,6 +1,6 @@
-"""What the learners of a verification get on each side, and what they are tested on."""
+"""The training sets and the test images of a verification."""
 
-from collections.abc import Callable
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from core.archive.manifest import Manifest
 from core.errors import BadInput
-from core.evaluation.evidence import LEAST_TEST_IMAGES, LEAST_TRAIN_IMAGES_A_CLASS, too_few
-from core.evaluation.partial_protection import Share, clean_rest, mixed, one_class, scraped
+from core.evaluation.partial_protection import PartialProtection, clean_rest, mixed, one_class, training_set
+from core.evaluation.sample_size import MIN_TRAIN_IMAGES_PER_CLASS, too_few_images, too_few_images_of_class
 from core.imaging.sandbox import DecoderSandbox
 from core.ingest.dataset import ImageDataset, ImageRecord
 from core.ingest.pixels import load_pixels
@@ -22,138 +22,167 @@ from core.training.labelled_images import LabelledArrays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VerificationData:
-    """The training pictures as uploaded and as delivered, uint8 (n, c, s, s), with labels (n,); and the test pictures.
+class DeliveredCopies:
+    """The images of an archive that belong to a dataset.
 
-    `delivered` is None for a dataset alone. `missing`: pictures of the upload that the archive does not have.
-    `only` is the label of the one class that is protected and tested, None where all are. `percentage` of the training
-    pictures are protected as delivered: 100 where all are, else rounded to 1 to 99.
+    Attributes:
+        images: the delivered copy of each image of the dataset; None where the archive has none.
+        unprotected: paths in the dataset of images that were delivered without noise.
+        seed: of the protection, which chose the test images by it.
     """
 
-    clean: NDArray[np.uint8]
+    images: tuple[ImageRecord | None, ...]
+    unprotected: Collection[str]
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationData:
+    """What the learners of a verification are trained and tested on.
+
+    Attributes:
+        clean: the training images as uploaded.
+        delivered: the training images as delivered, uint8 (n, c, s, s); None for a dataset alone.
+        test: clean test images.
+        missing: images of the upload that the archive does not contain.
+        protected_label: the one class that is protected and tested; None if all are.
+        percentage: share of the training images that are protected as delivered, in per cent: 100 only for all.
+    """
+
+    clean: LabelledArrays
     delivered: NDArray[np.uint8] | None
-    labels: NDArray[np.int64]
     test: LabelledArrays
-    classes: int
     missing: int
-    only: int | None
+    protected_label: int | None
     percentage: int
 
     @property
     def chance(self) -> float:
-        """What a model reaches that has learned nothing.
+        """The accuracy of a model that has learned nothing.
 
-        Of all classes: by always naming the commonest of the test pictures. Of one: by naming each class equally often.
+        Tested on all classes, it names the commonest of the test images; tested on one, it names all classes equally
+        often.
         """
-        if self.only is not None:
-            return 1 / self.classes
-        counts = np.bincount(self.test.labels, minlength=self.classes)
+        if self.protected_label is not None:
+            return 1 / self.clean.classes
+        counts = np.bincount(self.test.labels, minlength=self.clean.classes)
         return float(counts.max() / counts.sum())
 
-    def shown(self, side: str, percentage: int, *, seed: int) -> LabelledArrays | None:
-        """What the learners of a side get. None where there is no such side, or too few clean pictures are left."""
-        if side == "before":
-            return LabelledArrays(pixels=self.clean, labels=self.labels, classes=self.classes)
-        if self.delivered is None or (side == "rest" and percentage == 100):
-            return None
-        chosen = self._share(side, percentage, seed=seed)
-        if chosen is None or chosen.learned.sum() < LEAST_TRAIN_IMAGES_A_CLASS * self.classes:
-            return None
-        pixels, labels = scraped(chosen, self.clean, self.delivered, self.labels)
-        return LabelledArrays(pixels=pixels, labels=labels, classes=self.classes)
+    def training_set(self, arm: str, percentage: int, *, seed: int) -> LabelledArrays | None:
+        """The images that the learners of one arm are trained on.
 
-    def _share(self, side: str, percentage: int, *, seed: int) -> Share | None:
-        if self.only is not None:
-            return one_class(self.labels, self.only)
-        share: Callable[..., Share] = mixed if side == "after" else clean_rest
+        Args:
+            arm: "before" (originals), "after" (protected and clean images) or "rest" (the clean ones of "after").
+            percentage: share of protected images.
+            seed: chooses the protected images.
+
+        Returns:
+            The images; None where there is no such arm, or where it has too few clean images.
+        """
+        if arm == "before":
+            return self.clean
+        if self.delivered is None or (arm == "rest" and percentage == 100):
+            return None
+        protection = self._protection(arm, percentage, seed=seed)
+        if protection is None or protection.train_mask.sum() < MIN_TRAIN_IMAGES_PER_CLASS * self.clean.classes:
+            return None
+        return training_set(protection, self.clean, self.delivered)
+
+    def _protection(self, arm: str, percentage: int, *, seed: int) -> PartialProtection | None:
+        if self.protected_label is not None:
+            return one_class(self.clean.labels, self.protected_label)
+        if arm == "after":
+            return mixed(self.clean.labels, percentage, seed=seed)
         try:
-            return share(self.labels, percentage, seed=seed)
+            return clean_rest(self.clean.labels, percentage, seed=seed)
         except ValueError:
             return None
 
 
-def copies_of(dataset: ImageDataset, delivered: ImageDataset, manifest: Manifest) -> list[ImageRecord | None]:
-    """The delivered picture of each of the dataset's. Raises BadInput where none has one."""
-    there = {picture.path: picture for picture in delivered.images}
-    found = [there.get(manifest.delivered.get(picture.path, "")) for picture in dataset.images]
-    if not any(found):
-        raise BadInput("Not one picture of the archive was made of these originals: are they the right ones?")
-    return found
+def match_delivered(dataset: ImageDataset, delivered: ImageDataset, manifest: Manifest) -> DeliveredCopies:
+    """Find the delivered copy of each image.
+
+    Args:
+        dataset: the originals.
+        delivered: the images of a protected archive.
+        manifest: that of the archive, which says what became of each path.
+
+    Raises:
+        BadInput: no image of the archive belongs to the dataset.
+    """
+    by_path = {image.path: image for image in delivered.images}
+    copies = tuple(by_path.get(manifest.delivered.get(image.path, "")) for image in dataset.images)
+    if not any(copies):
+        raise BadInput("No image of the archive was made from these originals. Check that they belong together.")
+    return DeliveredCopies(images=copies, unprotected=manifest.unprotected, seed=manifest.spec.seed)
 
 
-def sides_of(
+def load_verification_data(
     dataset: ImageDataset,
-    copies: list[ImageRecord | None] | None,
+    copies: DeliveredCopies | None,
     spec: VerifySpec,
-    manifest: Manifest | None,
     *,
     progress: Progress,
     sandbox: DecoderSandbox,
 ) -> VerificationData:
-    """Decode the originals and their copies at one size, and draw the test images as the protection drew them.
+    """Decode the originals and their copies at one size, and split them as the protection did.
 
     Args:
-        dataset: The originals.
-        copies: The protected copy of each original, None where it has none; None for a dataset alone.
-        spec: The scale, and the protected class if only that one is tested.
-        manifest: What the archive says of itself: its seed, and which images have no noise.
-        progress: Counts the decoded files.
-        sandbox: Decodes them.
+        dataset: the originals.
+        copies: their delivered copies; None for a dataset alone.
+        spec: the scale, which limits the size, and the protected class.
+        progress: is told that decoding begins.
+        sandbox: decodes the images.
 
     Raises:
-        BadInput: There are too few images to measure anything.
-        ValueError: The dataset does not have the protected class.
+        BadInput: there are too few images.
+        ValueError: the dataset does not have the protected class.
     """
-    seed = 0 if manifest is None else manifest.spec.seed
-    unprotected = () if manifest is None else manifest.unprotected
-    size = work_size([(p.width, p.height) for p in dataset.images], max_size=PRESETS[spec.scale].max_size)
-    labels = np.array([picture.label for picture in dataset.images], dtype=np.int64)
-    apart = select_test_mask(labels, [picture.split for picture in dataset.images], seed=seed)
-    there = np.array([copy is not None for copy in copies]) if copies is not None else np.ones(len(labels), bool)
-    learned = ~apart & there
-    if why_not := too_few(labels[apart | learned], apart[apart | learned], len(dataset.classes)):
-        raise BadInput(f"There is nothing to verify with: {why_not}.")
-    only = None if spec.protected_class is None else dataset.classes.index(spec.protected_class)
-    tested = apart if only is None else apart & (labels == only)
-    if only is not None and (why_not := _too_few_of_class(int(tested.sum()), int((learned & (labels == only)).sum()))):
-        raise BadInput(f"There is nothing to verify with: too few pictures of “{dataset.classes[only]}”: {why_not}.")
+    size = work_size([(i.width, i.height) for i in dataset.images], max_size=PRESETS[spec.scale].max_size)
+    labels = np.array([image.label for image in dataset.images], dtype=np.int64)
+    splits = [image.split for image in dataset.images]
+    test_mask = select_test_mask(labels, splits, seed=0 if copies is None else copies.seed)
+    present = np.ones(len(labels), bool) if copies is None else np.array([copy is not None for copy in copies.images])
+    train_mask = ~test_mask & present
+    label = None if spec.protected_class is None else dataset.classes.index(spec.protected_class)
+    tested = test_mask if label is None else test_mask & (labels == label)
+    used = test_mask | train_mask
+    reason = too_few_images(labels[used], test_mask[used], len(dataset.classes))
+    if reason is None and label is not None:
+        trained = int((train_mask & (labels == label)).sum())
+        reason = too_few_images_of_class(dataset.classes[label], tested=int(tested.sum()), trained=trained)
+    if reason is not None:
+        raise BadInput(f"There is nothing to verify with: {reason}.")
     progress.start("decoding", 0)
-    pixels = load_pixels(dataset, size, progress=progress, sandbox=sandbox)
-    delivered = None
+    pixels, delivered = load_pixels(dataset, size, progress=progress, sandbox=sandbox), None
     if copies is not None:
-        wanted = [copy for copy, own in zip(copies, learned, strict=True) if copy is not None and own]
-        read = replace(dataset, images=tuple(wanted))
-        pixels, delivered = _alike(pixels, load_pixels(read, size, progress=progress, sandbox=sandbox))
+        chosen = tuple(
+            copy for copy, train in zip(copies.images, train_mask, strict=True) if copy is not None and train
+        )
+        delivered = load_pixels(replace(dataset, images=chosen), size, progress=progress, sandbox=sandbox)
+        pixels, delivered = _same_channels(pixels, delivered)
+    images = LabelledArrays(pixels=pixels, labels=labels, classes=len(dataset.classes))
+    unprotected = copies.unprotected if copies is not None else ()
+    protected = np.array([image.path not in unprotected for image in dataset.images])
     return VerificationData(
-        clean=pixels[learned],
+        clean=images.select(train_mask),
         delivered=delivered,
-        labels=labels[learned],
-        test=LabelledArrays(pixels=pixels[tested], labels=labels[tested], classes=len(dataset.classes)),
-        classes=len(dataset.classes),
-        missing=int((~there).sum()),
-        only=only,
-        percentage=_percentage(np.array([picture.path not in unprotected for picture in dataset.images])[learned]),
+        test=images.select(tested),
+        missing=int((~present).sum()),
+        protected_label=label,
+        percentage=_percentage(protected[train_mask]),
     )
 
 
-def _percentage(protected: NDArray[np.bool_]) -> int:
-    """The share of a bool (n,) that is True, in per cent: 100 for all of it alone, 0 for none."""
-    if protected.all() or not protected.any():
-        return 100 * int(protected.all())
-    return min(99, max(1, round(100 * protected.mean())))
+def _percentage(protect_mask: NDArray[np.bool_]) -> int:
+    """The share in per cent: 100 only for all, 0 only for none."""
+    if protect_mask.all() or not protect_mask.any():
+        return 100 * int(protect_mask.all())
+    return min(99, max(1, round(100 * protect_mask.mean())))
 
 
-def _too_few_of_class(tested: int, trained: int) -> str | None:
-    """Why so many pictures of the one class are too few to say anything of it, by the rule for all; or None."""
-    if tested < LEAST_TEST_IMAGES:
-        return f"{tested} could be held out for testing, and at least {LEAST_TEST_IMAGES} are needed"
-    if trained < LEAST_TRAIN_IMAGES_A_CLASS:
-        return f"{trained} to learn it from, and at least {LEAST_TRAIN_IMAGES_A_CLASS} are needed"
-    return None
-
-
-def _alike(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Both with the same channels: grey as three equal ones beside colour."""
+def _same_channels(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Both with the same number of channels: greyscale becomes three equal ones beside RGB."""
     channels = max(one.shape[1], other.shape[1])
     one, other = (np.broadcast_to(p, (len(p), channels, *p.shape[2:])) for p in (one, other))
     return one, other

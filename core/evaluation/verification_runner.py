@@ -1,119 +1,92 @@
-"""The rows of a verification: each learner trained once, kept, and averaged over its runs."""
-
-from collections.abc import Callable
-from dataclasses import dataclass
+"""The rows of a verification: each learner is trained once, and a row is the mean of its runs."""
 
 import numpy as np
 
-from core.evaluation.learner_run import LearnerConfig, Units, learn, pack_curve, unpack_curve
+from core.evaluation.learner_run import LearnerConfig, ScaledProgress, load_curve, measure_curve
+from core.evaluation.verification_data import VerificationData
 from core.results.evidence import Curve, wilson_interval
-from core.results.verification import Arm, VerificationRow
+from core.results.verification import ARMS, Arm, VerificationRow
 from core.runtime.context import RunContext
 from core.specs.catalog import ARCHITECTURE_LABELS
 from core.specs.configs import LearnerSchedule
 from core.specs.verify import RowSpec, VerifySpec
-from core.training.labelled_images import LabelledArrays
-
-Shown = Callable[[str, int], LabelledArrays | None]
-"""What the learners of a side get in the run of a seed; None where there is no such side."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LearnerSetup:
-    """What every learner is tested on, how many classes there are, and how many training pictures the originals.
-
-    `only` is the label of the one class that is protected and tested, None where all are.
-    """
-
-    test: LabelledArrays
-    classes: int
-    train_images: int
-    only: int | None = None
 
 
 class VerificationRunner:
-    """Trains the learners of one verification. One that is on the shelf, or was trained for another row, is not again.
+    """Trains the learners of one verification.
 
-    One that was broken off goes on from what the shelf has of it. The originals are the same whatever the share of
-    protected pictures is, so their learners serve all shares.
+    A learner whose curve is known, from the checkpoints or from another row, is not trained again. The originals are
+    the same at every percentage, so their learners serve the rows of all percentages.
+
+    Args:
+        data: training sets and test images.
+        spec: the number of runs, and the protected class.
+        schedule: how long each learner is trained.
+        run: its checkpoints keep every curve and the unfinished learner.
     """
 
-    def __init__(
-        self,
-        examination: LearnerSetup,
-        spec: VerifySpec,
-        course: LearnerSchedule,
-        run: RunContext,
-    ) -> None:
-        self._examination, self._spec, self._course = examination, spec, course
-        self._run = run
-        self._known: dict[str, Curve] = {}
+    def __init__(self, data: VerificationData, spec: VerifySpec, schedule: LearnerSchedule, run: RunContext) -> None:
+        self._data, self._spec, self._schedule, self._run = data, spec, schedule, run
+        self._curves: dict[str, Curve] = {}
 
-    def row(self, asked: RowSpec, shown: Shown) -> VerificationRow:
-        """One row: every run of every side there is."""
-        sides: dict[str, Arm | None] = {}
-        for name in ("before", "after", "rest"):
-            curves = [self._curve(asked, name, seed, shown) for seed in range(self._spec.seeds)]
-            sides[name] = _side([c for c in curves if c is not None], tested=len(self._examination.test.labels))
-        before = sides["before"]
+    def run_row(self, row: RowSpec) -> VerificationRow:
+        """Measure one row: every run of every arm that it has."""
+        arms: dict[str, Arm | None] = {}
+        for name in ARMS:
+            curves = [self._curve(row, name, seed) for seed in range(self._spec.seeds)]
+            arms[name] = _mean([c for c in curves if c is not None], tested=len(self._data.test))
+        before = arms["before"]
         assert before is not None, "there are always originals"
         return VerificationRow(
-            norm=asked.training.norm if asked.training.radius else None,
-            radius=asked.training.radius,
-            countermeasure=asked.countermeasure,
-            architecture=ARCHITECTURE_LABELS[asked.architecture],
-            protected_percentage=asked.percentage,
+            norm=row.training.norm if row.training.radius else None,
+            radius=row.training.radius,
+            countermeasure=row.countermeasure,
+            architecture=ARCHITECTURE_LABELS[row.architecture],
+            protected_percentage=min(row.percentage, self._data.percentage),
             before=before,
-            after=sides["after"],
-            rest=sides["rest"],
+            after=arms["after"],
+            rest=arms["rest"],
+            protected_class=self._spec.protected_class,
         )
 
-    def _curve(self, asked: RowSpec, side: str, seed: int, shown: Shown) -> Curve | None:
-        name = _name(asked, side, seed, only=self._examination.only)
-        if name in self._known:
-            return self._known[name]
-        kept, unfinished = self._run.checkpoints.load(f"{name}.json"), f"{name}.safetensors"
-        if kept is not None:
-            self._run.progress.tick()
-            curve = unpack_curve(kept)
-        else:
-            data = shown(side, seed)
-            if data is None:
+    def _curve(self, row: RowSpec, arm: str, seed: int) -> Curve | None:
+        """The curve of one run; None where the row has no such arm."""
+        name = _curve_name(row, arm, seed, protected_label=self._data.protected_label)
+        if name in self._curves:
+            return self._curves[name]
+        curve = load_curve(self._run, name)
+        if curve is None:
+            images = self._data.training_set(arm, row.percentage, seed=seed)
+            if images is None:
                 return None
-            curve = learn(
-                self._lesson(asked, seed),
-                data,
-                self._examination.test,
-                self._run.with_progress(Units(self._run.progress, 0)),
-                name=unfinished,
-            )
-            self._run.checkpoints.save(f"{name}.json", pack_curve(curve))
-            self._run.checkpoints.delete(unfinished)
-        self._known[name] = curve
+            run = self._run.with_progress(ScaledProgress(self._run.progress, 0))
+            curve = measure_curve(self._config(row, seed), images, self._data.test, run, name=name)
+        else:
+            self._run.progress.tick()
+        self._curves[name] = curve
         return curve
 
-    def _lesson(self, asked: RowSpec, seed: int) -> LearnerConfig:
-        """As many updates on every side, also where it has fewer pictures."""
+    def _config(self, row: RowSpec, seed: int) -> LearnerConfig:
         return LearnerConfig(
-            architecture=asked.architecture,
-            norm=asked.training.norm,
-            radius=asked.training.radius,
-            countermeasure=asked.countermeasure,
+            architecture=row.architecture,
+            norm=row.training.norm,
+            radius=row.training.radius,
+            countermeasure=row.countermeasure,
             seed=seed,
-            updates=self._course.length.updates(self._examination.train_images),
-            course=self._course,
+            updates=self._schedule.length.updates(len(self._data.clean)),  # the same for arms with fewer images
+            schedule=self._schedule,
         )
 
 
-def _name(asked: RowSpec, side: str, seed: int, *, only: int | None) -> str:
-    """Of a learner on the shelf: all that it depends on, which is also what it was tested on."""
-    way = f"{asked.architecture}-{asked.training.norm}-{asked.training.radius}-{asked.countermeasure}"
-    tested = "" if only is None else f"class-{only}-"
-    return f"learner-{tested}{way}-{side if side == 'before' else f'{side}-{asked.percentage}'}-{seed}"
+def _curve_name(row: RowSpec, arm: str, seed: int, *, protected_label: int | None) -> str:
+    """The name of a curve in the checkpoints: all that the learner and its test depend on."""
+    learner = f"{row.architecture}-{row.training.norm}-{row.training.radius}-{row.countermeasure}"
+    tested = "" if protected_label is None else f"class-{protected_label}-"
+    return f"learner-{tested}{learner}-{arm if arm == 'before' else f'{arm}-{row.percentage}'}-{seed}"
 
 
-def _side(curves: list[Curve], *, tested: int) -> Arm | None:
-    """The mean of the runs, point by point. `tested`: how many pictures they were tested on."""
+def _mean(curves: list[Curve], *, tested: int) -> Arm | None:
+    """The mean of the runs, point by point; `tested` images tested each."""
     if not curves:
         return None
     runs = tuple(curve.accuracy[-1] for curve in curves)

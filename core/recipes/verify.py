@@ -8,8 +8,8 @@ from typing import Any
 
 from core.archive.manifest import Manifest, read_manifest
 from core.errors import BadInput
-from core.evaluation.verification_data import VerificationData, copies_of, sides_of
-from core.evaluation.verification_runner import LearnerSetup, VerificationRunner
+from core.evaluation.verification_data import VerificationData, load_verification_data, match_delivered
+from core.evaluation.verification_runner import VerificationRunner
 from core.imaging.sandbox import DecoderSandbox
 from core.ingest.dataset import ImageDataset, open_dataset
 from core.limits import Limits
@@ -21,7 +21,6 @@ from core.runtime.context import RunContext
 from core.specs.presets import preset_for
 from core.specs.protected_class import check_archive, check_known
 from core.specs.verify import VerifySpec
-from core.training.labelled_images import LabelledArrays
 from core.version import versions
 
 EVIDENCE_AMOUNTS = {"quick": "quick", "standard": "full", "paper": "full"}
@@ -83,9 +82,9 @@ def verify(
         spec=spec.to_dict(),
         target=None if target is None or manifest is None else _describe_target(manifest, target.job_id),
         evidence=VerificationEvidence(
-            image_size=data.clean.shape[-1],
-            train_images=len(data.labels),
-            test_images=len(data.test.labels),
+            image_size=data.clean.pixels.shape[-1],
+            train_images=len(data.clean),
+            test_images=len(data.test),
             chance=data.chance,
             rows_requested=len(spec.rows),
             rows=(),
@@ -122,28 +121,18 @@ def _read(
         copies = None
         if target is not None and manifest is not None:
             limits = manifest.reading_limits(options.limits)
-            copies = copies_of(dataset, opened(target.archive, "protected", None, limits), manifest)
-        data = sides_of(dataset, copies, spec, manifest, progress=run.progress, sandbox=sandbox)
+            copies = match_delivered(dataset, opened(target.archive, "protected", None, limits), manifest)
+        data = load_verification_data(dataset, copies, spec, progress=run.progress, sandbox=sandbox)
     return dataset, data
 
 
 def _measure_rows(spec: VerifySpec, data: VerificationData, run: RunContext) -> Iterator[VerificationRow]:
     """The rows of the spec in their order, one unit of progress each."""
-    runner = VerificationRunner(
-        LearnerSetup(test=data.test, classes=data.classes, train_images=len(data.labels), only=data.only),
-        spec,
-        preset_for(spec.scale, data.clean.shape[-1]).schedules[EVIDENCE_AMOUNTS[spec.scale]],
-        run,
-    )
+    preset = preset_for(spec.scale, data.clean.pixels.shape[-1])
+    runner = VerificationRunner(data, spec, preset.schedules[EVIDENCE_AMOUNTS[spec.scale]], run)
     run.progress.start("evidence", len(spec.rows))
     for row_spec in spec.rows:
-        percentage = row_spec.percentage
-
-        def training_data(side: str, seed: int, percentage: int = percentage) -> LabelledArrays | None:
-            return data.shown(side, percentage, seed=seed)
-
-        row = runner.row(row_spec, training_data)
-        yield replace(row, protected_percentage=min(percentage, data.percentage), protected_class=spec.protected_class)
+        yield runner.run_row(row_spec)
         run.progress.advance()
 
 

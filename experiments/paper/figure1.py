@@ -1,7 +1,7 @@
 """Figure 1: test accuracy against the radius of adversarial training, for every noise; from Table 1's cells."""
 
 from experiments.cells import Noise
-from experiments.paper.curves import Chart, Curves, by_radius
+from experiments.paper.curve_figure import ChartSpec, CurveFigure, by_radius
 from experiments.paper.table1 import TABLE
 
 _RADII = (0, 1, 2, 3, 4)
@@ -13,11 +13,11 @@ _NOISES = {
     "REM": Noise(method="rem", radius_u=8, radius_a=4),
 }
 
-FIGURE = Curves(
+FIGURE = CurveFigure(
     name="figure1",
     title="test accuracy against the radius of adversarial training, radius_u 8/255, REM radius_a 4/255",
     charts=(
-        Chart(
+        ChartSpec(
             title="Noises",
             x="adv. train. radius (of 255)",
             y="test accuracy (%)",

@@ -4,7 +4,7 @@ The paper's text does not say which radii its panels have; 0 (standard training)
 """
 
 from experiments.cells import Cell, Noise
-from experiments.paper.curves import Chart, Curves, by_updates
+from experiments.paper.curve_figure import ChartSpec, CurveFigure, by_updates
 from experiments.paper.grid import of_255
 
 _NOISES = {
@@ -13,11 +13,11 @@ _NOISES = {
     "REM": Noise(method="rem", radius_u=8, radius_a=4),
 }
 
-FIGURE = Curves(
+FIGURE = CurveFigure(
     name="figure2",
     title="training loss of standard and adversarial training, radius_u 8/255, REM radius_a 4/255",
     charts=tuple(
-        Chart(
+        ChartSpec(
             title=f"Adversarial training, {of_255(radius)}" if radius else "Standard training",
             x="updates",
             y="training loss",

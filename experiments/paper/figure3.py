@@ -1,8 +1,8 @@
 """Figure 3: every noise and the images that it makes, radius_u 8/255."""
 
-from experiments.paper.pictures import Pictures
+from experiments.paper.image_figure import ImageFigure
 
-FIGURE = Pictures(
+FIGURE = ImageFigure(
     name="figure3",
     title="defensive noises and the images they make, radius_u 8/255",
     radii_u=(8,),

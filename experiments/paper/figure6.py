@@ -1,8 +1,8 @@
 """Figure 6: every noise on the ImageNet subset, radius_u 8/255 and 16/255 (appendix B.3)."""
 
-from experiments.paper.pictures import Pictures
+from experiments.paper.image_figure import ImageFigure
 
-FIGURE = Pictures(
+FIGURE = ImageFigure(
     name="figure6",
     title="defensive noises on the ImageNet subset, radius_u 8/255 and 16/255",
     radii_u=(8, 16),

@@ -1,7 +1,7 @@
 """Figure 7: accuracy on training and test images along adversarial training with 4/255; from Table 1's cells."""
 
 from experiments.cells import Cell, Noise
-from experiments.paper.curves import Chart, Curves, by_updates, per_cent
+from experiments.paper.curve_figure import ChartSpec, CurveFigure, by_updates, per_cent
 
 _NOISES = {
     "Clean": None,
@@ -11,11 +11,11 @@ _NOISES = {
     "REM": Noise(method="rem", radius_u=8, radius_a=4),
 }
 
-FIGURE = Curves(
+FIGURE = CurveFigure(
     name="figure7",
     title="accuracy along adversarial training with 4/255, radius_u 8/255, REM radius_a 4/255",
     charts=tuple(
-        Chart(
+        ChartSpec(
             title=f"{which} images",
             x="updates",
             y="accuracy (%)",

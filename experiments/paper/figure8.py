@@ -1,17 +1,17 @@
 """Figure 8: test accuracy against the radius of adversarial training, by REM's radius_a; from Table 1's cells."""
 
 from experiments.cells import Noise
-from experiments.paper.curves import Chart, Curves, by_radius
+from experiments.paper.curve_figure import ChartSpec, CurveFigure, by_radius
 from experiments.paper.grid import of_255
 from experiments.paper.table1 import TABLE
 
 _RADII = (0, 1, 2, 3, 4)
 
-FIGURE = Curves(
+FIGURE = CurveFigure(
     name="figure8",
     title="test accuracy against the radius of adversarial training, REM of different radius_a, radius_u 8/255",
     charts=(
-        Chart(
+        ChartSpec(
             title="REM",
             x="adv. train. radius (of 255)",
             y="test accuracy (%)",

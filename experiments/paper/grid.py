@@ -13,7 +13,7 @@ DATASETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet": "the Ima
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class TableRow:
     """One row: what it is called, one word a corner column, and its cells."""
 
     labels: tuple[str, ...]
@@ -28,7 +28,7 @@ class Table:
     title: str
     corner: tuple[str, ...]
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
     paper: Mapping[str, Numbers]
     notes: tuple[str, ...] = ()
 
@@ -68,10 +68,12 @@ def _known(what: str, asked: Sequence[str], known: Sequence[str]) -> Sequence[st
     return asked or known
 
 
-def grid(rows: Iterable[tuple[tuple[str, ...], Mapping[str, Any]]], noises: Sequence[Noise | None]) -> tuple[Row, ...]:
-    """Rows of (labels, fields of a Cell) against columns of noises; None is a column of clean data."""
+def grid(
+    rows: Iterable[tuple[tuple[str, ...], Mapping[str, Any]]], noises: Sequence[Noise | None]
+) -> tuple[TableRow, ...]:
+    """Rows of a table: one for each pair of labels and Cell fields, with a cell for each noise. None is clean data."""
     return tuple(
-        Row(labels=labels, cells=tuple(Cell(noise=noise, **fields) for noise in noises)) for labels, fields in rows
+        TableRow(labels=labels, cells=tuple(Cell(noise=noise, **fields) for noise in noises)) for labels, fields in rows
     )
 
 

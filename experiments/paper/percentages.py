@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from experiments.cells import Cell, Noise
-from experiments.paper.grid import Numbers, Row, Table, of_255
+from experiments.paper.grid import Numbers, Table, TableRow, of_255
 
 SHARES = (20, 40, 60, 80)
 METHODS = ("em", "tap", "ntga", "rem")
@@ -20,7 +20,7 @@ def percentages_table(
         corner=("Adv. train. radius", "Noise"),
         columns=("0%", *sides, "100%"),
         rows=tuple(
-            Row(labels=(of_255(radius), method.upper()), cells=tuple(_cells(method, radius, radius_u, radius_a)))
+            TableRow(labels=(of_255(radius), method.upper()), cells=tuple(_cells(method, radius, radius_u, radius_a)))
             for radius in trained
             for method in METHODS
         ),

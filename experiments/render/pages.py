@@ -25,9 +25,9 @@ def markdown_grid(head: Sequence[str], lines: Sequence[Sequence[str]]) -> list[s
     return [f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *lines)]
 
 
-def facts(experiment: Experiment, lab: ExperimentCache, *, seeds: int, dataset: str | None) -> dict[str, Any]:
+def facts(experiment: Experiment, cache: ExperimentCache, *, seeds: int, dataset: str | None) -> dict[str, Any]:
     """What every experiment's JSON begins with."""
-    images = lab.images
+    images = cache.images
     return {
         "name": experiment.name,
         "title": experiment.title,
@@ -41,15 +41,15 @@ def facts(experiment: Experiment, lab: ExperimentCache, *, seeds: int, dataset: 
             "test_images": len(images.test),
             "chance": round(100 * images.chance, 2),
         },
-        "settings": lab.scale.settings(images.size),
-        "updates": {architecture: lab.updates(architecture) for architecture in _architectures(experiment)},
-        **_cost(experiment, lab, seeds),
+        "settings": cache.scale.settings(images.size),
+        "updates": {architecture: cache.updates(architecture) for architecture in _architectures(experiment)},
+        **_cost(experiment, cache, seeds),
     }
 
 
 def opening(
     experiment: Experiment,
-    lab: ExperimentCache,
+    cache: ExperimentCache,
     *,
     seeds: int,
     dataset: str | None,
@@ -57,15 +57,15 @@ def opening(
     entry: str = "",
 ) -> list[str]:
     """What every experiment's Markdown begins with: the setting. `entry` says what an entry of its table shows."""
-    images = lab.images
+    images = cache.images
     theirs = f"beside it {DATASETS[dataset]} in the paper" if dataset else "not compared with the paper"
-    cost = _cost(experiment, lab, seeds)
+    cost = _cost(experiment, cache, seeds)
     lines = [
         f"{images.name}: {len(images.train):,} training and {len(images.test):,} test images, {images.classes} "
         f"classes, {images.size} px; {theirs}. Chance is {100 * images.chance:.1f} %.",
-        f"Scale {lab.scale.name}: noise by the preset {lab.preset.name}, whose surrogate is the "
-        f"{ARCHITECTURE_LABELS[lab.preset.architecture]}.",
-        *_learners(experiment, lab),
+        f"Scale {cache.scale.name}: noise by the preset {cache.preset.name}, whose surrogate is the "
+        f"{ARCHITECTURE_LABELS[cache.preset.architecture]}.",
+        *_learners(experiment, cache),
         f"Seeds: {', '.join(map(str, range(seeds)))}." + (f" Each entry: {entry}." if entry else ""),
         f"Time: {_minutes(cost['noise_seconds'])} for the noises, {_minutes(cost['learner_seconds'])} for the learners"
         + (f", on {', '.join(cost['devices'])}." if cost["devices"] else "."),
@@ -78,26 +78,26 @@ def _architectures(experiment: Experiment) -> list[str]:
     return list(dict.fromkeys(cell.architecture for cell in experiment.cells))
 
 
-def _learners(experiment: Experiment, lab: ExperimentCache) -> Iterator[str]:
+def _learners(experiment: Experiment, cache: ExperimentCache) -> Iterator[str]:
     """Each learner: what stands in for what, and how it is trained."""
     for architecture in _architectures(experiment):
-        ours, course = lab.scale.network(architecture), lab.course(architecture)
+        ours, schedule = cache.scale.network(architecture), cache.schedule(architecture)
         who = (
             ARCHITECTURE_LABELS[ours]
             if ours == architecture
             else f"{ARCHITECTURE_LABELS[ours]} in place of {ARCHITECTURE_LABELS[architecture]}"
         )
-        batch = min(course.length.batch, len(lab.images.train))
+        batch = min(schedule.length.batch, len(cache.images.train))
         yield (
-            f"Learner: {who}, {lab.updates(architecture):,} updates of {batch} images; its adversary takes "
-            f"{course.attack_steps} steps of {course.attack_step:g} radius."
+            f"Learner: {who}, {cache.updates(architecture):,} updates of {batch} images; its adversary takes "
+            f"{schedule.attack_steps} steps of {schedule.attack_step:g} radius."
         )
 
 
-def _cost(experiment: Experiment, lab: ExperimentCache, seeds: int) -> dict[str, Any]:
+def _cost(experiment: Experiment, cache: ExperimentCache, seeds: int) -> dict[str, Any]:
     """Seconds of the wall that the experiment's pieces took, whenever they were made, and where."""
-    runs = [run for cell in experiment.cells for seed in range(seeds) if (run := lab.known(cell, seed))]
-    noises = [s for noise in experiment.noises for seed in range(seeds) if (s := lab.noise_seconds(noise, seed))]
+    runs = [run for cell in experiment.cells for seed in range(seeds) if (run := cache.load_measurement(cell, seed))]
+    noises = [s for noise in experiment.noises for seed in range(seeds) if (s := cache.noise_seconds(noise, seed))]
     return {
         "learner_seconds": round(sum(run.seconds for run in runs), 1),
         "noise_seconds": round(sum(noises), 1),

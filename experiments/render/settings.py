@@ -11,38 +11,38 @@ from experiments.render.pages import NOTHING, facts, markdown_grid, opening, wri
 
 
 def write_settings(
-    table: SearchSettings, lab: ExperimentCache, out: Path, *, seeds: int, dataset: str | None
+    table: SearchSettings, cache: ExperimentCache, out: Path, *, seeds: int, dataset: str | None
 ) -> list[Path]:
     """Table 5: of the final search, which makes the noise that is put on the images."""
     paper = table.paper.get(dataset or "", {})
     head = ("Noise", "step of radius_u", "K_u", "J", "step of radius_a", "K_a", "the paper: α_u, K_u, α_a, K_a")
-    ours = {method: _setting(lab, method) for method in ("em", "tap", "ntga", "rem")}
+    ours = {method: _setting(cache, method) for method in ("em", "tap", "ntga", "rem")}
     lines = [[method.upper(), *found, ", ".join(paper.get(method, ("-",)))] for method, found in ours.items()]
     notes = ("Of the search for the final noise; the surrogate's training may search less. Nothing is measured.",)
-    text = opening(table, lab, seeds=seeds, dataset=dataset, notes=notes)
+    text = opening(table, cache, seeds=seeds, dataset=dataset, notes=notes)
     value = {
-        **facts(table, lab, seeds=seeds, dataset=dataset),
+        **facts(table, cache, seeds=seeds, dataset=dataset),
         "columns": head[1:],
         "rows": [{"labels": line[:1], "cells": line[1:]} for line in lines],
     }
     return write_pages(table.name, [*text, "", *markdown_grid(head, lines)], value, out)
 
 
-def _setting(lab: ExperimentCache, method: str) -> tuple[str, ...]:
+def _setting(cache: ExperimentCache, method: str) -> tuple[str, ...]:
     if method == "ntga":
-        recipe = lab.preset.ntga
+        recipe = cache.preset.ntga
         return f"{recipe.step:g}", str(recipe.steps), "-", "-", "-"
-    search = lab.preset.noise[method].final
+    search = cache.preset.noise[method].final
     attacked = METHODS[method].inner == "attack"
     inner = (f"{search.inner_step:g}", str(search.inner_steps)) if attacked else ("-", "-")
     return f"{search.outer_step:g}", str(search.outer_steps), str(search.samples), *inner
 
 
-def write_times(table: TimeCosts, lab: ExperimentCache, out: Path, *, seeds: int, dataset: str | None) -> list[Path]:
+def write_times(table: TimeCosts, cache: ExperimentCache, out: Path, *, seeds: int, dataset: str | None) -> list[Path]:
     """Table 6: seconds from nothing to the noise of every training image."""
     paper = table.paper.get(dataset or "", (None,) * len(table.noises))
     taken = {
-        noise: [s for seed in range(seeds) if (s := lab.noise_seconds(noise, seed)) is not None]
+        noise: [s for seed in range(seeds) if (s := cache.noise_seconds(noise, seed)) is not None]
         for noise in table.noises
     }
     lines = [
@@ -54,14 +54,13 @@ def write_times(table: TimeCosts, lab: ExperimentCache, out: Path, *, seeds: int
         for (noise, seconds), hours in zip(taken.items(), paper, strict=True)
     ]
     notes = (
-        f"Ours on {lab.device.label}, from nothing to the noise of all {len(lab.images.train):,} training images, in "
-        "the time of the wall: what else the machine did is in it. The paper's on a V100 (four for ImageNet), for all "
-        "of its images.",
+        f"Ours: wall time on {cache.device.label} for the noise of all {len(cache.images.train):,} training images, "
+        "with whatever else the machine did. The paper's: on a V100 (four for ImageNet), for all of its images.",
     )
-    text = opening(table, lab, seeds=seeds, dataset=dataset, notes=notes)
+    text = opening(table, cache, seeds=seeds, dataset=dataset, notes=notes)
     value = {
-        **facts(table, lab, seeds=seeds, dataset=dataset),
-        "device": lab.device.label,
+        **facts(table, cache, seeds=seeds, dataset=dataset),
+        "device": cache.device.label,
         "rows": [
             {"noise": noise.name, "seconds": seconds, "paper_hours": hours}
             for (noise, seconds), hours in zip(taken.items(), paper, strict=True)

@@ -7,24 +7,24 @@ from typing import Any
 
 from experiments.cache import ExperimentCache
 from experiments.cells import Cell
-from experiments.paper.grid import Row, Table
+from experiments.paper.grid import Table, TableRow
 from experiments.render.pages import NOTHING, facts, markdown_grid, opening, write_pages
 
 
-def write_table(table: Table, lab: ExperimentCache, out: Path, *, seeds: int, dataset: str | None) -> list[Path]:
+def write_table(table: Table, cache: ExperimentCache, out: Path, *, seeds: int, dataset: str | None) -> list[Path]:
     """The table as far as it is measured."""
     paper = table.paper.get(dataset or "") or [[None] * len(table.columns)] * len(table.rows)
     entries = [
-        [_entry(lab, cell, seeds, number) for cell, number in zip(row.cells, numbers, strict=True)]
+        [_entry(cache, cell, seeds, number) for cell, number in zip(row.cells, numbers, strict=True)]
         for row, numbers in zip(table.rows, paper, strict=True)
     ]
     shown = f"ours{' ± standard deviation over seeds' if seeds > 1 else ''}{' / the paper' if dataset else ''}"
     text = opening(
-        table, lab, seeds=seeds, dataset=dataset, notes=table.notes, entry=f"{shown}; {NOTHING} is not measured yet"
+        table, cache, seeds=seeds, dataset=dataset, notes=table.notes, entry=f"{shown}; {NOTHING} is not measured yet"
     )
     text += ["", *markdown_grid([*table.corner, *table.columns], _lines(table.rows, entries))]
     value = {
-        **facts(table, lab, seeds=seeds, dataset=dataset),
+        **facts(table, cache, seeds=seeds, dataset=dataset),
         "columns": table.columns,
         "rows": [{"labels": row.labels, "cells": found} for row, found in zip(table.rows, entries, strict=True)],
         "notes": table.notes,
@@ -32,8 +32,8 @@ def write_table(table: Table, lab: ExperimentCache, out: Path, *, seeds: int, da
     return write_pages(table.name, text, value, out)
 
 
-def _entry(lab: ExperimentCache, cell: Cell, seeds: int, paper: float | None) -> dict[str, Any]:
-    known = [lab.known(cell, seed) for seed in range(seeds)]
+def _entry(cache: ExperimentCache, cell: Cell, seeds: int, paper: float | None) -> dict[str, Any]:
+    known = [cache.load_measurement(cell, seed) for seed in range(seeds)]
     ours = [round(100 * found.accuracy, 2) for found in known if found is not None]
     return {"cell": cell.name, "ours": ours, **mean_and_spread(ours), "paper": paper}
 
@@ -46,7 +46,7 @@ def mean_and_spread(values: Sequence[float]) -> dict[str, float | None]:
     }
 
 
-def _lines(rows: Sequence[Row], entries: Sequence[Sequence[dict[str, Any]]]) -> list[list[str]]:
+def _lines(rows: Sequence[TableRow], entries: Sequence[Sequence[dict[str, Any]]]) -> list[list[str]]:
     return [[*row.labels, *map(_shown, found)] for row, found in zip(rows, entries, strict=True)]
 
 

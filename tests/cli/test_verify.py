@@ -78,8 +78,8 @@ def test_what_is_listed_is_combined(folder: Path) -> None:
             ["pets.zip", "out.zip", "--protected-class", "x", "--percentages", "50"],
             "--protected-class is protected as a whole",
         ),
-        (["few.zip", "out.zip"], "made of these originals"),
-        (["few.zip"], "too few pictures"),
+        (["few.zip", "out.zip"], "made from these originals"),
+        (["few.zip"], "too few images"),
     ],
 )
 def test_what_cannot_be_done_is_one_clear_line(folder: Path, words: list[str], said: str) -> None:

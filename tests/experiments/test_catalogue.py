@@ -8,7 +8,7 @@ from core.models.registry import ARCHITECTURES
 from core.specs.protect import ProtectSpec
 from experiments.catalogue import EXPERIMENTS
 from experiments.cells import Cell, Noise
-from experiments.paper.curves import Curves
+from experiments.paper.curve_figure import CurveFigure
 from experiments.paper.grid import Table
 from experiments.scale import SCALES
 
@@ -106,7 +106,7 @@ def test_a_part_of_a_table_keeps_each_number_at_its_cell() -> None:
 
 
 def test_figures_of_lines_are_drawn_from_the_cells_of_table_1() -> None:
-    figures = [experiment for experiment in EXPERIMENTS.values() if isinstance(experiment, Curves)]
+    figures = [experiment for experiment in EXPERIMENTS.values() if isinstance(experiment, CurveFigure)]
     assert [figure.name for figure in figures] == ["figure1", "figure2", "figure7", "figure8"]
     for figure in figures:
         assert set(figure.cells) <= set(EXPERIMENTS["table1"].cells)
@@ -128,7 +128,7 @@ def test_whatever_an_experiment_asks_for_can_be_made(experiment: Table) -> None:
 
 def test_the_paper_scale_is_the_papers_setting() -> None:
     scale = SCALES["paper"]
-    course, large = scale.course_for(32, "resnet18"), scale.course_for(224, "vgg16")
+    course, large = scale.schedule_for(32, "resnet18"), scale.schedule_for(224, "vgg16")
     assert (scale.train, scale.test, dict(scale.stand_ins)) == (None, None, {})
     assert course.length.updates(50_000) == course.length.updates(10) == 40_000
     assert (course.attack_steps, course.attack_step) == (10, 0.2)
@@ -142,5 +142,5 @@ def test_a_laptop_takes_a_smaller_network_of_the_same_kind() -> None:
     for architecture in ("vgg16", "resnet50", "densenet121", "wrn34-10"):
         assert gpu.network(architecture) == architecture
         assert laptop.network(architecture) in ARCHITECTURES
-        assert laptop.course_for(32, architecture).length.updates(8_000) == 300
-    assert laptop.course_for(32, "resnet18").length.updates(8_000) == 625
+        assert laptop.schedule_for(32, architecture).length.updates(8_000) == 300
+    assert laptop.schedule_for(32, "resnet18").length.updates(8_000) == 625

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from core.errors import BadInput
-from experiments.cifar_binary import FORMS, find_form, read_binary
+from experiments.cifar_binary import FORMATS, find_format, read_binary
 
-CIFAR10, CIFAR100 = FORMS
+CIFAR10, CIFAR100 = FORMATS
 
 
 def records(labels: list[list[int]], seed: int = 0) -> bytes:
@@ -33,32 +33,32 @@ def cifar100(folder: Path) -> Path:
 
 def test_cifar10_is_read_batch_by_batch(tmp_path: Path) -> None:
     folder = cifar10(tmp_path / "cifar")
-    (train, train_labels), (test, test_labels) = read_binary(*find_form(folder))
-    assert train.shape == (10, 3, 32, 32)
-    assert train_labels.tolist() == [0, 9, 1, 9, 2, 9, 3, 9, 4, 9]
-    assert (test.shape, test_labels.tolist()) == ((1, 3, 32, 32), [7])
+    train, test = read_binary(*find_format(folder))
+    assert train.pixels.shape == (10, 3, 32, 32)
+    assert train.labels.tolist() == [0, 9, 1, 9, 2, 9, 3, 9, 4, 9]
+    assert (test.pixels.shape, test.labels.tolist()) == ((1, 3, 32, 32), [7])
     raw = (folder / "data_batch_2.bin").read_bytes()
-    assert train[2, 0, 0, 1] == raw[2]  # red, first row, second pixel
-    assert train[2, 1, 0, 0] == raw[1 + 1024]  # green follows all of red
+    assert train.pixels[2, 0, 0, 1] == raw[2]  # red, first row, second pixel
+    assert train.pixels[2, 1, 0, 0] == raw[1 + 1024]  # green follows all of red
 
 
 def test_cifar100_goes_by_its_fine_labels_and_is_found_below_its_usual_name(tmp_path: Path) -> None:
     cifar100(tmp_path / "cifar-100-binary")
-    form, place = find_form(tmp_path)
-    (train, train_labels), (_, test_labels) = read_binary(form, place)
-    assert (form.classes, train.dtype) == (100, np.uint8)
-    assert (train_labels.tolist(), test_labels.tolist()) == ([99, 3], [2])
+    cifar, place = find_format(tmp_path)
+    train, test = read_binary(cifar, place)
+    assert (cifar.classes, train.pixels.dtype) == (100, np.uint8)
+    assert (train.labels.tolist(), test.labels.tolist()) == ([99, 3], [2])
 
 
-def test_another_folder_is_no_binary_form(tmp_path: Path) -> None:
-    assert find_form(tmp_path) is None
+def test_another_folder_has_no_binary_format(tmp_path: Path) -> None:
+    assert find_format(tmp_path) is None
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     folder = cifar10(tmp_path / "cifar")
     (folder / "data_batch_3.bin").unlink()
     with pytest.raises(BadInput, match=r"lacks data_batch_3\.bin"):
-        read_binary(*find_form(folder))
+        read_binary(*find_format(folder))
 
 
 @pytest.mark.parametrize("damage", [b"", b"\0" * 3072, b"\x0a" + b"\0" * 3072])
@@ -67,4 +67,4 @@ def test_a_damaged_file_is_refused(tmp_path: Path, damage: bytes) -> None:
     folder = cifar10(tmp_path / "cifar")
     (folder / "test_batch.bin").write_bytes(damage)
     with pytest.raises(BadInput, match=r"test_batch\.bin"):
-        read_binary(*find_form(folder))
+        read_binary(*find_format(folder))

@@ -36,7 +36,7 @@ def test_cifars_binary_files_become_arrays(tmp_path: Path) -> None:
 
 def test_a_folder_with_too_few_images_is_refused(tmp_path: Path) -> None:
     source = drawn_folder(tmp_path / "data", train=12, test=3)
-    with pytest.raises(BadInput, match="too few pictures"):
+    with pytest.raises(BadInput, match="too few images"):
         load_images(source, tmp_path / "kept", TINY, progress=Progress())
 
 

@@ -11,12 +11,12 @@ from core.runtime.atomic_files import read_json, write_json
 from core.runtime.folder_checkpoints import FolderCheckpointStore
 from experiments.cells import Cell, Noise
 from experiments.measurement import Measurement
-from experiments.paper.grid import Row, Table
-from experiments.render.curves import round_above
+from experiments.paper.grid import Table, TableRow
+from experiments.render.curve_figure import round_above
 from experiments.render.pages import caption
 from experiments.render.svg import Line, Panel, draw
 from experiments.render.tables import mean_and_spread, write_table
-from tests.support.tiny_experiments import laboratory
+from tests.support.tiny_experiments import tiny_cache
 
 EM = Noise(method="em", radius_u=8)
 TABLE = Table(
@@ -24,7 +24,7 @@ TABLE = Table(
     title="a test",
     corner=("Radius",),
     columns=("Clean", "EM"),
-    rows=(Row(labels=("4/255",), cells=(Cell(radius=4), Cell(noise=EM, radius=4))),),
+    rows=(TableRow(labels=("4/255",), cells=(Cell(radius=4), Cell(noise=EM, radius=4))),),
     paper={"cifar10": ((89.51, None),)},
     notes=("A note.",),
 )
@@ -50,7 +50,7 @@ def put(folder: Path, cell: Cell, *accuracies: float) -> None:
 
 def test_a_table_shows_mean_spread_and_the_papers_number(tmp_path: Path) -> None:
     put(tmp_path, Cell(radius=4), 0.5, 0.6)
-    page, data = write_table(TABLE, laboratory(tmp_path), tmp_path, seeds=2, dataset="cifar10")
+    page, data = write_table(TABLE, tiny_cache(tmp_path), tmp_path, seeds=2, dataset="cifar10")
     lines = page.read_text().splitlines()
     assert lines[0] == "# Table 1: a test"
     assert lines[-3:] == ["| Radius | Clean | EM |", "| --- | --- | --- |", "| 4/255 | 55.0 ± 7.1 / 89.51 | – |"]
@@ -73,7 +73,7 @@ def test_a_table_shows_mean_spread_and_the_papers_number(tmp_path: Path) -> None
 
 def test_a_table_of_other_data_shows_no_numbers_of_the_paper(tmp_path: Path) -> None:
     put(tmp_path, Cell(radius=4), 0.5)
-    page, _ = write_table(TABLE, laboratory(tmp_path), tmp_path, seeds=1, dataset=None)
+    page, _ = write_table(TABLE, tiny_cache(tmp_path), tmp_path, seeds=1, dataset=None)
     assert page.read_text().splitlines()[-1] == "| 4/255 | 50.0 | – |"
     assert "not compared with the paper" in page.read_text()
 

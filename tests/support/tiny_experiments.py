@@ -1,4 +1,4 @@
-"""Drawn images and a scale that is done with them in seconds."""
+"""CurveSpec images and a scale that is done with them in seconds."""
 
 import sys
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def _tiny_preset(size: int) -> Preset:
     )
 
 
-TINY = Scale(name="tiny", preset=_tiny_preset, largest=32, course="quick", stand_ins={"resnet18": "small"})
+TINY = Scale(name="tiny", preset=_tiny_preset, max_size=32, schedule="quick", stand_ins={"resnet18": "small"})
 
 
 def drawn_images(classes: int = 2, train: int = 40, test: int = 50) -> ExperimentImages:
@@ -62,7 +62,7 @@ def drawn_images(classes: int = 2, train: int = 40, test: int = 50) -> Experimen
     )
 
 
-def laboratory(
+def tiny_cache(
     folder: Path, images: ExperimentImages | None = None, on_progress: Callable[[object], None] | None = None
 ) -> ExperimentCache:
     return ExperimentCache(

@@ -71,7 +71,7 @@ def test_a_train_job_makes_a_generator_that_another_job_uses(
         row = session.get_one(m.Generator, id_)
     assert (row.job_id, row.name, row.classes, row.radius_u) == (id_, name, 2, 6)
     assert row.card["updates"] == 4
-    assert "too few pictures" in row.card["measured"][OWN_IMAGES]["note"]
+    assert "too few images" in row.card["measured"][OWN_IMAGES]["note"]
     assert service.files.list(f"jobs/{id_}") == []
     assert list(service.settings.scratch.iterdir()) == []
     used = new_job(service.database, dataset_id=dataset, **(SPEC | {"generator_id": id_}))

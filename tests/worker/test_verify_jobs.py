@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.evaluation import verification_runner
+from core.evaluation import learner_run
 from core.results.verification import VerificationReport
 from core.specs.configs import TrainingLength
 from core.specs.presets import PRESETS, QUICK, fingerprint
@@ -37,12 +37,12 @@ def short(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setitem(PRESETS, "quick", replace(QUICK, noise=noise, schedules=courses))
     trained: list[str] = []
 
-    def learn(lesson: Any, *data: Any, **how: Any) -> Any:
-        trained.append(f"{lesson.norm}-{lesson.radius}")
-        return real(lesson, *data, **how)
+    def run_learner(config: Any, *data: Any, **how: Any) -> Any:
+        trained.append(f"{config.norm}-{config.radius}")
+        return real(config, *data, **how)
 
-    real = verification_runner.learn
-    monkeypatch.setattr(verification_runner, "learn", learn)
+    real = learner_run.run_learner
+    monkeypatch.setattr(learner_run, "run_learner", run_learner)
     return trained
 
 

@@ -9,7 +9,8 @@ from safetensors.torch import load
 
 from core.errors import Cancelled
 from core.evaluation.evidence import EvaluationData, measure_evidence
-from core.evaluation.verification_runner import LearnerSetup, VerificationRunner
+from core.evaluation.verification_data import VerificationData
+from core.evaluation.verification_runner import VerificationRunner
 from core.results.evidence import Evidence
 from core.results.verification import VerificationRow
 from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
@@ -69,14 +70,18 @@ def test_interrupted_evidence_resumes_within_a_learner_and_leaves_only_curves() 
 
 def test_interrupted_verification_resumes_within_a_learner_and_leaves_only_curves() -> None:
     def measure_row(checkpoints: CheckpointStore) -> VerificationRow:
-        runner = VerificationRunner(
-            LearnerSetup(test=images(60, seed=2), classes=2, train_images=80),
-            VerifySpec(),
-            replace(QUICK.schedules["quick"], length=UPDATES),
-            RunContext(device=Device("cpu", cores=2), checkpoints=checkpoints),
+        data = VerificationData(
+            clean=images(80, seed=6),
+            delivered=images(80, seed=5).pixels,
+            test=images(60, seed=2),
+            missing=0,
+            protected_label=None,
+            percentage=100,
         )
+        schedule = replace(QUICK.schedules["quick"], length=UPDATES)
+        run = RunContext(device=Device("cpu", cores=2), checkpoints=checkpoints)
         row = RowSpec(training=STANDARD_TRAINING, countermeasure=None, architecture="small", percentage=100)
-        return runner.row(row, lambda arm, seed: None if arm == "rest" else images(80, seed=len(arm)))
+        return VerificationRunner(data, VerifySpec(), schedule, run).run_row(row)
 
     class InterruptedStore(MemoryCheckpointStore):
         def save(self, name: str, data: bytes) -> None:

@@ -76,7 +76,7 @@ def test_the_archive_is_the_uploads_tree_within_the_radius(tmp_path: Path) -> No
 def test_too_few_images_give_a_note_instead_of_numbers(tmp_path: Path) -> None:
     report, _ = run(upload(tmp_path), tmp_path)
     assert report.evidence.rows == ()
-    assert "too few pictures" in str(report.evidence.note)
+    assert "too few images" in str(report.evidence.note)
 
 
 def test_a_class_of_one_image_is_protected(tmp_path: Path) -> None:

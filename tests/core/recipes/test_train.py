@@ -46,7 +46,7 @@ def test_the_card_says_how_it_was_made(generator: Path) -> None:
     assert (card.radius_u, card.radius_a, card.seed, card.updates, card.images) == (6, 3, 0, STEPS, 15)
     assert (card.network_updates, card.grey_updates) == (0, 0)
     assert card.data == "learn"
-    assert "too few pictures" in str(card.measured)
+    assert "too few images" in str(card.measured)
     assert {"torch", "unteachable"} <= set(card.versions)
 
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from core.errors import Cancelled
-from core.evaluation.evidence import LEAST_TEST_IMAGES
+from core.evaluation.sample_size import MIN_TEST_IMAGES
 from core.generators.card import read_card
 from core.generators.measurements import ACCURACIES, NOTE, OWN_IMAGES, measurements_from
 from core.noise.generator_file import as_saved, load
@@ -30,7 +30,7 @@ from tests.support.short_training import drawn, short_training
 from tests.support.uploads import image_file, write_zip
 
 CLASSES = ("ant", "bee")
-EACH = 5 * LEAST_TEST_IMAGES // len(CLASSES)  # so that a fifth of all is just enough to test on
+EACH = 5 * MIN_TEST_IMAGES // len(CLASSES)  # so that a fifth of all is just enough to test on
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -58,14 +58,14 @@ def train(
 def test_the_card_says_what_models_learn_with_its_noise_and_without(enough: Path, tmp_path: Path) -> None:
     done = train(enough, tmp_path / "g.safetensors")
     card = read_card(tmp_path / "g.safetensors")
-    train_images = len(CLASSES) * EACH - LEAST_TEST_IMAGES
+    train_images = len(CLASSES) * EACH - MIN_TEST_IMAGES
     assert card == done.card
     assert card.images == train_images
     assert card.measured == measurements_from(done.evidence, data="learn", classes=2, seed=0)
     assert card.measured is not None
     found = card.measured[OWN_IMAGES]
     facts = ("data", "classes", "training_images", "test_images", "seed")
-    assert tuple(found[fact] for fact in facts) == ("learn", 2, train_images, LEAST_TEST_IMAGES, 0)
+    assert tuple(found[fact] for fact in facts) == ("learn", 2, train_images, MIN_TEST_IMAGES, 0)
     assert {name: set(by_radius) for name, by_radius in found[ACCURACIES].items()} == {
         "the originals": {"0", "4"},
         "the generator": {"0", "4"},
@@ -95,13 +95,13 @@ def test_the_learners_get_the_noise_of_the_weights_in_the_file(
     assert all(torch.equal(saved[name], trained[name]) for name in saved if saved[name].is_floating_point())
     assert np.array_equal(seen[0], pixels.astype(int) + noise)
     touched = (noise != 0).any((1, 2, 3))
-    assert touched.sum() == len(CLASSES) * EACH - LEAST_TEST_IMAGES  # and no test image
+    assert touched.sum() == len(CLASSES) * EACH - MIN_TEST_IMAGES  # and no test image
 
 
 def test_a_test_split_of_its_own_is_what_it_is_tested_on(tmp_path: Path) -> None:
     files = {
         f"{split}/{name}/{i}.png": image_file(width=32, height=32, seed=100 * k + i)
-        for split, count in (("train", 6), ("test", LEAST_TEST_IMAGES // 2))
+        for split, count in (("train", 6), ("test", MIN_TEST_IMAGES // 2))
         for k, name in enumerate(CLASSES)
         for i in range(count)
     }
@@ -110,7 +110,7 @@ def test_a_test_split_of_its_own_is_what_it_is_tested_on(tmp_path: Path) -> None
     assert card.measured is not None
     assert (card.measured[OWN_IMAGES]["training_images"], card.measured[OWN_IMAGES]["test_images"]) == (
         12,
-        LEAST_TEST_IMAGES,
+        MIN_TEST_IMAGES,
     )
 
 
@@ -126,7 +126,7 @@ def test_where_nothing_is_measured_everything_is_learned_from(enough: Path, tmp_
     few = train(drawn(tmp_path / "few.zip"), tmp_path / "few.safetensors").card
     assert few.images == 15
     assert few.measured is not None
-    assert "too few pictures: 3 could be held out" in few.measured[OWN_IMAGES][NOTE]
+    assert "too few images: 3 could be held out" in few.measured[OWN_IMAGES][NOTE]
 
 
 def test_broken_off_while_it_is_measured_it_goes_on_to_the_same_file(enough: Path, tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_the_command_says_it_too(enough: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["train", str(enough), str(out), "--method", "em"])
     assert done.exit_code == 0, done.output
     assert "adversarial training, Linf radius 4/255" in done.stdout
-    assert f"Accuracy on {LEAST_TEST_IMAGES} clean test images" in done.stdout
+    assert f"Accuracy on {MIN_TEST_IMAGES} clean test images" in done.stdout
     quiet = CliRunner().invoke(app, ["train", str(enough), str(out), "--method", "em", "--evidence", "none"])
     assert "not measured. None was asked for." in quiet.stdout
     refused = CliRunner().invoke(app, ["train", str(enough), str(out), "--evidence", "much"])

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import BadInput, Cancelled
-from core.evaluation import verification_runner
+from core.evaluation import learner_run
 from core.evaluation.learner_run import LabelledArrays, LearnerConfig
 from core.ingest.split import select_protect_mask
 from core.limits import Limits
@@ -59,12 +59,12 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
     """What each learner was given. They learn nothing: their accuracy is made up, higher with each seed."""
     heard: Heard = []
 
-    def learn(lesson: LearnerConfig, data: LabelledArrays, test: LabelledArrays, *more: Any, **how: Any) -> Curve:
-        heard.append((lesson, data, test))
-        end = 0.5 + 0.1 * lesson.seed
+    def run_learner(config: LearnerConfig, data: LabelledArrays, test: LabelledArrays, *more: Any, **how: Any) -> Curve:
+        heard.append((config, data, test))
+        end = 0.5 + 0.1 * config.seed
         return Curve(epoch=(1, 2), accuracy=(0.6, end), loss=(1.0, 0.5))
 
-    monkeypatch.setattr(verification_runner, "learn", learn)
+    monkeypatch.setattr(learner_run, "run_learner", run_learner)
     return heard
 
 
@@ -160,14 +160,14 @@ def test_a_share_is_mixed_and_its_clean_rest_is_tried_alone(folder: Path, tmp_pa
     assert (quarter[changed] == whole[changed]).all()
     assert (rest == clean[~changed]).all()
     assert [row.rest is None for row in report.evidence.rows] == [True, False]
-    assert len({lesson.updates for lesson, _, _ in heard}) == 1
+    assert len({config.updates for config, _, _ in heard}) == 1
 
 
 def test_the_originals_are_learned_once_for_all_shares_and_rows_are_means(
     folder: Path, tmp_path: Path, heard: Heard
 ) -> None:
     report = run(folder, tmp_path, percentages=[100, 50], seeds=3)
-    assert [lesson.seed for lesson, _, _ in heard] == [0, 1, 2] * 4  # before, after; after, rest
+    assert [config.seed for config, _, _ in heard] == [0, 1, 2] * 4  # before, after; after, rest
     row = report.evidence.rows[0]
     assert row.before.runs == (0.5, 0.6, 0.7)
     assert row.before.accuracy == pytest.approx(0.6)
@@ -184,7 +184,7 @@ def test_work_that_broke_off_goes_on_with_the_row_it_was_at(folder: Path, tmp_pa
 
     with pytest.raises(Cancelled):
         run(folder, tmp_path, checkpoints=checkpoints, on_row=stop, **rows)
-    assert [lesson.radius for lesson, _, _ in heard] == [0, 0, 2, 2]
+    assert [config.radius for config, _, _ in heard] == [0, 0, 2, 2]
     heard.clear()
     steps: list[Step] = []
     seen: list[int] = []
@@ -196,7 +196,7 @@ def test_work_that_broke_off_goes_on_with_the_row_it_was_at(folder: Path, tmp_pa
         on_progress=steps.append,
         **rows,
     )
-    assert [lesson.radius for lesson, _, _ in heard] == [4, 4]
+    assert [config.radius for config, _, _ in heard] == [4, 4]
     assert seen == [1, 2, 3]
     assert {step.total for step in steps if step.stage == "evidence"} == {3}
 
@@ -265,7 +265,7 @@ def test_other_archives_are_refused(folder: Path, tmp_path: Path, heard: Heard) 
     with pytest.raises(BadInput, match="not a protected archive"):
         run(folder, tmp_path, archive=folder / "pets.zip")
     target, options = VerificationTarget(archive=folder / "out.zip"), RunOptions(scratch=tmp_path / "b")
-    with pytest.raises(BadInput, match="made of these originals"):
+    with pytest.raises(BadInput, match="made from these originals"):
         verify(DatasetSource(path=others), target, VerifySpec(), options)
     with zipfile.ZipFile(tmp_path / "bad.zip", "w") as bad:
         bad.writestr("MANIFEST.json", '{"files": [{"protected": true}]}')

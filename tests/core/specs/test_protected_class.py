@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.errors import BadInput, SpecError
-from core.evaluation import verification_runner
+from core.evaluation import learner_run
 from core.evaluation.learner_run import LabelledArrays, LearnerConfig
 from core.ingest.split import select_test_mask
 from core.recipes import protect
@@ -56,12 +56,12 @@ def listen(patched: pytest.MonkeyPatch) -> Heard:
     """What each learner is given. They learn nothing: their accuracy is made up, 0.9 and then 0.1 by turns."""
     heard: Heard = []
 
-    def learn(lesson: LearnerConfig, data: LabelledArrays, test: LabelledArrays, *more: Any, **how: Any) -> Curve:
-        heard.append((lesson, data, test))
+    def run_learner(config: LearnerConfig, data: LabelledArrays, test: LabelledArrays, *more: Any, **how: Any) -> Curve:
+        heard.append((config, data, test))
         end = 0.9 if len(heard) % 2 else 0.1
         return Curve(epoch=(1, 2), accuracy=(0.1, end), loss=(1.0, 0.5))
 
-    patched.setattr(verification_runner, "learn", learn)
+    patched.setattr(learner_run, "run_learner", run_learner)
     return heard
 
 
@@ -170,6 +170,6 @@ def test_what_cannot_be_tried_names_the_field(
 
 
 def test_a_class_of_too_few_pictures_says_nothing(folder: Path, tmp_path: Path, heard: Heard) -> None:
-    with pytest.raises(BadInput, match="too few pictures of “dog”: 4 could be held out for testing, and at least 50"):
+    with pytest.raises(BadInput, match="too few images of “dog”: 4 could be held out for testing, and at least 50"):
         run(folder, tmp_path, protected_class="dog")
     assert heard == []

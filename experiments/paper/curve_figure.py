@@ -14,7 +14,7 @@ Runs = Sequence[Sequence[Measurement]]  # by cell, then by seed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
+class CurveSpec:
     """A line of a figure, the cells it is drawn from, and how its points come out of their measurements."""
 
     name: str
@@ -23,23 +23,23 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chart:
+class ChartSpec:
     """A panel of a figure; y runs from 0 to `top`, or as far as it must where that is None."""
 
     title: str
     x: str
     y: str
     top: float | None
-    lines: tuple[Drawn, ...]
+    lines: tuple[CurveSpec, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Curves:
+class CurveFigure:
     """A figure of charts. `beside` is a table whose numbers of the paper are drawn too, dashed."""
 
     name: str
     title: str
-    charts: tuple[Chart, ...]
+    charts: tuple[ChartSpec, ...]
     notes: tuple[str, ...] = ()
     beside: Table | None = None
 
@@ -54,17 +54,17 @@ class Curves:
         return tuple(dict.fromkeys(cell.noise for cell in self.cells if cell.noise is not None))
 
 
-def by_radius(name: str, noise: Noise | None, radii: Sequence[int]) -> Drawn:
+def by_radius(name: str, noise: Noise | None, radii: Sequence[int]) -> CurveSpec:
     """Test accuracy in per cent, a mean over seeds, against the radius of adversarial training."""
 
     def points(runs: Runs) -> Points:
         means = (100 * fmean(run.accuracy for run in seeds) for seeds in runs)
         return tuple((float(radius), round(mean, 2)) for radius, mean in zip(radii, means, strict=True))
 
-    return Drawn(name=name, cells=tuple(Cell(noise=noise, radius=radius) for radius in radii), points=points)
+    return CurveSpec(name=name, cells=tuple(Cell(noise=noise, radius=radius) for radius in radii), points=points)
 
 
-def by_updates(name: str, cell: Cell, value: Callable[[Measurement], Sequence[float]]) -> Drawn:
+def by_updates(name: str, cell: Cell, value: Callable[[Measurement], Sequence[float]]) -> CurveSpec:
     """A value of one cell along its training, a mean over seeds."""
 
     def points(runs: Runs) -> Points:
@@ -72,7 +72,7 @@ def by_updates(name: str, cell: Cell, value: Callable[[Measurement], Sequence[fl
         columns = zip(seeds[0].updates, *(value(run) for run in seeds), strict=True)
         return tuple((float(updates), round(fmean(values), 4)) for updates, *values in columns)
 
-    return Drawn(name=name, cells=(cell,), points=points)
+    return CurveSpec(name=name, cells=(cell,), points=points)
 
 
 def per_cent(values: Sequence[float]) -> list[float]:

@@ -8,7 +8,7 @@ METHODS = ("em", "tap", "ntga", "rem")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pictures:
+class ImageFigure:
     """Images, each noise, and the two together, for each radius_u; REM's radius_a is half of it.
 
     `dataset` is the one that the paper shows; None for a figure of any.

@@ -5,19 +5,21 @@ from pathlib import Path
 
 from core.runtime.atomic_files import write_bytes
 from experiments.cache import ExperimentCache
-from experiments.paper.curves import Chart, Curves, Drawn
+from experiments.paper.curve_figure import ChartSpec, CurveFigure, CurveSpec
 from experiments.paper.grid import Table
 from experiments.render.pages import NOTHING, facts, markdown_grid, opening, write_pages
 from experiments.render.svg import Line, Panel, draw
 
 
-def write_curves(figure: Curves, lab: ExperimentCache, out: Path, *, seeds: int, dataset: str | None) -> list[Path]:
+def write_curve_figure(
+    figure: CurveFigure, cache: ExperimentCache, out: Path, *, seeds: int, dataset: str | None
+) -> list[Path]:
     """The figure as far as it is measured."""
-    panels = [_panel(chart, figure.beside, lab, seeds=seeds, dataset=dataset) for chart in figure.charts]
+    panels = [_panel(chart, figure.beside, cache, seeds=seeds, dataset=dataset) for chart in figure.charts]
     drawing = out / f"{figure.name}.svg"
     write_bytes(drawing, draw(panels).encode())
     notes = [*figure.notes, "Lines are means over the seeds; dashed lines are the paper's, where its text has numbers."]
-    text = opening(figure, lab, seeds=seeds, dataset=dataset, notes=notes)
+    text = opening(figure, cache, seeds=seeds, dataset=dataset, notes=notes)
     text += ["", f"![{figure.title}]({drawing.name})"]
     for panel in panels:
         text += ["", f"## {panel.title}", "", *_points_table(panel)]
@@ -30,14 +32,14 @@ def write_curves(figure: Curves, lab: ExperimentCache, out: Path, *, seeds: int,
         }
         for panel in panels
     ]
-    value = {**facts(figure, lab, seeds=seeds, dataset=dataset), "charts": charts, "notes": notes}
+    value = {**facts(figure, cache, seeds=seeds, dataset=dataset), "charts": charts, "notes": notes}
     return [drawing, *write_pages(figure.name, text, value, out)]
 
 
-def _panel(chart: Chart, beside: Table | None, lab: ExperimentCache, *, seeds: int, dataset: str | None) -> Panel:
+def _panel(chart: ChartSpec, beside: Table | None, cache: ExperimentCache, *, seeds: int, dataset: str | None) -> Panel:
     lines = []
     for drawn in chart.lines:
-        runs = [[run for seed in range(seeds) if (run := lab.known(cell, seed))] for cell in drawn.cells]
+        runs = [[run for seed in range(seeds) if (run := cache.load_measurement(cell, seed))] for cell in drawn.cells]
         if all(runs):
             lines.append(Line(name=drawn.name, points=drawn.points(runs)))
         if beside is not None:
@@ -52,7 +54,7 @@ def round_above(value: float) -> float:
     return next(step * power for step in (1, 2, 4, 6, 8, 10) if step * power >= value)
 
 
-def _paper_line(drawn: Drawn, beside: Table, dataset: str | None) -> list[Line]:
+def _paper_line(drawn: CurveSpec, beside: Table, dataset: str | None) -> list[Line]:
     """The paper's numbers for the cells of a line against the radius."""
     numbers = beside.paper.get(dataset or "", ())
     known = {

@@ -9,24 +9,26 @@ from PIL import Image, ImageDraw, ImageFont
 
 from core.runtime.atomic_files import write_bytes
 from experiments.cache import ExperimentCache
-from experiments.paper.pictures import Pictures, noises_of
+from experiments.paper.image_figure import ImageFigure, noises_of
 from experiments.render.pages import facts, opening, write_pages
 
 LEAST_SIDE, GAP, HEAD, MARGIN = 96, 6, 20, 96
 
 
-def write_pictures(figure: Pictures, lab: ExperimentCache, out: Path, *, seeds: int, dataset: str | None) -> list[Path]:
+def write_image_figure(
+    figure: ImageFigure, cache: ExperimentCache, out: Path, *, seeds: int, dataset: str | None
+) -> list[Path]:
     """The figure, of seed 0."""
-    chosen = _one_of_each_class(lab.images.train_labels, figure.images)
+    chosen = _one_of_each_class(cache.images.train_labels, figure.images)
     drawing = out / f"{figure.name}.png"
-    write_bytes(drawing, _png(_drawn(figure, lab, chosen)))
+    write_bytes(drawing, _png(_drawn(figure, cache, chosen)))
     notes = [
         "Grey is no change; the noise is stretched so that radius_u is black or white. Noise of seed 0.",
         f"Training images {', '.join(map(str, chosen))}: the first of as many classes.",
     ]
-    text = opening(figure, lab, seeds=1, dataset=dataset, notes=notes)
+    text = opening(figure, cache, seeds=1, dataset=dataset, notes=notes)
     value = {
-        **facts(figure, lab, seeds=1, dataset=dataset),
+        **facts(figure, cache, seeds=1, dataset=dataset),
         "images": chosen,
         "noises": [noise.name for noise in figure.noises],
         "notes": notes,
@@ -39,8 +41,8 @@ def _one_of_each_class(labels: NDArray[np.int64], count: int) -> list[int]:
     return [int(place) for place in first[:count]]
 
 
-def _drawn(figure: Pictures, lab: ExperimentCache, chosen: list[int]) -> Image.Image:
-    side = LEAST_SIDE * max(1, lab.images.size // LEAST_SIDE)
+def _drawn(figure: ImageFigure, cache: ExperimentCache, chosen: list[int]) -> Image.Image:
+    side = LEAST_SIDE * max(1, cache.images.size // LEAST_SIDE)
     columns = len(noises_of(8))
     height = 2 * (side + GAP)
     sheet = Image.new(
@@ -50,11 +52,11 @@ def _drawn(figure: Pictures, lab: ExperimentCache, chosen: list[int]) -> Image.I
     for row, (radius, place) in enumerate((radius, place) for radius in figure.radii_u for place in chosen):
         top = HEAD + row * height
         pen.text((4, top + side - 8), f"radius_u {radius}/255", fill="black", font=font)
-        clean = lab.images.train[place]
+        clean = cache.images.train[place]
         for column, (title, noise) in enumerate(noises_of(radius).items()):
             left = MARGIN + column * (side + GAP)
             pen.text((left, 3), title, fill="black", font=font)
-            found = np.zeros(clean.shape, np.int8) if noise is None else lab.kept_noise(noise, 0)[place]
+            found = np.zeros(clean.shape, np.int8) if noise is None else cache.load_noise(noise, 0)[place]
             sheet.paste(_picture(clean + found.view(np.uint8), side), (left, top))
             if noise is not None:
                 sheet.paste(_picture(_stretched(found, radius), side), (left, top + side + GAP // 2))
