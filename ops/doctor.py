@@ -87,5 +87,5 @@ def _science(settings: Settings) -> str:
     from core.runtime.device import Device
     from worker.context import compute_device
 
-    ours = compute_device(settings)
-    return f"torch {torch.__version__} on {Device(ours.name, cores=ours.cores).label}"
+    device = compute_device(settings)
+    return f"torch {torch.__version__} on {Device(device.name, cores=device.cores).label}"

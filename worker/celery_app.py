@@ -1,6 +1,6 @@
-"""The Celery worker of one queue: a parent that listens and sweeps, and one child that does the work.
+"""The Celery worker of one queue: a parent that receives messages and does maintenance, and one child that runs jobs.
 
-The child is spawned, not forked: torch and CUDA must not be inherited, and only the child imports them.
+The child is spawned, not forked: it must not inherit torch and CUDA, and only it imports them.
 """
 
 import os
@@ -17,23 +17,24 @@ from celery.platforms import SecurityWarning
 
 from store.settings import Settings, get_settings
 from store.task_queue import make_celery_app
-from worker.context import open_service
+from worker.context import open_worker_context
 from worker.maintenance import MaintenanceThread
 
-CHILD_START_SECONDS = 120.0  # a busy machine may take long to start an interpreter
+CHILD_START_TIMEOUT_SECONDS = 120.0  # a busy machine may take long to start an interpreter
+LOST_CHILD_WAIT_SECONDS = 1.0  # until a killed child is replaced
 
 
 def make_worker_app(settings: Settings) -> Celery:
-    """The app of `store.task_queue`, with what a worker needs to run."""
+    """Return the Celery app of `store.task_queue`, configured to run tasks."""
     app = make_celery_app(settings)
     app.conf.update(
         include=["worker.logging_setup", "worker.tasks"],
-        task_acks_late=False,  # the lease decides what runs again, not the broker
+        task_acks_late=False,  # leases decide which job runs again, not the broker
         worker_prefetch_multiplier=1,
-        worker_disable_prefetch=True,  # a message waits in the broker until a worker is free for it
+        worker_disable_prefetch=True,  # a message stays in the broker until a worker is free for it
         worker_pool_start_method="spawn",
-        worker_proc_alive_timeout=CHILD_START_SECONDS,
-        worker_lost_wait=1.0,  # seconds until a child that was killed is given up and replaced
+        worker_proc_alive_timeout=CHILD_START_TIMEOUT_SECONDS,
+        worker_lost_wait=LOST_CHILD_WAIT_SECONDS,
         worker_enable_remote_control=False,
         worker_send_task_events=False,
         worker_hijack_root_logger=False,
@@ -45,18 +46,25 @@ def make_worker_app(settings: Settings) -> Celery:
 
 
 def run_worker(queue: str) -> int:
-    """Run the worker of one queue until it is told to stop; returns its exit status."""
+    """Run the worker of one queue until it is told to stop.
+
+    Args:
+        queue: one of `store.task_queue.QUEUE_NAMES`.
+
+    Returns:
+        The exit status of the process.
+    """
     settings = get_settings()
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # for the child: idle threads must not burn shared cores
-    warnings.filterwarnings("ignore", category=SecurityWarning)  # root is fine: no pickles are accepted
-    service = open_service(settings)
-    sweeper = MaintenanceThread(service)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # for the child: idle threads must not use shared cores
+    warnings.filterwarnings("ignore", category=SecurityWarning)  # running as root is safe: no pickles are accepted
+    context = open_worker_context(settings)
+    maintenance = MaintenanceThread(context)
 
-    def ready(**_: Any) -> None:
+    def on_ready(**_: Any) -> None:
         structlog.get_logger().info("worker.ready", queue=queue)
-        sweeper.start()
+        maintenance.start()
 
-    signals.worker_ready.connect(ready, weak=False)
+    signals.worker_ready.connect(on_ready, weak=False)
     signals.worker_shutting_down.connect(_stop_children, weak=False)
     app = make_worker_app(settings)
     app.set_default()
@@ -72,12 +80,12 @@ def run_worker(queue: str) -> int:
         quiet=True,
     )
     worker.start()
-    sweeper.stop()
-    service.database.dispose()
+    maintenance.stop()
+    context.database.dispose()
     return int(worker.exitcode or 0)
 
 
 def _stop_children(**_: Any) -> None:
-    """Ask the children to hand their job back, so that the worker ends within seconds and no attempt is lost."""
+    """Tell the children to release their job, so that the worker ends within seconds and no attempt is lost."""
     for child in billiard.active_children():
         os.kill(child.pid, signal.SIGTERM)

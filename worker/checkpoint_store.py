@@ -10,39 +10,48 @@ from worker.stop_reasons import LeaseLost
 
 
 class JobCheckpointStore:
-    """A `core.runtime.checkpoints.CheckpointStore` for one attempt of a job."""
+    """A `core.runtime.checkpoints.CheckpointStore` for one attempt of a job.
 
-    def __init__(self, service: WorkerContext, claim: Claim) -> None:
-        self._service = service
+    Args:
+        context: the services of this process.
+        claim: the attempt's claim.
+    """
+
+    def __init__(self, context: WorkerContext, claim: Claim) -> None:
+        self._context = context
         self._claim = claim
 
     def load(self, name: str) -> bytes | None:
-        """Return the checkpoint of this name, or None where there is none."""
+        """Return the checkpoint of this name; None where there is none."""
         try:
-            return self._service.files.load(checkpoint_key(self._claim.job_id, name))
+            return self._context.files.load(checkpoint_key(self._claim.job_id, name))
         except FileNotFoundError:
             return None
 
     def save(self, name: str, data: bytes) -> None:
         """Store a checkpoint for the next attempt. Raises LeaseLost where another worker may run the job."""
         self._check_lease()
-        self._service.files.write(checkpoint_key(self._claim.job_id, name), data)
+        self._context.files.write(checkpoint_key(self._claim.job_id, name), data)
 
     def delete(self, name: str) -> None:
         """Delete a checkpoint if it exists. Raises LeaseLost where another worker may run the job."""
         self._check_lease()
-        self._service.files.delete(checkpoint_key(self._claim.job_id, name))
+        self._context.files.delete(checkpoint_key(self._claim.job_id, name))
 
     def _check_lease(self) -> None:
-        with self._service.database.read() as session:
+        with self._context.database.read() as session:
             if leases.lease_status(session, self._claim) is LeaseStatus.LOST:
                 raise LeaseLost
 
 
-def unfinished_work(service: WorkerContext, claim: Claim) -> CheckpointStore:
-    """Return the checkpoints that the recipes of this version may resume from.
+def resumable_checkpoints(context: WorkerContext, claim: Claim) -> CheckpointStore:
+    """Return the checkpoints that the recipes of this version can resume from.
 
-    The prefix is the fingerprint of the presets: after an upgrade that changes them the job starts anew. One half of a
-    training under the old settings and one half under the new ones would match neither.
+    Their prefix is the fingerprint of the presets. After an upgrade that changes the presets a job starts anew: a
+    training that is half under the old settings and half under the new ones would match neither.
+
+    Args:
+        context: the services of this process.
+        claim: the attempt's claim.
     """
-    return PrefixedCheckpointStore(JobCheckpointStore(service, claim), fingerprint())
+    return PrefixedCheckpointStore(JobCheckpointStore(context, claim), fingerprint())

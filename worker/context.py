@@ -1,4 +1,4 @@
-"""What every worker process holds: the settings, the database and the files, opened once."""
+"""What a worker process opens once: the settings, the database and the object store."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -11,29 +11,35 @@ from store.settings import Settings, get_settings
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """The outside world, as a worker sees it."""
+    """The services that every job of this process uses."""
 
     settings: Settings
     database: Database
     files: ObjectStore
 
 
-def open_service(settings: Settings) -> WorkerContext:
-    """Connect to the database and the store. Raises StoreError where the store cannot be made."""
+def open_worker_context(settings: Settings) -> WorkerContext:
+    """Connect to the database and the object store. Raises StoreError where the object store cannot be created."""
     return WorkerContext(settings=settings, database=open_database(settings), files=open_object_store(settings))
 
 
-class BadSetting(Exception):
-    """A setting asks for what this machine does not have; it says which, and what there is."""
+@cache
+def process_context() -> WorkerContext:
+    """Return the context of this process. Each process opens its own: connections must not cross a fork."""
+    return open_worker_context(get_settings())
 
 
-@dataclass(frozen=True, slots=True)
+class InvalidSetting(Exception):
+    """A setting names something that this machine does not have. The message is for the operator."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ComputeDevice:
     """Where the recipes compute.
 
     Attributes:
         name: cpu, cuda or cuda:N; None for a GPU if there is one.
-        cores: The number of CPU cores; None for all.
+        cores: the number of CPU cores; None for all.
     """
 
     name: str | None
@@ -41,18 +47,16 @@ class ComputeDevice:
 
 
 def compute_device(settings: Settings) -> ComputeDevice:
-    """The device of the settings. Raises BadSetting for one that this machine does not have."""
+    """Return the device and cores of the settings. Imports torch to check the device.
+
+    Raises:
+        InvalidSetting: the machine has no such device.
+    """
     from core.runtime.device import Device
 
     name = settings.device or None
     try:
         Device(name)
     except BadInput as error:
-        raise BadSetting(f"UNTEACHABLE_DEVICE: {error.reason}") from None
+        raise InvalidSetting(f"UNTEACHABLE_DEVICE: {error.reason}") from None
     return ComputeDevice(name=name, cores=settings.threads or None)
-
-
-@cache
-def this_service() -> WorkerContext:
-    """The service of this process; a child opens its own, for connections do not cross a fork."""
-    return open_service(get_settings())

@@ -1,149 +1,149 @@
-"""One job from claim to end. Read `execute` first."""
+"""Run one job from claim to end. Start reading at `run_job`."""
 
-import errno
 import os
 import secrets
 import socket
-from pathlib import Path
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.errors import BadInput, Cancelled, SpecError
+from core.errors import Cancelled
 from store import datasets, job_events, leases
 from store import models as m
 from store.leases import Claim, LeaseStatus
-from worker.context import BadSetting, WorkerContext
-from worker.job_files import forget, scratch
+from worker.context import WorkerContext
+from worker.failures import describe_failure
+from worker.job_files import clean_up, scratch_folder
 from worker.lease import LeaseKeeper, is_stopping
+from worker.running_job import RunningJob
 from worker.stop_reasons import LeaseLost, WorkerStopping
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+MAX_WORKER_NAME = 200  # characters in the column
 
 log = structlog.get_logger()
 
 
-def execute(service: WorkerContext, job_id: str) -> None:
-    """Claim a job, do its work, and record how it ended. Does nothing where it is not there to be taken, or this stops.
+def run_job(context: WorkerContext, job_id: str) -> None:
+    """Claim a job, run its handler, and record how it ended. Does nothing where the job cannot be claimed.
 
-    Raises what it cannot name, after the job was marked failed.
+    Args:
+        context: the services of this process.
+        job_id: the job.
+
+    Raises:
+        Exception: a fault of the service, after the job was marked as failed, so that Celery logs it too.
     """
     if is_stopping():
-        log.info("job.left_waiting", job=job_id)
+        log.info("job.left_queued", job=job_id)
         return
-    claim = take(service, job_id)
+    claim = claim_job(context, job_id)
     if claim is None:
-        log.info("job.not_waiting", job=job_id)
+        log.info("job.not_claimable", job=job_id)
         return
-    named = {"job": job_id, "attempt": claim.attempt, "kind": claim.kind, "request_id": claim.request_id}
-    with structlog.contextvars.bound_contextvars(**named):
+    fields = {"job": job_id, "attempt": claim.attempt, "kind": claim.kind, "request_id": claim.request_id}
+    with structlog.contextvars.bound_contextvars(**fields):
         log.info("job.claimed", worker=claim.worker)
-        job_events.publish(service.settings, job_id)
+        job_events.publish(context.settings, job_id)
         try:
-            with LeaseKeeper(service, claim) as lease, scratch(service, claim) as folder:
-                work(service, claim, lease, folder)
-        except Cancelled as verdict:
-            end_early(service, claim, verdict)
+            with LeaseKeeper(context, claim) as lease, scratch_folder(context, claim) as scratch:
+                run_handler(RunningJob(context=context, claim=claim, lease=lease, scratch=scratch))
+        except Cancelled as stop_reason:
+            end_stopped(context, claim, stop_reason)
         except SQLAlchemyError:
-            log.exception("job.database")  # nothing can be written now: the lease will run out, and the job runs again
+            log.exception("job.database_unavailable")  # nothing can be written: the lease expires, and the job reruns
             raise
         except Exception as error:
-            hidden = hidden_verdict(service, claim)
-            if hidden is not None:
-                end_early(service, claim, hidden)
-                return
-            reason = reason_of(error)
-            log.log(40 if reason.is_ours else 20, "job.failed", reason=reason.text, exc_info=reason.is_ours)
-            give_up(service, claim, reason.text)
-            if reason.is_ours:
-                raise
+            end_with_error(context, claim, error)
         finally:
-            job_events.publish(service.settings, job_id)
+            job_events.publish(context.settings, job_id)
 
 
-def take(service: WorkerContext, job_id: str) -> Claim | None:
-    """Claim the job for this process."""
-    worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"[:200]
-    with service.database.write.begin() as session:
-        return leases.claim(session, job_id, worker=worker, lease_seconds=service.settings.lease_seconds)
+def claim_job(context: WorkerContext, job_id: str) -> Claim | None:
+    """Claim a job for this process; None where it cannot be claimed.
+
+    Args:
+        context: the services of this process.
+        job_id: the job.
+    """
+    worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"[:MAX_WORKER_NAME]
+    with context.database.write.begin() as session:
+        return leases.claim(session, job_id, worker=worker, lease_seconds=context.settings.lease_seconds)
 
 
-def work(service: WorkerContext, claim: Claim, lease: LeaseKeeper, folder: Path) -> None:
-    """What this kind of job does; the science is imported only now, in the process that needs it."""
-    if claim.kind == m.CHECK:
-        from worker.handlers.check import check
+def run_handler(job: RunningJob) -> None:
+    """Run the handler of this kind of job. It is imported here, because the check worker must not import torch."""
+    if job.claim.kind == m.CHECK:
+        from worker.handlers.check import run_check
 
-        check(service, claim, lease, folder)
-    elif claim.kind == m.TRAIN:
-        from worker.handlers.train import train
+        run_check(job)
+    elif job.claim.kind == m.TRAIN:
+        from worker.handlers.train import run_training
 
-        train(service, claim, lease, folder)
-    elif claim.kind == m.VERIFY:
-        from worker.handlers.verify import verify
+        run_training(job)
+    elif job.claim.kind == m.VERIFY:
+        from worker.handlers.verify import run_verification
 
-        verify(service, claim, lease, folder)
+        run_verification(job)
     else:
-        from worker.handlers.protect import protect
+        from worker.handlers.protect import run_protection
 
-        protect(service, claim, lease, folder)
+        run_protection(job)
 
 
-def end_early(service: WorkerContext, claim: Claim, verdict: Cancelled) -> None:
-    """The work stopped because it was told to: canceled, handed back, or lost to someone else."""
-    if isinstance(verdict, LeaseLost):
-        log.warning("job.lost")
-        forget(service, claim, keep_work=True)
-    elif isinstance(verdict, WorkerStopping):
-        forget(service, claim, keep_work=True)
-        with service.database.write.begin() as session:
+def end_stopped(context: WorkerContext, claim: Claim, stop_reason: Cancelled) -> None:
+    """End an attempt whose work was told to stop.
+
+    Args:
+        context: the services of this process.
+        claim: the attempt's claim.
+        stop_reason: LeaseLost, WorkerStopping, or plain Cancelled for a canceled job.
+    """
+    if isinstance(stop_reason, LeaseLost):
+        log.warning("job.lease_lost")
+        clean_up(context, claim, keep_checkpoints=True)
+    elif isinstance(stop_reason, WorkerStopping):
+        clean_up(context, claim, keep_checkpoints=True)
+        with context.database.write.begin() as session:
             leases.release(session, claim)
-        log.info("job.handed_back")
+        log.info("job.released")
     else:
-        with service.database.write.begin() as session:
+        with context.database.write.begin() as session:
             canceled = leases.cancel(session, claim)
-        forget(service, claim, keep_work=not canceled)
+        clean_up(context, claim, keep_checkpoints=not canceled)
         log.info("job.canceled")
 
 
-def hidden_verdict(service: WorkerContext, claim: Claim) -> Cancelled | None:
-    """What really ended the work, where that is not the error it met: a lost job finds its files gone, for one."""
-    with service.database.read() as session:
-        standing = leases.lease_status(session, claim)
-    return {LeaseStatus.LOST: LeaseLost(), LeaseStatus.CANCEL: Cancelled(), LeaseStatus.HELD: None}[standing]
+def end_with_error(context: WorkerContext, claim: Claim, error: Exception) -> None:
+    """Mark a job as failed, and its dataset as rejected where the job was its check.
+
+    An error may only be the consequence of a stop: where the lease is lost, for one, the job's files may be deleted.
+
+    Args:
+        context: the services of this process.
+        claim: the attempt's claim.
+        error: what the handler raised.
+
+    Raises:
+        Exception: `error` itself where it is a fault of the service.
+    """
+    stop_reason = _stop_reason_of(context, claim)
+    if stop_reason is not None:
+        end_stopped(context, claim, stop_reason)
+        return
+    failure = describe_failure(error)
+    if failure.is_service_fault:
+        log.error("job.failed", reason=failure.reason, exc_info=error)
+    else:
+        log.info("job.failed", reason=failure.reason)
+    mark_failed = datasets.mark_rejected if claim.kind == m.CHECK else leases.fail
+    with context.database.write.begin() as session:
+        marked = mark_failed(session, claim, failure.reason)
+    clean_up(context, claim, keep_checkpoints=not marked)
+    if failure.is_service_fault:
+        raise error
 
 
-def give_up(service: WorkerContext, claim: Claim, reason: str) -> None:
-    """Mark the job failed, and its dataset rejected where the job was its check; remove what was half done."""
-    with service.database.write.begin() as session:
-        end = datasets.mark_rejected if claim.kind == m.CHECK else leases.fail
-        ours = end(session, claim, reason)
-    forget(service, claim, keep_work=not ours)
-
-
-class Reason:
-    """Why work failed, for whoever asked for it; `is_ours` where it is no fault of theirs."""
-
-    def __init__(self, text: str, *, is_ours: bool) -> None:
-        self.text = text
-        self.is_ours = is_ours
-
-
-def reason_of(error: Exception) -> Reason:
-    """The reason in words that people can act on."""
-    if isinstance(error, BadInput):
-        return Reason(error.reason, is_ours=False)
-    if isinstance(error, SpecError):
-        return Reason(str(error), is_ours=False)
-    if isinstance(error, BadSetting):
-        return Reason(f"The service is set up wrongly, which whoever runs it can mend: {error}", is_ours=True)
-    if isinstance(error, OSError) and error.errno in FULL:
-        return Reason(
-            "The disk of the service is full: ask whoever runs it to make room, then try again.", is_ours=True
-        )
-    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-        detail = error.strerror or str(error)
-        return Reason(f"The service could not read or write its files ({detail}): ask whoever runs it.", is_ours=True)
-    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
-        return Reason("The worker ran out of memory: try fewer or smaller pictures.", is_ours=True)
-    kind = type(error).__name__
-    return Reason(f"Something went wrong inside the service ({kind}: {error}). Its log says more.", is_ours=True)
+def _stop_reason_of(context: WorkerContext, claim: Claim) -> Cancelled | None:
+    with context.database.read() as session:
+        status = leases.lease_status(session, claim)
+    return {LeaseStatus.LOST: LeaseLost(), LeaseStatus.CANCEL: Cancelled(), LeaseStatus.HELD: None}[status]

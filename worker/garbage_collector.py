@@ -1,6 +1,7 @@
-"""Files that no row names: they stay where a process died, or the store was away, after a row had changed.
+"""Garbage collection: deletes objects that no row refers to.
 
-Files are listed first and rows read then, so whatever a row names by the time it is read stays.
+Such objects stay behind when a process dies, or the object store is unavailable, after a row has changed. Objects are
+listed before rows are read, so an object whose row appears in between is not deleted.
 """
 
 from collections import defaultdict
@@ -18,101 +19,104 @@ from store.clock import now
 from store.object_keys import dataset_prefix, job_prefix
 from worker.context import WorkerContext
 
-GRACE = timedelta(days=1)  # an upload, and a generator, is stored before its row is there
-OWNER = "owner"  # the key of whose files these are: a service that got the wrong store must not tidy it
-AT_ONCE = 500  # ids in one question to the database
+GRACE_PERIOD = timedelta(days=1)  # the objects of an upload or a generator are stored before their row is inserted
+OWNER_KEY = "owner"  # the object that names the database which may delete objects here
+IDS_PER_QUERY = 500
 
-Kept = dict[str, tuple[str, ...]]  # id -> where its files begin that stay; an id that is not in it has no row
+LivePrefixes = dict[str, tuple[str, ...]]  # id of a row -> the prefixes of its objects that are in use
 
 log = structlog.get_logger()
 
 
-def collect_garbage(service: WorkerContext) -> list[str]:
-    """Remove the files that no row names; returns their keys. What the store refuses to remove is left for next time.
+def collect_garbage(context: WorkerContext) -> list[str]:
+    """Delete the objects that no row refers to; return their keys. What cannot be deleted is left for the next call.
 
-    Files older than the database are not touched: that one is new, and knows nothing of what was stored before it. Nor
-    is anything in a store that another database owns.
+    Objects that are older than the database stay: a new database has no rows of what was stored before. Objects in a
+    store that belongs to another database stay as well.
+
+    Args:
+        context: the services of this process.
     """
-    with service.database.read() as session:
-        first, late = session.scalar(select(m.User).order_by(m.User.created_at).limit(1)), now(session) - GRACE
-    if first is None or not _owns(service, first.id):
+    with context.database.read() as session:
+        first_user = session.scalar(select(m.User).order_by(m.User.created_at).limit(1))
+        grace_end = now(session) - GRACE_PERIOD
+    if first_user is None or not _owns_store(context, first_user.id):
         return []
-    born = first.created_at
     removed = []
-    for root, ask in (("datasets", _of_datasets), ("jobs", _of_jobs), ("generators", _of_generators)):
-        files = _by_id(service.files.modified_times(root))
-        for id_, kept in _kept(service, list(files), ask).items():
-            ours = {key for key, stored in files[id_].items() if stored >= born}
-            if kept is None:
-                gone = {key for key in ours if files[id_][key] < late}
+    for root, query in (("datasets", _live_datasets), ("jobs", _live_jobs), ("generators", _live_generators)):
+        stored = _group_by_id(context.files.modified_times(root))
+        for id_, live in _live_prefixes(context, list(stored), query).items():
+            candidates = {key for key, time in stored[id_].items() if time >= first_user.created_at}
+            if live is None:
+                garbage = {key for key in candidates if stored[id_][key] < grace_end}
             else:
-                gone = {key for key in ours if not key.startswith(kept)}
-            removed += _remove(service, sorted(gone))
+                garbage = {key for key in candidates if not key.startswith(live)}
+            removed += _delete(context, sorted(garbage))
     return removed
 
 
-def _owns(service: WorkerContext, first: str) -> bool:
-    """Whether this database, known by its first user, owns the files; it does where none did before."""
+def _owns_store(context: WorkerContext, database_id: str) -> bool:
+    """Whether this database, identified by its first user, owns the object store; the first database becomes owner."""
     try:
-        owner = service.files.load(OWNER).decode()
+        owner = context.files.load(OWNER_KEY).decode()
     except FileNotFoundError:
-        service.files.write(OWNER, first.encode())
+        context.files.write(OWNER_KEY, database_id.encode())
         return True
-    if owner != first:
-        log.warning("store.not_ours", owner=owner, ours=first)
-    return owner == first
+    if owner != database_id:
+        log.warning("garbage.foreign_store", owner=owner, database=database_id)
+    return owner == database_id
 
 
-def _by_id(ages: dict[str, datetime]) -> dict[str, dict[str, datetime]]:
-    """The files of each id; keys are `root/ID/…`."""
-    found: dict[str, dict[str, datetime]] = defaultdict(dict)
-    for key, stored in ages.items():
-        found[key.split("/")[1]][key] = stored
-    return found
+def _group_by_id(times: dict[str, datetime]) -> dict[str, dict[str, datetime]]:
+    """Group keys of the form `root/ID/…` by their id."""
+    groups: dict[str, dict[str, datetime]] = defaultdict(dict)
+    for key, time in times.items():
+        groups[key.split("/")[1]][key] = time
+    return groups
 
 
-def _kept(
-    service: WorkerContext, ids: Sequence[str], ask: Callable[[Session, Sequence[str]], Kept]
+def _live_prefixes(
+    context: WorkerContext, ids: Sequence[str], query: Callable[[Session, Sequence[str]], LivePrefixes]
 ) -> dict[str, tuple[str, ...] | None]:
-    """What stays of each id; None where it has no row."""
-    kept: dict[str, tuple[str, ...] | None] = dict.fromkeys(ids)
-    for start in range(0, len(ids), AT_ONCE):
-        with service.database.read() as session:
-            kept |= ask(session, ids[start : start + AT_ONCE])
-    return kept
+    """Query in batches; None for an id without a row."""
+    live: dict[str, tuple[str, ...] | None] = dict.fromkeys(ids)
+    for start in range(0, len(ids), IDS_PER_QUERY):
+        with context.database.read() as session:
+            live |= query(session, ids[start : start + IDS_PER_QUERY])
+    return live
 
 
-def _of_datasets(session: Session, ids: Sequence[str]) -> Kept:
+def _live_datasets(session: Session, ids: Sequence[str]) -> LivePrefixes:
     rows = session.scalars(select(m.Dataset.id).where(m.Dataset.id.in_(ids)))
     return {id_: (f"{dataset_prefix(id_)}/",) for id_ in rows}
 
 
-def _of_jobs(session: Session, ids: Sequence[str]) -> Kept:
-    """Everything of a job that is not over; then only the folder of its result."""
-    kept: Kept = {}
+def _live_jobs(session: Session, ids: Sequence[str]) -> LivePrefixes:
+    """All objects of an open job; only the results of a job that is over."""
+    live: LivePrefixes = {}
     for job in session.scalars(select(m.Job).where(m.Job.id.in_(ids))):
-        named = [key for key in (job.archive_key, job.report_key, job.page_key) if key]
-        folders = tuple(f"{PurePosixPath(key).parent}/" for key in named)
-        kept[job.id] = (f"{job_prefix(job.id)}/",) if job.state in jobs.OPEN else folders
-    return kept
+        result_keys = [key for key in (job.archive_key, job.report_key, job.page_key) if key]
+        result_folders = tuple(f"{PurePosixPath(key).parent}/" for key in result_keys)
+        live[job.id] = (f"{job_prefix(job.id)}/",) if job.state in jobs.OPEN else result_folders
+    return live
 
 
-def _of_generators(session: Session, ids: Sequence[str]) -> Kept:
-    """Of one that a job trained its file; of one that ships earlier ones too, which a job that runs may be fetching."""
+def _live_generators(session: Session, ids: Sequence[str]) -> LivePrefixes:
+    """One file of a trained generator; all of a shipped one, since a running job may fetch an earlier version."""
     training = session.scalars(select(m.Job.id).where(m.Job.id.in_(ids), m.Job.state.in_(jobs.OPEN)))
-    kept: Kept = {id_: (f"generators/{id_}/",) for id_ in training}
+    live: LivePrefixes = {id_: (f"generators/{id_}/",) for id_ in training}
     for row in session.scalars(select(m.Generator).where(m.Generator.id.in_(ids))):
-        kept[row.id] = (row.file_key,) if row.job_id else (f"generators/{row.id}/",)
-    return kept
+        live[row.id] = (row.file_key,) if row.job_id else (f"generators/{row.id}/",)
+    return live
 
 
-def _remove(service: WorkerContext, keys: Sequence[str]) -> list[str]:
-    removed = []
+def _delete(context: WorkerContext, keys: Sequence[str]) -> list[str]:
+    deleted = []
     for key in keys:
         try:
-            service.files.delete(key)
+            context.files.delete(key)
         except OSError as error:
-            log.warning("orphan.stays", key=key, error=str(error))
+            log.warning("garbage.delete_failed", key=key, error=str(error))
         else:
-            removed.append(key)
-    return removed
+            deleted.append(key)
+    return deleted

@@ -1,4 +1,4 @@
-"""The files of a job: its scratch folder, its shelf of unfinished work, its results, and how they go away."""
+"""The files of a job: its scratch folder on this machine, and its objects in the object store."""
 
 import re
 import shutil
@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from store import datasets
 from store import models as m
 from store.leases import Claim
-from store.object_keys import dataset_prefix, job_prefix
+from store.object_keys import dataset_prefix, job_prefix, result_prefix
 from worker.context import WorkerContext
 
 SCRATCH_NAME = re.compile(r"(?P<job>[\w-]{22})\.(?P<attempt>\d+)")
@@ -21,20 +21,25 @@ SCRATCH_NAME = re.compile(r"(?P<job>[\w-]{22})\.(?P<attempt>\d+)")
 log = structlog.get_logger()
 
 
-def result_prefix(claim: Claim) -> str:
-    """Where this attempt stores its results; another attempt's are elsewhere, so neither overwrites the other's."""
-    return f"jobs/{claim.job_id}/results/{claim.attempt}"
+def scratch_path(context: WorkerContext, claim: Claim) -> Path:
+    """Return the path of an attempt's scratch folder.
 
-
-def scratch_folder(service: WorkerContext, claim: Claim) -> Path:
-    """Where on this machine the attempt keeps what only it needs."""
-    return service.settings.scratch / f"{claim.job_id}.{claim.attempt}"
+    Args:
+        context: the services of this process.
+        claim: the attempt's claim.
+    """
+    return context.settings.scratch / f"{claim.job_id}.{claim.attempt}"
 
 
 @contextmanager
-def scratch(service: WorkerContext, claim: Claim) -> Iterator[Path]:
-    """An empty folder for this attempt, gone at the end whatever happens inside."""
-    folder = scratch_folder(service, claim)
+def scratch_folder(context: WorkerContext, claim: Claim) -> Iterator[Path]:
+    """An empty scratch folder for an attempt, removed at the end of the block.
+
+    Args:
+        context: the services of this process.
+        claim: the attempt's claim.
+    """
+    folder = scratch_path(context, claim)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
@@ -43,72 +48,88 @@ def scratch(service: WorkerContext, claim: Claim) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def forget(service: WorkerContext, claim: Claim, *, keep_work: bool) -> None:
-    """Remove what this attempt left; with `keep_work` the shelf stays, for the next attempt."""
-    shutil.rmtree(scratch_folder(service, claim), ignore_errors=True)
-    if not keep_work:
-        purge(service, job_prefix(claim.job_id))
-    elif not _may_have_succeeded(service, claim):
-        purge(service, result_prefix(claim))
+def clean_up(context: WorkerContext, claim: Claim, *, keep_checkpoints: bool) -> None:
+    """Remove what an attempt left that did not succeed.
+
+    Args:
+        context: the services of this process.
+        claim: the attempt's claim.
+        keep_checkpoints: whether another attempt may need the job's checkpoints.
+    """
+    shutil.rmtree(scratch_path(context, claim), ignore_errors=True)
+    if not keep_checkpoints:
+        purge(context, job_prefix(claim.job_id))
+    elif not _may_have_succeeded(context, claim):
+        purge(context, result_prefix(claim.job_id, claim.attempt))
     if claim.kind == m.CHECK:
-        purge_deleted_dataset(service, claim)
+        purge_deleted_dataset(context, claim)
 
 
-def purge(service: WorkerContext, prefix: str) -> None:
-    """Remove files that are needed no more. A store that is away just now changes nothing of how the job ended."""
+def purge(context: WorkerContext, prefix: str) -> None:
+    """Delete the objects under a prefix. Errors of the object store are logged: garbage collection tries again.
+
+    Args:
+        context: the services of this process.
+        prefix: a whole folder name.
+    """
     try:
-        service.files.delete_prefix(prefix)
+        context.files.delete_prefix(prefix)
     except OSError as error:
-        log.warning("job.leftovers", prefix=prefix, error=str(error))
+        log.warning("job.purge_failed", prefix=prefix, error=str(error))
 
 
-def purge_deleted_dataset(service: WorkerContext, claim: Claim) -> None:
-    """Remove what a check wrote for a dataset after that was deleted with its files."""
+def purge_deleted_dataset(context: WorkerContext, claim: Claim) -> None:
+    """Delete the objects of a check's dataset if its row was deleted while the check ran.
+
+    Args:
+        context: the services of this process.
+        claim: the check's claim.
+    """
     if claim.dataset_id is None:
         return
     try:
-        with service.database.read() as session:
+        with context.database.read() as session:
             if session.get(m.Dataset, claim.dataset_id) is not None:
                 return
     except SQLAlchemyError:
-        return  # it cannot be asked: what no row names is found later
-    purge(service, dataset_prefix(claim.dataset_id))
+        return  # garbage collection finds the objects later
+    purge(context, dataset_prefix(claim.dataset_id))
 
 
-def _may_have_succeeded(service: WorkerContext, claim: Claim) -> bool:
-    """Whether what this attempt stored is the job's result, as where only the answer to its commit was lost."""
-    here = (m.Job.id == claim.job_id, m.Job.attempt == claim.attempt, m.Job.state == m.SUCCEEDED)
+def _may_have_succeeded(context: WorkerContext, claim: Claim) -> bool:
+    """Whether the attempt's results belong to a succeeded job: its commit may have worked without an answer."""
+    condition = (m.Job.id == claim.job_id, m.Job.attempt == claim.attempt, m.Job.state == m.SUCCEEDED)
     try:
-        with service.database.read() as session:
-            return session.scalar(select(m.Job.id).where(*here)) is not None
+        with context.database.read() as session:
+            return session.scalar(select(m.Job.id).where(*condition)) is not None
     except SQLAlchemyError:
         return True
 
 
-def tidy_scratch(service: WorkerContext) -> list[str]:
-    """Remove the scratch folders of attempts that are over, such as of killed workers; returns their names."""
+def remove_stale_scratch(context: WorkerContext) -> list[str]:
+    """Remove the scratch folders of attempts that are over, such as those of killed workers; return their names."""
     removed = []
-    for folder in service.settings.scratch.glob("*.*"):
+    for folder in context.settings.scratch.glob("*.*"):
         name = SCRATCH_NAME.fullmatch(folder.name)
         if name is None:
             continue
-        here = (m.Job.id == name["job"], m.Job.attempt == int(name["attempt"]), m.Job.state == m.RUNNING)
-        with service.database.read() as session:
-            if session.scalar(select(m.Job.id).where(*here)) is None:
+        running = (m.Job.id == name["job"], m.Job.attempt == int(name["attempt"]), m.Job.state == m.RUNNING)
+        with context.database.read() as session:
+            if session.scalar(select(m.Job.id).where(*running)) is None:
                 shutil.rmtree(folder, ignore_errors=True)
                 removed.append(folder.name)
     return removed
 
 
-def tidy_datasets(service: WorkerContext) -> list[str]:
-    """Remove the datasets whose time is over; returns their ids."""
-    removed = []
-    with service.database.read() as session:
+def delete_expired_datasets(context: WorkerContext) -> list[str]:
+    """Delete the expired datasets that no job uses, with their objects; return their ids."""
+    deleted = []
+    with context.database.read() as session:
         ids = datasets.expired_ids(session)
     for id_ in ids:
-        with service.database.write.begin() as session:
-            gone = datasets.delete(session, id_)
-        if gone:
-            purge(service, dataset_prefix(id_))
-            removed.append(id_)
-    return removed
+        with context.database.write.begin() as session:
+            is_deleted = datasets.delete(session, id_)
+        if is_deleted:
+            purge(context, dataset_prefix(id_))
+            deleted.append(id_)
+    return deleted

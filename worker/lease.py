@@ -1,8 +1,8 @@
-"""The heartbeat of a running job: a thread that renews the lease, writes the progress and hears when to stop.
+"""The lease keeper: a thread that renews the lease of a running job, writes its progress, and learns when to stop.
 
-The work calls `LeaseKeeper.progress` a few times a second; it only leaves the step for the thread to write, so a slow
-database never slows the science, and raises once the work must stop. Work that does not stop by itself within
-`cancel_seconds` is ended with its process; the pool makes a new one.
+The work calls `LeaseKeeper.progress` a few times a second. This only hands the step to the thread, so a slow database
+does not slow the science. It raises once the work must stop. Work that does not stop within `cancel_seconds` is ended
+with its process, and the pool starts a new process.
 """
 
 import os
@@ -19,56 +19,60 @@ from core.runtime.progress import Step
 from store import job_events, leases
 from store.leases import Claim, JobProgress, LeaseStatus
 from worker.context import WorkerContext
-from worker.job_files import forget
+from worker.job_files import clean_up
 from worker.stop_reasons import LeaseLost, WorkerStopping
 
-TICK = 0.25  # seconds between two looks of the thread
-STUCK = 70  # exit status of a process that was ended because its work did not stop
+POLL_SECONDS = 0.25  # between two rounds of the thread
+EXIT_STUCK = 70  # exit status of a process that was ended because its work did not stop
 
 log = structlog.get_logger()
-
 
 _running: "LeaseKeeper | None" = None
 _stopping = False
 
 
 def request_process_stop() -> None:
-    """This process is to end: the job that runs in it stops and is handed back, and no other is begun."""
+    """Stop the job of this process, if there is one, so that it is released; let the process begin no other."""
     global _stopping
     _stopping = True
     if _running is not None:
-        _running.stop(WorkerStopping)
+        _running.request_stop(WorkerStopping)
 
 
 def is_stopping() -> bool:
-    """Whether this process is to end, and must begin nothing."""
+    """Return whether this process is to end, and must begin no job."""
     return _stopping
 
 
 def is_running() -> bool:
-    """Whether a job runs in this process."""
+    """Return whether a job runs in this process."""
     return _running is not None
 
 
 class LeaseKeeper:
-    """`with LeaseKeeper(service, claim) as lease:` keeps the claim alive while the block runs."""
+    """`with LeaseKeeper(context, claim) as lease:` renews the claim's lease while the block runs.
 
-    def __init__(self, service: WorkerContext, claim: Claim) -> None:
-        self._service = service
+    Args:
+        context: the services of this process.
+        claim: the attempt's claim.
+    """
+
+    def __init__(self, context: WorkerContext, claim: Claim) -> None:
+        self._context = context
         self._claim = claim
-        self._step: Step | None = None
-        self._verdict: type[Cancelled] | None = None
-        self._judged = 0.0
-        self._over = threading.Event()
-        self._renewed = time.monotonic()
-        self._looked = 0.0
-        self._thread = threading.Thread(target=self._beat, name=f"heart-{claim.job_id}", daemon=True)
+        self._step: Step | None = None  # the progress that is not written yet
+        self._stop_reason: type[Cancelled] | None = None
+        self._stop_requested_at = 0.0
+        self._finished = threading.Event()
+        self._renewed_at = time.monotonic()
+        self._checked_at = 0.0
+        self._thread = threading.Thread(target=self._renew_loop, name=f"lease-{claim.job_id}", daemon=True)
 
     def __enter__(self) -> Self:
         global _running
         _running = self
-        if _stopping:  # since the job was claimed
-            self.stop(WorkerStopping)
+        if _stopping:  # the request came after the job was claimed
+            self.request_stop(WorkerStopping)
         self._thread.start()
         return self
 
@@ -77,106 +81,114 @@ class LeaseKeeper:
     ) -> None:
         global _running
         _running = None
-        self._over.set()
-        self._join()
-
-    def rest(self) -> None:
-        """Stop beating: the work is done, and its last transaction is next. Raises like `check`."""
-        self._over.set()
-        self._join()
-        self._obey()
+        self._stop_thread()
 
     def progress(self, step: Step) -> None:
-        """The callback for the work. Raises Cancelled, Lost or Stopped."""
+        """Take the progress of the work; the work calls this. Raises like `check`."""
         self._step = step
         self.check()
 
     def check(self) -> None:
-        """Raises Cancelled, Lost or Stopped where the work must end."""
-        if self._is_late():
-            time.sleep(2 * TICK)  # where all of the process was held up, the thread has yet to look
-            if self._is_late():
-                self.stop(LeaseLost)  # it waits for a database that says nothing
-        self._obey()
+        """Return while the work may go on.
 
-    def _obey(self) -> None:
-        if self._verdict is not None:
-            raise self._verdict
+        Raises:
+            LeaseLost: another worker may run the job, or the database does not answer.
+            WorkerStopping: this process is to end.
+            Cancelled: the job was canceled.
+        """
+        if self._has_expired():
+            time.sleep(2 * POLL_SECONDS)  # the whole process may have been suspended: let the thread renew first
+            if self._has_expired():
+                self.request_stop(LeaseLost)
+        self._raise_stop_reason()
 
-    def stop(self, verdict: type[Cancelled]) -> None:
-        """From now on the work must stop; the first verdict counts."""
-        if self._verdict is None:
-            self._judged = time.monotonic()
-            self._verdict = verdict
+    def stop_renewing(self) -> None:
+        """Stop the thread before the job's last transaction, which must not wait for a renewal. Raises like `check`."""
+        self._stop_thread()
+        self._raise_stop_reason()
 
-    def _is_late(self) -> bool:
-        """Whether the lease was not renewed for as long as it lasts, so that someone else may have the job by now."""
-        return time.monotonic() - self._renewed > self._service.settings.lease_seconds
+    def request_stop(self, reason: type[Cancelled]) -> None:
+        """Make the work stop at its next `check`; the first reason counts."""
+        if self._stop_reason is None:
+            self._stop_requested_at = time.monotonic()
+            self._stop_reason = reason
 
-    def _join(self) -> None:
-        """Wait for the thread; one that a silent database holds is left behind, for its claim fences what it writes."""
-        self._thread.join(self._service.settings.lease_seconds)
+    def _raise_stop_reason(self) -> None:
+        if self._stop_reason is not None:
+            raise self._stop_reason
 
-    def _beat(self) -> None:
-        while not self._over.wait(TICK):
+    def _has_expired(self) -> bool:
+        """Whether the last renewal is older than the lease, so that another worker may have claimed the job."""
+        return time.monotonic() - self._renewed_at > self._context.settings.lease_seconds
+
+    def _stop_thread(self) -> None:
+        """Wait for the thread at most one lease: a silent database may block it, and its claim fences its writes."""
+        self._finished.set()
+        self._thread.join(self._context.settings.lease_seconds)
+
+    def _renew_loop(self) -> None:
+        while not self._finished.wait(POLL_SECONDS):
             try:
-                standing = self._look()
+                status = self._renew_or_check()
             except SQLAlchemyError as error:
-                log.warning("heart.database", error=str(error).splitlines()[0])
-                standing = LeaseStatus.LOST if self._is_late() else LeaseStatus.HELD
-            if standing is LeaseStatus.CANCEL:
-                self.stop(Cancelled)
-            elif standing is LeaseStatus.LOST:
-                self.stop(LeaseLost)
-            stuck = self._verdict and time.monotonic() - self._judged > self._service.settings.cancel_seconds
-            if stuck and not self._over.is_set():
+                log.warning("lease.database_unavailable", error=str(error).splitlines()[0])
+                status = LeaseStatus.LOST if self._has_expired() else LeaseStatus.HELD
+            if status is LeaseStatus.CANCEL:
+                self.request_stop(Cancelled)
+            elif status is LeaseStatus.LOST:
+                self.request_stop(LeaseLost)
+            if self._is_stuck() and not self._finished.is_set():
                 self._try_to_end_process()
 
-    def _look(self) -> LeaseStatus:
-        """Write what is due, and hear how the claim stands."""
-        lease, moment = self._service.settings.lease_seconds, time.monotonic()
+    def _renew_or_check(self) -> LeaseStatus:
+        """Write the progress or renew the lease, whichever is due, or else read whether the job is to stop."""
+        lease_seconds, moment = self._context.settings.lease_seconds, time.monotonic()
         step, self._step = self._step, None
         if step is not None:
-            standing = self._write(step)
-        elif moment - self._renewed > lease / 3:
-            with self._service.database.write.begin() as session:
-                standing = leases.renew(session, self._claim, lease_seconds=lease)
-        elif moment - self._looked > 2 * TICK:
-            with self._service.database.read() as session:
-                self._looked = moment
+            status = self._write_progress(step)
+        elif moment - self._renewed_at > lease_seconds / 3:
+            with self._context.database.write.begin() as session:
+                status = leases.renew(session, self._claim, lease_seconds=lease_seconds)
+        elif moment - self._checked_at > 2 * POLL_SECONDS:
+            with self._context.database.read() as session:
+                self._checked_at = moment
                 return leases.lease_status(session, self._claim)
         else:
             return LeaseStatus.HELD
-        self._looked = self._renewed = moment
-        return standing
+        self._checked_at = self._renewed_at = moment
+        return status
 
-    def _write(self, step: Step) -> LeaseStatus:
+    def _write_progress(self, step: Step) -> LeaseStatus:
         progress = JobProgress(stage=step.stage, done=step.done, total=step.total, eta_seconds=step.eta_seconds)
-        with self._service.database.write.begin() as session:
-            standing = leases.record_progress(
-                session, self._claim, progress, lease_seconds=self._service.settings.lease_seconds
-            )
-        job_events.publish(self._service.settings, self._claim.job_id)
-        return standing
+        lease_seconds = self._context.settings.lease_seconds
+        with self._context.database.write.begin() as session:
+            status = leases.record_progress(session, self._claim, progress, lease_seconds=lease_seconds)
+        job_events.publish(self._context.settings, self._claim.job_id)
+        return status
+
+    def _is_stuck(self) -> bool:
+        waited = time.monotonic() - self._stop_requested_at
+        return self._stop_reason is not None and waited > self._context.settings.cancel_seconds
 
     def _try_to_end_process(self) -> None:
-        """End this process; where the row cannot be set right just now, try again for a lease."""
+        """End this process. While the row cannot be written, the loop tries again, for at most one lease."""
         try:
             self._end_process()
         except SQLAlchemyError as error:
-            log.warning("heart.cannot_end", error=str(error).splitlines()[0])
-            if time.monotonic() - self._judged > self._service.settings.lease_seconds:
-                os._exit(STUCK)
+            log.warning("lease.cannot_end_job", error=str(error).splitlines()[0])
+            if time.monotonic() - self._stop_requested_at > self._context.settings.lease_seconds:
+                os._exit(EXIT_STUCK)
 
     def _end_process(self) -> None:
-        """The work did not stop by itself: set the row right, remove what is half done, and end this process."""
-        canceled = self._verdict is Cancelled
-        if self._verdict is not LeaseLost:
+        """Write how the job ended, remove its unfinished files, and end this process, whose work did not stop."""
+        canceled = self._stop_reason is Cancelled
+        if self._stop_reason is not LeaseLost:
             end = leases.cancel if canceled else leases.release
-            with self._service.database.write.begin() as session:
-                ours = end(session, self._claim)
-            canceled = canceled and ours  # a job that was lost in this very moment is left to whoever has it
-        log.warning("job.stuck", attempt=self._claim.attempt, verdict=self._verdict and self._verdict.__name__)
-        forget(self._service, self._claim, keep_work=not canceled)
-        job_events.publish(self._service.settings, self._claim.job_id)
-        os._exit(STUCK)
+            with self._context.database.write.begin() as session:
+                ended = end(session, self._claim)
+            canceled = canceled and ended  # where the claim was lost, another worker needs the checkpoints
+        reason = self._stop_reason and self._stop_reason.__name__
+        log.warning("job.stuck", attempt=self._claim.attempt, stop_reason=reason)
+        clean_up(self._context, self._claim, keep_checkpoints=not canceled)
+        job_events.publish(self._context.settings, self._claim.job_id)
+        os._exit(EXIT_STUCK)

@@ -1,4 +1,4 @@
-"""How a worker process sets up its logs, parent and child alike."""
+"""Configures the logs of a worker, in the parent and in the child."""
 
 from typing import Any
 
@@ -9,6 +9,6 @@ from store.settings import get_settings
 
 
 @signals.setup_logging.connect  # type: ignore[untyped-decorator]
-def _set_up_logs(**_: Any) -> None:
-    """Celery leaves logging alone: ours is structured."""
+def _configure_logs(**_: Any) -> None:
+    """Replace Celery's own logging: a receiver of this signal disables it."""
     configure_logs(get_settings())

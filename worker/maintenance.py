@@ -1,4 +1,4 @@
-"""The sweep: a thread in each worker's parent that finds what broke off and rings for what was forgotten."""
+"""Maintenance: a thread in each worker's parent process that recovers lost jobs and removes files without a use."""
 
 import threading
 
@@ -10,82 +10,83 @@ from store.job_recovery import RecoveryReport, count_claimable, recover_jobs
 from store.object_keys import job_prefix
 from worker.context import WorkerContext
 from worker.garbage_collector import collect_garbage
-from worker.job_files import purge, tidy_datasets, tidy_scratch
+from worker.job_files import delete_expired_datasets, purge, remove_stale_scratch
 
-TIDY_EVERY = 60  # sweeps between two rounds of tidying up files
+ROUNDS_PER_CLEANUP = 60  # recovery is frequent, cleaning up files is not
 
 log = structlog.get_logger()
 
 
 class MaintenanceThread:
-    """Sweeps every `recovery_seconds` until stopped."""
+    """Recovers jobs every `recovery_seconds` until it is stopped.
 
-    def __init__(self, service: WorkerContext) -> None:
-        self._service = service
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
+    Args:
+        context: the services of this process.
+    """
+
+    def __init__(self, context: WorkerContext) -> None:
+        self._context = context
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="maintenance", daemon=True)
 
     def start(self) -> None:
-        """Begin, with a sweep at once."""
+        """Start the thread; its first round begins at once."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the sweep that runs."""
-        self._over.set()
+        """Let the thread end after its current round."""
+        self._stopped.set()
 
     def _run(self) -> None:
         rounds = 0
-        while not self._over.is_set():
+        while not self._stopped.is_set():
             try:
-                sweep_once(self._service)
-                if rounds % TIDY_EVERY == 0:
-                    tidy(self._service)
+                recover(self._context)
+                if rounds % ROUNDS_PER_CLEANUP == 0:
+                    remove_unused_files(self._context)
             except (SQLAlchemyError, OSError) as error:
-                log.warning("sweep.failed", error=str(error).splitlines()[0])
+                log.warning("maintenance.failed", error=str(error).splitlines()[0])
             rounds += 1
-            self._over.wait(self._service.settings.recovery_seconds)
+            self._stopped.wait(self._context.settings.recovery_seconds)
 
 
-def sweep_once(service: WorkerContext) -> RecoveryReport:
-    """One sweep, with everything that follows from it."""
-    settings = service.settings
-    with service.database.write.begin() as session:
-        swept = recover_jobs(session, max_attempts=settings.max_attempts, enqueue_seconds=settings.enqueue_seconds)
-        wanted = dict.fromkeys(task_queue.QUEUE_NAMES, 0)
+def recover(context: WorkerContext) -> RecoveryReport:
+    """Recover jobs once: change their rows, publish and log the changes, delete files, enqueue what is due."""
+    settings = context.settings
+    with context.database.write.begin() as session:
+        report = recover_jobs(session, max_attempts=settings.max_attempts, enqueue_seconds=settings.enqueue_seconds)
+        claimable = dict.fromkeys(task_queue.QUEUE_NAMES, 0)
         for kind, queue in task_queue.QUEUE_OF_KIND.items():
-            wanted[queue] += count_claimable(session, kind)
-    for outcome in ("requeued", "failed", "canceled"):
-        for job_id in getattr(swept, outcome):
-            log.warning(f"sweep.{outcome}", job=job_id)
+            claimable[queue] += count_claimable(session, kind)
+    for outcome, ids in (("requeued", report.requeued), ("failed", report.failed), ("canceled", report.canceled)):
+        for job_id in ids:
+            log.warning(f"recovery.job_{outcome}", job=job_id)
             job_events.publish(settings, job_id)
             if outcome != "requeued":
-                purge(service, job_prefix(job_id))
+                purge(context, job_prefix(job_id))
     for queue in task_queue.QUEUE_NAMES:
-        ring(
-            [job for job in swept.to_enqueue if task_queue.QUEUE_OF_KIND[job[1]] == queue],
-            service,
-            wanted=wanted[queue],
-        )
-    return swept
+        due = [job for job in report.to_enqueue if task_queue.QUEUE_OF_KIND[job[1]] == queue]
+        _enqueue_missing(context, due, claimable=claimable[queue])
+    return report
 
 
-def ring(jobs: list[tuple[str, str]], service: WorkerContext, *, wanted: int) -> None:
-    """Ring for these (id, kind) of one queue, unless it holds a message for every job that waits: workers are busy."""
-    if not jobs:
+def _enqueue_missing(context: WorkerContext, due: list[tuple[str, str]], *, claimable: int) -> None:
+    """Enqueue the (id, kind) of one queue, unless the workers are busy and each claimable job has its message."""
+    if not due:
         return
-    lying = task_queue.queue_length(service.settings, jobs[0][1])
-    if lying is None:
-        log.warning("sweep.no_broker", waiting=wanted)
+    queued = task_queue.queue_length(context.settings, due[0][1])
+    if queued is None:
+        log.warning("recovery.broker_unavailable", claimable=claimable)
         return
-    for job_id, kind in jobs[: max(0, wanted - lying)]:
-        task_queue.enqueue(service.settings, job_id=job_id, kind=kind)
+    for job_id, kind in due[: max(0, claimable - queued)]:
+        task_queue.enqueue(context.settings, job_id=job_id, kind=kind)
 
 
-def tidy(service: WorkerContext) -> None:
-    """Remove files that nobody needs any more."""
-    for name in tidy_scratch(service):
+def remove_unused_files(context: WorkerContext) -> None:
+    """Remove scratch folders of ended attempts, expired datasets, and objects that no row refers to."""
+    for name in remove_stale_scratch(context):
         log.info("scratch.removed", folder=name)
-    for dataset_id in tidy_datasets(service):
+    for dataset_id in delete_expired_datasets(context):
         log.info("dataset.expired", dataset=dataset_id)
-    for key in collect_garbage(service):
-        log.info("orphan.removed", key=key)
+    for key in collect_garbage(context):
+        log.info("garbage.removed", key=key)

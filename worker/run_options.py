@@ -1,33 +1,24 @@
-"""How a worker runs the recipes of core: where it computes, and where it reports and saves."""
-
-from pathlib import Path
+"""How a worker runs the recipes of core: where they compute, and where they report and save."""
 
 from core.recipes.options import RunOptions
-from store.leases import Claim
-from worker.checkpoint_store import unfinished_work
-from worker.context import WorkerContext, compute_device
-from worker.fetch_upload import limits_of
-from worker.lease import LeaseKeeper
+from worker.checkpoint_store import resumable_checkpoints
+from worker.context import compute_device
+from worker.fetch_upload import upload_limits
+from worker.running_job import RunningJob
 
 
-def run_options(service: WorkerContext, claim: Claim, lease: LeaseKeeper, *, scratch: Path) -> RunOptions:
-    """The options of a recipe that runs for a job.
-
-    Args:
-        service: The settings, the database and the files.
-        claim: The job; its checkpoints go to the store.
-        lease: Receives the progress, and ends the recipe when the job should stop.
-        scratch: An empty folder for temporary files.
+def run_options(job: RunningJob) -> RunOptions:
+    """Return the options of the recipe that runs for a job. Creates its folder for temporary files.
 
     Raises:
-        BadSetting: The settings name a device that this machine does not have.
+        InvalidSetting: the settings name a device that this machine does not have.
     """
-    device = compute_device(service.settings)
+    device = compute_device(job.context.settings)
     return RunOptions(
-        scratch=scratch,
-        on_progress=lease.progress,
-        checkpoints=unfinished_work(service, claim),
+        scratch=job.make_folder("work"),
+        on_progress=job.lease.progress,
+        checkpoints=resumable_checkpoints(job.context, job.claim),
         device=device.name,
         cores=device.cores,
-        limits=limits_of(service.settings),
+        limits=upload_limits(job.context.settings),
     )

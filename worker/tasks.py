@@ -1,4 +1,4 @@
-"""The one task: a message is a job's id."""
+"""The one Celery task. Its message is the id of a job."""
 
 import os
 import signal
@@ -8,28 +8,28 @@ from billiard import pool
 from celery import shared_task
 
 from store.task_queue import TASK_NAME
-from worker.context import this_service
-from worker.executor import execute
+from worker import executor
+from worker.context import process_context
 from worker.lease import is_running, is_stopping, request_process_stop
 
-# Times 0.1 s for which a child that ends waits until the pool has read how its jobs ended. One that the pool sent just
-# before it stopped it forgets, and never reads of; the pool's own 300 times would hold up the worker's end. What a job
-# came to is in the database by then.
+# A child that ends waits until the pool has read the results of its tasks, in rounds of 0.1 s. The pool never reads the
+# result of a task that it sent just before it was told to stop, so the default of 300 rounds would delay the worker's
+# end by 30 s. Nothing is lost after 1 s: the database holds the outcome of the job.
 pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = 10
 
 
 @shared_task(name=TASK_NAME)  # type: ignore[untyped-decorator]
 def run_job(job_id: str) -> None:
-    """Run the job with this id, if it is there to be taken."""
-    signal.signal(signal.SIGTERM, _stop)  # here, for the pool sets its own when it starts a child; and from now on
-    execute(this_service(), job_id)
+    """Run the job with this id, unless it cannot be claimed."""
+    signal.signal(signal.SIGTERM, _on_sigterm)  # must be set here: the pool sets its own handler when it starts a child
+    executor.run_job(process_context(), job_id)
 
 
-def _stop(*_: Any) -> None:
-    """Hand back the job that runs. The pool ends a child that is idle by itself, so a first signal only keeps it idle.
+def _on_sigterm(*_: Any) -> None:
+    """Stop the running job. An idle child only notes the first signal, and ends at the second.
 
-    Were it to die at once, it could be while it tells the pool how a job ended, and the pool would wait for the rest of
-    that message for ever. A second signal to an idle child is obeyed.
+    The pool ends idle children by itself. A child that died at the first signal might be sending the result of a task,
+    and the pool would wait forever for the rest of that message.
     """
     if is_stopping() and not is_running():
         signal.signal(signal.SIGTERM, signal.SIG_DFL)

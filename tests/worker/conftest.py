@@ -1,4 +1,4 @@
-"""What the worker's tests share: a service in this process, an upload that waits for its check, a store that fails."""
+"""Fixtures of the worker's tests: a worker context in this process, and uploads that wait for their check."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,22 +13,22 @@ from store.settings import Settings
 from tests.support.generator_rows import a_card
 from tests.support.images import write_images_zip
 from tests.support.rows import new_check
-from worker.context import WorkerContext, open_service
+from worker.context import WorkerContext, open_worker_context
 
 Upload = Callable[..., tuple[str, str]]
 
 
 @pytest.fixture
-def service(settings: Settings) -> Iterator[WorkerContext]:
-    """The outside world of `settings`, as a worker in this process sees it."""
-    service = open_service(settings)
-    yield service
-    service.database.dispose()
+def context(settings: Settings) -> Iterator[WorkerContext]:
+    """The worker context of `settings`, in this process."""
+    context = open_worker_context(settings)
+    yield context
+    context.database.dispose()
 
 
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Archives of drawn pictures, each drawn once for all tests."""
+    """Draws archives of synthetic images; each is drawn once for all tests."""
     folder = tmp_path_factory.mktemp("drawn")
 
     def draw(**how: int) -> Path:
@@ -39,21 +39,21 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def upload(service: WorkerContext, database: Database, drawn: Callable[..., Path]) -> Upload:
-    """Stores an archive (drawn, unless a path is given) as an upload; ids of its dataset and of its check job."""
+def upload(context: WorkerContext, database: Database, drawn: Callable[..., Path]) -> Upload:
+    """Stores an archive as an upload; returns the ids of its dataset and of its check job."""
 
     def make(path: Path | None = None, *, filename: str = "pictures.zip", **how: int) -> tuple[str, str]:
         path = path or drawn(**how)
-        dataset_id, job_id = new_check(database, service.settings, filename=filename, size=path.stat().st_size)
-        service.files.save(upload_key(dataset_id), path)
+        dataset_id, job_id = new_check(database, context.settings, filename=filename, size=path.stat().st_size)
+        context.files.save(upload_key(dataset_id), path)
         return dataset_id, job_id
 
     return make
 
 
 @pytest.fixture
-def generator(service: WorkerContext, tmp_path: Path) -> m.Generator:
-    """A generator that ships, with which protecting is quick; what it was trained on does not matter here."""
+def generator(context: WorkerContext, tmp_path: Path) -> m.Generator:
+    """A shipped generator with random weights, which makes protecting quick."""
     from core.models.registry import build
     from core.noise.generator_file import save
 
@@ -61,6 +61,6 @@ def generator(service: WorkerContext, tmp_path: Path) -> m.Generator:
     folder.mkdir()
     model = build("small", channels=3, size=32, classes=3, seed=0, device="cpu").eval()
     save(model, a_card(method="em", radius_u=6, radius_a=3), folder / "drawn-32px.safetensors")
-    assert generators.register_shipped(service.database, service.files, folder) == ["drawn-32px"]
-    with service.database.read() as session:
+    assert generators.register_shipped(context.database, context.files, folder) == ["drawn-32px"]
+    with context.database.read() as session:
         return session.get_one(m.Generator, "drawn-32px")

@@ -1,4 +1,4 @@
-"""The heartbeat: the lease stays alive, progress is written, and work stops when it must, or its process ends."""
+"""The lease keeper: it renews the lease, writes progress, and stops the work or ends its process."""
 
 import os
 import signal
@@ -17,145 +17,145 @@ from store import jobs, leases
 from store import models as m
 from store.job_recovery import recover_jobs
 from store.leases import Claim, JobResult
-from store.object_keys import checkpoint_key
+from store.object_keys import checkpoint_key, result_prefix
 from store.settings import Settings
 from tests.support.processes import environment
 from tests.support.rows import expire, job_of, must_claim, new_job
 from tests.support.waiting import wait_until
-from worker.context import WorkerContext, open_service
-from worker.executor import execute
-from worker.job_files import forget, result_prefix, scratch_folder
-from worker.lease import STUCK, LeaseKeeper, is_running, request_process_stop
+from worker.context import WorkerContext, open_worker_context
+from worker.executor import run_job
+from worker.job_files import clean_up, scratch_path
+from worker.lease import EXIT_STUCK, LeaseKeeper, is_running, request_process_stop
 from worker.stop_reasons import LeaseLost, WorkerStopping
 
 STEP = Step(stage="noise", done=3, total=12, seconds=6.0)
 
 
-def work_until_stopped(lease: LeaseKeeper, *, seconds: float = 10) -> float:
-    """Work that ticks like the science does; returns how long it went on. Raises what the heart raises."""
+def work_until_stopped(lease: LeaseKeeper, *, seconds: float = 10) -> None:
+    """Report progress as the science does, until the lease keeper raises a stop reason."""
     began = time.monotonic()
     while time.monotonic() - began < seconds:
         lease.progress(STEP)
         time.sleep(0.02)
-    raise AssertionError("nobody stopped the work")
+    raise AssertionError("the work was not stopped")
 
 
-def claimed(service: WorkerContext) -> Claim:
-    return must_claim(service.database, new_job(service.database))
+def new_claim(context: WorkerContext) -> Claim:
+    return must_claim(context.database, new_job(context.database))
 
 
-def test_progress_reaches_the_row_and_renews_the_lease(service: WorkerContext) -> None:
-    claim = claimed(service)
-    before = job_of(service.database, claim.job_id)
-    expire(service.database, claim.job_id)
-    with LeaseKeeper(service, claim) as lease:
+def test_progress_is_written_and_renews_the_lease(context: WorkerContext) -> None:
+    claim = new_claim(context)
+    before = job_of(context.database, claim.job_id)
+    expire(context.database, claim.job_id)
+    with LeaseKeeper(context, claim) as lease:
         lease.progress(STEP)
-        row = wait_until(lambda: (r := job_of(service.database, claim.job_id)).stage and r)
+        row = wait_until(lambda: (r := job_of(context.database, claim.job_id)).stage and r)
     assert (row.stage, row.done, row.total, row.eta_seconds) == ("noise", 3, 12, 18.0)
     assert row.seq > before.seq
-    with service.database.write.begin() as session:
+    with context.database.write.begin() as session:
         assert recover_jobs(session, max_attempts=3, enqueue_seconds=60).requeued == ()
 
 
-def test_work_without_progress_keeps_its_lease(service: WorkerContext) -> None:
-    claim = claimed(service)
-    with LeaseKeeper(service, claim):
-        deadline = time.monotonic() + 2 * service.settings.lease_seconds
+def test_work_without_progress_keeps_its_lease(context: WorkerContext) -> None:
+    claim = new_claim(context)
+    with LeaseKeeper(context, claim):
+        deadline = time.monotonic() + 2 * context.settings.lease_seconds
         while time.monotonic() < deadline:
-            with service.database.write.begin() as session:
+            with context.database.write.begin() as session:
                 assert recover_jobs(session, max_attempts=3, enqueue_seconds=60).requeued == ()
             time.sleep(0.2)
-    assert job_of(service.database, claim.job_id).state == m.RUNNING
+    assert job_of(context.database, claim.job_id).state == m.RUNNING
 
 
-def test_a_cancelled_job_stops_its_work(service: WorkerContext) -> None:
-    claim = claimed(service)
-    with service.database.write.begin() as session:
+def test_the_work_of_a_canceled_job_stops(context: WorkerContext) -> None:
+    claim = new_claim(context)
+    with context.database.write.begin() as session:
         jobs.request_cancel(session, claim.job_id)
     began = time.monotonic()
-    with pytest.raises(Cancelled) as caught, LeaseKeeper(service, claim) as lease:
+    with pytest.raises(Cancelled) as caught, LeaseKeeper(context, claim) as lease:
         work_until_stopped(lease)
     assert caught.type is Cancelled
     assert time.monotonic() - began < 2
 
 
-def test_a_lost_job_stops_its_work(service: WorkerContext) -> None:
-    claim = claimed(service)
-    with service.database.write.begin() as session:
+def test_the_work_of_a_lost_job_stops(context: WorkerContext) -> None:
+    claim = new_claim(context)
+    with context.database.write.begin() as session:
         leases.release(session, claim)
-    with pytest.raises(LeaseLost), LeaseKeeper(service, claim) as lease:
+    with pytest.raises(LeaseLost), LeaseKeeper(context, claim) as lease:
         work_until_stopped(lease)
 
 
-def test_a_stopping_worker_stops_its_work_and_begins_no_other(
-    service: WorkerContext, monkeypatch: pytest.MonkeyPatch
+def test_a_stopping_worker_stops_its_work_and_claims_no_other_job(
+    context: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.lease._stopping", False)  # and back, after the test
-    claim = claimed(service)
+    monkeypatch.setattr("worker.lease._stopping", False)  # restored after the test
+    claim = new_claim(context)
     timer = threading.Timer(0.2, request_process_stop)
     timer.start()
-    with pytest.raises(WorkerStopping), LeaseKeeper(service, claim) as lease:
+    with pytest.raises(WorkerStopping), LeaseKeeper(context, claim) as lease:
         work_until_stopped(lease)
     assert not is_running()
-    with pytest.raises(WorkerStopping), LeaseKeeper(service, claim) as lease:  # claimed in the very moment
+    with pytest.raises(WorkerStopping), LeaseKeeper(context, claim) as lease:  # claimed at the same moment
         lease.check()
-    waiting = new_job(service.database)
-    execute(service, waiting)
-    row = job_of(service.database, waiting)
+    waiting = new_job(context.database)
+    run_job(context, waiting)
+    row = job_of(context.database, waiting)
     assert (row.state, row.attempt) == (m.QUEUED, 0)
 
 
-def test_when_the_database_is_gone_for_a_lease_the_job_is_lost(service: WorkerContext) -> None:
-    claim = claimed(service)
-    with service.database.write.begin() as session:
+def test_the_lease_is_lost_when_the_database_fails_for_as_long(context: WorkerContext) -> None:
+    claim = new_claim(context)
+    with context.database.write.begin() as session:
         session.execute(text("ALTER TABLE jobs RENAME TO away"))
-    with pytest.raises(LeaseLost), LeaseKeeper(service, claim) as lease:
+    with pytest.raises(LeaseLost), LeaseKeeper(context, claim) as lease:
         work_until_stopped(lease)
-    with service.database.write.begin() as session:
+    with context.database.write.begin() as session:
         session.execute(text("ALTER TABLE away RENAME TO jobs"))
 
 
 @pytest.mark.parametrize("each_settings", ["postgresql"], indirect=True)
-def test_when_the_database_says_nothing_for_a_lease_the_job_is_lost(each_settings: Settings) -> None:
-    service = open_service(each_settings.model_copy(update={"lease_seconds": 1.5}))
-    claim = claimed(service)
-    asks = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
-    with service.database.read() as session:
-        servers = list(session.execute(text(asks)).scalars())
+def test_the_lease_is_lost_when_the_database_is_silent_for_as_long(each_settings: Settings) -> None:
+    context = open_worker_context(each_settings.model_copy(update={"lease_seconds": 1.5}))
+    claim = new_claim(context)
+    query = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
+    with context.database.read() as session:
+        servers = list(session.execute(text(query)).scalars())
     stopped = threading.Timer(0.5, lambda: [os.kill(pid, signal.SIGSTOP) for pid in servers])
     stopped.start()
     began = time.monotonic()
     try:
-        with pytest.raises(LeaseLost), LeaseKeeper(service, claim) as lease:
+        with pytest.raises(LeaseLost), LeaseKeeper(context, claim) as lease:
             work_until_stopped(lease, seconds=30)
         assert time.monotonic() - began < 10
     finally:
         for pid in servers:
             os.kill(pid, signal.SIGCONT)
         lease._thread.join()
-        service.database.dispose()
+        context.database.dispose()
 
 
-def test_a_process_that_was_held_up_for_a_lease_keeps_what_nobody_took(service: WorkerContext) -> None:
-    claim = claimed(service)
-    with LeaseKeeper(service, claim) as lease:
-        lease._renewed -= 2 * service.settings.lease_seconds  # as if neither thread had run for so long
+def test_a_process_that_was_suspended_keeps_a_job_that_no_other_worker_claimed(context: WorkerContext) -> None:
+    claim = new_claim(context)
+    with LeaseKeeper(context, claim) as lease:
+        lease._renewed_at -= 2 * context.settings.lease_seconds  # as if no thread had run for two leases
         lease.check()
-    assert job_of(service.database, claim.job_id).state == m.RUNNING
+    assert job_of(context.database, claim.job_id).state == m.RUNNING
 
 
-STUBBORN = """
+STUCK_WORK = """
 import sys, time
 from store import leases, leases
 from worker.lease import LeaseKeeper, request_process_stop
-from worker.context import this_service
-from worker.job_files import scratch
-service = this_service()
-with service.database.write.begin() as session:
-    claim = leases.claim(session, sys.argv[1], worker="stubborn", lease_seconds=3)
-with LeaseKeeper(service, claim), scratch(service, claim) as folder:
+from worker.context import process_context
+from worker.job_files import scratch_folder
+context = process_context()
+with context.database.write.begin() as session:
+    claim = leases.claim(session, sys.argv[1], worker="stuck", lease_seconds=3)
+with LeaseKeeper(context, claim), scratch_folder(context, claim) as folder:
     (folder / "half").write_text("half")
-    service.files.write(f"jobs/{claim.job_id}/results/1/archive.zip", b"half")
+    context.files.write(f"jobs/{claim.job_id}/results/1/archive.zip", b"half")
     print("working", flush=True)
     if sys.argv[2] == "stop":
         request_process_stop()
@@ -164,11 +164,13 @@ with LeaseKeeper(service, claim), scratch(service, claim) as folder:
 
 
 @pytest.mark.parametrize(("why", "state"), [("cancel", m.CANCELED), ("stop", m.QUEUED)])
-def test_stubborn_work_is_ended_with_its_process(service: WorkerContext, tmp_path: Path, why: str, state: str) -> None:
-    id_ = new_job(service.database)
+def test_work_that_does_not_stop_is_ended_with_its_process(
+    context: WorkerContext, tmp_path: Path, why: str, state: str
+) -> None:
+    id_ = new_job(context.database)
     process = subprocess.Popen(
-        [sys.executable, "-c", STUBBORN, id_, why],
-        env=environment(service.settings),
+        [sys.executable, "-c", STUCK_WORK, id_, why],
+        env=environment(context.settings),
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -176,34 +178,34 @@ def test_stubborn_work_is_ended_with_its_process(service: WorkerContext, tmp_pat
     assert process.stdout.readline() == "working\n"
     began = time.monotonic()
     if why == "cancel":
-        with service.database.write.begin() as session:
+        with context.database.write.begin() as session:
             jobs.request_cancel(session, id_)
-    wait_until(lambda: job_of(service.database, id_).state == state, seconds=6)
+    wait_until(lambda: job_of(context.database, id_).state == state, seconds=6)
     assert time.monotonic() - began < 5
-    assert process.wait(5) == STUCK
+    assert process.wait(5) == EXIT_STUCK
     process.stdout.close()
-    assert list(service.settings.scratch.iterdir()) == []
-    assert service.files.list(f"jobs/{id_}/results") == []
+    assert list(context.settings.scratch.iterdir()) == []
+    assert context.files.list(f"jobs/{id_}/results") == []
 
 
-def test_what_a_job_that_succeeded_made_is_not_forgotten(service: WorkerContext) -> None:
-    """As where only the answer to the last commit was lost, and the worker takes the job for lost."""
-    claim = claimed(service)
-    key = f"{result_prefix(claim)}/report.json"
-    service.files.write(key, b"{}")
-    service.files.write(checkpoint_key(claim.job_id, "noise"), b"n")
-    with service.database.write.begin() as session:
+def test_cleaning_up_keeps_the_results_of_a_job_that_succeeded(context: WorkerContext) -> None:
+    """The commit may take effect without an answer, so that the worker believes the job to be lost."""
+    claim = new_claim(context)
+    key = f"{result_prefix(claim.job_id, claim.attempt)}/report.json"
+    context.files.write(key, b"{}")
+    context.files.write(checkpoint_key(claim.job_id, "noise"), b"n")
+    with context.database.write.begin() as session:
         assert leases.succeed(session, claim, JobResult(report_key=key, page_key=key))
-    forget(service, claim, keep_work=True)
-    assert service.files.exists(key)
-    lost = claimed(service)
-    service.files.write(f"{result_prefix(lost)}/report.json", b"{}")
-    with service.database.write.begin() as session:
+    clean_up(context, claim, keep_checkpoints=True)
+    assert context.files.exists(key)
+    lost = new_claim(context)
+    context.files.write(f"{result_prefix(lost.job_id, lost.attempt)}/report.json", b"{}")
+    with context.database.write.begin() as session:
         assert leases.release(session, lost)
-    forget(service, lost, keep_work=True)
-    assert service.files.list(f"jobs/{lost.job_id}") == []
+    clean_up(context, lost, keep_checkpoints=True)
+    assert context.files.list(f"jobs/{lost.job_id}") == []
 
 
-def test_scratch_names_tell_the_attempt(service: WorkerContext) -> None:
-    claim = claimed(service)
-    assert scratch_folder(service, claim).name == f"{claim.job_id}.1"
+def test_the_name_of_a_scratch_folder_has_the_attempt(context: WorkerContext) -> None:
+    claim = new_claim(context)
+    assert scratch_path(context, claim).name == f"{claim.job_id}.1"

@@ -1,1 +1,1 @@
-"""What a worker does for each kind of job."""
+"""The handlers: one module for each kind of job."""

@@ -1,6 +1,4 @@
-"""Looking an upload over: unpack it, decode every picture, find the classes, make a few thumbnails. No torch."""
-
-from pathlib import Path
+"""Checking an upload: unpack it, decode every image, find the classes, make thumbnails. Imports no torch."""
 
 import structlog
 
@@ -9,12 +7,10 @@ from core.ingest.dataset import ImageDataset, open_dataset
 from core.ingest.thumbnails import make_thumbnails
 from core.runtime.progress import Progress
 from store import datasets, job_events, task_queue
-from store.leases import Claim
 from store.object_keys import dataset_prefix
-from worker.context import WorkerContext
-from worker.fetch_upload import fetch_upload, limits_of
+from worker.fetch_upload import fetch_upload, upload_limits
 from worker.job_files import purge_deleted_dataset
-from worker.lease import LeaseKeeper
+from worker.running_job import RunningJob
 from worker.stop_reasons import LeaseLost
 
 THUMBNAILS = 12
@@ -22,38 +18,49 @@ THUMBNAILS = 12
 log = structlog.get_logger()
 
 
-def check(service: WorkerContext, claim: Claim, lease: LeaseKeeper, folder: Path) -> None:
-    """Find out what a dataset holds and make it ready. Raises BadInput where nothing in it can be used."""
-    upload = fetch_upload(service, claim, folder)
-    limits, progress = limits_of(service.settings), Progress(lease.progress)
+def run_check(job: RunningJob) -> None:
+    """Check the upload of a dataset, and mark the dataset as ready.
+
+    Raises:
+        BadInput: nothing in the upload can be used.
+        Cancelled: the work must stop; see `worker.stop_reasons`.
+    """
+    context, claim = job.context, job.claim
+    upload = fetch_upload(job)
+    limits, progress = upload_limits(context.settings), Progress(job.lease.progress)
     with DecoderSandbox(limits=limits) as sandbox:
         dataset = open_dataset(
-            upload.path, folder / "unpacked", name=upload.name, limits=limits, progress=progress, sandbox=sandbox
+            upload.path, job.scratch / "unpacked", name=upload.name, limits=limits, progress=progress, sandbox=sandbox
         )
-        small = make_thumbnails(dataset, THUMBNAILS, sandbox=sandbox)
+        images = make_thumbnails(dataset, THUMBNAILS, sandbox=sandbox)
     thumbs = []
-    for number, (path, data) in enumerate(small):
-        lease.check()
+    for number, (path, data) in enumerate(images):
+        job.lease.check()
         key = f"{dataset_prefix(str(claim.dataset_id))}/thumbs/{number}"
-        service.files.write(key, data)
+        context.files.write(key, data)
         thumbs.append({"key": key, "path": path})
-    lease.rest()
-    with service.database.write.begin() as session:
-        if not datasets.mark_ready(session, claim, findings(dataset, thumbs)):
+    job.lease.stop_renewing()
+    with context.database.write.begin() as session:
+        if not datasets.mark_ready(session, claim, describe(dataset, thumbs)):
             raise LeaseLost
         waiting = datasets.waiting_jobs(session, str(claim.dataset_id))
-    purge_deleted_dataset(service, claim)
+    purge_deleted_dataset(context, claim)
     log.info("dataset.ready", dataset=claim.dataset_id, images=len(dataset.images), skipped=len(dataset.skipped))
-    for job in waiting:
-        task_queue.enqueue(service.settings, job_id=job.id, kind=job.kind)
-        job_events.publish(service.settings, job.id)
+    for other in waiting:
+        task_queue.enqueue(context.settings, job_id=other.id, kind=other.kind)
+        job_events.publish(context.settings, other.id)
 
 
-def findings(dataset: ImageDataset, thumbs: list[dict[str, str]]) -> datasets.DatasetContents:
-    """What was found, as rows keep it."""
+def describe(dataset: ImageDataset, thumbs: list[dict[str, str]]) -> datasets.DatasetContents:
+    """Return the contents of a dataset for its row.
+
+    Args:
+        dataset: the opened dataset.
+        thumbs: its stored thumbnails, as `{"key", "path"}`.
+    """
     counts = [0] * len(dataset.classes)
-    for picture in dataset.images:
-        counts[picture.label] += 1
+    for image in dataset.images:
+        counts[image.label] += 1
     return datasets.DatasetContents(
         images=len(dataset.images),
         classes=[{"name": name, "images": count} for name, count in zip(dataset.classes, counts, strict=True)],

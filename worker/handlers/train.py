@@ -1,6 +1,4 @@
-"""Training a generator for everybody: fetch the upload, run the recipe of core, store the file and its row."""
-
-from pathlib import Path
+"""Training a generator: fetch the upload, run the recipe, store the generator's file and its row."""
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -9,43 +7,48 @@ from core.recipes.options import DatasetSource
 from core.recipes.train import GeneratorConfig, train_generator
 from core.specs.train import TrainSpec
 from store import generators, leases
-from store.leases import Claim
 from store.object_keys import checkpoint_prefix
-from worker.context import WorkerContext
 from worker.fetch_upload import fetch_upload
 from worker.job_files import purge
-from worker.lease import LeaseKeeper
 from worker.run_options import run_options
+from worker.running_job import RunningJob
 from worker.stop_reasons import LeaseLost
 
 log = structlog.get_logger()
 
 
-def train(service: WorkerContext, claim: Claim, lease: LeaseKeeper, folder: Path) -> None:
-    """Run one train job to its end; the generator gets the job's id. Raises BadInput, SpecError, and as the heart."""
-    asked = TrainSpec.parse(claim.spec)
-    upload = fetch_upload(service, claim, folder)
-    made, unpacked = folder / "generator.safetensors", folder / "work"
-    unpacked.mkdir()
+def run_training(job: RunningJob) -> None:
+    """Run a train job. The id of the generator's row is the id of the job.
+
+    Raises:
+        BadInput: the upload cannot be used.
+        SpecError: the spec does not fit the upload.
+        InvalidSetting: this machine does not have the device of the settings.
+        Cancelled: the work must stop; see `worker.stop_reasons`.
+    """
+    context, claim = job.context, job.claim
+    spec = TrainSpec.parse(claim.spec)
+    upload = fetch_upload(job)
+    generator = job.scratch / "generator.safetensors"
     train_generator(
         DatasetSource(path=upload.path, name=upload.name),
-        made,
-        asked.noise,
-        run_options(service, claim, lease, scratch=unpacked),
-        GeneratorConfig(title=asked.name or upload.name, greyscale=asked.grey, command=f"train job {claim.job_id}"),
+        generator,
+        spec.noise,
+        run_options(job),
+        GeneratorConfig(title=spec.name or upload.name, greyscale=spec.grey, command=f"train job {claim.job_id}"),
     )
-    lease.check()
-    stored = generators.store_file(service.files, claim.job_id, made)
+    job.lease.check()
+    stored = generators.store_file(context.files, claim.job_id, generator)
     try:
-        lease.rest()
-        with service.database.write.begin() as session:
+        job.lease.stop_renewing()
+        with context.database.write.begin() as session:
             if not leases.succeed(session, claim):
                 raise LeaseLost
             generators.upsert(session, claim.job_id, stored, job_id=claim.job_id)
     except (LeaseLost, SQLAlchemyError):
-        raise  # the file may be another attempt's, or its row committed unheard: tidying goes by the rows
+        raise  # the file may belong to another attempt, or to a row whose commit gave no answer: leave it to collection
     except BaseException:
-        service.files.delete(stored.key)
+        context.files.delete(stored.key)
         raise
     log.info("job.succeeded", generator=claim.job_id, bytes=stored.bytes)
-    purge(service, checkpoint_prefix(claim.job_id))
+    purge(context, checkpoint_prefix(claim.job_id))
