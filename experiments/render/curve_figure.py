@@ -1,14 +1,14 @@
 """A figure of lines as SVG, and its points as Markdown and JSON."""
 
-import math
 from pathlib import Path
 
+from core.reports.axes import round_up
 from core.runtime.atomic_files import write_bytes
 from experiments.cache import ExperimentCache
 from experiments.paper.curve_figure import ChartSpec, CurveFigure, CurveSpec
 from experiments.paper.grid import Table
 from experiments.render.pages import NOTHING, facts, markdown_grid, opening, write_pages
-from experiments.render.svg import Line, Panel, draw
+from experiments.render.svg import ChartLine, Panel, draw
 
 
 def write_curve_figure(
@@ -41,20 +41,14 @@ def _panel(chart: ChartSpec, beside: Table | None, cache: ExperimentCache, *, se
     for drawn in chart.lines:
         runs = [[run for seed in range(seeds) if (run := cache.load_measurement(cell, seed))] for cell in drawn.cells]
         if all(runs):
-            lines.append(Line(name=drawn.name, points=drawn.points(runs)))
+            lines.append(ChartLine(name=drawn.name, points=drawn.points(runs)))
         if beside is not None:
             lines += _paper_line(drawn, beside, dataset)
     highest = max((y for line in lines for _, y in line.points), default=1.0) or 1.0
-    return Panel(title=chart.title, x=chart.x, y=chart.y, top=chart.top or round_above(highest), lines=tuple(lines))
+    return Panel(title=chart.title, x=chart.x, y=chart.y, top=chart.top or round_up(highest), lines=tuple(lines))
 
 
-def round_above(value: float) -> float:
-    """The least round number that is not below a positive `value`; its quarters are round too."""
-    power = 10.0 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 2, 4, 6, 8, 10) if step * power >= value)
-
-
-def _paper_line(drawn: CurveSpec, beside: Table, dataset: str | None) -> list[Line]:
+def _paper_line(drawn: CurveSpec, beside: Table, dataset: str | None) -> list[ChartLine]:
     """The paper's numbers for the cells of a line against the radius."""
     numbers = beside.paper.get(dataset or "", ())
     known = {
@@ -63,7 +57,7 @@ def _paper_line(drawn: CurveSpec, beside: Table, dataset: str | None) -> list[Li
         for cell, value in zip(row.cells, values, strict=True)
     }
     points = [(float(cell.radius), value) for cell in drawn.cells if (value := known.get(cell)) is not None]
-    return [Line(name=drawn.name, points=tuple(points), dashed=True)] if points else []
+    return [ChartLine(name=drawn.name, points=tuple(points), dashed=True)] if points else []
 
 
 def _points_table(panel: Panel) -> list[str]:

@@ -1,16 +1,24 @@
-"""Line charts as SVG that stands alone: panels side by side, one legend below."""
+"""Line charts as one SVG document: panels side by side, one legend below."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+
+from core.reports.axes import Axis, polyline
 
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM, LEGEND = 300, 220, 46, 30, 14, 42, 20
 COLOURS = ("#000000", "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#d55e00", "#8a8a8a")  # Okabe & Ito
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """A line of a chart. Lines of one `name` have one colour; `dashed` are the paper's."""
+class ChartLine:
+    """A line of a panel.
+
+    Attributes:
+        name: lines of one name have one colour.
+        points: pairs of an x value and a y value.
+        dashed: whether the line is dashed, as those of the paper are.
+    """
 
     name: str
     points: tuple[tuple[float, float], ...]
@@ -19,13 +27,21 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """One chart; y runs from 0 to `top`, x from the least to the largest of its lines."""
+    """One chart.
+
+    Attributes:
+        title: above the chart.
+        x: label of the horizontal axis, which spans the points of all lines.
+        y: label of the vertical axis.
+        top: end of the vertical axis, which begins at 0.
+        lines: in the order of the legend.
+    """
 
     title: str
     x: str
     y: str
     top: float
-    lines: tuple[Line, ...]
+    lines: tuple[ChartLine, ...]
 
 
 def draw(panels: Sequence[Panel]) -> str:
@@ -46,28 +62,23 @@ def draw(panels: Sequence[Panel]) -> str:
 
 def _panel(panel: Panel, colours: dict[str, str]) -> list[str]:
     xs = [x for line in panel.lines for x, _ in line.points] or [0.0]
-    low, high = min(xs), max(xs)
-    wide, high_px = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
-
-    def place(x: float, y: float) -> str:
-        right = LEFT + wide * ((x - low) / (high - low) if high > low else 0.5)
-        return f"{right:.1f},{TOP + high_px * (1 - min(y, panel.top) / panel.top):.1f}"
-
+    right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
+    x_axis = Axis(low=min(xs), high=max(xs), start=LEFT, end=right)
+    y_axis = Axis(low=0, high=panel.top, start=bottom, end=TOP)
     parts = [f'<text x="{LEFT}" y="{TOP - 12}" font-weight="bold">{escape(panel.title)}</text>']
-    for step in range(5):
-        y = panel.top * step / 4
-        at = place(low, y).split(",")[1]
-        parts.append(f'<path d="M{LEFT} {at}h{wide}" stroke="#ddd"/>')
-        parts.append(f'<text x="{LEFT - 5}" y="{at}" dy="4" text-anchor="end">{y:g}</text>')
-    for x, anchor in ((low, "start"), (high, "end")):
-        at = place(x, 0).split(",")[0]
-        parts.append(f'<text x="{at}" y="{HEIGHT - BOTTOM + 15}" text-anchor="{anchor}">{x:g}</text>')
-    parts.append(f'<text x="{LEFT + wide / 2}" y="{HEIGHT - 10}" text-anchor="middle">{escape(panel.x)}</text>')
-    turned = f'transform="rotate(-90)" x="{-TOP - high_px / 2}" y="11" text-anchor="middle"'
-    parts.append(f"<text {turned}>{escape(panel.y)}</text>")
+    for tick in y_axis.ticks(4):
+        y = f"{tick.position:.1f}"
+        parts.append(f'<path d="M{LEFT} {y}h{right - LEFT}" stroke="#ddd"/>')
+        parts.append(f'<text x="{LEFT - 5}" y="{y}" dy="4" text-anchor="end">{tick.value:g}</text>')
+    for tick, anchor in zip(x_axis.ticks(1), ("start", "end"), strict=True):
+        parts.append(f'<text x="{tick.position:.1f}" y="{bottom + 15}" text-anchor="{anchor}">{tick.value:g}</text>')
+    middle_x, middle_y = LEFT + (right - LEFT) / 2, -TOP - (bottom - TOP) / 2
+    parts.append(f'<text x="{middle_x}" y="{HEIGHT - 10}" text-anchor="middle">{escape(panel.x)}</text>')
+    rotated = f'transform="rotate(-90)" x="{middle_y}" y="11" text-anchor="middle"'
+    parts.append(f"<text {rotated}>{escape(panel.y)}</text>")
     for line in panel.lines:
         dash = ' stroke-dasharray="4 3"' if line.dashed else ""
-        points = " ".join(place(x, y) for x, y in line.points)
+        points = polyline(line.points, x_axis, y_axis, digits=1)
         parts.append(
             f'<polyline points="{points}" fill="none" stroke="{colours[line.name]}" stroke-width="1.6"{dash}/>'
         )

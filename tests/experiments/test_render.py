@@ -7,14 +7,14 @@ from xml.etree import ElementTree
 
 import pytest
 
+from core.reports.axes import round_up
 from core.runtime.atomic_files import read_json, write_json
 from core.runtime.folder_checkpoints import FolderCheckpointStore
 from experiments.cells import Cell, Noise
 from experiments.measurement import Measurement
 from experiments.paper.grid import Table, TableRow
-from experiments.render.curve_figure import round_above
 from experiments.render.pages import caption
-from experiments.render.svg import Line, Panel, draw
+from experiments.render.svg import ChartLine, Panel, draw
 from experiments.render.tables import mean_and_spread, write_table
 from tests.support.tiny_experiments import tiny_cache
 
@@ -91,7 +91,7 @@ def test_a_measurement_survives_its_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("value", "top"), [(0.013, 0.02), (0.9, 1), (1, 1), (1.99, 2), (2.07, 4), (99, 100)])
 def test_an_axis_ends_at_a_round_number(value: float, top: float) -> None:
-    assert round_above(value) == pytest.approx(top)
+    assert round_up(value) == pytest.approx(top)
 
 
 def test_captions() -> None:
@@ -99,7 +99,7 @@ def test_captions() -> None:
 
 
 def test_a_chart_is_well_formed_and_places_its_lines() -> None:
-    line = Line(name="EM & <x>", points=((0, 0), (4, 100)))
+    line = ChartLine(name="EM & <x>", points=((0, 0), (4, 100)))
     panel = Panel(title="a", x="x", y="y", top=100, lines=(line, replace(line, dashed=True)))
     root = ElementTree.fromstring(draw([panel, panel]))
     lines = root.findall(".//{*}polyline")
