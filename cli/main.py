@@ -55,17 +55,17 @@ def up() -> None:
 @app.command()
 def token(name: Annotated[str, typer.Option(help="what the token is called in the list of tokens")] = "cli") -> None:
     """Print a fresh API token of the local admin, and nothing else."""
-    from ops.admin import fresh_token
+    from ops.admin import create_admin_token
 
-    print(fresh_token(name))
+    print(create_admin_token(name))
 
 
 @app.command()
 def link() -> None:
     """Print a fresh one-time sign-in link of the local admin."""
-    from ops.admin import fresh_link
+    from ops.admin import create_sign_in_link
 
-    print(fresh_link())
+    print(create_sign_in_link())
 
 
 @app.command()
@@ -93,9 +93,9 @@ def api() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database's tables to where this version expects them."""
-    from ops.admin import migrated
+    from ops.admin import migrate_database
 
-    before, after = migrated()
+    before, after = migrate_database()
     print(f"The database was at {before or 'nothing'} and is at {after}.")
 
 
@@ -104,10 +104,10 @@ def doctor() -> None:
     """Check everything the service needs, and say what is wrong."""
     from ops.doctor import run_checks
 
-    findings = run_checks()
-    for finding in findings:
-        print(f"{'ok  ' if finding.is_well else 'FAIL'}  {finding.name}: {finding.text}")
-    raise typer.Exit(0 if all(f.is_well for f in findings) else 1)
+    results = run_checks()
+    for result in results:
+        print(f"{'ok  ' if result.is_ok else 'FAIL'}  {result.name}: {result.text}")
+    raise typer.Exit(0 if all(result.is_ok for result in results) else 1)
 
 
 def main() -> None:

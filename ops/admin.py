@@ -1,4 +1,4 @@
-"""What the local admin does by hand: migrate, make a token, make a sign-in link."""
+"""Commands of the local admin: migrate the database, create an API token, create a sign-in link."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,8 +10,8 @@ from store.settings import Settings, get_settings
 
 
 @contextmanager
-def _database(settings: Settings) -> Iterator[Database]:
-    """The database, migrated where this is one machine; elsewhere migrating is a step of its own."""
+def _open_migrated(settings: Settings) -> Iterator[Database]:
+    """The database, migrated on a single machine. Beyond one machine the operator runs the migrations."""
     database = open_database(settings)
     try:
         if settings.is_single_machine and migrate.current_revision(database) != migrate.head_revision():
@@ -21,24 +21,32 @@ def _database(settings: Settings) -> Iterator[Database]:
         database.dispose()
 
 
-def fresh_token(name: str) -> str:
-    """A new API token of the local admin."""
-    with _database(get_settings()) as database, database.write.begin() as session:
+def create_admin_token(name: str) -> str:
+    """Create an API token of the local admin, and return it.
+
+    Args:
+        name: what the list of tokens calls it.
+    """
+    with _open_migrated(get_settings()) as database, database.write.begin() as session:
         _, plain = users.create_token(session, user_id=users.local_admin(session).id, name=name)
     return plain
 
 
-def fresh_link() -> str:
-    """A new one-time sign-in link of the local admin."""
+def create_sign_in_link() -> str:
+    """Create a one-time sign-in link of the local admin, and return its URL."""
     settings = get_settings()
-    with _database(settings) as database, database.write.begin() as session:
+    with _open_migrated(settings) as database, database.write.begin() as session:
         admin = users.local_admin(session)
         key = users.create_sign_in_key(session, user_id=admin.id, seconds=settings.sign_in_link_seconds)
     return f"{settings.address}/sign-in?key={key}"
 
 
-def migrated() -> tuple[str | None, str | None]:
-    """Run the migrations that are missing, and offer the generators that ship; the revisions before and after."""
+def migrate_database() -> tuple[str | None, str | None]:
+    """Run the missing migrations, and register the shipped generators.
+
+    Returns:
+        The revisions before and after; None for a database without tables.
+    """
     settings = get_settings()
     database = open_database(settings)
     try:

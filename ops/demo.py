@@ -15,64 +15,64 @@ import httpx
 from core.reports.text_tables import evidence_table
 from core.reports.wording import verdict_of
 from core.results.protection import ProtectionReport
-from ops.admin import fresh_token
+from ops.admin import create_admin_token
 from ops.instance_lock import is_ready
-from ops.process import child_command
+from ops.process import cli_command
 from store.settings import Settings, get_settings
 
 DRAW = Path(__file__).parent.parent / "examples" / "draw_pictures.py"
-START_SECONDS = 150
-CHECK_SECONDS = 120
-PAUSE = 0.5
+START_TIMEOUT_SECONDS = 150
+CHECK_TIMEOUT_SECONDS = 120
+POLL_SECONDS = 0.5
 
 
 class DemoFailed(Exception):
-    """The demo cannot go on; the message says why."""
+    """The demo cannot continue. The message says why."""
 
 
 def demo() -> None:
-    """Protect a small drawn dataset by REST and show the evidence; uses the running service, or runs one meanwhile."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
+    """Protect a small drawn dataset by REST and show the evidence; uses the running service, or starts one."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the service is stopped again
     try:
         with _service(get_settings()) as settings:
-            _protect_drawn_pictures(settings)
+            _protect_drawn_images(settings)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     except DemoFailed as error:
         raise SystemExit(f"unteachable demo: {error}") from None
     except httpx.HTTPError as error:
-        raise SystemExit(f"unteachable demo: the service does not answer any more ({error})") from None
+        raise SystemExit(f"unteachable demo: the service does not answer ({error})") from None
 
 
-def _protect_drawn_pictures(settings: Settings) -> None:
+def _protect_drawn_images(settings: Settings) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
-        client(settings, token=fresh_token("demo")) as api,
+        client(settings, token=create_admin_token("demo")) as api,
     ):
         dataset = _upload(api, _draw(Path(folder)))
         job = _run(api, dataset["id"])
         archive = _download(api, job["id"], settings.home / "demo")
         report = ProtectionReport.from_json(_ok(api.get(f"/jobs/{job['id']}/report")).content)
-    _tell(report, archive, settings, job["id"])
+    _print_evidence(report, archive, settings, job["id"])
 
 
 @contextmanager
 def _service(settings: Settings) -> Iterator[Settings]:
-    """The service of these settings: the one that runs, or one started by `unteachable up` and stopped at the end."""
+    """The running service of these settings, or one that is started by `unteachable up` and stopped at the end."""
     if is_ready(settings.host, settings.port):
         print(f"Using the service at {settings.address}")
         yield settings
         return
     print(f"Starting the service at {settings.address}")
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(child_command("up"), stdout=said, stderr=said)
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(cli_command("up"), stdout=output, stderr=output)
         try:
-            deadline = time.monotonic() + START_SECONDS
+            deadline = time.monotonic() + START_TIMEOUT_SECONDS
             while not is_ready(settings.host, settings.port):
                 if process.poll() is not None or time.monotonic() > deadline:
-                    said.seek(0)
-                    raise DemoFailed("the service did not start:\n" + said.read().decode(errors="replace").strip())
-                time.sleep(PAUSE)
+                    output.seek(0)
+                    raise DemoFailed("the service did not start:\n" + output.read().decode(errors="replace").strip())
+                time.sleep(POLL_SECONDS)
             yield settings
         finally:
             process.send_signal(signal.SIGINT)
@@ -80,13 +80,13 @@ def _service(settings: Settings) -> Iterator[Settings]:
 
 
 def client(settings: Settings, *, token: str) -> httpx.Client:
-    """Speaks to this machine's service, and never through a proxy."""
+    """Return a client of the service on this machine, without a proxy."""
     headers = {"Authorization": f"Bearer {token}"}
     return httpx.Client(base_url=f"{_address(settings)}/v1", headers=headers, timeout=60, trust_env=False)
 
 
 def _address(settings: Settings) -> str:
-    """Where this machine reaches the service, whatever the world calls it."""
+    """The URL at which this machine reaches the service; the public URL may differ."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
     return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
@@ -94,55 +94,55 @@ def _address(settings: Settings) -> str:
 def _draw(folder: Path) -> Path:
     out = folder / "patterns.zip"
     if not DRAW.exists():
-        raise DemoFailed(f"{DRAW} is missing: the demo runs from a checkout")
+        raise DemoFailed(f"{DRAW} is missing: the demo needs a checkout of the repository")
     subprocess.run([sys.executable, str(DRAW), str(out)], check=True)
     return out
 
 
-def _upload(api: httpx.Client, pictures: Path) -> dict[str, Any]:
+def _upload(api: httpx.Client, archive: Path) -> dict[str, Any]:
     """Send the zip and wait until it has been checked."""
-    print(f"Uploading {pictures.name}, {pictures.stat().st_size / 1e6:.1f} MB")
-    with pictures.open("rb") as file:
-        dataset = _ok(api.post("/datasets", files={"file": (pictures.name, file, "application/zip")})).json()
-    deadline = time.monotonic() + CHECK_SECONDS
+    print(f"Uploading {archive.name}, {archive.stat().st_size / 1e6:.1f} MB")
+    with archive.open("rb") as file:
+        dataset = _ok(api.post("/datasets", files={"file": (archive.name, file, "application/zip")})).json()
+    deadline = time.monotonic() + CHECK_TIMEOUT_SECONDS
     while dataset["state"] in ("uploading", "checking"):
         if time.monotonic() > deadline:
-            raise DemoFailed(f"the dataset is still {dataset['state']} after {CHECK_SECONDS} s")
-        time.sleep(PAUSE)
+            raise DemoFailed(f"the dataset is still {dataset['state']} after {CHECK_TIMEOUT_SECONDS} s")
+        time.sleep(POLL_SECONDS)
         dataset = _ok(api.get(f"/datasets/{dataset['id']}")).json()
     if dataset["state"] != "ready":
         raise DemoFailed(f"the dataset was rejected: {dataset['error']}")
     classes = ", ".join(f"{c['name']} {c['images']}" for c in dataset["classes"])
-    print(f"{dataset['images']} pictures: {classes}")
+    print(f"{dataset['images']} images: {classes}")
     for skipped in dataset["skipped"]:
         print(f"  skipped {skipped['path']}: {skipped['reason']}")
     return dict(dataset)
 
 
 def _run(api: httpx.Client, dataset_id: str) -> dict[str, Any]:
-    """Protect with the quick preset, and say where it is until it ends."""
-    asked = {"kind": "protect", "dataset_id": dataset_id, "spec": {"preset": "quick"}}
-    job = _ok(api.post("/jobs", json=asked)).json()
-    shown = Line()
+    """Protect with the quick preset, and show the progress."""
+    request = {"kind": "protect", "dataset_id": dataset_id, "spec": {"preset": "quick"}}
+    job = _ok(api.post("/jobs", json=request)).json()
+    line = ProgressLine()
     while job["state"] in ("queued", "running"):
-        time.sleep(PAUSE)
+        time.sleep(POLL_SECONDS)
         job = _ok(api.get(f"/jobs/{job['id']}")).json()
-        shown.show(job)
-    shown.end()
+        line.show(job)
+    line.end()
     if job["state"] != "succeeded":
         raise DemoFailed(f"the job {job['state']}: {job['error']}")
     return dict(job)
 
 
-class Line:
-    """Progress on standard error: one line that changes on a terminal, a line a stage elsewhere."""
+class ProgressLine:
+    """Progress on standard error: one updated line on a terminal, one line for each stage elsewhere."""
 
     def __init__(self) -> None:
         self._stage: str | None = None
         self._width = 0
 
     def show(self, job: dict[str, Any]) -> None:
-        """Say where the job is."""
+        """Show the progress of a job, as REST returns it."""
         progress = job["progress"]
         stage = progress["stage"] or job["state"]
         if sys.stderr.isatty():
@@ -156,41 +156,43 @@ class Line:
         self._stage = stage
 
     def end(self) -> None:
-        """Leave the line."""
+        """Clear the line."""
         if self._width:
             print("\r" + " " * self._width, end="\r", file=sys.stderr, flush=True)
 
 
 def _download(api: httpx.Client, job_id: str, folder: Path) -> Path:
-    """The archive as a file, under its own name only when all of it has arrived."""
+    """Download the archive; the file has its final name only once it is complete."""
     folder.mkdir(parents=True, exist_ok=True)
     out = folder / f"patterns-protected-{job_id}.zip"
     part = out.with_suffix(".part")
-    with api.stream("GET", f"/jobs/{job_id}/archive") as answer:
-        if answer.status_code != httpx.codes.OK:
-            answer.read()
-        _ok(answer)
+    with api.stream("GET", f"/jobs/{job_id}/archive") as response:
+        if response.status_code != httpx.codes.OK:
+            response.read()
+        _ok(response)
         with part.open("wb") as file:
-            for data in answer.iter_bytes():
+            for data in response.iter_bytes():
                 file.write(data)
     return part.replace(out)
 
 
-def _tell(report: ProtectionReport, archive: Path, settings: Settings, job_id: str) -> None:
-    said = verdict_of(report.evidence)
-    print(f"\n{evidence_table(report.evidence)}\n\n{said.headline}".replace("\u00a0", " "))
-    for detail in said.details:
+def _print_evidence(report: ProtectionReport, archive: Path, settings: Settings, job_id: str) -> None:
+    verdict = verdict_of(report.evidence)
+    print(f"\n{evidence_table(report.evidence)}\n\n{verdict.headline}".replace("\u00a0", " "))
+    for detail in verdict.details:
         print(f"  {detail}".replace("\u00a0", " "))
     print(f"\nThe report:  {settings.address}/jobs/{job_id} while the service runs; report.html in the archive")
     print(f"The archive: {archive}")
 
 
-def _ok(answer: httpx.Response) -> httpx.Response:
-    """The answer, unless it is an error. Raises DemoFailed with the problem's own words."""
-    if answer.is_error:
+def _ok(response: httpx.Response) -> httpx.Response:
+    """Return a successful response. Raises DemoFailed with the detail of an error."""
+    if response.is_error:
         try:
-            detail = answer.json().get("detail")
+            detail = response.json().get("detail")
         except ValueError:
-            detail = answer.text[:200]
-        raise DemoFailed(f"{answer.request.method} {answer.request.url.path} answered {answer.status_code}: {detail}")
-    return answer
+            detail = response.text[:200]
+        raise DemoFailed(
+            f"{response.request.method} {response.request.url.path} answered {response.status_code}: {detail}"
+        )
+    return response

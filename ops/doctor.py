@@ -1,4 +1,4 @@
-"""Checking everything the service needs, one finding a thing."""
+"""`unteachable doctor`: checks everything that the service needs."""
 
 import shutil
 import sys
@@ -13,67 +13,75 @@ from store.object_store import open_object_store
 from store.settings import Settings, get_settings
 from store.signing_keys import secret_keys
 
-ENOUGH_BYTES = 5 * 2**30
+MIN_FREE_BYTES = 5 * 2**30
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """How one thing is."""
+class CheckResult:
+    """The result of one check.
+
+    Attributes:
+        name: what was checked.
+        is_ok: whether it works.
+        text: what was found, or what is wrong.
+    """
 
     name: str
-    is_well: bool
+    is_ok: bool
     text: str
 
 
-def run_checks() -> list[Finding]:
-    """Look at everything; whatever a look raises is its finding."""
+def run_checks() -> list[CheckResult]:
+    """Run all checks. A check that raises has failed; the first line of its error is the text."""
     settings = get_settings()
-    looks: dict[str, Callable[[Settings], str]] = {
+    checks: dict[str, Callable[[Settings], str]] = {
         "python": lambda _: sys.version.split()[0],
-        "data folder": _folder,
-        "database": _database,
-        "store": _store,
-        "keys": lambda s: f"{len(secret_keys(s))} signing key(s)",
-        "broker": _broker,
-        "science": _science,
+        "data folder": _check_data_folder,
+        "database": _check_database,
+        "object store": _check_object_store,
+        "signing keys": lambda settings: f"{len(secret_keys(settings))} found",
+        "broker": _check_broker,
+        "torch": _check_torch,
     }
-    return [_look(name, look, settings) for name, look in looks.items()]
+    return [_run(name, check, settings) for name, check in checks.items()]
 
 
-def _look(name: str, look: Callable[[Settings], str], settings: Settings) -> Finding:
+def _run(name: str, check: Callable[[Settings], str], settings: Settings) -> CheckResult:
     try:
-        return Finding(name, True, look(settings))
+        return CheckResult(name, True, check(settings))
     except Exception as error:
-        return Finding(name, False, str(error).splitlines()[0] if str(error) else type(error).__name__)
+        return CheckResult(name, False, str(error).splitlines()[0] if str(error) else type(error).__name__)
 
 
-def _folder(settings: Settings) -> str:
+def _check_data_folder(settings: Settings) -> str:
     settings.home.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(settings.home).free
-    if free < ENOUGH_BYTES:
-        raise OSError(f"only {free / 2**30:.1f} GiB are free in {settings.home}")
+    if free < MIN_FREE_BYTES:
+        raise OSError(f"{settings.home} has only {free / 2**30:.1f} GiB free; {MIN_FREE_BYTES / 2**30:.0f} are needed")
     return f"{settings.home}, {free / 2**30:.0f} GiB free"
 
 
-def _database(settings: Settings) -> str:
+def _check_database(settings: Settings) -> str:
     database = open_database(settings)
     try:
         with database.read() as session:
             session.execute(text("SELECT 1"))
-        at, wanted = migrate.current_revision(database), migrate.head_revision()
+        current, head = migrate.current_revision(database), migrate.head_revision()
     finally:
         database.dispose()
-    if at != wanted:
-        raise RuntimeError(f"is at revision {at or 'nothing'}, not {wanted}: run `unteachable migrate`")
-    return f"{database.engine.dialect.name}, revision {at}"
+    if current is None:
+        raise RuntimeError("has no tables yet: run `unteachable migrate`")
+    if current != head:
+        raise RuntimeError(f"is at revision {current}, but this version needs {head}: run `unteachable migrate`")
+    return f"{database.engine.dialect.name}, revision {current}"
 
 
-def _store(settings: Settings) -> str:
+def _check_object_store(settings: Settings) -> str:
     open_object_store(settings).probe()
     return f"{settings.store} can be written and read"
 
 
-def _broker(settings: Settings) -> str:
+def _check_broker(settings: Settings) -> str:
     if task_queue.is_broker_reachable(settings):
         return "answers"
     if not settings.broker_url:
@@ -81,11 +89,11 @@ def _broker(settings: Settings) -> str:
     raise ConnectionError(f"{settings.broker_url.rsplit('@', 1)[-1]} does not answer")
 
 
-def _science(settings: Settings) -> str:
+def _check_torch(settings: Settings) -> str:
     import torch
 
     from core.runtime.device import Device
     from worker.context import compute_device
 
     device = compute_device(settings)
-    return f"torch {torch.__version__} on {Device(device.name, cores=device.cores).label}"
+    return f"version {torch.__version__} on {Device(device.name, cores=device.cores).label}"

@@ -1,4 +1,4 @@
-"""What only one service at a time may have: its data folder and its port."""
+"""What only one service at a time can use: its data folder and its port."""
 
 import fcntl
 import os
@@ -10,18 +10,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-PATIENCE = 6.0  # seconds that the children of a killed service may need to leave the folder
-_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy leads back to this machine
+LOCK_TIMEOUT_SECONDS = 6.0  # how long the processes of a killed service may need to end
+POLL_SECONDS = 0.1
+READY_REQUEST_TIMEOUT_SECONDS = 5
+_NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy cannot reach this machine's ports
 
 
-class InUse(Exception):
-    """Someone else has it; the message says what to do."""
+class AlreadyInUse(Exception):
+    """Another process uses the data folder or the port. The message says what to do."""
 
 
 class DataDirLock:
-    """The data folder, locked for as long as this object or any child that was given `fd` lives.
+    """Locks the data folder for as long as this object, or a process that inherited `fd`, lives.
 
-    The children share the lock, so a service whose supervisor was killed keeps its folder until its last child is gone.
+    The processes of the service inherit the lock. So if the supervisor is killed, its folder stays locked until its
+    last process has ended.
+
+    Args:
+        path: the data folder; it is created if it is missing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -31,7 +37,7 @@ class DataDirLock:
     def __enter__(self) -> Self:
         (self.path / "logs").mkdir(parents=True, exist_ok=True)
         self.fd = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
         while True:
             try:
                 fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -40,11 +46,11 @@ class DataDirLock:
                 holder = os.pread(self.fd, 32, 0).decode() or "?"
                 if time.monotonic() > deadline or _is_alive(holder):
                     os.close(self.fd)
-                    raise InUse(
-                        f"another Unteachable (process {holder}) uses {self.path}: stop that one, or set "
-                        "UNTEACHABLE_DATA_DIR and UNTEACHABLE_PORT to run a second"
+                    raise AlreadyInUse(
+                        f"another Unteachable (process {holder}) uses {self.path}: stop it, or set "
+                        "UNTEACHABLE_DATA_DIR and UNTEACHABLE_PORT to run a second service"
                     ) from None
-                time.sleep(0.1)
+                time.sleep(POLL_SECONDS)
         os.ftruncate(self.fd, 0)
         os.pwrite(self.fd, str(os.getpid()).encode(), 0)
         return self
@@ -68,23 +74,36 @@ def _is_alive(pid: str) -> bool:
 
 
 def check_port(host: str, port: int) -> None:
-    """Raises InUse where something listens there already, or the address is not this machine's."""
+    """Check that the API can listen on an address.
+
+    Args:
+        host: a name or an IP address of this machine.
+        port: a TCP port.
+
+    Raises:
+        AlreadyInUse: another process listens there, or the address does not belong to this machine.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise InUse(
-                f"cannot listen on {host}:{port} ({error.strerror}): set UNTEACHABLE_PORT to a free one"
+            raise AlreadyInUse(
+                f"cannot listen on {host}:{port} ({error.strerror}): set UNTEACHABLE_PORT to a free port"
             ) from None
 
 
 def is_ready(host: str, port: int) -> bool:
-    """Whether the API says that database, broker and store can be reached."""
+    """Return whether the API reports that it reaches the database, the broker and the object store.
+
+    Args:
+        host: the address that the API listens on.
+        port: its TCP port.
+    """
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     try:
-        with _DIRECT.open(f"http://{name}:{port}/readyz", timeout=5) as answer:
-            return bool(answer.status == 200)
+        with _NO_PROXY.open(f"http://{name}:{port}/readyz", timeout=READY_REQUEST_TIMEOUT_SECONDS) as response:
+            return bool(response.status == 200)
     except (urllib.error.URLError, OSError):
         return False

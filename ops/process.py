@@ -1,4 +1,4 @@
-"""The processes of the service on one machine: how each is started, watched and stopped."""
+"""The processes of the service on a single machine: how each is started, restarted and stopped."""
 
 import ctypes
 import os
@@ -13,45 +13,54 @@ import structlog
 
 from ops.instance_lock import DataDirLock
 
-LOG_BYTES = 10 * 2**20  # a log longer than this is put aside at the next start
-SLOWEST = 10.0  # longest pause before a child that keeps dying is started again, in seconds
-STEADY = 60.0  # a child that ran this long had no trouble starting
+MAX_LOG_BYTES = 10 * 2**20  # a longer log is rotated at the next start
+FIRST_RESTART_DELAY_SECONDS = 0.25
+MAX_RESTART_DELAY_SECONDS = 10.0
+STABLE_AFTER_SECONDS = 60.0  # a process that ran this long starts with the first delay again
 PR_SET_PDEATHSIG = 1
 
 log = structlog.get_logger()
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def child_command(*words: str) -> list[str]:
-    """The command line of `unteachable WORDS` with this very interpreter."""
-    return [sys.executable, "-m", "cli.main", *words]
+def cli_command(*arguments: str) -> list[str]:
+    """Return the command line of `unteachable ARGUMENTS` with this interpreter."""
+    return [sys.executable, "-m", "cli.main", *arguments]
 
 
-def die_with_parent() -> None:
-    """In the new process: be told to stop when the supervisor is gone, even by kill -9."""
+def terminate_with_parent() -> None:
+    """Let the kernel send SIGTERM to this process when its parent ends, even by SIGKILL. For `preexec_fn`."""
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class ManagedProcess:
-    """One process in a session of its own, so that Ctrl-C reaches the supervisor alone and it decides the order."""
+    """A process that the supervisor keeps running.
 
-    def __init__(self, name: str, command: list[str], *, folder: DataDirLock) -> None:
+    It has its own session, so that Ctrl-C reaches only the supervisor, which decides the order of stopping.
+
+    Args:
+        name: its name in logs, and the stem of its log file.
+        command: its command line.
+        lock: the locked data folder; the process inherits the lock.
+    """
+
+    def __init__(self, name: str, command: list[str], *, lock: DataDirLock) -> None:
         self.name = name
-        self.log: Path = folder.path / "logs" / f"{name}.log"
-        self.deaths = 0
+        self.log_path: Path = lock.path / "logs" / f"{name}.log"
+        self.failures = 0  # how often it ended by itself since it last ran for `STABLE_AFTER_SECONDS`
         self._command = command
-        self._folder = folder
+        self._lock = lock
         self._process: subprocess.Popen[bytes] | None = None
-        self._started = 0.0
-        self._again = 0.0
+        self._started_at = 0.0
+        self._restart_at = 0.0
 
     def start(self) -> None:
-        """Start it, with its output appended to its log."""
-        if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
-            self.log.replace(self.log.with_suffix(".log.1"))
+        """Start the process. Its output is appended to its log."""
+        if self.log_path.exists() and self.log_path.stat().st_size > MAX_LOG_BYTES:
+            self.log_path.replace(self.log_path.with_suffix(".log.1"))
         environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"}
-        with self.log.open("ab") as out:
+        with self.log_path.open("ab") as out:
             self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.DEVNULL,
@@ -59,41 +68,47 @@ class ManagedProcess:
                 stderr=out,
                 env=environment,
                 start_new_session=True,
-                pass_fds=(self._folder.fd,),
-                preexec_fn=die_with_parent,
+                pass_fds=(self._lock.fd,),
+                preexec_fn=terminate_with_parent,
             )
-        self._started = time.monotonic()
+        self._started_at = time.monotonic()
 
-    def restart_if_dead(self) -> None:
-        """Start it again when it has ended, the later the more often it did."""
+    def restart_if_ended(self) -> None:
+        """Start the process again if it has ended, after a delay that doubles with each failure."""
         if self._process is None:
-            if time.monotonic() >= self._again:
+            if time.monotonic() >= self._restart_at:
                 self.start()
             return
         status = self._process.poll()
         if status is None:
-            if self.deaths and time.monotonic() - self._started > STEADY:
-                self.deaths = 0
+            if self.failures and time.monotonic() - self._started_at > STABLE_AFTER_SECONDS:
+                self.failures = 0
             return
         self._kill_group()
-        self.deaths += 1
-        pause = min(SLOWEST, 0.25 * 2 ** (self.deaths - 1))
-        log.warning("up.child_died", child=self.name, status=status, again_in=pause, log=str(self.log))
-        self._process, self._again = None, time.monotonic() + pause
+        self.failures += 1
+        delay = min(MAX_RESTART_DELAY_SECONDS, FIRST_RESTART_DELAY_SECONDS * 2 ** (self.failures - 1))
+        log.warning(
+            "supervisor.process_ended", process=self.name, status=status, restart_in=delay, log=str(self.log_path)
+        )
+        self._process, self._restart_at = None, time.monotonic() + delay
 
-    def ask_to_stop(self) -> None:
-        """Tell it to end in good order."""
+    def terminate(self) -> None:
+        """Send SIGTERM, if the process runs."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
 
-    def stop_by(self, deadline: float) -> None:
-        """Wait until it has ended, and kill it where it has not by then; nothing that it started stays."""
+    def wait_or_kill(self, deadline: float) -> None:
+        """Wait for the end of the process, and kill it at the deadline. Its own child processes are killed too.
+
+        Args:
+            deadline: a time of `time.monotonic`.
+        """
         if self._process is None:
             return
         try:
             self._process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            log.warning("up.child_killed", child=self.name)
+            log.warning("supervisor.process_killed", process=self.name)
         self._kill_group()
         self._process.wait()
 
@@ -102,6 +117,6 @@ class ManagedProcess:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
-    def last_words(self, count: int = 15) -> str:
-        """The end of its log."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
+    def log_tail(self, lines: int = 15) -> str:
+        """Return the last lines of the log."""
+        return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])

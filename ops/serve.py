@@ -1,4 +1,4 @@
-"""Running the API in this process."""
+"""Runs the API in this process."""
 
 from contextlib import suppress
 
@@ -7,10 +7,10 @@ from store.settings import get_settings
 
 
 def serve() -> None:
-    """Serve until told to stop."""
+    """Serve requests until the process is told to stop."""
     from api.server import make_server
 
     settings = get_settings()
     configure_logs(settings)
-    with suppress(KeyboardInterrupt):  # uvicorn raises it once more after a clean stop by Ctrl-C
+    with suppress(KeyboardInterrupt):  # uvicorn raises it again after a clean stop by Ctrl-C
         make_server(settings).run()

@@ -1,4 +1,4 @@
-"""The whole service on one machine: migrate, start broker, workers and API, watch over them, and stop them all."""
+"""`unteachable up`: migrates, starts the broker, the workers and the API, restarts them, and stops them all."""
 
 import signal
 import sys
@@ -9,10 +9,10 @@ from types import FrameType
 
 import structlog
 
-from ops.admin import fresh_link
-from ops.broker import answers, broker_command
-from ops.instance_lock import DataDirLock, InUse, check_port, is_ready
-from ops.process import ManagedProcess, child_command
+from ops.admin import create_sign_in_link
+from ops.broker import broker_command, is_broker_ready
+from ops.instance_lock import AlreadyInUse, DataDirLock, check_port, is_ready
+from ops.process import ManagedProcess, cli_command
 from store import generators, migrate
 from store.database import open_database
 from store.logs import configure_logs
@@ -20,52 +20,62 @@ from store.object_store import open_object_store
 from store.settings import Settings, get_settings
 from store.task_queue import QUEUE_NAMES
 
-READY_SECONDS = 300  # a cold disk and busy cores may take long to import everything
-STOP_SECONDS = 6
-TICK = 0.2
+START_TIMEOUT_SECONDS = 300  # a slow disk and busy cores may take long to import everything
+STOP_TIMEOUT_SECONDS = 6
+POLL_SECONDS = 0.2
+MAX_FAILURES_AT_START = 3
 BROKER = "broker"
 
 log = structlog.get_logger()
 
 
-class NotStarted(Exception):
-    """The service could not be started, for a reason to tell."""
+class StartFailed(Exception):
+    """The service could not be started. The message is for the operator."""
 
 
 def run_up() -> int:
-    """Run everything until Ctrl-C or SIGTERM; returns the exit status."""
+    """Run the service until Ctrl-C or SIGTERM; return the exit status."""
     settings = get_settings()
     configure_logs(settings)
     try:
-        with DataDirLock(settings.home) as folder:
+        with DataDirLock(settings.home) as lock:
             check_port(settings.host, settings.port)
-            return Supervisor(settings, folder).run()
-    except (InUse, NotStarted) as error:
+            return Supervisor(settings, lock).run()
+    except (AlreadyInUse, StartFailed) as error:
         print(f"unteachable: {error}", file=sys.stderr)
         return 1
 
 
 class Supervisor:
-    """Starts the children, restarts those that die, and stops them all at the end."""
+    """Starts the processes, restarts those that end, and stops them all at the end.
 
-    def __init__(self, settings: Settings, folder: DataDirLock) -> None:
+    Args:
+        settings: the settings of this machine.
+        lock: the locked data folder.
+    """
+
+    def __init__(self, settings: Settings, lock: DataDirLock) -> None:
         self._settings = settings
-        self._folder = folder
+        self._lock = lock
         self._stopping = threading.Event()
-        self._children: list[ManagedProcess] = []
+        self._processes: list[ManagedProcess] = []
 
     def run(self) -> int:
-        """From migration to the last child's end."""
+        """Run from the migration until the last process has ended; return the exit status.
+
+        Raises:
+            StartFailed: a process does not start.
+        """
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         try:
             self._migrate()
-            self._start()
-            self._wait_until_ready()
+            self._start_processes()
+            self._wait_until(lambda: is_ready(self._settings.host, self._settings.port), what="the API")
             if not self._stopping.is_set():
-                self._welcome()
-            while not self._stopping.wait(TICK):
-                self._watch()
+                self._print_address()
+            while not self._stopping.wait(POLL_SECONDS):
+                self._restart_ended()
         finally:
             self._stop()
         return 0
@@ -81,55 +91,54 @@ class Supervisor:
         finally:
             database.dispose()
 
-    def _start(self) -> None:
+    def _start_processes(self) -> None:
         if not self._settings.broker_url:
-            self._begin(BROKER, broker_command(self._settings))
-            self._wait(lambda: answers(self._settings.broker_socket), what="the broker")
+            self._start_process(BROKER, broker_command(self._settings))
+            self._wait_until(lambda: is_broker_ready(self._settings.broker_socket), what="the broker")
         for queue in QUEUE_NAMES:
-            self._begin(f"worker-{queue}", child_command("worker", "--queue", queue))
-        self._begin("api", child_command("api"))
+            self._start_process(f"worker-{queue}", cli_command("worker", "--queue", queue))
+        self._start_process("api", cli_command("api"))
 
-    def _begin(self, name: str, command: list[str]) -> None:
-        child = ManagedProcess(name, command, folder=self._folder)
-        self._children.append(child)
-        child.start()
+    def _start_process(self, name: str, command: list[str]) -> None:
+        process = ManagedProcess(name, command, lock=self._lock)
+        self._processes.append(process)
+        process.start()
 
-    def _wait_until_ready(self) -> None:
-        self._wait(lambda: is_ready(self._settings.host, self._settings.port), what="/readyz")
-
-    def _wait(self, true: Callable[[], bool], *, what: str) -> None:
-        """Wait for something to become true. Raises NotStarted when it does not, or a child keeps dying."""
-        deadline = time.monotonic() + READY_SECONDS
-        while not self._stopping.is_set() and not true():
-            self._watch()
-            for child in self._children:
-                if child.deaths >= 3:
-                    raise NotStarted(
-                        f"{child.name} does not stay up; its last words are in {child.log}\n{child.last_words()}"
+    def _wait_until(self, condition: Callable[[], bool], *, what: str) -> None:
+        """Wait for a condition. Raises StartFailed after the timeout, or when a process keeps ending."""
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while not self._stopping.is_set() and not condition():
+            self._restart_ended()
+            for process in self._processes:
+                if process.failures >= MAX_FAILURES_AT_START:
+                    raise StartFailed(
+                        f"{process.name} ended {process.failures} times. The end of its log, {process.log_path}:\n"
+                        f"{process.log_tail()}"
                     )
             if time.monotonic() > deadline:
-                raise NotStarted(f"{what} did not come up within {READY_SECONDS} s; see {self._folder.path / 'logs'}")
-            self._stopping.wait(TICK)
+                logs = self._lock.path / "logs"
+                raise StartFailed(f"{what} was not ready within {START_TIMEOUT_SECONDS} s; see the logs in {logs}")
+            self._stopping.wait(POLL_SECONDS)
 
-    def _watch(self) -> None:
-        for child in self._children:
-            child.restart_if_dead()
+    def _restart_ended(self) -> None:
+        for process in self._processes:
+            process.restart_if_ended()
 
-    def _welcome(self) -> None:
+    def _print_address(self) -> None:
         print(
             f"\n  Unteachable is running at {self._settings.address}\n"
-            f"  Sign in (works once): {fresh_link()}\n"
-            f"  Data: {self._folder.path}    Stop: Ctrl-C\n",
+            f"  Sign in (works once): {create_sign_in_link()}\n"
+            f"  Data: {self._lock.path}    Stop: Ctrl-C\n",
             flush=True,
         )
 
     def _stop(self) -> None:
-        """Workers and API first, for they still need the broker; whoever does not end in time is killed."""
-        brokers = [child for child in self._children if child.name == BROKER]
-        for group in ([child for child in self._children if child not in brokers], brokers):
-            for child in group:
-                child.ask_to_stop()
-            deadline = time.monotonic() + STOP_SECONDS
-            for child in group:
-                child.stop_by(deadline)
-        log.info("up.stopped")
+        """Stop the workers and the API first, because they need the broker until they end."""
+        brokers = [process for process in self._processes if process.name == BROKER]
+        for group in ([process for process in self._processes if process not in brokers], brokers):
+            for process in group:
+                process.terminate()
+            deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
+            for process in group:
+                process.wait_or_kill(deadline)
+        log.info("supervisor.stopped")

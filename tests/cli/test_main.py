@@ -80,9 +80,9 @@ def test_doctor_finds_what_is_wrong(settings: Settings) -> None:
     (settings.home / "files").write_text("a file where a folder should be")
     done = run(settings.model_copy(update={"device": "cuda:99"}), "doctor")
     assert done.returncode == 1
-    assert "FAIL  science: UNTEACHABLE_DEVICE: There is no" in done.stdout
+    assert "FAIL  torch: UNTEACHABLE_DEVICE: There is no" in done.stdout
     assert "FAIL  database" in done.stdout
-    assert "FAIL  store" in done.stdout
+    assert "FAIL  object store" in done.stdout
 
 
 @pytest.mark.parametrize("words", [["worker", "--queue", "nonsense"], ["nonsense"]])

@@ -1,4 +1,4 @@
-"""`unteachable up`: everything starts, what dies is started again, everything stops, and the data stays."""
+"""`unteachable up`: it starts and stops all processes, restarts those that end, and keeps the data."""
 
 import os
 import re
@@ -35,7 +35,7 @@ def alone(make_settings: Callable[..., Settings], port: int) -> Settings:
 
 
 def started(commands: Start, settings: Settings) -> Command:
-    """A service that is up and has said so."""
+    """Start a service, and wait until it prints its address."""
     command = commands(settings, "up")
 
     def is_up() -> bool:
@@ -56,7 +56,7 @@ def status_of(url: str) -> int:
 
 
 def stop(command: Command, number: int = signal.SIGTERM) -> list[int]:
-    """Stop it by a signal; the processes that were its own."""
+    """Stop a service by a signal; return its processes."""
     family = family_of(command.pid)
     assert len(family) >= 7, family  # itself, broker, API, two workers and their children
     began = time.monotonic()
@@ -67,7 +67,7 @@ def stop(command: Command, number: int = signal.SIGTERM) -> list[int]:
 
 
 @pytest.mark.timeout(400)
-def test_it_starts_restarts_what_dies_stops_and_finds_its_data_again(commands: Start, alone: Settings) -> None:
+def test_it_starts_restarts_a_killed_process_stops_and_keeps_its_data(commands: Start, alone: Settings) -> None:
     first = started(commands, alone)
     assert is_ready(alone.host, alone.port)
     link = re.search(r"http://127\.0\.0\.1:\d+/sign-in\?key=[\w-]+", first.said())
@@ -78,7 +78,7 @@ def test_it_starts_restarts_what_dies_stops_and_finds_its_data_again(commands: S
 
     worker = wait_until(lambda: [pid for pid in family_of(first.pid)[1:] if runs(pid, "science")])[0]
     os.kill(worker, signal.SIGKILL)
-    wait_until(lambda: "up.child_died" in first.said())
+    wait_until(lambda: "supervisor.process_ended" in first.said())
     again = wait_until(lambda: [p for p in family_of(first.pid) if p != worker and runs(p, "science")], seconds=30)
     assert again
     assert is_ready(alone.host, alone.port)
@@ -98,7 +98,7 @@ def test_it_starts_restarts_what_dies_stops_and_finds_its_data_again(commands: S
 
 
 @pytest.mark.timeout(400)
-def test_when_the_supervisor_is_killed_nothing_stays_and_it_can_start_again(commands: Start, alone: Settings) -> None:
+def test_no_process_outlives_a_killed_supervisor_and_it_can_start_again(commands: Start, alone: Settings) -> None:
     first = started(commands, alone)
     wait_until(lambda: len(family_of(first.pid)) >= 7, seconds=60)
     family = family_of(first.pid)
@@ -108,7 +108,7 @@ def test_when_the_supervisor_is_killed_nothing_stays_and_it_can_start_again(comm
     stop(second)
 
 
-def test_a_port_that_is_taken_is_refused(commands: Start, alone: Settings) -> None:
+def test_a_port_in_use_is_refused(commands: Start, alone: Settings) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", alone.port))
         taken.listen()
@@ -117,7 +117,7 @@ def test_a_port_that_is_taken_is_refused(commands: Start, alone: Settings) -> No
     assert f"cannot listen on 127.0.0.1:{alone.port} (Address already in use): set UNTEACHABLE_PORT" in command.said()
 
 
-def test_a_folder_that_another_one_uses_is_refused(
+def test_a_data_folder_in_use_is_refused(
     commands: Start, alone: Settings, make_settings: Callable[..., Settings]
 ) -> None:
     first = started(commands, alone)
@@ -132,7 +132,7 @@ def runs(pid: int, queue: str) -> bool:
     return command_line(pid).endswith(b"worker\0--queue\0" + queue.encode() + b"\0")
 
 
-def test_what_it_says_of_bad_settings(commands: Start, alone: Settings, database: Database) -> None:
+def test_an_invalid_setting_is_one_line(commands: Start, alone: Settings, database: Database) -> None:
     command = commands(alone.model_copy(update={"broker_url": "redis://elsewhere"}), "token")
     assert command.process.wait(60) == 2
     assert command.said().startswith("UNTEACHABLE_SECRET_KEYS must be set")

@@ -1,4 +1,4 @@
-"""Real processes of the service for tests: started with a test's settings, watched, killed, and never left behind."""
+"""Real processes of the service for tests: start them with a test's settings, inspect them, and end them."""
 
 import os
 import signal
@@ -7,19 +7,19 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from ops.process import die_with_parent
+from ops.process import terminate_with_parent
 from store.settings import Settings
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """This process's environment with these settings in it."""
+    """Return this process's environment with these settings in place of its own."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("UNTEACHABLE_")}
     ours = {f"UNTEACHABLE_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
     return clean | ours | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"}
 
 
 def children_of(pid: int) -> list[int]:
-    """The processes that this one started, without theirs."""
+    """Return the child processes of a process, without their own children."""
     try:
         return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except (FileNotFoundError, ProcessLookupError):
@@ -27,12 +27,12 @@ def children_of(pid: int) -> list[int]:
 
 
 def pool_child(worker: int) -> int | None:
-    """The child in which this worker runs its jobs; None while there is none."""
+    """Return the child process in which a worker runs its jobs; None while there is none."""
     return next((pid for pid in children_of(worker) if b"spawn_main" in command_line(pid)), None)
 
 
 def command_line(pid: int) -> bytes:
-    """How the process was started; its words end with null bytes."""
+    """Return the command line of a process; each argument ends with a null byte."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
@@ -40,12 +40,12 @@ def command_line(pid: int) -> bytes:
 
 
 def family_of(pid: int) -> list[int]:
-    """A process and everything below it."""
+    """Return a process and all its descendants."""
     return [pid, *(below for child in children_of(pid) for below in family_of(child))]
 
 
 def is_alive(pid: int) -> bool:
-    """Whether the process runs; one that ended and was not yet waited for does not."""
+    """Return whether a process runs; a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
     except (FileNotFoundError, ProcessLookupError):
@@ -53,19 +53,19 @@ def is_alive(pid: int) -> bool:
 
 
 class Command:
-    """`unteachable WORDS` as a process, in a session of its own, with its output in a file."""
+    """`unteachable ARGUMENTS` as a process, in its own session, with its output in a file."""
 
-    def __init__(self, settings: Settings, *words: str, log: Path) -> None:
+    def __init__(self, settings: Settings, *arguments: str, log: Path) -> None:
         self.log = log
         with log.open("ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "cli.main", *words],
+                [sys.executable, "-m", "cli.main", *arguments],
                 env=environment(settings),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
                 start_new_session=True,
-                preexec_fn=die_with_parent,  # also where the test run itself is killed
+                preexec_fn=terminate_with_parent,  # also when the test run is killed
             )
 
     @property
@@ -83,13 +83,13 @@ class Command:
         self.process.wait()
 
     def end(self, *, seconds: float = 15) -> int:
-        """Ask it to stop; its exit status. What it leaves behind is killed. Raises TimeoutExpired where it goes on."""
+        """Terminate it and kill what it leaves behind; return its exit status. Raises TimeoutExpired."""
         with suppress(ProcessLookupError):
             self.process.terminate()
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
-            self.process.send_signal(signal.SIGUSR1)  # upon which Celery writes where every thread is into the log
+            self.process.send_signal(signal.SIGUSR1)  # Celery writes the stack of every thread into the log
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(2)
             raise
