@@ -1,4 +1,4 @@
-"""What the tests of the service share: settings of their own, both databases, a real broker. core's tests need none."""
+"""Fixtures of the service's tests: settings, both databases, a real broker. The tests of core use none of them."""
 
 import shutil
 import subprocess
@@ -27,7 +27,7 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres_template(postgres: str) -> str:
-    """The name of a migrated database on that server, for others to be copied from."""
+    """The name of a migrated database on that server, which tests copy."""
     from sqlalchemy import make_url
 
     from store import migrate
@@ -42,7 +42,7 @@ def postgres_template(postgres: str) -> str:
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file, for others to be copied from."""
+    """A migrated SQLite file, which tests copy."""
     from store import migrate
     from store.database import connect
 
@@ -55,7 +55,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def make_settings(tmp_path: Path, sqlite_template: Path) -> Callable[..., Any]:
-    """Settings in a data folder of this test, with short times; on a migrated SQLite file unless told otherwise."""
+    """Makes settings with short times in a data folder of this test, by default on a migrated SQLite file."""
     from store.settings import Settings
 
     def make(**changes: Any) -> Settings:
@@ -93,7 +93,7 @@ def database(settings: Any) -> Iterator[Any]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def each_settings(request: pytest.FixtureRequest, make_settings: Callable[..., Any]) -> Iterator[Any]:
-    """Settings on SQLite, then on PostgreSQL: for tests that must hold on both."""
+    """Settings on SQLite, then on PostgreSQL."""
     if request.param == "sqlite":
         yield make_settings()
         return
@@ -133,7 +133,7 @@ def broker(settings: Any) -> Iterator["subprocess.Popen[bytes]"]:
 
 @pytest.fixture
 def away(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """`with away(PART) as refused:` the store lists and deletes nothing whose name has this part."""
+    """`with away(PART) as refused:` listing and deleting names with this part fails."""
     from tests.support.store_failure import away_with
 
     return away_with(monkeypatch)
@@ -141,7 +141,7 @@ def away(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def commands(tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """Starts `unteachable WORDS` with settings; whatever was started is ended with the test, and its log shown."""
+    """Starts `unteachable ARGUMENTS` with settings; ends the processes after the test, and prints their logs."""
     from tests.support.processes import Command
 
     started: list[Command] = []

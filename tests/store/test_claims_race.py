@@ -1,4 +1,4 @@
-"""Many workers reach for one job at once, in threads and in processes: exactly one gets it."""
+"""Many workers claim one job at the same time, in threads and in processes: exactly one succeeds."""
 
 import subprocess
 import sys
@@ -34,7 +34,7 @@ print(",".join(won), flush=True)
 """
 
 
-def test_threads(each_database: Database) -> None:
+def test_of_many_threads_one_claims_a_job(each_database: Database) -> None:
     ids = [new_job(each_database) for _ in range(6)]
     won: list[str] = []
     start = threading.Barrier(8)
@@ -53,7 +53,7 @@ def test_threads(each_database: Database) -> None:
     assert sorted(won) == sorted(ids)
 
 
-def test_processes(each_settings: Settings, each_database: Database) -> None:
+def test_of_many_processes_one_claims_a_job(each_settings: Settings, each_database: Database) -> None:
     ids = [new_job(each_database) for _ in range(20)]
     racers = [
         subprocess.Popen(
@@ -79,8 +79,8 @@ def test_processes(each_settings: Settings, each_database: Database) -> None:
 
 
 @pytest.mark.parametrize("each_settings", ["postgresql"], indirect=True)
-def test_a_cancel_while_the_job_goes_back_into_the_queue(each_database: Database) -> None:
-    """On SQLite one writer waits for the other; on PostgreSQL both are under way at once."""
+def test_a_job_that_is_canceled_while_it_is_released_ends(each_database: Database) -> None:
+    """Only PostgreSQL runs both transactions at the same time; on SQLite one waits for the other."""
     id_ = new_job(each_database)
     held = must_claim(each_database, id_)
     answers: list[bool] = []
@@ -89,18 +89,18 @@ def test_a_cancel_while_the_job_goes_back_into_the_queue(each_database: Database
         with each_database.write.begin() as session:
             answers.append(jobs.request_cancel(session, id_))
 
-    asking = threading.Thread(target=cancel)
+    canceling = threading.Thread(target=cancel)
     with each_database.write.begin() as session:
         assert leases.release(session, held)
-        asking.start()
+        canceling.start()
         wait_until(lambda: waits_for_a_lock(each_database))
-    asking.join()
+    canceling.join()
     assert answers == [True]
     assert job_of(each_database, id_).state == m.CANCELED
 
 
 @pytest.mark.parametrize("each_settings", ["postgresql"], indirect=True)
-def test_a_job_cancelled_while_it_is_swept_is_not_queued_again(each_database: Database) -> None:
+def test_a_job_that_is_canceled_during_recovery_is_not_requeued(each_database: Database) -> None:
     id_ = new_job(each_database)
     must_claim(each_database, id_)
     expire(each_database, id_)
@@ -110,12 +110,12 @@ def test_a_job_cancelled_while_it_is_swept_is_not_queued_again(each_database: Da
         with each_database.write.begin() as session:
             found.append(recover_jobs(session, max_attempts=3, enqueue_seconds=60))
 
-    sweeping = threading.Thread(target=run)
+    recovering = threading.Thread(target=run)
     with each_database.write.begin() as session:
         assert jobs.request_cancel(session, id_)
-        sweeping.start()
+        recovering.start()
         wait_until(lambda: waits_for_a_lock(each_database))
-    sweeping.join()
+    recovering.join()
     assert found[0].requeued == ()
     run()
     assert found[1].canceled == (id_,)
@@ -123,26 +123,26 @@ def test_a_job_cancelled_while_it_is_swept_is_not_queued_again(each_database: Da
 
 
 def waits_for_a_lock(database: Database) -> bool:
-    """Whether another transaction of this database waits for a row."""
-    asks = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    """Whether a transaction of this database waits for a lock."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     with database.read() as session:
-        return bool(session.execute(text(asks)).scalar_one())
+        return bool(session.execute(text(query)).scalar_one())
 
 
-def test_many_sweeps_at_once_requeue_a_job_once(each_database: Database) -> None:
+def test_many_recoveries_at_once_requeue_a_job_once(each_database: Database) -> None:
     id_ = new_job(each_database)
     assert claim(each_database, id_)
     expire(each_database, id_)
     found: list[str] = []
-    rung: list[str] = []
+    enqueued: list[str] = []
     start = threading.Barrier(6)
 
     def run() -> None:
         start.wait()
         with each_database.write.begin() as session:
-            swept = recover_jobs(session, max_attempts=3, enqueue_seconds=60)
-        found.extend(swept.requeued)
-        rung.extend(job_id for job_id, _ in swept.to_enqueue)
+            report = recover_jobs(session, max_attempts=3, enqueue_seconds=60)
+        found.extend(report.requeued)
+        enqueued.extend(job_id for job_id, _ in report.to_enqueue)
 
     threads = [threading.Thread(target=run) for _ in range(6)]
     for thread in threads:
@@ -150,6 +150,6 @@ def test_many_sweeps_at_once_requeue_a_job_once(each_database: Database) -> None
     for thread in threads:
         thread.join()
     assert found == [id_]
-    assert rung == [id_]
+    assert enqueued == [id_]
     with each_database.read() as session:
         assert session.get_one(m.Job, id_).state == m.QUEUED

@@ -1,4 +1,4 @@
-"""Connections to a server on another machine that says nothing: they are given up within seconds, not minutes."""
+"""A connection to a silent server fails within seconds, not minutes."""
 
 import socket
 import time
@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from store.database import CONNECTION_TIMEOUTS, connect
 
 
-def test_a_server_that_takes_the_call_and_says_nothing_is_given_up() -> None:
+def test_a_server_that_accepts_and_stays_silent_fails_soon() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         database = connect(f"postgresql+psycopg://someone@127.0.0.1:{silent.getsockname()[1]}/db")
         began = time.monotonic()
@@ -21,11 +21,13 @@ def test_a_server_that_takes_the_call_and_says_nothing_is_given_up() -> None:
         database.dispose()
 
 
-def test_what_the_url_says_counts(postgres: str) -> None:
+def test_parameters_of_the_url_take_precedence(postgres: str) -> None:
     database = connect(make_url(postgres).update_query_dict({"keepalives_idle": "77"}).render_as_string(False))
     with database.read() as session:
         connection = session.connection().connection.driver_connection
         assert isinstance(connection, psycopg.Connection)
-        said = connection.info.get_parameters()
+        parameters = connection.info.get_parameters()
     database.dispose()
-    assert {name: int(said[name]) for name in CONNECTION_TIMEOUTS} == CONNECTION_TIMEOUTS | {"keepalives_idle": 77}
+    assert {name: int(parameters[name]) for name in CONNECTION_TIMEOUTS} == CONNECTION_TIMEOUTS | {
+        "keepalives_idle": 77
+    }

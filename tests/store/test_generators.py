@@ -1,4 +1,4 @@
-"""Trained generators as rows and stored files: those that ship are offered once, and asked for by id."""
+"""Trained generators as rows and stored files: shipped ones are registered once, and requested by id."""
 
 import hashlib
 from pathlib import Path
@@ -26,7 +26,7 @@ def the_row(database: Database, id_: str = "drawn-32px") -> m.Generator:
         return session.get_one(m.Generator, id_)
 
 
-def test_what_ships_is_offered_once_under_its_files_name(
+def test_a_shipped_generator_is_registered_once_under_the_name_of_its_file(
     each_database: Database, files: ObjectStore, tmp_path: Path
 ) -> None:
     path = card_file(tmp_path / "drawn-32px.safetensors")
@@ -43,7 +43,7 @@ def test_what_ships_is_offered_once_under_its_files_name(
     assert files.exists(row.file_key)
 
 
-def test_a_newer_file_takes_the_row_over(each_database: Database, files: ObjectStore, tmp_path: Path) -> None:
+def test_a_newer_file_updates_the_row(each_database: Database, files: ObjectStore, tmp_path: Path) -> None:
     card_file(tmp_path / "drawn-32px.safetensors")
     generators.register_shipped(each_database, files, tmp_path)
     before = the_row(each_database)
@@ -53,10 +53,12 @@ def test_a_newer_file_takes_the_row_over(each_database: Database, files: ObjectS
     assert (after.id, after.created_at, after.name) == (before.id, before.created_at, "Better")
     assert after.card["measured"] == {"standard": 0.2}
     assert after.file_key != before.file_key
-    assert files.exists(before.file_key)  # a job that runs may still fetch it
+    assert files.exists(before.file_key)  # a running job may still fetch it
 
 
-def test_what_is_no_generator_is_not_offered(each_database: Database, files: ObjectStore, tmp_path: Path) -> None:
+def test_a_file_that_is_no_generator_is_not_registered(
+    each_database: Database, files: ObjectStore, tmp_path: Path
+) -> None:
     (tmp_path / "bad.safetensors").write_text("nothing of the kind")
     with pytest.raises(BadInput, match=r"bad\.safetensors"):
         generators.register_shipped(each_database, files, tmp_path)
@@ -86,7 +88,7 @@ def test_a_spec_takes_method_and_radii_from_its_generator(
         assert spec == ProtectSpec(**own)
         assert generators.parse_spec(session, spec.to_dict()) == spec
         assert generators.parse_spec(session, {"generator_id": None}) == ProtectSpec()
-        for asked, field in (
+        for fields, field in (
             ({"generator_id": "other"}, "generator_id"),
             ({"generator_id": "a\0b"}, "generator_id"),
             ({"generator_id": 5}, "generator_id"),
@@ -94,11 +96,11 @@ def test_a_spec_takes_method_and_radii_from_its_generator(
             ({"generator_id": "drawn-32px", "method": "em"}, "method"),
         ):
             with pytest.raises(SpecError) as refused:
-                generators.parse_spec(session, asked)
+                generators.parse_spec(session, fields)
             assert [e.field for e in refused.value.errors] == [field]
 
 
-def test_only_what_fits_can_be_chosen(each_database: Database, files: ObjectStore, tmp_path: Path) -> None:
+def test_only_compatible_generators_can_be_chosen(each_database: Database, files: ObjectStore, tmp_path: Path) -> None:
     card_file(tmp_path / "drawn-32px.safetensors")
     generators.register_shipped(each_database, files, tmp_path)
     spec = ProtectSpec(method="sem", radius_a=4, generator_id="drawn-32px")

@@ -1,4 +1,4 @@
-"""The sweep: what broke off runs again, what cannot run fails with its reason, what was forgotten is rung."""
+"""Recovery: lost jobs run again, jobs that cannot run fail with the reason, forgotten jobs are enqueued."""
 
 from datetime import timedelta
 
@@ -12,19 +12,19 @@ from store.job_recovery import RecoveryReport, count_claimable, recover_jobs
 from tests.support.rows import claim, dataset_of, expire, job_of, must_claim, new_check, new_dataset, new_job
 
 
-def run_sweep(database: Database, *, enqueue_seconds: float = 60) -> RecoveryReport:
+def run_recovery(database: Database, *, enqueue_seconds: float = 60) -> RecoveryReport:
     with database.write.begin() as session:
         return recover_jobs(session, max_attempts=3, enqueue_seconds=enqueue_seconds)
 
 
-def test_an_expired_lease_queues_the_job_again(each_database: Database) -> None:
+def test_a_job_with_an_expired_lease_is_requeued(each_database: Database) -> None:
     id_ = new_job(each_database)
     stale = must_claim(each_database, id_)
-    assert run_sweep(each_database).requeued == ()
+    assert run_recovery(each_database).requeued == ()
     expire(each_database, id_)
-    swept = run_sweep(each_database)
-    assert swept.requeued == (id_,)
-    assert (id_, m.PROTECT) in swept.to_enqueue
+    report = run_recovery(each_database)
+    assert report.requeued == (id_,)
+    assert (id_, m.PROTECT) in report.to_enqueue
     again = must_claim(each_database, id_, worker="w1")
     assert again.attempt == 2
     with each_database.write.begin() as session:
@@ -37,7 +37,7 @@ def test_a_renewed_lease_is_left_alone(each_database: Database) -> None:
     expire(each_database, id_)
     with each_database.write.begin() as session:
         assert leases.renew(session, held, lease_seconds=30) is leases.LeaseStatus.HELD
-    assert run_sweep(each_database).requeued == ()
+    assert run_recovery(each_database).requeued == ()
 
 
 def test_after_three_attempts_it_fails_with_the_reason(each_database: Database) -> None:
@@ -50,8 +50,8 @@ def test_after_three_attempts_it_fails_with_the_reason(each_database: Database) 
                 session, held, leases.JobProgress(stage="training", done=1, total=2, eta_seconds=None), lease_seconds=30
             )
         expire(each_database, id_)
-        swept = run_sweep(each_database)
-    assert swept.failed == (id_,)
+        report = run_recovery(each_database)
+    assert report.failed == (id_,)
     row = job_of(each_database, id_)
     assert row.state == m.FAILED
     assert "training" in (row.error or "")
@@ -59,7 +59,7 @@ def test_after_three_attempts_it_fails_with_the_reason(each_database: Database) 
     assert claim(each_database, id_) is None
 
 
-def test_attempts_that_were_handed_back_do_not_count(each_database: Database) -> None:
+def test_released_attempts_do_not_count(each_database: Database) -> None:
     id_ = new_job(each_database)
     for _ in range(5):
         held = must_claim(each_database, id_)
@@ -67,40 +67,40 @@ def test_attempts_that_were_handed_back_do_not_count(each_database: Database) ->
             assert leases.release(session, held)
     must_claim(each_database, id_)
     expire(each_database, id_)
-    assert run_sweep(each_database).requeued == (id_,)
+    assert run_recovery(each_database).requeued == (id_,)
 
 
-def test_a_cancelled_job_whose_worker_is_gone_is_canceled(each_database: Database) -> None:
+def test_a_job_is_canceled_when_its_worker_is_lost(each_database: Database) -> None:
     id_ = new_job(each_database)
     must_claim(each_database, id_)
     with each_database.write.begin() as session:
         jobs.request_cancel(session, id_)
     expire(each_database, id_)
-    assert run_sweep(each_database).canceled == (id_,)
+    assert run_recovery(each_database).canceled == (id_,)
     assert job_of(each_database, id_).state == m.CANCELED
 
 
-def test_a_cancelled_job_that_was_handed_back_is_canceled(each_database: Database) -> None:
+def test_a_job_that_was_released_after_a_cancel_is_canceled(each_database: Database) -> None:
     id_ = new_job(each_database)
     held = must_claim(each_database, id_)
     with each_database.write.begin() as session:
         assert jobs.request_cancel(session, id_)
-        assert leases.release(session, held)  # the worker was stopped before it heard
+        assert leases.release(session, held)  # the worker was stopped before it noticed
     before = job_of(each_database, id_).seq
-    swept = run_sweep(each_database)
-    assert (swept.canceled, swept.to_enqueue) == ((id_,), ())
+    report = run_recovery(each_database)
+    assert (report.canceled, report.to_enqueue) == ((id_,), ())
     row = job_of(each_database, id_)
     assert (row.state, row.seq) == (m.CANCELED, before + 1)
     assert row.finished_at is not None
-    assert run_sweep(each_database).canceled == ()
+    assert run_recovery(each_database).canceled == ()
 
 
-def test_a_check_that_keeps_breaking_off_rejects_its_dataset(each_database: Database) -> None:
+def test_a_check_that_keeps_losing_its_worker_rejects_its_dataset(each_database: Database) -> None:
     dataset_id, id_ = new_check(each_database)
     for _ in range(3):
         must_claim(each_database, id_)
         expire(each_database, id_)
-        run_sweep(each_database)
+        run_recovery(each_database)
     row = dataset_of(each_database, dataset_id)
     assert row.state == m.REJECTED
     assert "3 times" in (row.error or "")
@@ -109,7 +109,7 @@ def test_a_check_that_keeps_breaking_off_rejects_its_dataset(each_database: Data
 def test_jobs_of_a_rejected_dataset_fail_with_its_reason(each_database: Database) -> None:
     dataset_id = new_dataset(each_database, state=m.REJECTED, error="no pictures in it")
     id_ = new_job(each_database, dataset_id=dataset_id)
-    assert run_sweep(each_database).failed == (id_,)
+    assert run_recovery(each_database).failed == (id_,)
     assert "no pictures in it" in (job_of(each_database, id_).error or "")
 
 
@@ -118,27 +118,27 @@ def test_jobs_of_a_deleted_dataset_fail(each_database: Database) -> None:
     id_ = new_job(each_database, dataset_id=dataset_id)
     with each_database.write.begin() as session:
         session.delete(session.get(m.Dataset, dataset_id))
-    assert run_sweep(each_database).failed == (id_,)
+    assert run_recovery(each_database).failed == (id_,)
     assert "deleted" in (job_of(each_database, id_).error or "")
 
 
-def test_many_that_wait_for_one_queue_hide_nothing_of_another(each_database: Database) -> None:
+def test_a_long_queue_does_not_use_up_the_limit_of_another(each_database: Database) -> None:
     dataset_id = new_dataset(each_database)
     many = [new_job(each_database, dataset_id=dataset_id, kind=kind) for kind in (m.PROTECT, m.TRAIN) * 60]
     _, check = new_check(each_database)
-    rung = run_sweep(each_database).to_enqueue
-    assert (check, m.CHECK) in rung
-    assert [id_ for id_, kind in rung if kind != m.CHECK] == many[:100]
-    assert {id_ for id_, _ in run_sweep(each_database).to_enqueue} == set(many[100:])
+    enqueued = run_recovery(each_database).to_enqueue
+    assert (check, m.CHECK) in enqueued
+    assert [id_ for id_, kind in enqueued if kind != m.CHECK] == many[:100]
+    assert {id_ for id_, _ in run_recovery(each_database).to_enqueue} == set(many[100:])
 
 
-def test_it_rings_for_what_waits_and_then_leaves_it_for_a_while(each_database: Database) -> None:
+def test_a_waiting_job_is_enqueued_once_within_the_interval(each_database: Database) -> None:
     id_ = new_job(each_database)
     unready = new_job(each_database, dataset_id=new_dataset(each_database, state=m.CHECKING))
-    assert run_sweep(each_database).to_enqueue == ((id_, m.PROTECT),)
-    assert run_sweep(each_database).to_enqueue == ()
+    assert run_recovery(each_database).to_enqueue == ((id_, m.PROTECT),)
+    assert run_recovery(each_database).to_enqueue == ()
     with each_database.write.begin() as session:
         session.execute(update(m.Job).values(rung_at=now(session) - timedelta(seconds=61)))
         assert count_claimable(session, m.PROTECT) == 1
-    assert run_sweep(each_database).to_enqueue == ((id_, m.PROTECT),)
+    assert run_recovery(each_database).to_enqueue == ((id_, m.PROTECT),)
     assert job_of(each_database, unready).state == m.QUEUED

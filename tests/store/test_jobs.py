@@ -88,7 +88,7 @@ def test_a_stale_worker_can_write_nothing(each_database: Database) -> None:
         assert leases.succeed(session, fresh, RESULT)
 
 
-def test_a_finished_job_stays_as_it_is(each_database: Database) -> None:
+def test_a_finished_job_does_not_change(each_database: Database) -> None:
     id_ = new_job(each_database)
     held = must_claim(each_database, id_)
     with each_database.write.begin() as session:
@@ -99,7 +99,7 @@ def test_a_finished_job_stays_as_it_is(each_database: Database) -> None:
     assert (row.state, row.error, row.archive_key) == (m.FAILED, "a reason", None)
 
 
-def test_cancelling_a_waiting_job_ends_it_at_once(each_database: Database) -> None:
+def test_canceling_a_queued_job_ends_it_at_once(each_database: Database) -> None:
     id_ = new_job(each_database)
     with each_database.write.begin() as session:
         assert jobs.request_cancel(session, id_)
@@ -107,7 +107,7 @@ def test_cancelling_a_waiting_job_ends_it_at_once(each_database: Database) -> No
     assert claim(each_database, id_) is None
 
 
-def test_cancelling_a_running_job_asks_its_worker(each_database: Database) -> None:
+def test_canceling_a_running_job_tells_its_worker(each_database: Database) -> None:
     id_ = new_job(each_database)
     held = must_claim(each_database, id_)
     with each_database.write.begin() as session:
@@ -120,7 +120,7 @@ def test_cancelling_a_running_job_asks_its_worker(each_database: Database) -> No
     assert job_of(each_database, id_).state == m.CANCELED
 
 
-def test_work_that_ends_while_it_is_cancelled_has_succeeded(each_database: Database) -> None:
+def test_a_job_that_ends_while_it_is_canceled_has_succeeded(each_database: Database) -> None:
     id_ = new_job(each_database)
     held = must_claim(each_database, id_)
     with each_database.write.begin() as session:
@@ -129,7 +129,7 @@ def test_work_that_ends_while_it_is_cancelled_has_succeeded(each_database: Datab
     assert job_of(each_database, id_).state == m.SUCCEEDED
 
 
-def test_the_check_decides_about_the_dataset(each_database: Database) -> None:
+def test_the_check_makes_its_dataset_ready(each_database: Database) -> None:
     dataset_id, id_ = new_check(each_database)
     held = must_claim(each_database, id_)
     found = datasets.DatasetContents(images=3, classes=[{"name": "cat", "images": 3}], skipped=[], thumbs=[])
@@ -140,7 +140,7 @@ def test_the_check_decides_about_the_dataset(each_database: Database) -> None:
     assert (row.state, row.images, row.classes, row.error) == (m.READY, 3, [{"name": "cat", "images": 3}], None)
 
 
-def test_a_rejected_dataset_says_why(each_database: Database) -> None:
+def test_a_rejected_dataset_has_the_reason(each_database: Database) -> None:
     dataset_id, id_ = new_check(each_database)
     with each_database.write.begin() as session:
         assert datasets.mark_rejected(session, must_claim(each_database, id_), "no pictures")
@@ -149,7 +149,7 @@ def test_a_rejected_dataset_says_why(each_database: Database) -> None:
     assert job_of(each_database, id_).error == "no pictures"
 
 
-def test_a_stale_check_decides_nothing(each_database: Database) -> None:
+def test_a_stale_check_changes_nothing(each_database: Database) -> None:
     dataset_id, id_ = new_check(each_database)
     stale = must_claim(each_database, id_)
     expire(each_database, id_)
@@ -164,7 +164,7 @@ def test_a_stale_check_decides_nothing(each_database: Database) -> None:
     assert dataset_of(each_database, dataset_id).state == m.CHECKING
 
 
-def test_a_dataset_in_use_cannot_be_removed(each_database: Database) -> None:
+def test_a_dataset_in_use_cannot_be_deleted(each_database: Database) -> None:
     dataset_id = new_dataset(each_database)
     id_ = new_job(each_database, dataset_id=dataset_id)
     with each_database.write.begin() as session:

@@ -1,4 +1,4 @@
-"""The migrations and the models say the same, on both databases, and go back as well as forward."""
+"""The migrations match the models on both databases, and can be undone."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The file store: whole or not at all, ranges, and clear errors."""
+"""The object store: atomic writes, ranges, and clear errors."""
 
 import errno
 import os
@@ -32,7 +32,7 @@ def test_what_is_saved_can_be_fetched(files: ObjectStore, tmp_path: Path) -> Non
     assert not files.exists("jobs/a/other.zip")
 
 
-def test_adopting_takes_the_file_away(files: ObjectStore, tmp_path: Path) -> None:
+def test_moving_removes_the_file(files: ObjectStore, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"mine")
     files.move("datasets/d/upload", source)
@@ -41,7 +41,7 @@ def test_adopting_takes_the_file_away(files: ObjectStore, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("verb", ["save", "link", "move"])
-def test_what_is_stored_is_as_old_as_its_storing(files: ObjectStore, tmp_path: Path, verb: str) -> None:
+def test_the_modified_time_is_when_it_was_stored(files: ObjectStore, tmp_path: Path, verb: str) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"mine")
     os.utime(source, (1e9, 1e9))
@@ -59,13 +59,13 @@ def test_a_fetched_copy_outlives_its_original(files: ObjectStore, tmp_path: Path
 
 
 @pytest.mark.parametrize(("start", "end"), [(0, None), (5, None), (0, 1), (CHUNK_BYTES - 1, CHUNK_BYTES + 1), (7, 7)])
-def test_ranges(files: ObjectStore, start: int, end: int | None) -> None:
+def test_a_range_is_read(files: ObjectStore, start: int, end: int | None) -> None:
     data = os.urandom(2 * CHUNK_BYTES + 3)
     files.write("a", data)
     assert b"".join(files.read("a", start, end)) == data[start:end]
 
 
-def test_unknown_keys(files: ObjectStore, tmp_path: Path) -> None:
+def test_unknown_keys_raise(files: ObjectStore, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         files.load("nothing")
     with pytest.raises(FileNotFoundError):
@@ -105,7 +105,7 @@ def test_a_reader_sees_the_old_or_the_new_whole(files: ObjectStore) -> None:
     assert torn == []
 
 
-def test_a_store_that_cannot_be_written_says_so(files: ObjectStore, settings: Settings, tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_written_raises(files: ObjectStore, settings: Settings, tmp_path: Path) -> None:
     (Path(settings.store) / "jobs").write_text("a file where a folder should be")
     with pytest.raises(StoreError) as caught:
         files.write("jobs/a/x", b"-")
@@ -136,14 +136,14 @@ except StoreError as error:
 """
 
 
-def test_when_there_is_no_room_the_old_file_stays(tmp_path: Path) -> None:
-    """The system's limit on file sizes stands in for a full disk: writing fails in the middle just the same."""
+def test_a_full_disk_keeps_the_old_object(tmp_path: Path) -> None:
+    """A limit on file sizes simulates a full disk: writing fails in the same way."""
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] == resource.RLIM_INFINITY
     done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.stdout == "refused\n", done.stderr
 
 
-def test_the_store_probe(files: ObjectStore, settings: Settings) -> None:
+def test_the_probe_writes_and_deletes(files: ObjectStore, settings: Settings) -> None:
     files.probe()
     assert files.list("") == []
     (Path(settings.store) / "probe").write_text("in the way")

@@ -1,4 +1,4 @@
-"""Settings: one machine needs none; beyond it the signing keys must be set."""
+"""Settings: a single machine needs none; beyond it the signing keys must be set."""
 
 import stat
 from pathlib import Path
@@ -43,7 +43,7 @@ def test_short_keys_are_refused() -> None:
         make(secret_keys=f"{KEY},short")
 
 
-def test_the_environment_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_environment_overrides_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("UNTEACHABLE_PORT", "8123")
     monkeypatch.setenv("UNTEACHABLE_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("UNTEACHABLE_DATABASE_URL", "")
@@ -77,7 +77,7 @@ def test_a_long_data_folder_gets_a_short_socket(tmp_path: Path) -> None:
     assert socket != make(data_dir=tmp_path / ("e" * 120)).broker_socket
 
 
-def test_keys_are_made_once_and_kept_for_their_owner(tmp_path: Path) -> None:
+def test_keys_are_generated_once_and_only_their_owner_reads_them(tmp_path: Path) -> None:
     settings = make(data_dir=tmp_path)
     keys = secret_keys(settings)
     assert len(keys) == 1

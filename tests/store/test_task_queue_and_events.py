@@ -1,4 +1,4 @@
-"""The doorbell and the news, with a real Valkey server: there, gone, and back again empty."""
+"""The task queue and the job events, with a real Valkey server: running, stopped, and restarted empty."""
 
 import asyncio
 import subprocess
@@ -13,10 +13,10 @@ from store.models import CHECK, PROTECT
 from store.settings import Settings
 
 Server = subprocess.Popen  # of bytes
-HINTS = 50
+EVENTS = 50
 
 
-def test_a_ring_lies_in_the_queue_of_its_kind(settings: Settings, broker: "Server[bytes]") -> None:
+def test_a_message_goes_to_the_queue_of_its_kind(settings: Settings, broker: "Server[bytes]") -> None:
     assert task_queue.enqueue(settings, job_id="a", kind=PROTECT)
     assert task_queue.enqueue(settings, job_id="b", kind=PROTECT)
     assert task_queue.enqueue(settings, job_id="c", kind=CHECK)
@@ -24,7 +24,7 @@ def test_a_ring_lies_in_the_queue_of_its_kind(settings: Settings, broker: "Serve
     assert task_queue.is_broker_reachable(settings)
 
 
-def test_without_a_broker_ringing_fails_soon_and_softly(settings: Settings) -> None:
+def test_without_a_broker_enqueuing_returns_false_soon(settings: Settings) -> None:
     began = time.monotonic()
     with capture_logs() as logs:
         assert not task_queue.enqueue(settings, job_id="a", kind=PROTECT)
@@ -35,7 +35,7 @@ def test_without_a_broker_ringing_fails_soon_and_softly(settings: Settings) -> N
     job_events.publish(settings, "a")
 
 
-def test_ringing_goes_on_when_the_broker_is_back(settings: Settings, broker: "Server[bytes]") -> None:
+def test_enqueuing_works_again_when_the_broker_is_back(settings: Settings, broker: "Server[bytes]") -> None:
     assert task_queue.enqueue(settings, job_id="a", kind=PROTECT)
     job_events.publish(settings, "a")
     broker.kill()
@@ -50,46 +50,48 @@ def test_ringing_goes_on_when_the_broker_is_back(settings: Settings, broker: "Se
         again.wait(10)
 
 
-def test_a_watcher_hears_of_its_job_alone(settings: Settings, broker: "Server[bytes]") -> None:
-    async def watch() -> None:
-        async with job_events.subscribe(settings, "mine") as news:
+def test_a_subscription_receives_only_its_job(settings: Settings, broker: "Server[bytes]") -> None:
+    async def follow() -> None:
+        async with job_events.subscribe(settings, "mine") as subscription:
             job_events.publish(settings, "other")
-            assert not await news.wait(0.3)
+            assert not await subscription.wait(0.3)
             job_events.publish(settings, "mine")
-            assert await news.wait(5)
-            assert not await news.wait(0.3)
+            assert await subscription.wait(5)
+            assert not await subscription.wait(0.3)
 
-    asyncio.run(watch())
+    asyncio.run(follow())
 
 
-def test_hints_that_come_together_are_told_once(settings: Settings, broker: "Server[bytes]") -> None:
-    async def watch() -> int:
-        async with job_events.subscribe(settings, "mine") as news:
-            for _ in range(HINTS):
+def test_events_that_come_together_count_as_one(settings: Settings, broker: "Server[bytes]") -> None:
+    async def follow() -> int:
+        async with job_events.subscribe(settings, "mine") as subscription:
+            for _ in range(EVENTS):
                 job_events.publish(settings, "mine")
-            told = 0
-            while await news.wait(1):
-                told += 1
-            return told
+            waits = 0
+            while await subscription.wait(1):
+                waits += 1
+            return waits
 
-    told = asyncio.run(watch())  # once, but for those that the broker had not sent on yet
-    assert 1 <= told < HINTS / 2
+    waits = asyncio.run(follow())  # one wait, unless the broker delivers some later
+    assert 1 <= waits < EVENTS / 2
 
 
 @pytest.mark.parametrize("dies", ["before", "meanwhile"])
-def test_without_a_broker_a_watcher_looks_by_the_clock(settings: Settings, broker: "Server[bytes]", dies: str) -> None:
-    async def watch() -> None:
+def test_without_a_broker_a_subscription_waits_for_its_timeout(
+    settings: Settings, broker: "Server[bytes]", dies: str
+) -> None:
+    async def follow() -> None:
         if dies == "before":
             broker.kill()
             broker.wait()
-        async with job_events.subscribe(settings, "mine") as news:
+        async with job_events.subscribe(settings, "mine") as subscription:
             if dies == "meanwhile":
-                assert not await news.wait(0.1)
+                assert not await subscription.wait(0.1)
                 broker.kill()
                 broker.wait()
             began = time.monotonic()
             for _ in range(3):
-                await news.wait(0.2)
+                await subscription.wait(0.2)
             assert 0.1 < time.monotonic() - began < 5
 
-    asyncio.run(watch())
+    asyncio.run(follow())

@@ -1,4 +1,4 @@
-"""Tokens and sign-in links: known by their hash alone, and a link works once."""
+"""Tokens and sign-in links: only their hashes are stored, and a link works once."""
 
 import threading
 
@@ -24,13 +24,13 @@ def test_a_token_is_known_by_its_hash(each_database: Database) -> None:
         token, plain = users.create_token(session, user_id=admin.id, name="laptop")
     assert plain.startswith(token.prefix)
     with each_database.read() as session:
-        kept = session.get_one(Token, token.id)
-        assert plain not in (kept.hash, kept.name, kept.prefix)
+        row = session.get_one(Token, token.id)
+        assert plain not in (row.hash, row.name, row.prefix)
         found = users.user_of_token(session, plain)
         assert found is not None
         assert found.id == admin.id
         assert users.user_of_token(session, plain + "x") is None
-        assert users.user_of_token(session, kept.hash) is None
+        assert users.user_of_token(session, row.hash) is None
 
 
 def test_a_sign_in_link_works_once(each_database: Database) -> None:
@@ -54,7 +54,7 @@ def test_a_sign_in_link_works_once(each_database: Database) -> None:
     assert signed_in == [admin.id]
 
 
-def test_a_sign_in_link_grows_old(each_database: Database) -> None:
+def test_a_sign_in_link_expires(each_database: Database) -> None:
     with each_database.write.begin() as session:
         key = users.create_sign_in_key(session, user_id=users.local_admin(session).id, seconds=60)
         session.execute(update(SignInLink).values(expires_at=now(session)))

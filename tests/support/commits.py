@@ -1,4 +1,4 @@
-"""A commit that took effect and whose answer was lost, or one that failed, as a broken connection makes them."""
+"""Simulates a connection that breaks during a commit, before or after the commit takes effect."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 @contextmanager
 def broken_commit(table: type[Any], *, takes_effect: bool) -> Iterator[None]:
-    """The next commit that brings a new row of this table raises, after it took effect or before."""
+    """Make the next commit with a new row of this table raise, after it takes effect or before."""
     once: list[Session] = []
 
     def saw(session: Session, *_: Any) -> None:

