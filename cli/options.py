@@ -13,7 +13,7 @@ from core.specs.base import SpecField
 from core.specs.protect import ProtectSpec
 
 SourceArgument = Annotated[
-    Path, typer.Argument(metavar="FOLDER_OR_ARCHIVE", help="class folders of pictures, or a zip or tar of them")
+    Path, typer.Argument(metavar="FOLDER_OR_ARCHIVE", help="class folders of images, or a zip or tar of them")
 ]
 WorkOption = Annotated[
     Path | None,

@@ -32,7 +32,7 @@ def protect_command(
     device: DeviceOption = None,
     **options: Any,
 ) -> None:
-    """Protect the pictures of a folder or archive, and measure before and after."""
+    """Protect the images of a folder or archive, and measure before and after."""
     with refusals(source):
         require_single_process("protect")
         check_paths(source, out, kind="zip")
@@ -67,6 +67,6 @@ def _protect(
         options = RunOptions(scratch=Path(scratch), on_progress=display.show, checkpoints=checkpoints, device=device)
         done = protect(DatasetSource(path=source), out, spec, options, generator=generator)
     print(evidence_table(done.report.evidence))
-    print(f"{done.report.dataset.images} pictures protected in {done.report.seconds:.0f} s: {out}")
+    print(f"{done.report.dataset.images} images protected in {done.report.seconds:.0f} s: {out}")
     for skipped in done.report.dataset.skipped:
         typer.echo(f"skipped {skipped.path}: {skipped.reason}", err=True)

@@ -18,7 +18,7 @@ OutArgument = Annotated[Path, typer.Argument(metavar="OUT.safetensors", help="th
 NameOption = Annotated[str | None, typer.Option(help="what the generator is called; default: the file's name")]
 SizeOption = Annotated[
     int | None,
-    typer.Option(help="side in pixels that the generator works at; default: the pictures' own", metavar="PX"),
+    typer.Option(help="side in pixels that the generator works at; default: the images' own", metavar="PX"),
 ]
 GreyOption = Annotated[bool, typer.Option("--grey", help=TrainSpec.spec_fields()["grey"].help)]
 
@@ -33,7 +33,7 @@ def train_command(
     device: DeviceOption = None,
     **options: Any,
 ) -> None:
-    """Train a noise generator on the pictures of a folder or archive, to protect other pictures with."""
+    """Train a noise generator on the images of a folder or archive, to protect other images with."""
     with refusals(source):
         check_paths(source, out, kind="safetensors file")
         spec = TrainSpec(grey=grey, noise=ProtectSpec.parse_training(without_unset(options)))
@@ -92,6 +92,6 @@ def _train(
     print(evidence_table(done.evidence))
     print(
         f"Generator “{card.name}”: {card.method}, radius {card.radius_u}, {card.classes} classes at {card.size} px, "
-        f"trained on {card.images} pictures in {done.seconds:.0f} s: {out}"
+        f"trained on {card.images} images in {done.seconds:.0f} s: {out}"
     )
     print(f"Use it: unteachable protect FOLDER_OR_ARCHIVE OUT.zip --generator {shlex.quote(str(out))}")

@@ -97,7 +97,7 @@ def skipped_by_name(path: str) -> SkippedFile | None:
         return SkippedFile(printable(path), "its name is not valid Unicode (UTF-8); rename it")
     if suffix(path) in UNSUPPORTED_IMAGE_SUFFIXES:
         kind = suffix(path)[1:].upper()
-        return SkippedFile(path, f"{kind} pictures are not supported; save it as PNG, JPEG, WebP, TIFF, BMP or AVIF")
+        return SkippedFile(path, f"{kind} images are not supported; save it as PNG, JPEG, WebP, TIFF, BMP or AVIF")
     return None
 
 

@@ -211,7 +211,7 @@ def _write_images(
         paths.append(names[i] if reason is None else None)
         progress.advance()
     if len(failed) == len(paths):
-        raise BadInput(f"None of the pictures could be written. The first: “{failed[0].path}”: {failed[0].reason}.")
+        raise BadInput(f"None of the images could be written. The first: “{failed[0].path}”: {failed[0].reason}.")
     linf, mae, mse = differences
     return DeliveredImages(pixels=pixels, linf=linf, mae=mae, mse=mse, paths=tuple(paths)), failed
 

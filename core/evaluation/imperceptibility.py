@@ -18,9 +18,9 @@ def measure_imperceptibility(
     mse: NDArray[np.floating],
     device: str = "cpu",
 ) -> Imperceptibility:
-    """Figures over the pictures that changed: unprotected ones would make the noise look smaller than it is.
+    """Figures over the images that changed: unprotected ones would make the noise look smaller than it is.
 
-    originals, delivered: (n, c, s, s) uint8 at the work size. linf, mae, mse: (n,) of each picture's colour values at
+    originals, delivered: (n, c, s, s) uint8 at the work size. linf, mae, mse: (n,) of each image's colour values at
     full size, in units of 255. Raises ValueError where the shapes disagree.
     """
     if originals.shape != delivered.shape or {len(linf), len(mae), len(mse)} != {len(originals)}:
@@ -47,7 +47,7 @@ def ssim(one: NDArray[np.uint8], two: NDArray[np.uint8], *, device: str = "cpu")
 
     Gives what torchmetrics gives in double precision. The window is separable, so two small matrix products do what
     its 11 x 11 convolution does, 7 times faster on a CPU; pixels are centred at 0, without which single precision is
-    2e-4 wrong on flat pictures.
+    2e-4 wrong on flat images.
     """
     n, size = len(one), one.shape[-1]
     window = _window(size).to(device)

@@ -153,7 +153,7 @@ def decode(data: bytes, *, min_edge: int | None = None) -> DecodedImage:
     if bits > 8 and note is None:
         notes.append("16 bits per channel reduced to 8")
     if image.format == "MPO":
-        notes.append("the first of several pictures in one file")
+        notes.append("the first of several images in one file")
     return DecodedImage(
         image=converted,
         size=size,
@@ -205,7 +205,7 @@ def _too_many_pixels(what: str) -> str:
     size = re.search(r"\d+ x \d+", what)
     limit = f"{Image.MAX_IMAGE_PIXELS:,}"
     return (
-        f"{size.group() + ' is ' if size else ''}more than {limit} pixels, the maximum for one picture; make it smaller"
+        f"{size.group() + ' is ' if size else ''}more than {limit} pixels, the maximum for one image; make it smaller"
     )
 
 
@@ -217,7 +217,7 @@ def _describe_non_image(data: bytes) -> str:
     if b"<svg" in head:
         return "it is an SVG drawing, which has no pixels; save it as PNG"
     if head.startswith((b"<!doctype html", b"<html")):
-        return "it is a web page, not a picture"
+        return "it is a web page, not a image"
     if not set(data[:1024]) & set(range(9)):
-        return "it is text, not a picture"
-    return "it is not a JPEG, PNG, WebP, AVIF, TIFF, BMP or GIF picture, or its header is damaged"
+        return "it is text, not a image"
+    return "it is not a JPEG, PNG, WebP, AVIF, TIFF, BMP or GIF image, or its header is damaged"

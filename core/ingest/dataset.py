@@ -185,8 +185,8 @@ def _check_classes(classes: tuple[str, ...], decoded: list[_DecodedFile], undeco
         return
     first = f" The first: “{undecodable[0].path}”: {undecodable[0].reason}." if undecodable else ""
     if not decoded:
-        raise BadInput(f"None of the {len(undecodable):,} pictures can be used.{first}")
-    raise BadInput(f"Only the class “{classes[0]}” has pictures that can be used: {NEED_TWO_CLASSES}{first}")
+        raise BadInput(f"None of the {len(undecodable):,} images can be used.{first}")
+    raise BadInput(f"Only the class “{classes[0]}” has images that can be used: {NEED_TWO_CLASSES}{first}")
 
 
 def _record(image: _DecodedFile, label: int, *, has_split: bool) -> ImageRecord:

@@ -18,7 +18,7 @@ from core.limits import DEFAULT_LIMITS, Limits, SkippedFile
 
 FORMATS = "JPEG, PNG, WebP, AVIF, TIFF, BMP or GIF"
 NEED_TWO_CLASSES = (
-    "error-minimizing noise ties pictures to their class, so at least two class folders with pictures are needed."
+    "error-minimizing noise ties images to their class, so at least two class folders with images are needed."
 )
 
 
@@ -88,10 +88,10 @@ def check_content(files: int, images: Sequence[str]) -> None:
         BadInput: There are no files, no images, or images of fewer than two classes.
     """
     if not files:
-        raise BadInput(f"There is nothing inside; send class folders with pictures ({FORMATS}).")
+        raise BadInput(f"There is nothing inside; send class folders with images ({FORMATS}).")
     if not images:
-        raise BadInput(f"There are no pictures inside; send class folders with pictures ({FORMATS}).")
+        raise BadInput(f"There are no images inside; send class folders with images ({FORMATS}).")
     classes = class_names(images)
     if len(classes) < 2:
-        found = f"All pictures are of one class, “{classes[0]}”" if classes else "No picture lies in a class folder"
+        found = f"All images are of one class, “{classes[0]}”" if classes else "No image lies in a class folder"
         raise BadInput(f"{found}: {NEED_TWO_CLASSES}")

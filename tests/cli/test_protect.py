@@ -33,7 +33,7 @@ def test_an_archive_is_protected_and_the_end_says_so(tmp_path: Path) -> None:
     source, out = write_zip(tmp_path / "in.zip", two_classes(cat__broken_dot_png=b"x")), tmp_path / "out.zip"
     done = protect(source, out, "--method", "em", "--evidence", "none", "--radius-u", 5)
     assert done.returncode == 0, done.stderr
-    assert "4 pictures protected" in done.stdout
+    assert "4 images protected" in done.stdout
     assert "skipped cat/broken.png" in done.stderr
     assert "report.json" in zipfile.ZipFile(out).namelist()
 

@@ -83,7 +83,7 @@ class UnpackBudget:
         ):
             raise UploadTooLarge(
                 f"It unpacks to more than {self._limits.ratio} times its size, as archive bombs do; "
-                "send the pictures without such padding."
+                "send the images without such padding."
             )
 
 

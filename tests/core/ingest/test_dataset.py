@@ -25,7 +25,7 @@ from tests.support.uploads import (
 )
 
 MIXED = two_classes(readme_dot_txt=b"hello") | {
-    "cat/text.jpg": b"not a picture",
+    "cat/text.jpg": b"not a image",
     "cat/bomb.png": png_header(65_000, 65_000),
     "dog/drawing.svg": b"<svg/>",
     "dog/half.jpg": image_file("JPEG", 200, 150)[:2000],
@@ -73,7 +73,7 @@ def test_one_image_a_class_is_enough(tmp_path: Path) -> None:
 
 
 def test_fewer_than_two_classes_that_decode_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="None of the 2 pictures"):
+    with pytest.raises(BadInput, match="None of the 2 images"):
         open_dataset(write_zip(tmp_path / "a", {"a/1.jpg": b"x", "b/1.jpg": b"y"}), tmp_path / "s")
     with pytest.raises(BadInput, match="Only the class “a”"):
         open_dataset(write_zip(tmp_path / "b", {"a/1.jpg": image_file("JPEG"), "b/1.jpg": b"y"}), tmp_path / "t")

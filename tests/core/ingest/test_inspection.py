@@ -58,7 +58,7 @@ def test_an_upload_without_files_or_images_is_refused(tmp_path: Path, make: Call
     (tmp_path / "empty").mkdir()
     empty = tmp_path / "empty" if make is write_folder else make(tmp_path / "a", {})
     assert "nothing inside" in inspection_error(empty).reason
-    assert "no pictures" in inspection_error(make(tmp_path / "b", {"a/x.txt": b"x", "b/y.csv": b"y"})).reason
+    assert "no images" in inspection_error(make(tmp_path / "b", {"a/x.txt": b"x", "b/y.csv": b"y"})).reason
 
 
 @pytest.mark.parametrize("mode", ["zip", "w", "w:gz", "w:xz"])
@@ -166,7 +166,7 @@ def test_an_upload_with_fewer_than_two_classes_is_refused(tmp_path: Path) -> Non
     reason = inspection_error(write_zip(tmp_path / "a", {"cat/1.png": b"1", "cat/2.png": b"2"})).reason
     assert "one class, “cat”" in reason
     assert "at least two" in reason
-    assert "No picture lies in a class folder" in inspection_error(write_zip(tmp_path / "b", {"1.png": b"1"})).reason
+    assert "No image lies in a class folder" in inspection_error(write_zip(tmp_path / "b", {"1.png": b"1"})).reason
 
 
 def test_files_that_are_skipped_for_their_names(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_files_that_are_skipped_for_their_names(tmp_path: Path) -> None:
     inspection = inspect_upload(write_zip(tmp_path / "a", VALID_FILES | dict.fromkeys(names, b"x")))
     assert len(inspection.skipped) == len(names)
     assert {file.path: file.reason for file in inspection.skipped}["cat/logo.svg"].startswith(
-        "SVG pictures are not supported"
+        "SVG images are not supported"
     )
     assert inspection.images == 4
 

@@ -147,13 +147,13 @@ def test_the_commands_train_and_then_protect_as_the_last_line_says(tmp_path: Pat
     source, out = drawn(tmp_path / "learn.zip"), tmp_path / "a b.safetensors"
     made = command("train", source, out, "--method", "em", "--name", "Mine")
     assert made.exit_code == 0, made.output
-    assert "Generator “Mine”: em, radius 8, 3 classes at 32 px, trained on 15 pictures" in made.stdout
+    assert "Generator “Mine”: em, radius 8, 3 classes at 32 px, trained on 15 images" in made.stdout
     assert read_card(out).command == "unteachable train learn.zip 'a b.safetensors' --name Mine --method em"
     use = made.stdout.strip().splitlines()[-1].partition("unteachable ")[2]
     words = [{"FOLDER_OR_ARCHIVE": source, "OUT.zip": tmp_path / "out.zip"}.get(w, w) for w in shlex.split(use)]
     done = command(*words, "--evidence", "none")
     assert done.exit_code == 0, done.output
-    assert "15 pictures protected" in done.stdout
+    assert "15 images protected" in done.stdout
 
 
 def test_what_cannot_be_done_is_one_clear_line(generator: Path, tmp_path: Path) -> None:
