@@ -157,7 +157,7 @@ def test_the_command_says_it_too(enough: Path, tmp_path: Path) -> None:
     assert "adversarial training, Linf radius 4/255" in done.stdout
     assert f"Accuracy on {MIN_TEST_IMAGES} clean test images" in done.stdout
     quiet = CliRunner().invoke(app, ["train", str(enough), str(out), "--method", "em", "--evidence", "none"])
-    assert "not measured. None was asked for." in quiet.stdout
+    assert "not measured. None was requested." in quiet.stdout
     refused = CliRunner().invoke(app, ["train", str(enough), str(out), "--evidence", "much"])
     assert refused.exit_code == 2
     assert "--evidence must be one of none, quick, full" in refused.stderr
