@@ -14,29 +14,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.metrics import Metrics
 from api.problems import Problem, respond
+from api.security_headers import API_HEADERS, COMMON_HEADERS, PAGE_HEADERS
 from api.uploads import tus
 
 log = structlog.get_logger(__name__)
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
-_COMMON_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-_API_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    "X-Frame-Options": "DENY",
-    "Cache-Control": "no-store",
-}
-_PAGE_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
-        "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "X-Frame-Options": "DENY",
-}
 
 
 class RequestMiddleware:
@@ -51,7 +34,7 @@ class RequestMiddleware:
     def __init__(self, app: ASGIApp, *, metrics: Metrics, https: bool) -> None:
         self.app = app
         self.metrics = metrics
-        self.common_headers = _COMMON_HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if https else {})
+        self.common_headers = COMMON_HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if https else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -87,7 +70,7 @@ class RequestMiddleware:
     def _add_headers(self, message: Message, scope: Scope, request_id: str) -> None:
         headers = MutableHeaders(scope=message)
         headers["X-Request-Id"] = request_id
-        specific = _API_HEADERS if scope["path"].startswith("/v1") else _PAGE_HEADERS
+        specific = API_HEADERS if scope["path"].startswith("/v1") else PAGE_HEADERS
         for name, value in (self.common_headers | specific).items():
             headers.setdefault(name, value)
         if scope["path"].startswith("/v1/uploads"):

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from core.attacks.norms import PIXEL, Linf
 from core.attacks.pgd import MINIMIZE, PGDConfig, pgd
 from core.models.folded import FoldedModel
+from core.noise.final_search import BATCH
 from core.noise.methods import objective_of
-from core.noise.objective import Objective, quantize_noise, robust_loss
-from core.noise.search import BATCH
+from core.noise.objective import Objective, robust_loss
+from core.noise.optimize import quantize_noise
 from core.noise.setup import NoiseSetup
 from core.runtime.context import RunContext
 from core.runtime.device import CPU_ROWS

@@ -16,9 +16,9 @@ from core.ingest.dataset import ImageDataset, ImageRecord
 from core.ingest.pixels import load_pixels
 from core.models.registry import build
 from core.noise.class_map import class_map
+from core.noise.final_search import search_noise
 from core.noise.generator_file import TrainedGenerator
 from core.noise.inference import predict_noise
-from core.noise.search import search_noise
 from core.noise.setup import NoiseSetup
 from core.runtime.context import RunContext
 from core.runtime.device import Device

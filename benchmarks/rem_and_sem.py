@@ -14,8 +14,8 @@ from statistics import median
 
 import numpy as np
 
+from core.noise.final_search import search_noise
 from core.noise.methods import objective_of
-from core.noise.search import search_noise
 from core.noise.setup import NoiseSetup
 from core.noise.surrogate import train_surrogate
 from core.runtime.context import RunContext

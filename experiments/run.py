@@ -8,10 +8,10 @@ from core.errors import BadInput
 from core.runtime.device import Device
 from core.runtime.distributed import on_rank_0, rank
 from core.runtime.progress import Callback, Progress
-from experiments.cache import ExperimentCache
 from experiments.catalogue import Experiment
 from experiments.cells import Cell, Noise
 from experiments.datasets import fingerprint, guess_dataset, load_images
+from experiments.measure import ExperimentCache
 from experiments.paper.curve_figure import CurveFigure
 from experiments.paper.grid import DATASETS, Table
 from experiments.paper.image_figure import ImageFigure

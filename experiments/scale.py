@@ -1,6 +1,6 @@
 """How much of the paper's setting a run takes: `laptop` for two cores, `gpu` for one GPU, `paper` for the full setting.
 
-Their costs are in docs/cache/experiments.md.
+Their costs are in docs/lab/experiments.md.
 """
 
 from collections.abc import Callable, Mapping

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from core.reports.text_tables import evidence_table
-from core.reports.wording import verdict_of
+from core.reports.verdict import verdict_of
 from core.results.protection import ProtectionReport
 from ops.admin import create_admin_token
 from ops.instance_lock import is_ready

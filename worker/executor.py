@@ -14,7 +14,7 @@ from store.leases import Claim, LeaseStatus
 from worker.context import WorkerContext
 from worker.failures import describe_failure
 from worker.job_files import clean_up, scratch_folder
-from worker.lease import LeaseKeeper, is_stopping
+from worker.lease_keeper import LeaseKeeper, is_stopping
 from worker.running_job import RunningJob
 from worker.stop_reasons import LeaseLost, WorkerStopping
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from store.leases import Claim
 from store.object_keys import result_prefix
 from worker.context import WorkerContext
-from worker.lease import LeaseKeeper
+from worker.lease_keeper import LeaseKeeper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

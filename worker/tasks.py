@@ -10,7 +10,7 @@ from celery import shared_task
 from store.task_queue import TASK_NAME
 from worker import executor
 from worker.context import process_context
-from worker.lease import is_running, is_stopping, request_process_stop
+from worker.lease_keeper import is_running, is_stopping, request_process_stop
 
 # A child that ends waits until the pool has read the results of its tasks, in rounds of 0.1 s. The pool never reads the
 # result of a task that it sent just before it was told to stop, so the default of 300 rounds would delay the worker's

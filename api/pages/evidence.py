@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.reports.charts import Bar, accuracy_bars
-from core.reports.wording import Verdict, capitalize, outcome_of, verdict_of
+from core.reports.verdict import Verdict, outcome_of, verdict_of
+from core.reports.wording import capitalize
 from core.results.evidence import EvidenceRow
 from core.results.protection import ProtectionReport
 

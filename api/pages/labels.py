@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from api.wording import CAVEATS
+from api.spec_texts import CAVEATS
 from core.specs.stages import STAGES
 from store import models as m
 

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from api.dependencies import CurrentUser
 from api.schemas import PresetOut, SpecOut
-from api.wording import CAVEATS, PRESET_TEXTS
+from api.spec_texts import CAVEATS, PRESET_TEXTS
 from core.specs.protect import PRESET_NAMES, ProtectSpec
 from core.specs.train import TrainSpec
 from core.specs.verify import VerifySpec

@@ -24,29 +24,10 @@ from PIL import (
 )
 
 from core.errors import ImageRefused
+from core.imaging.metadata import SWAPS_EDGES, exif_and_transpose, xmp_without_orientation
 from core.imaging.to_8bit import convert_to_8bit
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
-ORIENTATION_TAG = 0x0112  # EXIF
-TRANSPOSE_BY_ORIENTATION = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-DESCRIPTIVE_TAGS = frozenset(  # EXIF tags that do not say how pixels are stored
-    {
-        *(0x010D, 0x010E, 0x010F, 0x0110, 0x011D),  # document and page name, description, make, model
-        *(0x011A, 0x011B, 0x0128),  # resolution
-        *(0x0131, 0x0132, 0x013B, 0x013C, 0x8298),  # software, time, artist, computer, copyright
-        *(0x4746, 0x4749, *range(0x9C9B, 0x9CA0)),  # rating; title, comment, author, keywords and subject of Windows
-        *(0x8769, 0x8825),  # offsets of the EXIF and GPS tables
-    }
-)
-SWAPS_EDGES = tuple(TRANSPOSE_BY_ORIENTATION[orientation] for orientation in (5, 6, 7, 8))
 PLUGINS = (
     AvifImagePlugin, BmpImagePlugin, GifImagePlugin, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin,
     WebPImagePlugin,
@@ -142,7 +123,7 @@ def decode(data: bytes, *, min_edge: int | None = None) -> DecodedImage:
         image.load()
     except (OSError, SyntaxError) as error:
         raise ImageRefused(f"damaged or truncated: {error}") from None
-    exif, transpose = _exif(image)
+    exif, transpose = exif_and_transpose(image)
     icc = image.info.get("icc_profile")
     xmp = image.info.get("xmp")
     converted, note = convert_to_8bit(image, icc, bits=bits)
@@ -161,7 +142,7 @@ def decode(data: bytes, *, min_edge: int | None = None) -> DecodedImage:
         note="; ".join(notes) or None,
         icc=icc if isinstance(icc, bytes) and _profile_applies(icc, converted.mode) else None,
         exif=exif,
-        xmp=_xmp_without_orientation(xmp),
+        xmp=xmp_without_orientation(xmp),
     )
 
 
@@ -177,28 +158,6 @@ def _stored_bits(image: Image.Image, data: bytes) -> int:
         with suppress(Exception):
             return int(max(image.tag_v2.get(258, (8,))))
     return 8
-
-
-def _exif(image: Image.Image) -> tuple[bytes | None, Image.Transpose | None]:
-    """The EXIF block without its orientation, and the transposition for it; broken EXIF counts as none.
-
-    For a TIFF only descriptive tags stay: the others say how its pixels are stored, which changes.
-    """
-    try:
-        exif = image.getexif()
-        transpose = TRANSPOSE_BY_ORIENTATION.get(exif.pop(ORIENTATION_TAG, 1))
-        if image.format == "TIFF":
-            for tag in exif.keys() - DESCRIPTIVE_TAGS:
-                del exif[tag]
-        return (exif.tobytes() if len(exif) else None), transpose
-    except Exception:  # untrusted tags; the pixels do not depend on them
-        return None, None
-
-
-def _xmp_without_orientation(xmp: object) -> bytes | None:
-    if not isinstance(xmp, bytes):
-        return None
-    return re.sub(rb"tiff:Orientation(=\"\d\"|>\d</tiff:Orientation)", b"", xmp) if b"tiff:Orientation" in xmp else xmp
 
 
 def _too_many_pixels(what: str) -> str:
@@ -217,7 +176,7 @@ def _describe_non_image(data: bytes) -> str:
     if b"<svg" in head:
         return "it is an SVG drawing, which has no pixels; save it as PNG"
     if head.startswith((b"<!doctype html", b"<html")):
-        return "it is a web page, not a image"
+        return "it is a web page, not an image"
     if not set(data[:1024]) & set(range(9)):
-        return "it is text, not a image"
+        return "it is text, not an image"
     return "it is not a JPEG, PNG, WebP, AVIF, TIFF, BMP or GIF image, or its header is damaged"

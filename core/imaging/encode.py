@@ -3,9 +3,10 @@
 import io
 from typing import Any
 
-from PIL import ExifTags, Image
+from PIL import Image
 
 from core.imaging.decode import DecodedImage
+from core.imaging.metadata import metadata_options
 
 # Chosen by benchmarks/archive_speed.py. Seconds of CPU (and share of the raw size) for a 12-megapixel photo with noise:
 # run lengths 0.8 (0.45), deflate level 1 0.9 (0.54), level 4 1.9 (0.46), level 6 4.1 (0.46). Images of 32 px take
@@ -14,7 +15,6 @@ PNG_LEVEL = 1
 PNG_STRATEGY = 3  # zlib's Z_RLE
 
 JPEG_QUALITY = 95
-XMP_TAG = 0x02BC  # in a TIFF
 
 
 def encode(image: Image.Image, source: DecodedImage, *, format: str, keep_exif: bool) -> bytes:
@@ -32,13 +32,8 @@ def encode(image: Image.Image, source: DecodedImage, *, format: str, keep_exif: 
     options: dict[str, Any] = dict(_options(format))
     if source.icc is not None and format != "BMP":
         options["icc_profile"] = source.icc
-    if keep_exif and format == "TIFF":
-        options |= _tiff_tags(source)
-    elif keep_exif and format != "BMP":
-        if source.exif is not None:
-            options["exif"] = source.exif
-        if source.xmp is not None:
-            options |= _xmp_options(format, source.xmp)
+    if keep_exif:
+        options |= metadata_options(source.exif, source.xmp, format=format)
     bare = image.copy()
     bare.info = {}  # Pillow would write comments and profiles of the upload
     out = io.BytesIO()
@@ -58,24 +53,3 @@ def _options(format: str) -> dict[str, Any]:
     if format == "AVIF":
         return {"quality": 95, "subsampling": "4:4:4", "speed": 8, "max_threads": 1}
     return {}
-
-
-def _tiff_tags(source: DecodedImage) -> dict[str, Any]:
-    """EXIF and XMP of a TIFF. With an EXIF or GPS table it is not compressed: libtiff cannot write these tables."""
-    exif = Image.Exif()
-    if source.exif is not None:
-        exif.load(source.exif)
-    tables = exif.keys() & {ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo}
-    if source.xmp is not None:
-        exif[XMP_TAG] = source.xmp
-    return {"exif": exif} | ({"compression": "raw"} if tables else {})
-
-
-def _xmp_options(format: str, xmp: bytes) -> dict[str, Any]:
-    if format == "PNG":
-        from PIL.PngImagePlugin import PngInfo
-
-        info = PngInfo()
-        info.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
-        return {"pnginfo": info}
-    return {"xmp": xmp} if format in ("JPEG", "WEBP", "AVIF") else {}

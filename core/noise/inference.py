@@ -7,7 +7,7 @@ from torch import Tensor
 
 from core.attacks.norms import PIXEL
 from core.noise.noise_network import NoiseNetwork
-from core.noise.objective import quantize_noise
+from core.noise.optimize import quantize_noise
 from core.noise.shards import Shard, make_in_shards, shards_of
 from core.runtime.context import RunContext
 from core.runtime.device import CPU_ROWS

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from core.noise.final_search import search_noise
 from core.noise.ntga.attack import NAME as NTGA
 from core.noise.ntga.attack import ntga_noise
-from core.noise.search import search_noise
 from core.noise.setup import NoiseSetup
 from core.noise.surrogate import train_surrogate
 from core.runtime.context import RunContext

@@ -9,7 +9,8 @@ from core.attacks.norms import PIXEL
 from core.models.folded import FoldedModel
 from core.models.registry import build
 from core.noise.methods import objective_of
-from core.noise.objective import Objective, attack, draw_transform, optimize_noise, quantize_noise
+from core.noise.objective import Objective, attack, draw_transform
+from core.noise.optimize import optimize_noise, quantize_noise
 from core.noise.setup import NoiseSetup
 from core.runtime.context import RunContext
 from core.runtime.device import Device

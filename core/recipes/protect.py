@@ -17,16 +17,16 @@ from core.ingest.dataset import ImageDataset, open_dataset
 from core.ingest.pixels import load_pixels
 from core.ingest.split import select_protect_mask_by_split, select_test_mask
 from core.noise.class_map import class_map
+from core.noise.final_search import search_noise
 from core.noise.generator_file import TrainedGenerator, load, network_for, surrogate_for
 from core.noise.inference import predict_noise
 from core.noise.make import generate_noise
-from core.noise.search import search_noise
 from core.noise.setup import NoiseSetup
 from core.recipes.options import DatasetSource, RunOptions
 from core.recipes.protection_data import ProtectionData
 from core.recipes.protection_report import build_report
 from core.recipes.report_dataset import labels_of
-from core.reports.html import render_html
+from core.reports.protection_html import render_html
 from core.reports.samples import take_samples
 from core.results.protection import ProtectionReport
 from core.runtime.context import RunContext

@@ -7,7 +7,7 @@ from core.noise.description import describe
 from core.noise.generator_file import describe_use
 from core.recipes.protection_data import ProtectionData
 from core.recipes.report_dataset import describe_dataset, utc_timestamp
-from core.reports.caveats import DeliveryCounts, GeneratorUse, protection_caveats
+from core.reports.protection_caveats import DeliveryCounts, GeneratorUse, protection_caveats
 from core.results.evidence import Evidence
 from core.results.protection import ProtectionReport
 from core.runtime.context import RunContext

@@ -14,9 +14,9 @@ from core.imaging.sandbox import DecoderSandbox
 from core.ingest.dataset import ImageDataset, open_dataset
 from core.ingest.pixels import load_pixels
 from core.ingest.split import select_test_mask
+from core.noise.final_search import search_noise
 from core.noise.generator_file import as_saved, check_file_size, save
 from core.noise.inference import predict_noise
-from core.noise.search import search_noise
 from core.noise.setup import NoiseSetup
 from core.noise.surrogate import train_surrogate
 from core.noise.train_noise_network import train_noise_network

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from core.reports.wording import outcome_of
+from core.reports.verdict import outcome_of
 from core.results.evidence import training_name
 from core.results.verification import VerificationEvidence, VerificationReport, VerificationRow
 from core.specs.catalog import ARCHITECTURE_LABELS, COUNTERMEASURE_INFO

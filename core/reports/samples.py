@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from core.archive.writer import ArchiveWriter
 from core.imaging.sandbox import DecoderSandbox, SandboxResult, SandboxTask
 from core.ingest.dataset import ImageDataset
-from core.reports.html import MAX_SAMPLES, MAX_SIDE, Sample
+from core.reports.protection_html import MAX_SAMPLES, MAX_SIDE, Sample
 
 
 def take_samples(dataset: ImageDataset, archive: ArchiveWriter, scratch: Path, sandbox: DecoderSandbox) -> list[Sample]:

@@ -8,7 +8,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from core.reports.wording import capitalize, format_interval, outcome_of, percent
+from core.reports.verdict import outcome_of
+from core.reports.wording import capitalize, format_interval, percent
 
 
 def environment() -> Environment:

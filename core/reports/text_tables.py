@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from core.reports.wording import SPACE, format_interval, outcome_of, percent, verdict_of
+from core.reports.verdict import outcome_of, verdict_of
+from core.reports.wording import SPACE, format_interval, percent
 from core.results.evidence import Evidence
 from core.results.verification import ARMS, VerificationReport, VerificationRow
 from core.specs.protected_class import tested_on

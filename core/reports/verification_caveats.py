@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from core.archive.manifest import Manifest
-from core.reports.caveats import MAY_KNOW_IMAGES, WIDE_INTERVAL, learner_caveats, run_to_run, uncertainty
-from core.reports.wording import outcome_of, percent
+from core.reports.protection_caveats import MAY_KNOW_IMAGES, WIDE_INTERVAL, learner_caveats, run_to_run, uncertainty
+from core.reports.verdict import outcome_of
+from core.reports.wording import percent
 from core.results.evidence import Evidence
 from core.results.verification import VerificationReport
 from core.specs.protected_class import tested_on

@@ -6,7 +6,7 @@ from itertools import chain
 from statistics import fmean
 
 from experiments.cells import Cell, Noise
-from experiments.measurement import Measurement
+from experiments.measurement_record import Measurement
 from experiments.paper.grid import Table
 
 Points = tuple[tuple[float, float], ...]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from core.reports.axes import round_up
 from core.runtime.atomic_files import write_bytes
-from experiments.cache import ExperimentCache
+from experiments.measure import ExperimentCache
 from experiments.paper.curve_figure import ChartSpec, CurveFigure, CurveSpec
 from experiments.paper.grid import Table
 from experiments.render.pages import NOTHING, facts, markdown_grid, opening, write_pages

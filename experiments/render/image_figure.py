@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from core.runtime.atomic_files import write_bytes
-from experiments.cache import ExperimentCache
+from experiments.measure import ExperimentCache
 from experiments.paper.image_figure import ImageFigure, noises_of
 from experiments.render.pages import facts, opening, write_pages
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from core.runtime.atomic_files import write_bytes, write_json
 from core.specs.catalog import ARCHITECTURE_LABELS
-from experiments.cache import ExperimentCache
 from experiments.catalogue import Experiment
+from experiments.measure import ExperimentCache
 from experiments.paper.grid import DATASETS
 
 NOTHING = "–"

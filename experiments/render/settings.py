@@ -4,7 +4,7 @@ from pathlib import Path
 from statistics import fmean
 
 from core.noise.methods import METHODS
-from experiments.cache import ExperimentCache
+from experiments.measure import ExperimentCache
 from experiments.paper.table5 import SearchSettings
 from experiments.paper.table6 import TimeCosts
 from experiments.render.pages import NOTHING, facts, markdown_grid, opening, write_pages

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.cache import ExperimentCache
 from experiments.cells import Cell
+from experiments.measure import ExperimentCache
 from experiments.paper.grid import Table, TableRow
 from experiments.render.pages import NOTHING, facts, markdown_grid, opening, write_pages
 

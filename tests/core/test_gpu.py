@@ -38,7 +38,7 @@ from core.training.labelled_images import LabelledArrays, LabelledTensors
 from core.training.learner import LearnerImages, LearnerMethod, LearnerTraining
 from core.training.loop import TrainingPlan
 from core.training.sgd import DataParallelSGD
-from experiments.cache import ExperimentCache
+from experiments.measure import ExperimentCache
 from experiments.paper.table1 import TABLE
 from tests.core.noise.test_make import SHORT, Smooth, an_objective, some_images
 from tests.core.training.test_learner import stripes

@@ -11,7 +11,7 @@ from core.reports.axes import round_up
 from core.runtime.atomic_files import read_json, write_json
 from core.runtime.folder_checkpoints import FolderCheckpointStore
 from experiments.cells import Cell, Noise
-from experiments.measurement import Measurement
+from experiments.measurement_record import Measurement
 from experiments.paper.grid import Table, TableRow
 from experiments.render.pages import caption
 from experiments.render.svg import ChartLine, Panel, draw

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from core.limits import SkippedFile
-from core.reports.caveats import DeliveryCounts, protection_caveats
-from core.reports.html import Sample
+from core.reports.protection_caveats import DeliveryCounts, protection_caveats
+from core.reports.protection_html import Sample
 from core.results.evidence import Curve, Evidence, EvidenceRow, wilson_interval
 from core.results.protection import ClassCount, Imperceptibility, ProtectionReport, ReportDataset
 from core.specs.protect import ProtectSpec

@@ -13,9 +13,9 @@ from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.configs import NTGAConfig, PGDSearch, Preset, TrainingLength
 from core.specs.presets import PRESETS
-from experiments.cache import ExperimentCache
 from experiments.catalogue import EXPERIMENTS
 from experiments.datasets import ExperimentImages
+from experiments.measure import ExperimentCache
 from experiments.run import ReproduceConfig, reproduce
 from experiments.scale import Scale
 

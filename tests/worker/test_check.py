@@ -20,11 +20,11 @@ from tests.support.processes import environment
 from tests.support.rows import claim, dataset_of, job_of, new_job
 from tests.support.waiting import wait_until
 from tests.worker.conftest import Upload
-from worker import lease
+from worker import lease_keeper
 from worker.context import WorkerContext
 from worker.executor import run_job
 from worker.failures import describe_failure
-from worker.lease import LeaseKeeper
+from worker.lease_keeper import LeaseKeeper
 
 
 def test_a_good_upload_becomes_ready(context: WorkerContext, upload: Upload) -> None:
@@ -90,7 +90,7 @@ def test_a_check_leaves_no_file_of_a_dataset_that_is_deleted_while_it_stores_thu
                 assert datasets.delete(session, dataset_id)
             context.files.delete_prefix(f"datasets/{dataset_id}")
             if notices:
-                wait_until(lambda: lease._running is not None and lease._running._stop_reason)
+                wait_until(lambda: lease_keeper._running is not None and lease_keeper._running._stop_reason)
         return real(store, key, data)
 
     real = obstore.put

@@ -20,7 +20,7 @@ from tests.support.rows import job_of, new_job
 from tests.support.short_training import STEPS, short_training
 from tests.support.waiting import wait_until
 from tests.worker.conftest import Upload
-from worker import lease
+from worker import lease_keeper
 from worker.context import WorkerContext
 from worker.executor import run_job
 
@@ -110,7 +110,7 @@ def test_a_job_that_is_canceled_while_it_stores_its_generator_leaves_no_file(
         if key.startswith("generators/"):
             with context.database.write.begin() as session:
                 assert jobs.request_cancel(session, id_)
-            wait_until(lambda: lease._running is not None and lease._running._stop_reason)
+            wait_until(lambda: lease_keeper._running is not None and lease_keeper._running._stop_reason)
         return done
 
     real = obstore.put

@@ -22,7 +22,7 @@ from worker.context import WorkerContext
 from worker.executor import claim_job, run_job
 from worker.handlers import verify as handler
 from worker.job_files import scratch_folder
-from worker.lease import LeaseKeeper
+from worker.lease_keeper import LeaseKeeper
 from worker.running_job import RunningJob
 
 FEW_UPDATES = TrainingLength(epochs=0, min_updates=4, max_updates=4, batch=32)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from api.wording import PRESET_TEXTS
+from api.spec_texts import PRESET_TEXTS
 from core.errors import SpecError
 from core.reports.wording import capitalize
 from core.specs.protect import EVIDENCE_AMOUNTS, FORMATS, METHODS, PRESET_NAMES, ProtectSpec

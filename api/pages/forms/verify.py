@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.pages.forms.fields import Option, integer_or_text
-from api.wording import PRESET_TEXTS
+from api.spec_texts import PRESET_TEXTS
 from core.reports.heatmap import NO_COUNTERMEASURE_LABEL, training_label
 from core.specs.catalog import ARCHITECTURE_LABELS, COUNTERMEASURE_INFO
 from core.specs.protect import TRAINING_PRESETS, ProtectSpec

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from core.errors import BadInput
 from core.filenames import printable
-from core.ingest.archives.members import CHUNK_BYTES, Member, NameFilter, UnpackBudget
+from core.ingest.archives.members import CHUNK_BYTES, Member, NameFilter
 from core.ingest.archives.tar import tar_members
+from core.ingest.archives.unpack_budget import UnpackBudget
 from core.ingest.archives.zip import zip_members
 from core.limits import Limits, SkippedFile
 

@@ -14,16 +14,8 @@ from typing import IO, cast
 
 from core.errors import BadInput, NotAnArchive, UploadTooLarge
 from core.filenames import normalize_path, printable
-from core.ingest.archives.members import (
-    CHUNK_BYTES,
-    NOT_AN_ARCHIVE,
-    Member,
-    NameFilter,
-    UnpackBudget,
-    checked_chunks,
-    link_error,
-    special_file_error,
-)
+from core.ingest.archives.members import CHUNK_BYTES, NOT_AN_ARCHIVE, Member, NameFilter, link_error, special_file_error
+from core.ingest.archives.unpack_budget import UnpackBudget, checked_chunks
 from core.limits import Limits
 
 TAR_ERRORS = (

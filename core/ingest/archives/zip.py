@@ -11,17 +11,8 @@ from typing import BinaryIO
 
 from core.errors import BadInput, NotAnArchive
 from core.filenames import normalize_path, printable
-from core.ingest.archives.members import (
-    CHUNK_BYTES,
-    NOT_AN_ARCHIVE,
-    Member,
-    NameFilter,
-    UnpackBudget,
-    checked_chunks,
-    link_error,
-    special_file_error,
-    too_many_files,
-)
+from core.ingest.archives.members import CHUNK_BYTES, NOT_AN_ARCHIVE, Member, NameFilter, link_error, special_file_error
+from core.ingest.archives.unpack_budget import UnpackBudget, checked_chunks, too_many_files
 from core.limits import Limits
 
 ZIP_ERRORS = (

@@ -22,7 +22,7 @@ from core.attacks.norms import PIXEL, Linf
 from core.attacks.pgd import MAXIMIZE, PGDConfig, Tick, pgd
 from core.noise.ntga.gradient_flow import dual_coefficients
 from core.noise.ntga.ntk import WideNetwork
-from core.noise.objective import quantize_noise
+from core.noise.optimize import quantize_noise
 from core.noise.setup import NoiseSetup
 from core.noise.shards import Shard, make_in_shards
 from core.runtime.context import RunContext

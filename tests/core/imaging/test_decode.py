@@ -23,7 +23,7 @@ def test_supported_kinds_are_decoded(run, kind: str) -> None:  # type: ignore[no
 
 
 REFUSED = {
-    "a text called jpg": (b"I am a text file, not a image.\n", "text"),
+    "a text called jpg": (b"I am a text file, not an image.\n", "text"),
     "an SVG": (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
     "an empty file": (b"", "empty"),
     "noise": (bytes(range(256)), "it is not a JPEG"),

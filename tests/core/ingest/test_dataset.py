@@ -25,7 +25,7 @@ from tests.support.uploads import (
 )
 
 MIXED = two_classes(readme_dot_txt=b"hello") | {
-    "cat/text.jpg": b"not a image",
+    "cat/text.jpg": b"not an image",
     "cat/bomb.png": png_header(65_000, 65_000),
     "dog/drawing.svg": b"<svg/>",
     "dog/half.jpg": image_file("JPEG", 200, 150)[:2000],

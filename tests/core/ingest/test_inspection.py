@@ -47,6 +47,7 @@ def test_every_kind_of_source_gives_the_same_inspection(tmp_path: Path, kind: st
         (gzip.compress(b"a table, not a tar\n" * 200), "not an archive"),
         (b"PK\x03\x04", "not an archive"),
     ],
+    ids=["empty", "text", "png", "7z", "gzip", "zip header"],
 )
 def test_a_file_that_is_no_archive_is_refused(tmp_path: Path, content: bytes, expected: str) -> None:
     (tmp_path / "a.zip").write_bytes(content)

@@ -14,7 +14,8 @@ from core.attacks.transforms import sample_transform
 from core.noise import shards
 from core.noise.make import generate_noise
 from core.noise.methods import METHODS
-from core.noise.objective import Objective, attack, optimize_noise, quantize_noise
+from core.noise.objective import Objective, attack
+from core.noise.optimize import optimize_noise, quantize_noise
 from core.noise.setup import NoiseSetup
 from core.runtime.checkpoints import NullCheckpointStore
 from core.runtime.context import RunContext

@@ -17,7 +17,8 @@ from core.noise.generator_file import load
 from core.noise.inference import predict_noise
 from core.noise.methods import METHODS
 from core.noise.noise_network import NoiseNetwork, create_noise_network
-from core.noise.objective import Objective, quantize_noise, robust_loss
+from core.noise.objective import Objective, robust_loss
+from core.noise.optimize import quantize_noise
 from core.noise.setup import NoiseSetup
 from core.noise.shards import SHARD
 from core.noise.train_noise_network import (

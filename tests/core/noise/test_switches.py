@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from core.attacks.norms import PIXEL
 from core.attacks.transforms import sample_transform
 from core.noise.description import describe
+from core.noise.final_search import final_noise, search_noise
 from core.noise.methods import METHODS, objective_of
-from core.noise.objective import Objective, optimize_noise
-from core.noise.search import final_noise, search_noise
+from core.noise.objective import Objective
+from core.noise.optimize import optimize_noise
 from core.noise.setup import NoiseSetup
 from core.noise.surrogate import SurrogateTraining
 from core.runtime.context import RunContext

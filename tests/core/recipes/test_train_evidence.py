@@ -16,8 +16,8 @@ from core.errors import Cancelled
 from core.evaluation.sample_size import MIN_TEST_IMAGES
 from core.generators.card import read_card
 from core.generators.measurements import ACCURACIES, NOTE, OWN_IMAGES, measurements_from
+from core.noise.final_search import search_noise
 from core.noise.generator_file import as_saved, load
-from core.noise.search import search_noise
 from core.recipes.options import DatasetSource, RunOptions
 from core.recipes.train import TrainingResult, train_generator
 from core.results.evidence import Curve, Evidence, EvidenceRow

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.reports.wording import outcome_of, verdict_of
+from core.reports.verdict import outcome_of, verdict_of
 from tests.support.report_samples import CHANCE, adversarial, evidence, row
 
 

@@ -9,8 +9,8 @@ import pytest
 from core.errors import Cancelled
 from core.runtime.atomic_files import write_json
 from core.runtime.progress import Step
-from experiments.cache import ExperimentCache
 from experiments.cells import Cell, Noise
+from experiments.measure import ExperimentCache
 from tests.support.tiny_experiments import drawn_images, tiny_cache
 
 EM = Noise(method="em", radius_u=16)

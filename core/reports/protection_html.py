@@ -11,7 +11,7 @@ from PIL import Image
 
 from core.reports.charts import bar_chart, curve_charts
 from core.reports.templating import definitions, environment
-from core.reports.wording import verdict_of
+from core.reports.verdict import verdict_of
 from core.results.protection import ProtectionReport
 
 MAX_SIDE = 256  # of an image on the page, in pixels

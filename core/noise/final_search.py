@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from core.attacks.norms import PIXEL
 from core.models.folded import FoldedModel
 from core.noise.methods import objective_of
-from core.noise.objective import Objective, optimize_noise, quantize_noise
+from core.noise.objective import Objective
+from core.noise.optimize import optimize_noise, quantize_noise
 from core.noise.setup import NoiseSetup
 from core.noise.shards import Shard, make_in_shards, shards_of
 from core.runtime.context import RunContext

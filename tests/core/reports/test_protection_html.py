@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from core.reports.charts import CurveChart, bar_chart, curve_charts
-from core.reports.html import MAX_SAMPLES, MAX_SIDE, Sample, render_html
+from core.reports.protection_html import MAX_SAMPLES, MAX_SIDE, Sample, render_html
 from core.reports.templating import duration
 from core.results.evidence import Evidence
 from tests.support.report_samples import adversarial, curve, evidence, report, row, sample, without_curves

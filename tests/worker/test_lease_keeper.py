@@ -25,7 +25,7 @@ from tests.support.waiting import wait_until
 from worker.context import WorkerContext, open_worker_context
 from worker.executor import run_job
 from worker.job_files import clean_up, scratch_path
-from worker.lease import EXIT_STUCK, LeaseKeeper, is_running, request_process_stop
+from worker.lease_keeper import EXIT_STUCK, LeaseKeeper, is_running, request_process_stop
 from worker.stop_reasons import LeaseLost, WorkerStopping
 
 STEP = Step(stage="noise", done=3, total=12, seconds=6.0)
@@ -90,7 +90,7 @@ def test_the_work_of_a_lost_job_stops(context: WorkerContext) -> None:
 def test_a_stopping_worker_stops_its_work_and_claims_no_other_job(
     context: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.lease._stopping", False)  # restored after the test
+    monkeypatch.setattr("worker.lease_keeper._stopping", False)  # restored after the test
     claim = new_claim(context)
     timer = threading.Timer(0.2, request_process_stop)
     timer.start()

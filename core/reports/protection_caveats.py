@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from core.generators.card import Card
-from core.reports.wording import as_sentence, outcome_of, percent
+from core.reports.verdict import outcome_of
+from core.reports.wording import as_sentence, percent
 from core.results.evidence import Evidence, EvidenceRow
 from core.specs.protect import ProtectSpec
 

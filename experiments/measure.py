@@ -27,7 +27,7 @@ from core.training.loop import TrainingPlan
 from core.version import versions
 from experiments.cells import Cell, Noise
 from experiments.datasets import ExperimentImages
-from experiments.measurement import Measurement
+from experiments.measurement_record import Measurement
 from experiments.scale import Scale
 
 MONITORED_IMAGES = 2_000  # training images, about, whose accuracy is measured during training

@@ -3,7 +3,7 @@
 from typing import Any
 
 from core.generators.card import Card
-from core.reports.caveats import DeliveryCounts, GeneratorUse, protection_caveats
+from core.reports.protection_caveats import DeliveryCounts, GeneratorUse, protection_caveats
 from core.results.evidence import Evidence
 from core.specs.protect import ProtectSpec
 from tests.support.generator_files import a_card
