@@ -25,7 +25,7 @@ def claim(folder: Path, *, data: str, scale: str) -> None:
 
 def claim_settings(folder: Path, settings: dict[str, Any]) -> None:
     """Keep the settings in the folder. Raises BadInput where its results were measured with others."""
-    about, asked = read_json(folder / ABOUT), json.loads(json.dumps(settings))
-    if about.setdefault("settings", asked) != asked:
+    about, requested = read_json(folder / ABOUT), json.loads(json.dumps(settings))
+    if about.setdefault("settings", requested) != requested:
         raise BadInput(f"{folder} has results of another version's settings; name another folder with --out")
     write_json(folder / ABOUT, about)

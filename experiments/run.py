@@ -83,8 +83,8 @@ def reproduce(
     on_rank_0(lambda: claim_settings(out, scale.settings(images.size)))
     dataset = config.dataset or guess_dataset(images)
     if isinstance(experiment, ImageFigure) and experiment.dataset not in (None, dataset):
-        shown = f"{experiment.name} shows {DATASETS[str(experiment.dataset)]}"
-        raise BadInput(f"{shown}; name it with --dataset if {source} stands for it")
+        difference = f"{experiment.name} shows {DATASETS[str(experiment.dataset)]}"
+        raise BadInput(f"{difference}; name it with --dataset if {source} stands for it")
     seeds = 1 if isinstance(experiment, ImageFigure) else config.seeds
     cache = ExperimentCache(out, images, scale, device=device, progress=progress)
 
@@ -113,10 +113,10 @@ def _select(experiment: Experiment, config: ReproduceConfig) -> Experiment:
 def steps_of(experiment: Experiment) -> list[Noise | Cell]:
     """What has to be there for an experiment: clean cells, then each noise and the cells that need it."""
     cells = experiment.cells
-    found: list[Noise | Cell] = [cell for cell in cells if cell.noise is None]
+    difference: list[Noise | Cell] = [cell for cell in cells if cell.noise is None]
     for noise in experiment.noises:
-        found += [noise, *(cell for cell in cells if cell.noise == noise)]
-    return found
+        difference += [noise, *(cell for cell in cells if cell.noise == noise)]
+    return difference
 
 
 def do(cache: ExperimentCache, piece: Noise | Cell, seed: int) -> str | None:
@@ -128,8 +128,8 @@ def do(cache: ExperimentCache, piece: Noise | Cell, seed: int) -> str | None:
         return f"noise made in {cache.noise_seconds(piece, seed):.0f} s"
     if on_rank_0(lambda: cache.load_measurement(piece, seed)) is not None:
         return None
-    found = cache.measure(piece, seed)
-    return f"{100 * found.accuracy:.1f} % in {found.seconds:.0f} s"
+    difference = cache.measure(piece, seed)
+    return f"{100 * difference.accuracy:.1f} % in {difference.seconds:.0f} s"
 
 
 def write_pages_of(

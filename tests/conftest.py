@@ -64,8 +64,8 @@ def make_settings(tmp_path: Path, sqlite_template: Path) -> Callable[..., Any]:
         defaults: dict[str, Any] = {
             "data_dir": home,
             "lease_seconds": 4,
-            "sweep_seconds": 0.3,
-            "ring_seconds": 1,
+            "recovery_seconds": 0.3,
+            "enqueue_seconds": 1,
             "threads": 1,
         }
         if "database_url" not in changes and not (Path(home) / "unteachable.db").exists():

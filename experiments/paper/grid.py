@@ -61,11 +61,11 @@ class Table:
         )
 
 
-def _known(what: str, asked: Sequence[str], known: Sequence[str]) -> Sequence[str]:
-    for name in asked:
+def _known(what: str, requested: Sequence[str], known: Sequence[str]) -> Sequence[str]:
+    for name in requested:
         if name not in known:
             raise BadInput(f"there is no {what} “{name}”; there are {', '.join(known)}")
-    return asked or known
+    return requested or known
 
 
 def grid(

@@ -69,8 +69,8 @@ def _stretched(noise: NDArray[np.int8], radius: int) -> NDArray[np.uint8]:
 
 def _picture(pixels: NDArray[np.uint8], side: int) -> Image.Image:
     """Pixels (c, s, s), grey or RGB, as a square of `side` px with hard edges."""
-    shown = np.repeat(pixels, 3, axis=0) if len(pixels) == 1 else pixels
-    image = Image.fromarray(np.ascontiguousarray(shown.transpose(1, 2, 0)))
+    enlarged = np.repeat(pixels, 3, axis=0) if len(pixels) == 1 else pixels
+    image = Image.fromarray(np.ascontiguousarray(enlarged.transpose(1, 2, 0)))
     return image.resize((side, side), Image.Resampling.NEAREST)
 
 

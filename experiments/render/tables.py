@@ -18,9 +18,9 @@ def write_table(table: Table, cache: ExperimentCache, out: Path, *, seeds: int, 
         [_entry(cache, cell, seeds, number) for cell, number in zip(row.cells, numbers, strict=True)]
         for row, numbers in zip(table.rows, paper, strict=True)
     ]
-    shown = f"ours{' ± standard deviation over seeds' if seeds > 1 else ''}{' / the paper' if dataset else ''}"
+    entry = f"ours{' ± standard deviation over seeds' if seeds > 1 else ''}{' / the paper' if dataset else ''}"
     text = opening(
-        table, cache, seeds=seeds, dataset=dataset, notes=table.notes, entry=f"{shown}; {NOTHING} is not measured yet"
+        table, cache, seeds=seeds, dataset=dataset, notes=table.notes, entry=f"{entry}; {NOTHING} is not measured yet"
     )
     text += ["", *markdown_grid([*table.corner, *table.columns], _lines(table.rows, entries))]
     value = {

@@ -223,7 +223,7 @@ def test_deleting_succeeds_while_the_object_store_is_unreachable(
     service.succeed(job["id"], archive=zipped())
     with away(dataset["id"]) as refused, away(job["id"]) as refused_too:
         for path in (f"/v1/datasets/{dataset['id']}", f"/v1/jobs/{job['id']}"):
-            assert api.delete(path).status_code == 204, "a worker's tidying finds the files"
+            assert api.delete(path).status_code == 204, "garbage collection finds the files"
             assert_problem(api.get(path), 404)
     assert refused
     assert refused_too

@@ -128,12 +128,12 @@ def test_whatever_an_experiment_asks_for_can_be_made(experiment: Table) -> None:
 
 def test_the_paper_scale_is_the_papers_setting() -> None:
     scale = SCALES["paper"]
-    course, large = scale.schedule_for(32, "resnet18"), scale.schedule_for(224, "vgg16")
+    schedule, large = scale.schedule_for(32, "resnet18"), scale.schedule_for(224, "vgg16")
     assert (scale.train, scale.test, dict(scale.stand_ins)) == (None, None, {})
-    assert course.length.updates(50_000) == course.length.updates(10) == 40_000
-    assert (course.attack_steps, course.attack_step) == (10, 0.2)
+    assert schedule.length.updates(50_000) == schedule.length.updates(10) == 40_000
+    assert (schedule.attack_steps, schedule.attack_step) == (10, 0.2)
     assert (large.attack_steps, large.attack_step) == (8, 0.25)
-    assert course.learning_rate.at(31_999, steps=40_000) == pytest.approx(0.01)
+    assert schedule.learning_rate.at(31_999, steps=40_000) == pytest.approx(0.01)
 
 
 def test_a_laptop_takes_a_smaller_network_of_the_same_kind() -> None:

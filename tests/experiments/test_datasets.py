@@ -56,7 +56,7 @@ def test_the_papers_dataset_is_guessed_by_classes_and_size() -> None:
     def guessed(classes: int, size: int) -> str | None:
         return guess_dataset(replace(drawn_images(), classes=classes, train=np.zeros((1, 3, size, size), np.uint8)))
 
-    assert [guessed(*asked) for asked in ((10, 32), (100, 32), (100, 64), (10, 64), (2, 32))] == [
+    assert [guessed(*requested) for requested in ((10, 32), (100, 32), (100, 64), (10, 64), (2, 32))] == [
         "cifar10",
         "cifar100",
         "imagenet",

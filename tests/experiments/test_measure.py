@@ -41,9 +41,9 @@ def test_every_method_makes_noise_within_its_radius_that_is_kept(tmp_path: Path,
     made = np.array(cache.noise(noise, 0))
     assert made.shape == cache.images.train.shape
     assert 0 < np.abs(made).max() <= 8
-    shown = cache.images.train.astype(np.int16) + made
-    assert shown.min() >= 0
-    assert shown.max() <= 255
+    protected = cache.images.train.astype(np.int16) + made
+    assert protected.min() >= 0
+    assert protected.max() <= 255
     assert (tiny_cache(tmp_path).noise(noise, 0) == made).all()
     assert cache.noise_seconds(noise, 0) > 0
 

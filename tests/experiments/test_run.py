@@ -67,13 +67,13 @@ def test_a_killed_run_goes_on_where_it_was(source: Path, tmp_path: Path) -> None
         said = [process.stderr.readline() for _ in range(5)]
         process.send_signal(signal.SIGKILL)
     assert said[4].startswith("[5/11] ")
-    kept = {path: path.stat().st_mtime_ns for path in (out / "cells").glob("*.json")}
-    assert 4 <= len(kept) < 9
+    modified_before = {path: path.stat().st_mtime_ns for path in (out / "cells").glob("*.json")}
+    assert 4 <= len(modified_before) < 9
     rest = run_tiny("figure2", source, out)
     names = [line.split("] ")[1].split(",")[0] for line in (*said, *rest)]
     assert len(names) in (11, 10)  # a piece may have been finished and killed before it was said
     assert len(set(names)) == len(names)
-    assert all(path.stat().st_mtime_ns == before for path, before in kept.items())
+    assert all(path.stat().st_mtime_ns == before for path, before in modified_before.items())
     assert len(list((out / "cells").glob("*.json"))) == 9
     lines = json.loads((out / "figure2.json").read_text())["charts"][2]["lines"]
     assert [line["name"] for line in lines] == ["Clean", "EM", "REM"]

@@ -22,9 +22,9 @@ def short_training() -> Iterator[None]:
         name: replace(recipe, length=SOME, network_length=recipe.network_length and SOME)
         for name, recipe in QUICK.noise.items()
     }
-    courses = {name: replace(course, length=SOME) for name, course in QUICK.schedules.items()}
+    schedules = {name: replace(schedule, length=SOME) for name, schedule in QUICK.schedules.items()}
     with pytest.MonkeyPatch.context() as patched:
-        patched.setitem(PRESETS, "quick", replace(QUICK, noise=noise, schedules=courses))
+        patched.setitem(PRESETS, "quick", replace(QUICK, noise=noise, schedules=schedules))
         yield
 
 

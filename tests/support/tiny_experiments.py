@@ -79,10 +79,10 @@ def drawn_folder(root: Path, classes: int = 2, train: int = 12, test: int = 25) 
     images = drawn_images(classes, classes * train, classes * test)
     for split in ("train", "test"):
         pixels, labels = getattr(images, split), getattr(images, f"{split}_labels")
-        for number, (picture, label) in enumerate(zip(pixels, labels, strict=True)):
+        for number, (image, label) in enumerate(zip(pixels, labels, strict=True)):
             path = root / split / f"class{label}" / f"{number:04d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(np.ascontiguousarray(picture.transpose(1, 2, 0))).save(path)
+            Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0))).save(path)
     return root
 
 

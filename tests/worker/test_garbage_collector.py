@@ -46,14 +46,14 @@ def stored(context: WorkerContext, key: str, *, age: float = OLD) -> str:
 
 
 def test_files_of_a_deleted_dataset_are_deleted(context: WorkerContext) -> None:
-    kept = stored(context, upload_key(new_dataset(context.database)))
+    expected = stored(context, upload_key(new_dataset(context.database)))
     gone = new_dataset(context.database)
     stored(context, upload_key(gone))
     with context.database.write.begin() as session:
         assert datasets.delete(session, gone)  # as if the process died before it deletes the files
     arriving = stored(context, upload_key(m.new_id()), age=DAY / 2)  # its row is not inserted yet
     remove_unused_files(context)
-    assert context.files.list("datasets") == sorted([kept, arriving])
+    assert context.files.list("datasets") == sorted([expected, arriving])
 
 
 def test_only_the_results_of_a_succeeded_job_stay(context: WorkerContext) -> None:
@@ -75,11 +75,11 @@ def test_files_of_jobs_without_a_result_are_deleted(context: WorkerContext) -> N
     failed, waiting = new_job(context.database), new_job(context.database)
     with context.database.write.begin() as session:
         assert jobs.request_cancel(session, failed)
-    kept = stored(context, checkpoint_key(waiting, "noise"))
+    expected = stored(context, checkpoint_key(waiting, "noise"))
     for id_ in (failed, m.new_id()):
         stored(context, checkpoint_key(id_, "noise"))
     remove_unused_files(context)
-    assert context.files.list("jobs") == [kept]
+    assert context.files.list("jobs") == [expected]
 
 
 def test_files_of_no_generator_are_deleted(context: WorkerContext, tmp_path: Path) -> None:
@@ -90,13 +90,13 @@ def test_files_of_no_generator_are_deleted(context: WorkerContext, tmp_path: Pat
         ships = generators.store_file(context.files, "ships", card_file(tmp_path / "b.safetensors"))
         generators.upsert(session, "ships", ships)
         jobs.request_cancel(session, trained)
-    kept = [file.key, ships.key]
-    kept += [stored(context, key) for key in ("generators/ships/earlier", f"generators/{training}/begun")]
-    kept += [stored(context, "generators/offered/now", age=60)]
+    expected = [file.key, ships.key]
+    expected += [stored(context, key) for key in ("generators/ships/earlier", f"generators/{training}/begun")]
+    expected += [stored(context, "generators/offered/now", age=60)]
     for key in (f"generators/{trained}/of-a-lost-attempt", "generators/nobodys/file"):
         stored(context, key)
     remove_unused_files(context)
-    assert context.files.list("generators") == sorted(kept)
+    assert context.files.list("generators") == sorted(expected)
 
 
 def test_files_that_are_older_than_the_database_stay(context: WorkerContext) -> None:
@@ -116,9 +116,9 @@ def test_one_file_that_cannot_be_deleted_does_not_keep_the_others(context: Worke
 
 def test_nothing_is_deleted_in_the_store_of_another_database(context: WorkerContext) -> None:
     remove_unused_files(context)
-    orphan = stored(context, checkpoint_key(m.new_id(), "noise"))
+    unnamed = stored(context, checkpoint_key(m.new_id(), "noise"))
     ours = context.files.load(OWNER_KEY)
     context.files.write(OWNER_KEY, m.new_id().encode())
     assert collect_garbage(context) == []
     context.files.write(OWNER_KEY, ours)
-    assert collect_garbage(context) == [orphan]
+    assert collect_garbage(context) == [unnamed]

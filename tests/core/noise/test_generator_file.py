@@ -33,8 +33,8 @@ def rewrite(path: Path, *, card: Any = None, **tensors: torch.Tensor | None) -> 
     weights: dict[str, torch.Tensor | None] = {**safetensors.torch.load(data), **tensors}
     if card is not None:
         metadata = {CARD_KEY: card if isinstance(card, str) else json.dumps(card)}
-    kept = {name: tensor for name, tensor in weights.items() if tensor is not None}
-    path.write_bytes(safetensors.torch.save(kept, metadata))
+    stored_tensors = {name: tensor for name, tensor in weights.items() if tensor is not None}
+    path.write_bytes(safetensors.torch.save(stored_tensors, metadata))
     return path
 
 

@@ -32,8 +32,8 @@ MEASURED = 130  # images in each class, so that a fifth of both classes is 52 te
 def short_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """The preset's own path with fewer updates."""
     noise = {name: replace(recipe, length=SOME) for name, recipe in QUICK.noise.items()}
-    courses = {name: replace(course, length=SOME) for name, course in QUICK.schedules.items()}
-    monkeypatch.setitem(PRESETS, "quick", replace(QUICK, noise=noise, schedules=courses))
+    schedules = {name: replace(schedule, length=SOME) for name, schedule in QUICK.schedules.items()}
+    monkeypatch.setitem(PRESETS, "quick", replace(QUICK, noise=noise, schedules=schedules))
 
 
 def upload(tmp_path: Path, *, each: int = 6, **more: bytes) -> Path:

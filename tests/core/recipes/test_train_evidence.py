@@ -45,9 +45,14 @@ def enough(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def train(
-    source: Path, out: Path, *, checkpoints: MemoryCheckpointStore | None = None, on_progress: Any = None, **asked: Any
+    source: Path,
+    out: Path,
+    *,
+    checkpoints: MemoryCheckpointStore | None = None,
+    on_progress: Any = None,
+    **requested: Any,
 ) -> TrainingResult:
-    spec = ProtectSpec.parse_training({"method": "em"} | asked)
+    spec = ProtectSpec.parse_training({"method": "em"} | requested)
     with tempfile.TemporaryDirectory() as scratch:
         options = RunOptions(
             scratch=Path(scratch), checkpoints=checkpoints or NullCheckpointStore(), on_progress=on_progress

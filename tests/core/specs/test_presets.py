@@ -12,7 +12,7 @@ from core.version import CHECKPOINT_VERSION
 
 def test_the_papers_cifar_settings() -> None:
     """Table 5, A.3.1, A.4."""
-    recipe, course = PAPER.noise["rem"], PAPER.schedules["full"]
+    recipe, schedule = PAPER.noise["rem"], PAPER.schedules["full"]
     assert (recipe.length.updates(40_000), recipe.length.batch) == (5_000, 128)
     assert [recipe.learning_rate.at(step, steps=5_000) for step in (0, 1_999, 2_000, 4_000)] == pytest.approx(
         [0.1, 0.1, 0.01, 0.001]
@@ -20,18 +20,18 @@ def test_the_papers_cifar_settings() -> None:
     search = recipe.final
     assert (search.outer_steps, search.outer_step, search.samples) == (10, 1 / 5, 5)
     assert (search.inner_steps, search.inner_step) == (10, 1 / 5)
-    assert (course.length.updates(40_000), course.attack_steps, course.attack_step) == (40_000, 10, 1 / 5)
-    rates = [course.learning_rate.at(step, steps=40_000) for step in (15_999, 16_000, 32_000)]
+    assert (schedule.length.updates(40_000), schedule.attack_steps, schedule.attack_step) == (40_000, 10, 1 / 5)
+    rates = [schedule.learning_rate.at(step, steps=40_000) for step in (15_999, 16_000, 32_000)]
     assert rates == pytest.approx([0.1, 0.01, 0.001])
 
 
 def test_the_papers_imagenet_settings() -> None:
-    recipe, course = preset_for("paper", 224).noise["rem"], preset_for("paper", 224).schedules["full"]
+    recipe, schedule = preset_for("paper", 224).noise["rem"], preset_for("paper", 224).schedules["full"]
     assert recipe.length.updates(9) == 3_000
     assert recipe.learning_rate.at(1_200, steps=3_000) == pytest.approx(0.01)
     assert (recipe.final.outer_steps, recipe.final.outer_step, recipe.final.samples) == (7, 1 / 4, 4)
     assert (recipe.final.inner_steps, recipe.final.inner_step) == (10, 1 / 5)
-    assert (course.attack_steps, course.attack_step) == (8, 1 / 4)
+    assert (schedule.attack_steps, schedule.attack_step) == (8, 1 / 4)
 
 
 @pytest.mark.parametrize(("size", "steps"), [(32, 10), (224, 7)])

@@ -6,9 +6,9 @@ from core.errors import SpecError
 from core.specs.protect import ProtectSpec
 
 
-def errors(**asked: object) -> dict[str, str]:
+def errors(**requested: object) -> dict[str, str]:
     with pytest.raises(SpecError) as refused:
-        ProtectSpec.parse(asked)
+        ProtectSpec.parse(requested)
     return {error.field: error.message for error in refused.value.errors}
 
 

@@ -123,11 +123,11 @@ def test_a_curve_that_is_kept_is_that_of_its_class(folder: Path, tmp_path: Path,
 
 def test_what_was_tested_is_said_everywhere(of_cats: tuple[VerificationReport, Heard]) -> None:
     report, _ = of_cats
-    said = "Tested on the 50 clean images of “cat” alone; the other classes were clean."
-    assert any(caveat.startswith(said) for caveat in report.caveats)
+    sentence = "Tested on the 50 clean images of “cat” alone; the other classes were clean."
+    assert any(caveat.startswith(sentence) for caveat in report.caveats)
     assert any("A model that names “cat” for every image" in caveat for caveat in report.caveats)
     table = verification_table(report)
-    assert said in table
+    assert sentence in table
     assert "evenly gives 33.3" in table
     told = json.loads(report.to_json())
     assert told["spec"]["protected_class"] == told["evidence"]["rows"][0]["protected_class"] == "cat"
@@ -153,7 +153,7 @@ def test_reports_of_older_versions_are_read_and_drawn(folder: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("requested", "message"),
     [
         ({"protected_class": "cow"}, "must be a class of the dataset: cat, dog, owl$"),
         ({"archive": None}, "nothing in a dataset alone is protected"),
@@ -161,10 +161,10 @@ def test_reports_of_older_versions_are_read_and_drawn(folder: Path, tmp_path: Pa
     ],
 )
 def test_what_cannot_be_tried_names_the_field(
-    folder: Path, tmp_path: Path, heard: Heard, asked: dict[str, Any], said: str
+    folder: Path, tmp_path: Path, heard: Heard, requested: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(SpecError, match=said) as refused:
-        run(folder, tmp_path, **asked)
+    with pytest.raises(SpecError, match=message) as refused:
+        run(folder, tmp_path, **requested)
     assert [error.field for error in refused.value.errors] == ["protected_class"]
     assert heard == []
 
