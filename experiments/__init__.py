@@ -1,6 +1,5 @@
-"""The tables and figures of Fu et al., ICLR 2022, one file each, and the tiny_cache that measures what they ask for.
+"""The tables and figures of Fu et al., ICLR 2022, one file each, and the cache that measures their cells.
 
-Read `run.py` first. A table is a grid of cells (`cells.py`); a `ExperimentCache` measures each once, at a `Scale`,
-and keeps
-it; then the table is written beside the paper's numbers.
+Read `run.py` first. A table is a grid of cells (`cells.py`). An `ExperimentCache` measures each cell once, at a
+`Scale`, and saves it. The table is then written beside the paper's numbers.
 """

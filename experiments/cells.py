@@ -1,4 +1,4 @@
-"""What one number of the paper depends on. Equal cells are one measurement, whichever tables ask for it. No torch."""
+"""What one number of the paper depends on. Tables that contain equal cells share one measurement. No torch."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,17 @@ ADVERSARIAL = ("rem", "sem")  # the methods that have a radius_a
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """One defensive noise; radii in pixel units of 255. Raises ValueError for a radius_a that the method has not."""
+    """One defensive noise.
+
+    Attributes:
+        method: "em", "tap", "ntga", "rem" or "sem".
+        radius_u: of the noise, in pixel units of 255.
+        radius_a: of the simulated adversary, in pixel units of 255.
+        eot: whether the noise is made with random transformations.
+
+    Raises:
+        ValueError: if the method has no radius_a but one is given.
+    """
 
     method: str
     radius_u: int
@@ -21,7 +31,7 @@ class Noise:
 
     @property
     def name(self) -> str:
-        """A name for people and for files, such as rem-u8-a4."""
+        """The identifier in pages and file names, such as rem-u8-a4."""
         parts = [self.method, f"u{self.radius_u}"]
         parts += [f"a{self.radius_a}"] if self.method in ADVERSARIAL else []
         return "-".join(parts if self.eot else [*parts, "plain"])
@@ -29,15 +39,23 @@ class Noise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One learner's test accuracy: the noise in its data, the adversary of its training, its network, its filter.
+    """The test accuracy of one learner, and what it depends on.
 
-    `percentage` of the images carry the noise, and the learner gets all images (`rest` "mixed") or only those outside
-    that share (`rest` "clean", so no noise). Without noise and with `rest` "mixed" all images are clean.
-    Raises ValueError where two ways to write one cell would make two files.
+    Attributes:
+        noise: the noise of the training images, or None if all of them are clean.
+        radius: of the adversary of its training, in pixel units of 255; 0 is standard training.
+        norm: of this adversary, a key of `core.specs.catalog.NORMS`.
+        architecture: the paper's network.
+        countermeasure: a key of `core.countermeasures.registry.COUNTERMEASURES`, or None.
+        percentage: share of the training images that carry the noise.
+        rest: "mixed" trains on all images, "clean" only on the images outside the share, which carry no noise.
+
+    Raises:
+        ValueError: for a second way to write the same cell, because the name identifies its file.
     """
 
     noise: Noise | None = None
-    radius: int = 0  # of the adversary, in pixel units of 255; 0 is standard training
+    radius: int = 0
     norm: str = "Linf"
     architecture: str = "resnet18"
     countermeasure: str | None = None
@@ -48,15 +66,15 @@ class Cell:
         if not self.radius and self.norm != "Linf":
             raise ValueError("standard training has no norm: leave it Linf")
         if self.rest == "clean" and (self.noise is not None or not 0 < self.percentage < 100):
-            raise ValueError("the clean rest has no noise, and is what 1 to 99 % leave over")
+            raise ValueError("the clean rest has no noise, and needs a percentage from 1 to 99")
         if self.rest == "mixed" and self.noise is None and self.percentage != 100:
-            raise ValueError("without noise the percentage means nothing: leave it 100")
+            raise ValueError("without noise the percentage has no meaning: leave it 100")
         if not 0 < self.percentage <= 100:
             raise ValueError(f"percentage must be 1 to 100, not {self.percentage}")
 
     @property
     def name(self) -> str:
-        """A name for people and for files, such as rem-u8-a4.linf-4.resnet18; two cells never share one."""
+        """The identifier in pages and file names, such as rem-u8-a4.linf-4.resnet18. Every cell has its own."""
         parts = [self._data, f"{self.norm.lower()}-{self.radius}" if self.radius else "standard", self.architecture]
         return ".".join([*parts, self.countermeasure] if self.countermeasure else parts)
 

@@ -1,4 +1,4 @@
-"""Measures cells and makes noises, each once: what the results folder already contains is read from there."""
+"""Measure cells and make noises, each once: a result that the folder already contains is read from it."""
 
 from pathlib import Path
 
@@ -30,7 +30,8 @@ from experiments.datasets import ExperimentImages
 from experiments.measurement_record import Measurement
 from experiments.scale import Scale
 
-MONITORED_IMAGES = 2_000  # training images, about, whose accuracy is measured during training
+MONITORED_IMAGES = 2_000  # about how many training images have their accuracy measured during training
+LEARNER_STREAM, COUNTERMEASURE_STREAM = 200, 201  # random streams: numbers mixed into the seed
 
 
 class ExperimentCache:
@@ -55,15 +56,15 @@ class ExperimentCache:
         self._progress = progress
 
     def schedule(self, architecture: str) -> LearnerSchedule:
-        """How the learner in place of the paper's `architecture` is trained."""
+        """How to train the learner that replaces the paper's `architecture`."""
         return self.scale.schedule_for(self.images.size, architecture)
 
     def updates(self, architecture: str) -> int:
-        """The updates of that learner: the same for any share of the images (appendix A.4)."""
+        """How many updates this learner takes: the same for any share of the images (appendix A.4)."""
         return self.schedule(architecture).length.updates(len(self.images.train))
 
     def noise(self, noise: Noise, seed: int) -> NDArray[np.int8]:
-        """The noise of every training image in units of 1/255, int8 (n, c, s, s); made if it is missing."""
+        """The noise of every training image in units of 1/255, int8 (n, c, s, s). A missing noise is made."""
         if not on_rank_0(lambda: self.has_noise(noise, seed)):
             self._make_noise(noise, seed)
         return self.load_noise(noise, seed)
@@ -74,19 +75,19 @@ class ExperimentCache:
         return made
 
     def has_noise(self, noise: Noise, seed: int) -> bool:
-        """Whether the noise is made."""
+        """Whether the results folder contains the noise."""
         return self._noise_file(noise, seed, ".npy").exists()
 
     def noise_seconds(self, noise: Noise, seed: int) -> float | None:
         """How long the noise took to make, or None if it is missing."""
-        about = read_json(self._noise_file(noise, seed, ".json"))
-        return None if about is None else float(about["seconds"])
+        metadata = read_json(self._noise_file(noise, seed, ".json"))
+        return None if metadata is None else float(metadata["seconds"])
 
     def measure(self, cell: Cell, seed: int) -> Measurement:
-        """The measurement of a cell; its learner is trained if it is missing."""
-        known = on_rank_0(lambda: self.load_measurement(cell, seed))
-        if known is not None:
-            return known
+        """The measurement of a cell. If it is missing, the learner is trained."""
+        saved = on_rank_0(lambda: self.load_measurement(cell, seed))
+        if saved is not None:
+            return saved
         checkpoints = FolderCheckpointStore(self._cell_file(cell, seed, ".parts"))
         measured = self._train_learner(cell, seed, checkpoints)
 
@@ -123,11 +124,10 @@ class ExperimentCache:
         )
 
         def save() -> None:
-            about = {"seconds": checkpoints.seconds, "device": self.device.label, "versions": versions()}
-            write_json(self._noise_file(noise, seed, ".json"), about)
-            write_bytes(
-                self._noise_file(noise, seed, ".npy"), array_to_bytes(made)
-            )  # last, because it marks the noise as made
+            metadata = {"seconds": checkpoints.seconds, "device": self.device.label, "versions": versions()}
+            write_json(self._noise_file(noise, seed, ".json"), metadata)
+            # written last: it marks the noise as made
+            write_bytes(self._noise_file(noise, seed, ".npy"), array_to_bytes(made))
             checkpoints.remove()
 
         on_rank_0(save)
@@ -138,7 +138,7 @@ class ExperimentCache:
         countermeasure = COUNTERMEASURES[cell.countermeasure] if cell.countermeasure else None
         images = self._training_set(cell, seed).on(self.device)
         if countermeasure:
-            generator = self.device.generator(seed, 201)
+            generator = self.device.generator(seed, COUNTERMEASURE_STREAM)
             pixels = countermeasure.preprocess(images.pixels, images.labels, generator=generator)
             images = LabelledTensors(pixels=pixels, labels=images.labels)
         step = max(1, len(images) // MONITORED_IMAGES)
@@ -167,7 +167,7 @@ class ExperimentCache:
                 augment=countermeasure.augment if countermeasure else None,
             ),
             device=self.device,
-            generator=self.device.generator(seed, 200),
+            generator=self.device.generator(seed, LEARNER_STREAM),
         )
         training.resume(self._progress, checkpoints=Rank0CheckpointStore(checkpoints), name=LEARNER_CHECKPOINT)
         curve, points = training.curve, len(training.curve.accuracy)
@@ -189,5 +189,7 @@ class ExperimentCache:
             return clean.select(clean_rest(clean.labels, cell.percentage, seed=seed).train_mask)
         if cell.noise is None:
             return clean
-        noise = self.noise(cell.noise, seed).view(np.uint8)  # modulo 256 is exact, because no sum leaves 0 to 255
+        noise = self.noise(cell.noise, seed).view(
+            np.uint8
+        )  # addition modulo 256 is exact, because every sum is in 0 to 255
         return training_set(mixed(clean.labels, cell.percentage, seed=seed), clean, clean.pixels + noise)

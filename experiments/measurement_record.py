@@ -1,4 +1,4 @@
-"""What was measured of one cell with one seed, as it is kept on disk."""
+"""The measurement of one cell with one seed, and its form on disk."""
 
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -8,9 +8,17 @@ from experiments.cells import Cell
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """One learner's run. Accuracies are fractions 0 to 1; the curves have a point for each of `updates`.
+    """The training of one learner. Accuracies are fractions from 0 to 1. Curves have one point for each of `updates`.
 
-    `train_accuracy` is on the learner's own training images, as it gets them but neither cropped nor attacked.
+    Attributes:
+        network: the architecture that was trained.
+        updates: the number of updates at each point of the curves.
+        test_accuracy: accuracy on the clean test images, a curve.
+        train_accuracy: accuracy on the learner's own training images, neither cropped nor attacked, a curve.
+        loss: mean training loss since the previous point, a curve.
+        seconds: wall-clock time of the training, over all its runs.
+        device: where the learner was trained.
+        versions: version of each library.
     """
 
     network: str
@@ -24,16 +32,16 @@ class Measurement:
 
     @property
     def accuracy(self) -> float:
-        """On the clean test images at the end of training, which is what the paper reports."""
+        """The accuracy on the clean test images at the end of training, which the paper reports."""
         return self.test_accuracy[-1]
 
     def to_json(self, cell: Cell, seed: int) -> dict[str, Any]:
-        """For the file of this cell and seed."""
+        """The content of the file of this cell and seed."""
         return {"cell": asdict(cell), "name": cell.name, "seed": seed, "accuracy": self.accuracy, **asdict(self)}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Measurement":
-        """Back from such a file."""
+        """The measurement from the content of its file."""
         found: dict[str, Any] = {f.name: value[f.name] for f in fields(cls)}
         curves = {name: tuple(values) for name, values in found.items() if isinstance(values, list)}
         return cls(**(found | curves))

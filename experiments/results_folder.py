@@ -1,4 +1,4 @@
-"""The folder that results are kept in belongs to one set of images at one scale, and says so."""
+"""A results folder belongs to one set of images at one scale. Its about.json records both."""
 
 import json
 from pathlib import Path
@@ -10,8 +10,17 @@ from core.runtime.atomic_files import read_json, write_json
 ABOUT = "about.json"
 
 
-def claim(folder: Path, *, data: str, scale: str) -> None:
-    """Make the folder ours, or see that it is. Raises BadInput where it holds other things or other results."""
+def check_or_create(folder: Path, *, data: str, scale: str) -> None:
+    """Mark a new folder with this data and scale, or check that it has them.
+
+    Args:
+        folder: the results folder; created if it is missing.
+        data: fingerprint of the images.
+        scale: name of the scale.
+
+    Raises:
+        BadInput: the folder has other files, or results of other data or another scale.
+    """
     about = read_json(folder / ABOUT)
     if about is None:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -23,8 +32,16 @@ def claim(folder: Path, *, data: str, scale: str) -> None:
         raise BadInput(f"{folder} has results at --scale {about.get('scale')}; name another folder with --out")
 
 
-def claim_settings(folder: Path, settings: dict[str, Any]) -> None:
-    """Keep the settings in the folder. Raises BadInput where its results were measured with others."""
+def check_or_save_settings(folder: Path, settings: dict[str, Any]) -> None:
+    """Save the settings of a new folder, or check that its results were measured with them.
+
+    Args:
+        folder: the results folder, marked by `check_or_create`.
+        settings: the settings of the scale, for JSON.
+
+    Raises:
+        BadInput: the folder has results of other settings.
+    """
     about, requested = read_json(folder / ABOUT), json.loads(json.dumps(settings))
     if about.setdefault("settings", requested) != requested:
         raise BadInput(f"{folder} has results of another version's settings; name another folder with --out")

@@ -1,4 +1,4 @@
-"""One experiment from images to pages: every noise and learner that is not there yet, then what the paper shows."""
+"""Run one experiment from images to pages: make every noise and train every learner that is missing, then write."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from experiments.render.curve_figure import write_curve_figure
 from experiments.render.image_figure import write_image_figure
 from experiments.render.settings import write_settings, write_times
 from experiments.render.tables import write_table
-from experiments.results_folder import claim, claim_settings
+from experiments.results_folder import check_or_create, check_or_save_settings
 from experiments.scale import Scale
 
 OnMessage = Callable[[str], None]
@@ -29,11 +29,11 @@ OnMessage = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReproduceConfig:
-    """What to measure of an experiment.
+    """Which part of an experiment to measure, and at which scale.
 
     Attributes:
         scale: how much of the paper's setting a run takes.
-        seeds: runs of everything, with seeds 0 to `seeds` - 1.
+        seeds: how often to repeat everything, with seeds 0 to `seeds` - 1.
         dataset: the paper's dataset to compare with, a key of DATASETS; None to guess it from the images.
         rows: labels of the only rows of a table to measure; empty for all.
         columns: names of the only columns of a table to measure; empty for all.
@@ -71,20 +71,20 @@ def reproduce(
         on_progress: receives each step of the progress.
 
     Returns:
-        The pages. A page of a table shows everything that is measured, also outside the rows and columns of `config`.
+        The pages. The page of a table shows every measured cell, also outside the rows and columns of `config`.
 
     Raises:
         BadInput: the images, the folder, or the rows and columns cannot be used; nothing was measured.
     """
     selected = _select(experiment, config)
     progress, scale = Progress(on_progress), config.scale
-    on_rank_0(lambda: claim(out, data=fingerprint(source), scale=scale.name))
+    on_rank_0(lambda: check_or_create(out, data=fingerprint(source), scale=scale.name))
     images = load_images(source, out / "images", scale, progress=progress)
-    on_rank_0(lambda: claim_settings(out, scale.settings(images.size)))
+    on_rank_0(lambda: check_or_save_settings(out, scale.settings(images.size)))
     dataset = config.dataset or guess_dataset(images)
     if isinstance(experiment, ImageFigure) and experiment.dataset not in (None, dataset):
-        difference = f"{experiment.name} shows {DATASETS[str(experiment.dataset)]}"
-        raise BadInput(f"{difference}; name it with --dataset if {source} stands for it")
+        shown = f"{experiment.name} shows {DATASETS[str(experiment.dataset)]}"
+        raise BadInput(f"{shown}; name it with --dataset if {source} stands for it")
     seeds = 1 if isinstance(experiment, ImageFigure) else config.seeds
     cache = ExperimentCache(out, images, scale, device=device, progress=progress)
 
@@ -93,11 +93,11 @@ def reproduce(
 
     steps = [(step, seed) for seed in range(seeds) for step in steps_of(selected)]
     for number, (step, seed) in enumerate(steps, 1):
-        message = do(cache, step, seed)
+        message = run_step(cache, step, seed)
         if message is not None:
             if on_message is not None and rank() == 0:
                 on_message(f"[{number}/{len(steps)}] {step.name}, seed {seed}: {message}")
-            if not isinstance(experiment, ImageFigure):  # a figure of pictures needs every noise
+            if not isinstance(experiment, ImageFigure):  # an image figure needs every noise
                 write()
     return write()
 
@@ -107,29 +107,38 @@ def _select(experiment: Experiment, config: ReproduceConfig) -> Experiment:
         return experiment
     if not isinstance(experiment, Table):
         raise BadInput(f"{experiment.name} is no table of learners, and has no rows and columns to choose")
-    return experiment.part(rows=config.rows, columns=config.columns)
+    return experiment.select(rows=config.rows, columns=config.columns)
 
 
 def steps_of(experiment: Experiment) -> list[Noise | Cell]:
-    """What has to be there for an experiment: clean cells, then each noise and the cells that need it."""
+    """What an experiment needs: the clean cells, then each noise, followed by the cells that need it."""
     cells = experiment.cells
-    difference: list[Noise | Cell] = [cell for cell in cells if cell.noise is None]
+    steps: list[Noise | Cell] = [cell for cell in cells if cell.noise is None]
     for noise in experiment.noises:
-        difference += [noise, *(cell for cell in cells if cell.noise == noise)]
-    return difference
+        steps += [noise, *(cell for cell in cells if cell.noise == noise)]
+    return steps
 
 
-def do(cache: ExperimentCache, piece: Noise | Cell, seed: int) -> str | None:
-    """Make a noise or measure a cell; what came of it in words, or None where it was there."""
-    if isinstance(piece, Noise):
-        if on_rank_0(lambda: cache.has_noise(piece, seed)):
+def run_step(cache: ExperimentCache, step: Noise | Cell, seed: int) -> str | None:
+    """Make a noise or measure a cell.
+
+    Args:
+        cache: makes and measures what is missing.
+        step: the noise or the cell.
+        seed: of all random numbers.
+
+    Returns:
+        A message, or None if the result existed.
+    """
+    if isinstance(step, Noise):
+        if on_rank_0(lambda: cache.has_noise(step, seed)):
             return None
-        cache.noise(piece, seed)
-        return f"noise made in {cache.noise_seconds(piece, seed):.0f} s"
-    if on_rank_0(lambda: cache.load_measurement(piece, seed)) is not None:
+        cache.noise(step, seed)
+        return f"noise made in {cache.noise_seconds(step, seed):.0f} s"
+    if on_rank_0(lambda: cache.load_measurement(step, seed)) is not None:
         return None
-    difference = cache.measure(piece, seed)
-    return f"{100 * difference.accuracy:.1f} % in {difference.seconds:.0f} s"
+    measurement = cache.measure(step, seed)
+    return f"{100 * measurement.accuracy:.1f} % in {measurement.seconds:.0f} s"
 
 
 def write_pages_of(

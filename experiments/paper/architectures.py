@@ -1,4 +1,4 @@
-"""Tables 3 and 9: the noise of one network against learners of five."""
+"""Tables 3 and 9: the noise of one network against learners of five networks."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,16 @@ FIVE = {
 def architectures_table(
     name: str, *, title: str, radius_u: int, radius: int, radii_a: tuple[int, ...], paper: Mapping[str, Numbers]
 ) -> Table:
-    """Networks down, noises across, adversarial training with `radius`."""
+    """A table with a row for each network and a column for each noise.
+
+    Args:
+        name: such as table3.
+        title: what it shows.
+        radius_u: of all noises, in pixel units of 255.
+        radius: of adversarial training, in pixel units of 255.
+        radii_a: of the REM columns, in pixel units of 255.
+        paper: the paper's numbers in per cent, by dataset.
+    """
     rows = (((short,), {"architecture": key, "radius": radius}) for key, short in FIVE.items())
     return Table(
         name=name,

@@ -1,4 +1,4 @@
-"""Figures of lines: what is common to Figures 1, 2, 7 and 8. No torch."""
+"""Figures of curves: the common parts of Figures 1, 2, 7 and 8. No torch."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,13 @@ Runs = Sequence[Sequence[Measurement]]  # by cell, then by seed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurveSpec:
-    """A line of a figure, the cells it is drawn from, and how its points come out of their measurements."""
+    """A curve of a figure.
+
+    Attributes:
+        name: in the legend.
+        cells: the cells whose measurements give its points.
+        points: computes the points from the measurements.
+    """
 
     name: str
     cells: tuple[Cell, ...]
@@ -24,7 +30,15 @@ class CurveSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartSpec:
-    """A panel of a figure; y runs from 0 to `top`, or as far as it must where that is None."""
+    """A panel of a figure.
+
+    Attributes:
+        title: above the panel.
+        x: label of the horizontal axis.
+        y: label of the vertical axis, which begins at 0.
+        top: end of the vertical axis; None to fit it to the points.
+        lines: the curves.
+    """
 
     title: str
     x: str
@@ -35,7 +49,15 @@ class ChartSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurveFigure:
-    """A figure of charts. `beside` is a table whose numbers of the paper are drawn too, dashed."""
+    """A figure of charts.
+
+    Attributes:
+        name: such as figure1.
+        title: what it shows.
+        charts: its panels.
+        notes: sentences to print above the charts.
+        beside: a table whose numbers from the paper are drawn too, as dashed curves.
+    """
 
     name: str
     title: str
@@ -45,17 +67,23 @@ class CurveFigure:
 
     @property
     def cells(self) -> tuple[Cell, ...]:
-        """What has to be measured, each once."""
+        """The cells to measure, without repetition."""
         return tuple(dict.fromkeys(chain.from_iterable(line.cells for chart in self.charts for line in chart.lines)))
 
     @property
     def noises(self) -> tuple[Noise, ...]:
-        """The noises of the cells."""
+        """The noises of the cells, without repetition."""
         return tuple(dict.fromkeys(cell.noise for cell in self.cells if cell.noise is not None))
 
 
 def by_radius(name: str, noise: Noise | None, radii: Sequence[int]) -> CurveSpec:
-    """Test accuracy in per cent, a mean over seeds, against the radius of adversarial training."""
+    """A curve of the test accuracy in per cent, averaged over seeds, against the radius of adversarial training.
+
+    Args:
+        name: in the legend.
+        noise: of all cells, or None for clean data.
+        radii: of adversarial training, in pixel units of 255.
+    """
 
     def points(runs: Runs) -> Points:
         means = (100 * fmean(run.accuracy for run in seeds) for seeds in runs)
@@ -65,7 +93,13 @@ def by_radius(name: str, noise: Noise | None, radii: Sequence[int]) -> CurveSpec
 
 
 def by_updates(name: str, cell: Cell, value: Callable[[Measurement], Sequence[float]]) -> CurveSpec:
-    """A value of one cell along its training, a mean over seeds."""
+    """A curve of a value during the training of one cell, averaged over seeds.
+
+    Args:
+        name: in the legend.
+        cell: the cell.
+        value: takes the values from a measurement, one for each of its `updates`.
+    """
 
     def points(runs: Runs) -> Points:
         (seeds,) = runs
@@ -76,5 +110,5 @@ def by_updates(name: str, cell: Cell, value: Callable[[Measurement], Sequence[fl
 
 
 def per_cent(values: Sequence[float]) -> list[float]:
-    """Fractions as per cent."""
+    """Convert fractions to per cent."""
     return [100 * value for value in values]

@@ -1,4 +1,4 @@
-"""Figure 1: test accuracy against the radius of adversarial training, for every noise; from Table 1's cells."""
+"""Figure 1: test accuracy against the radius of adversarial training, for every noise. Its cells are in Table 1."""
 
 from experiments.cells import Noise
 from experiments.paper.curve_figure import ChartSpec, CurveFigure, by_radius

@@ -1,6 +1,6 @@
-"""Figure 2: the training loss of standard and adversarial training on clean images, EM and REM; from Table 1's cells.
+"""Figure 2: the loss of standard and adversarial training on clean images, EM and REM. Its cells are in Table 1.
 
-The paper's text does not say which radii its panels have; 0 (standard training), 2/255 and 4/255 are drawn here.
+The paper's text does not name the radii of its panels. Here they are 0 (standard training), 2/255 and 4/255.
 """
 
 from experiments.cells import Cell, Noise

@@ -1,4 +1,4 @@
-"""Figure 3: every noise and the images that it makes, radius_u 8/255."""
+"""Figure 3: every noise and the images that carry it, radius_u 8/255."""
 
 from experiments.paper.image_figure import ImageFigure
 

@@ -1,4 +1,4 @@
-"""Figure 7: accuracy on training and test images along adversarial training with 4/255; from Table 1's cells."""
+"""Figure 7: accuracy on training and test images during adversarial training with 4/255. Its cells are in Table 1."""
 
 from experiments.cells import Cell, Noise
 from experiments.paper.curve_figure import ChartSpec, CurveFigure, by_updates, per_cent

@@ -1,4 +1,4 @@
-"""Figure 8: test accuracy against the radius of adversarial training, by REM's radius_a; from Table 1's cells."""
+"""Figure 8: test accuracy against the radius of adversarial training, by REM's radius_a. Its cells are in Table 1."""
 
 from experiments.cells import Noise
 from experiments.paper.curve_figure import ChartSpec, CurveFigure, by_radius

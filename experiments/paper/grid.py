@@ -14,7 +14,12 @@ DATASETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet": "the Ima
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableRow:
-    """One row: what it is called, one word a corner column, and its cells."""
+    """One row of a table.
+
+    Attributes:
+        labels: one label for each corner column.
+        cells: one cell for each column of numbers.
+    """
 
     labels: tuple[str, ...]
     cells: tuple[Cell, ...]
@@ -22,7 +27,17 @@ class TableRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A table: `corner` heads the labels, `columns` the cells; `paper` has the paper's numbers by dataset, per cent."""
+    """A table of the paper.
+
+    Attributes:
+        name: such as table1.
+        title: what it shows.
+        corner: headings of the row labels.
+        columns: headings of the cells.
+        rows: the rows in the paper's order.
+        paper: the paper's numbers in per cent, by dataset.
+        notes: sentences to print above the table.
+    """
 
     name: str
     title: str
@@ -34,28 +49,35 @@ class Table:
 
     @property
     def cells(self) -> tuple[Cell, ...]:
-        """What has to be measured, each once."""
+        """The cells to measure, without repetition."""
         return tuple(dict.fromkeys(chain.from_iterable(row.cells for row in self.rows)))
 
     @property
     def noises(self) -> tuple[Noise, ...]:
-        """The noises of the cells."""
+        """The noises of the cells, without repetition."""
         return tuple(dict.fromkeys(cell.noise for cell in self.cells if cell.noise is not None))
 
-    def part(self, *, rows: Sequence[str], columns: Sequence[str]) -> "Table":
-        """The rows that have one of these labels, and these columns, with the paper's numbers; none named takes all.
+    def select(self, *, rows: Sequence[str], columns: Sequence[str]) -> "Table":
+        """A part of the table, with the paper's numbers.
 
-        Raises BadInput for a label or a column that the table has not.
+        Args:
+            rows: labels; a row is selected if it has one of them. Empty selects all rows.
+            columns: names of columns. Empty selects all columns.
+
+        Raises:
+            BadInput: if the table does not have a label or a column.
         """
         labels = list(dict.fromkeys(chain.from_iterable(row.labels for row in self.rows)))
-        down = [bool({*row.labels} & {*_known("row", rows, labels)}) for row in self.rows]
-        across = [column in _known("column", columns, self.columns) for column in self.columns]
+        row_mask = [bool({*row.labels} & {*_known("row", rows, labels)}) for row in self.rows]
+        column_mask = [column in _known("column", columns, self.columns) for column in self.columns]
         return replace(
             self,
-            columns=tuple(compress(self.columns, across)),
-            rows=tuple(replace(row, cells=tuple(compress(row.cells, across))) for row in compress(self.rows, down)),
+            columns=tuple(compress(self.columns, column_mask)),
+            rows=tuple(
+                replace(row, cells=tuple(compress(row.cells, column_mask))) for row in compress(self.rows, row_mask)
+            ),
             paper={
-                name: tuple(tuple(compress(line, across)) for line in compress(lines, down))
+                name: tuple(tuple(compress(line, column_mask)) for line in compress(lines, row_mask))
                 for name, lines in self.paper.items()
             },
         )
@@ -71,26 +93,31 @@ def _known(what: str, requested: Sequence[str], known: Sequence[str]) -> Sequenc
 def grid(
     rows: Iterable[tuple[tuple[str, ...], Mapping[str, Any]]], noises: Sequence[Noise | None]
 ) -> tuple[TableRow, ...]:
-    """Rows of a table: one for each pair of labels and Cell fields, with a cell for each noise. None is clean data."""
+    """The rows of a table that varies the noise along its columns.
+
+    Args:
+        rows: for each row its labels and the other fields of its cells.
+        noises: for each column its noise, or None for clean data.
+    """
     return tuple(
         TableRow(labels=labels, cells=tuple(Cell(noise=noise, **fields) for noise in noises)) for labels, fields in rows
     )
 
 
 def numbers(text: str) -> Numbers:
-    """The paper's numbers, a row a line; - where the paper, or our copy of it, has none."""
+    """Parse the paper's numbers: one row on each line, and - for a missing number."""
     return tuple(
         tuple(None if word == "-" else float(word) for word in line.split()) for line in text.strip().splitlines()
     )
 
 
 def baselines(radius_u: int) -> list[Noise | None]:
-    """The columns that every table of noises begins with: clean, EM, TAP, NTGA."""
+    """The noises of the columns that every table of noises begins with: clean, EM, TAP, NTGA."""
     return [None, *(Noise(method=method, radius_u=radius_u) for method in ("em", "tap", "ntga"))]
 
 
 def rem(radius_u: int, *radii_a: int) -> list[Noise]:
-    """REM at each radius_a."""
+    """REM noises, one for each radius_a."""
     return [Noise(method="rem", radius_u=radius_u, radius_a=radius_a) for radius_a in radii_a]
 
 
@@ -98,5 +125,5 @@ BASELINES = ("Clean", "EM", "TAP", "NTGA")
 
 
 def of_255(radius: int) -> str:
-    """A radius as the paper writes it: 4/255, and 0 for standard training."""
+    """A radius in the paper's notation: 4/255, or 0 for standard training."""
     return f"{radius}/255" if radius else "0"

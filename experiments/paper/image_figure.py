@@ -1,4 +1,4 @@
-"""Figures of pictures: what is common to Figures 3 to 6. No torch."""
+"""Figures of images: the common parts of Figures 3 to 6. No torch."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,14 @@ METHODS = ("em", "tap", "ntga", "rem")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFigure:
-    """Images, each noise, and the two together, for each radius_u; REM's radius_a is half of it.
+    """A figure of images, their noises, and the images with each noise. REM's radius_a is half of radius_u.
 
-    `dataset` is the one that the paper shows; None for a figure of any.
+    Attributes:
+        name: such as figure3.
+        title: what it shows.
+        radii_u: radii of the noises, in pixel units of 255.
+        dataset: the dataset that the paper shows; None if the figure takes any.
+        images: how many images it shows for each radius.
     """
 
     name: str
@@ -22,17 +27,17 @@ class ImageFigure:
 
     @property
     def cells(self) -> tuple[Cell, ...]:
-        """No learner is needed."""
+        """None: the figure needs no learner."""
         return ()
 
     @property
     def noises(self) -> tuple[Noise, ...]:
-        """Every noise that is shown."""
+        """Every noise that the figure shows."""
         return tuple(noise for radius in self.radii_u for noise in noises_of(radius).values() if noise is not None)
 
 
 def noises_of(radius_u: int) -> dict[str, Noise | None]:
-    """The noise of each column."""
+    """The noise of each column, by the column's heading. None is the clean image."""
     return {"Clean": None} | {
         method.upper(): Noise(method=method, radius_u=radius_u, radius_a=radius_u // 2 if method == "rem" else 0)
         for method in METHODS

@@ -1,4 +1,4 @@
-"""Tables 2 and 8: a share of the data protected, learned with the rest ("mixed") or the rest alone ("clean")."""
+"""Tables 2 and 8: a share of the data is protected. Learners train on all data ("mixed") or on the rest ("clean")."""
 
 from collections.abc import Iterator, Mapping
 
@@ -12,13 +12,24 @@ METHODS = ("em", "tap", "ntga", "rem")
 def percentages_table(
     name: str, *, title: str, radius_u: int, radius_a: int, trained: tuple[int, ...], paper: Mapping[str, Numbers]
 ) -> Table:
-    """Radii and noises down, shares across. Clean columns do not depend on the noise: the same cell in four rows."""
-    sides = [f"{share}% {rest}" for share in SHARES for rest in ("mixed", "clean")]
+    """A table with a row for each radius and noise, and columns for each share.
+
+    The clean columns do not depend on the noise: the four rows of a radius share their cells.
+
+    Args:
+        name: such as table2.
+        title: what it shows.
+        radius_u: of all noises, in pixel units of 255.
+        radius_a: of REM, in pixel units of 255.
+        trained: radii of adversarial training, in pixel units of 255.
+        paper: the paper's numbers in per cent, by dataset.
+    """
+    share_columns = [f"{share}% {rest}" for share in SHARES for rest in ("mixed", "clean")]
     return Table(
         name=name,
         title=title,
         corner=("Adv. train. radius", "Noise"),
-        columns=("0%", *sides, "100%"),
+        columns=("0%", *share_columns, "100%"),
         rows=tuple(
             TableRow(labels=(of_255(radius), method.upper()), cells=tuple(_cells(method, radius, radius_u, radius_a)))
             for radius in trained
@@ -42,7 +53,13 @@ def _cells(method: str, radius: int, radius_u: int, radius_a: int) -> Iterator[C
 
 
 def paper_rows(nothing: float, clean: tuple[float, ...], noises: tuple[tuple[float | None, ...], ...]) -> Numbers:
-    """The paper's rows of one radius: 0 %, the clean rests, and for each noise its mixed shares and 100 %."""
+    """The paper's numbers for the rows of one radius.
+
+    Args:
+        nothing: accuracy with 0 % protected.
+        clean: accuracy on the clean rest of each share.
+        noises: for each noise its accuracy with each mixed share, then with 100 % protected.
+    """
     return tuple(
         (nothing, *(value for pair in zip(mixed, clean, strict=True) for value in pair), whole)
         for *mixed, whole in noises

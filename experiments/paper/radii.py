@@ -18,7 +18,17 @@ def radii_table(
     sem: int,
     paper: Mapping[str, Numbers],
 ) -> Table:
-    """Radii of adversarial training down, noises across; REM at each of `radii_a`, and SEM at the radius_a `sem`."""
+    """A table with a row for each radius of adversarial training and a column for each noise.
+
+    Args:
+        name: such as table1.
+        title: what it shows.
+        radius_u: of all noises, in pixel units of 255.
+        trained: radii of adversarial training, in pixel units of 255.
+        radii_a: of the REM columns, in pixel units of 255.
+        sem: radius_a of the SEM column, which the paper does not have, in pixel units of 255.
+        paper: the paper's numbers in per cent, by dataset, without SEM.
+    """
     noises = [
         *baselines(radius_u),
         *rem(radius_u, *radii_a),

@@ -1,4 +1,4 @@
-"""Table 10: the training images go through a 3 x 3 filter first, radius_u 16/255."""
+"""Table 10: learners train on images smoothed by 3 x 3 filters, radius_u 16/255."""
 
 from experiments.paper.grid import BASELINES, Table, baselines, grid, numbers, of_255, rem
 
@@ -11,8 +11,8 @@ TABLE = Table(
     columns=(*BASELINES, "REM"),
     rows=grid(
         (
-            ((words, of_255(radius)), {"countermeasure": filter, "radius": radius})
-            for words, filter in _FILTERS.items()
+            ((label, of_255(radius)), {"countermeasure": filter, "radius": radius})
+            for label, filter in _FILTERS.items()
             for radius in (2, 4, 8)
         ),
         [*baselines(16), *rem(16, 8)],

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from experiments.paper.grid import Table, grid, numbers, of_255, rem
 
-_REM = [noise for found in rem(8, 2, 4) for noise in (found, replace(found, eot=False))]
+_REM = [noise for with_eot in rem(8, 2, 4) for noise in (with_eot, replace(with_eot, eot=False))]
 
 TABLE = Table(
     name="table4",

@@ -1,4 +1,4 @@
-"""Table 5: the settings of the searches for noise. Nothing is measured: ours are those of the scale's preset."""
+"""Table 5: the settings of the noise searches. Nothing is measured: our settings are those of the scale's preset."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,15 @@ from experiments.cells import Cell, Noise
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchSettings:
-    """Table 5: by method, step sizes as shares of the radius and numbers of steps, for CIFAR and for ImageNet."""
+    """Table 5.
+
+    Attributes:
+        name: table5.
+        title: what it shows.
+        paper: by dataset and method the step size as a share of radius_u, the steps, and the same for radius_a.
+        cells: none, because nothing is measured.
+        noises: none, because nothing is measured.
+    """
 
     name: str
     title: str

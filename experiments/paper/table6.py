@@ -7,7 +7,15 @@ from experiments.cells import Cell, Noise
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeCosts:
-    """Table 6: the noises whose making is timed, and the paper's hours by dataset, in the same order."""
+    """Table 6.
+
+    Attributes:
+        name: table6.
+        title: what it shows.
+        noises: the noises whose making is timed.
+        paper: the paper's hours by dataset, in the order of `noises`.
+        cells: none, because no learner is trained.
+    """
 
     name: str
     title: str

@@ -1,7 +1,7 @@
 """Table 8: test accuracy against the share of the data that is protected, radius_u 16/255.
 
-In the copy of the paper that we read, the first row (EM, 4/255, CIFAR-10) has lost a number, so that it is open which
-of 40, 60 and 80 % the others belong to; they are left out.
+Our copy of the paper lacks a number in the first row (EM, 4/255, CIFAR-10). It is unknown which of 40, 60 and 80 % the
+remaining numbers of this row belong to, so they are left out.
 """
 
 from experiments.paper.grid import numbers

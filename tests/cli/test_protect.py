@@ -39,17 +39,17 @@ def test_an_archive_is_protected_and_the_end_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--radius-a", "8"], "--radius-a must be less than radius_u"),
         (["--method", "magic", "--seed", "-1"], "--method must be one of"),
         (["--preset", "fast"], "--preset must be one of instant, quick, standard, paper"),
     ],
 )
-def test_a_bad_option_is_one_clear_line(tmp_path: Path, options: list[str], said: str) -> None:
+def test_a_bad_option_is_one_clear_line(tmp_path: Path, options: list[str], message: str) -> None:
     done = protect(write_zip(tmp_path / "in.zip", two_classes()), tmp_path / "out.zip", *options)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "out.zip").exists()
 

@@ -23,7 +23,7 @@ def test_everything_is_listed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["table99"], "EXPERIMENT must be one of table1, "),
         (["table1", "--dataset", "mnist"], "--dataset must be one of cifar10, cifar100, imagenet"),
@@ -32,12 +32,12 @@ def test_everything_is_listed() -> None:
         (["table1", "--device", "gpu"], "There is no device “gpu”: name cpu, cuda or cuda:N."),
     ],
 )
-def test_what_cannot_be_done_is_one_clear_line(tmp_path: Path, words: list[str], said: str) -> None:
+def test_what_cannot_be_done_is_one_clear_line(tmp_path: Path, words: list[str], message: str) -> None:
     given = [*words, "--out", tmp_path / "out"]
     done = reproduce(*given, *([] if "--data" in words else ["--data", tmp_path]))
     assert done.returncode == 2
     assert done.stderr.startswith("unteachable: ")
-    assert said in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
 
@@ -53,10 +53,10 @@ def test_ctrl_c_ends_it_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
     ) as process:
         wait_until((out / "images" / "about.json").exists, seconds=120)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, message = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert said.splitlines()[-1] == "stopped; the same command goes on from here"
-    assert "Traceback" not in said
+    assert message.splitlines()[-1] == "stopped; the same command goes on from here"
+    assert "Traceback" not in message
 
 
 def test_a_laptop_writes_table_5(tmp_path: Path) -> None:

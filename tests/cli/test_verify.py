@@ -64,7 +64,7 @@ def test_what_is_listed_is_combined(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["pets.zip", "out.zip", "--trainings", "L9:1"], "--trainings each must be like"),
         (["pets.zip", "out.zip", "--trainings", "lots"], "--trainings each must be like"),
@@ -82,11 +82,11 @@ def test_what_is_listed_is_combined(folder: Path) -> None:
         (["few.zip"], "too few images"),
     ],
 )
-def test_what_cannot_be_done_is_one_clear_line(folder: Path, words: list[str], said: str) -> None:
+def test_what_cannot_be_done_is_one_clear_line(folder: Path, words: list[str], message: str) -> None:
     write_zip(folder / "few.zip", two_classes())
     paths = [folder / word if word.endswith(".zip") else word for word in words]
     done = verify(*paths, "--out", folder / "no.json")
     assert done.exit_code == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not (folder / "no.json").exists()

@@ -1,4 +1,4 @@
-"""What is there to reproduce: as many numbers as the paper has, in its order."""
+"""The experiments have the paper's tables and figures, with the paper's numbers at their cells."""
 
 import pytest
 
@@ -13,7 +13,7 @@ from experiments.paper.grid import Table
 from experiments.scale import SCALES
 
 TABLES = [experiment for experiment in EXPERIMENTS.values() if isinstance(experiment, Table)]
-SHAPES = {  # rows and columns of numbers in the paper; Tables 1 and 7 have a column of ours more
+SHAPES = {  # rows and columns of numbers; Tables 1 and 7 have one column that the paper does not have
     "table1": (5, 10),
     "table2": (8, 10),
     "table3": (5, 6),
@@ -26,7 +26,7 @@ SHAPES = {  # rows and columns of numbers in the paper; Tables 1 and 7 have a co
 }
 
 
-def test_every_table_and_figure_of_the_paper_is_there() -> None:
+def test_every_table_and_figure_of_the_paper_exists() -> None:
     assert list(EXPERIMENTS) == [*(f"table{n}" for n in range(1, 12)), *(f"figure{n}" for n in range(1, 9))]
 
 
@@ -76,12 +76,12 @@ def rem(radius_u: int, radius_a: int, *, eot: bool = True) -> Noise:
         ("table11", "cifar100", Cell(noise=rem(16, 8), norm="L2", radius=100), 47.16),
     ],
 )
-def test_a_number_of_the_paper_stands_at_its_cell(table: str, dataset: str, cell: Cell, value: float | None) -> None:
+def test_a_number_of_the_paper_belongs_to_its_cell(table: str, dataset: str, cell: Cell, value: float | None) -> None:
     assert number(table, dataset, cell) == value
 
 
 def test_cells_that_tables_share_have_one_number_in_the_paper() -> None:
-    """Table 2's columns of 0 and 100 % are Table 1's, Table 8's are Table 7's: the paper agrees with itself there."""
+    """Table 2 shares its columns of 0 and 100 % with Table 1, and Table 8 with Table 7."""
     for whole, parts in (("table1", "table2"), ("table7", "table8")):
         found = EXPERIMENTS[parts]
         assert isinstance(found, Table)
@@ -95,14 +95,14 @@ def test_cells_that_tables_share_have_one_number_in_the_paper() -> None:
 def test_a_part_of_a_table_keeps_each_number_at_its_cell() -> None:
     shares = EXPERIMENTS["table8"]
     assert isinstance(shares, Table)
-    part = shares.part(rows=["REM", "EM"], columns=["100%", "0%"])  # in the table's own order
+    part = shares.select(rows=["REM", "EM"], columns=["100%", "0%"])  # in the table's own order
     assert part.columns == ("0%", "100%")
     assert [row.labels for row in part.rows] == [("4/255", "EM"), ("4/255", "REM"), ("8/255", "EM"), ("8/255", "REM")]
     assert part.paper["cifar10"] == ((89.51, 41.95), (89.51, 28.31), (84.79, 64.71), (84.79, 36.37))
     assert set(part.noises) == {Noise(method="em", radius_u=16), rem(16, 8)}
     for row, values in zip(part.rows, part.paper["cifar10"], strict=True):
         assert [number("table8", "cifar10", cell) for cell in row.cells] == list(values)
-    assert shares.part(rows=[], columns=[]) == shares
+    assert shares.select(rows=[], columns=[]) == shares
 
 
 def test_figures_of_lines_are_drawn_from_the_cells_of_table_1() -> None:
@@ -113,7 +113,7 @@ def test_figures_of_lines_are_drawn_from_the_cells_of_table_1() -> None:
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIMENTS)
-def test_whatever_an_experiment_asks_for_can_be_made(experiment: Table) -> None:
+def test_every_noise_and_cell_of_an_experiment_is_supported(experiment: Table) -> None:
     for noise in experiment.noises:
         ProtectSpec(method=noise.method, radius_u=noise.radius_u, radius_a=noise.radius_a, eot=noise.eot)
         for scale in SCALES.values():

@@ -1,4 +1,4 @@
-"""One cell, one name; two cells, two names."""
+"""The names of cells identify them, and each cell can be written in one way."""
 
 from dataclasses import replace
 
@@ -10,11 +10,11 @@ from experiments.cells import Cell, Noise
 REM = Noise(method="rem", radius_u=8, radius_a=4)
 
 
-def test_cells_of_all_experiments_have_names_of_their_own() -> None:
+def test_cells_of_all_experiments_have_different_names() -> None:
     cells = {cell for experiment in EXPERIMENTS.values() for cell in experiment.cells}
     names = {cell.name for cell in cells}
     assert len(names) == len(cells)
-    assert len({name.casefold() for name in names}) == len(names)  # for file systems that do not tell case apart
+    assert len({name.casefold() for name in names}) == len(names)  # for file systems that ignore case
 
 
 def test_every_field_is_in_the_name() -> None:
@@ -35,7 +35,7 @@ def test_every_field_is_in_the_name() -> None:
     assert len({found.name for found in (cell, *others)}) == 1 + len(others)
 
 
-def test_a_name_can_be_read() -> None:
+def test_a_name_is_readable() -> None:
     cell = Cell(noise=REM, radius=4, countermeasure="median-3x3", percentage=80)
     assert cell.name == "rem-u8-a4-on-80.linf-4.resnet18.median-3x3"
     assert Cell().name == "clean.standard.resnet18"
@@ -56,6 +56,6 @@ def test_a_second_way_to_write_a_cell_is_refused(fields: dict[str, object]) -> N
         Cell(**fields)
 
 
-def test_a_radius_that_a_method_has_not_is_refused() -> None:
+def test_a_radius_a_is_refused_for_a_method_without_one() -> None:
     with pytest.raises(ValueError, match="em has no radius_a"):
         Noise(method="em", radius_u=8, radius_a=4)

@@ -1,4 +1,4 @@
-"""Noises and learners, each made once."""
+"""Each noise is made once, and each learner is trained once."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,7 @@ def test_a_measurement_is_made_once_and_read_back(tmp_path: Path) -> None:
     cache = tiny_cache(tmp_path)
     assert cache.load_measurement(Cell(radius=2), 0) is None
     found = cache.measure(Cell(radius=2), 0)
-    assert tiny_cache(tmp_path).measure(Cell(radius=2), 0) == found  # its seconds too: it was not trained again
+    assert tiny_cache(tmp_path).measure(Cell(radius=2), 0) == found  # including the seconds: it was not trained again
     assert cache.measure(Cell(radius=2), 1) != found
     assert found.network == "small"
     assert found.updates == (1, 2, 3)
@@ -35,7 +35,7 @@ def test_a_measurement_is_made_once_and_read_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", ["em", "sem", "rem", "tap", "ntga"])
-def test_every_method_makes_noise_within_its_radius_that_is_kept(tmp_path: Path, method: str) -> None:
+def test_every_method_makes_noise_within_its_radius_and_saves_it(tmp_path: Path, method: str) -> None:
     noise = Noise(method=method, radius_u=8, radius_a=4 if method in ("rem", "sem") else 0)
     cache = tiny_cache(tmp_path)
     made = np.array(cache.noise(noise, 0))
@@ -48,7 +48,7 @@ def test_every_method_makes_noise_within_its_radius_that_is_kept(tmp_path: Path,
     assert cache.noise_seconds(noise, 0) > 0
 
 
-def test_noise_that_was_broken_off_goes_on_and_ends_the_same(tmp_path: Path) -> None:
+def test_an_interrupted_noise_resumes_and_ends_the_same(tmp_path: Path) -> None:
     whole = np.array(tiny_cache(tmp_path / "whole").noise(REM, 0))
 
     def stop(step: Step) -> None:
@@ -63,18 +63,19 @@ def test_noise_that_was_broken_off_goes_on_and_ends_the_same(tmp_path: Path) -> 
 
     trained = []
 
-    def look(step: Step) -> None:
+    def record(step: Step) -> None:
         trained.append((step.stage, step.done))
 
-    resumed = tiny_cache(tmp_path / "parts", on_progress=look)
+    resumed = tiny_cache(tmp_path / "parts", on_progress=record)
     assert (resumed.noise(REM, 0) == whole).all()
     assert not parts.exists()
-    assert {done for stage, done in trained if stage == "training"} <= {0, 2}  # both steps were there already
+    assert {done for stage, done in trained if stage == "training"} <= {
+        0,
+        2,
+    }  # both steps were saved before the interruption
 
 
-def test_a_learner_that_was_broken_off_goes_on_and_ends_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_learner_resumes_and_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.training.loop.CHECKPOINT_INTERVAL_SECONDS", 0.0)
     cell = Cell(radius=4, countermeasure="ueraser-max")
     whole = tiny_cache(tmp_path / "whole").measure(cell, 0)
@@ -93,12 +94,12 @@ def test_a_learner_that_was_broken_off_goes_on_and_ends_the_same(
     found = resumed.measure(cell, 0)
     assert found.seconds > 100
     assert replace(found, seconds=0.0) == replace(whole, seconds=0.0)
-    assert counted[1] == 1  # after the 0 that it begins with
+    assert counted[1] == 1  # counted[0] is the start at 0
     assert not parts.exists()
     assert resumed.load_measurement(cell, 0) == found
 
 
-def test_what_a_learner_gets(tmp_path: Path) -> None:
+def test_a_learner_trains_on_the_images_of_its_cell(tmp_path: Path) -> None:
     cache = tiny_cache(tmp_path, drawn_images(train=40))
     clean, labels = cache.images.train, cache.images.train_labels
     whole, same = training_images(cache, Cell(noise=EM))

@@ -1,4 +1,4 @@
-"""What is written: Markdown, JSON, SVG."""
+"""The pages of experiments: Markdown, JSON and SVG."""
 
 import json
 from dataclasses import replace
@@ -84,7 +84,7 @@ def test_mean_and_spread() -> None:
     assert mean_and_spread([1.0, 2.0, 3.0]) == {"mean": 2.0, "spread": 1.0}
 
 
-def test_a_measurement_survives_its_file(tmp_path: Path) -> None:
+def test_a_measurement_is_read_back_from_its_file(tmp_path: Path) -> None:
     write_json(tmp_path / "m.json", measured(0.3).to_json(Cell(), 0))
     assert Measurement.from_json(read_json(tmp_path / "m.json")) == measured(0.3)
 
@@ -98,7 +98,7 @@ def test_captions() -> None:
     assert (caption("table11"), caption("figure8")) == ("Table 11", "Figure 8")
 
 
-def test_a_chart_is_well_formed_and_places_its_lines() -> None:
+def test_a_chart_is_well_formed_and_places_its_curves() -> None:
     line = ChartLine(name="EM & <x>", points=((0, 0), (4, 100)))
     panel = Panel(title="a", x="x", y="y", top=100, lines=(line, replace(line, dashed=True)))
     root = ElementTree.fromstring(draw([panel, panel]))
@@ -111,7 +111,7 @@ def test_a_chart_is_well_formed_and_places_its_lines() -> None:
     assert "EM & <x>" in [text.text for text in root.findall(".//{*}text")]
 
 
-def test_a_shelf_adds_up_the_seconds_of_its_runs(tmp_path: Path) -> None:
+def test_a_checkpoint_folder_adds_up_the_seconds_of_its_runs(tmp_path: Path) -> None:
     checkpoints = FolderCheckpointStore(tmp_path / "checkpoints")
     assert checkpoints.load("a") is None
     checkpoints.save("a", b"1")

@@ -1,4 +1,4 @@
-"""An experiment from images to pages; killed, and gone on with."""
+"""Run experiments from images to pages, interrupt them and resume them."""
 
 import json
 import signal
@@ -23,7 +23,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def table1(source: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """The folder with Table 1 in it, and what was said while it was made."""
+    """The results folder of Table 1, and the messages of its run."""
     out = tmp_path_factory.mktemp("table1") / "out"
     return out, run_tiny("table1", source, out, dataset="cifar10")
 
@@ -34,8 +34,8 @@ def entries(out: Path, name: str) -> list[dict[str, Any]]:
 
 
 def test_table_1_is_measured_from_end_to_end(table1: tuple[Path, list[str]]) -> None:
-    out, said = table1
-    assert len(said) == 50 + 9  # learners and noises
+    out, messages = table1
+    assert len(messages) == 50 + 9  # learners and noises
     assert len(list((out / "cells").iterdir())) == 50
     assert len(list((out / "noise").glob("*.npy"))) == 9
     found = entries(out, "table1")
@@ -45,7 +45,7 @@ def test_table_1_is_measured_from_end_to_end(table1: tuple[Path, list[str]]) -> 
 
 
 def test_nothing_is_measured_twice(table1: tuple[Path, list[str]], source: Path) -> None:
-    """Table 1 again, and the figures that are drawn from it; Table 2 needs its partial cells alone."""
+    """Table 1 and the figures with its cells measure nothing again. Table 2 lacks only the cells of partial shares."""
     out, _ = table1
     for name in ("table1", "figure1", "figure2", "figure3", "figure7", "figure8", "table5", "table6"):
         assert run_tiny(name, source, out, dataset="cifar10") == []
@@ -60,18 +60,18 @@ def test_nothing_is_measured_twice(table1: tuple[Path, list[str]], source: Path)
     assert len(set(shares.cells) - set(whole.cells)) == 2 * (4 * 4 + 4)
 
 
-def test_a_killed_run_goes_on_where_it_was(source: Path, tmp_path: Path) -> None:
+def test_a_killed_run_resumes(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     program = [sys.executable, "-m", "tests.support.tiny_experiments", "figure2", str(source), str(out)]
     with subprocess.Popen(program, stderr=subprocess.PIPE, text=True) as process:
-        said = [process.stderr.readline() for _ in range(5)]
+        messages = [process.stderr.readline() for _ in range(5)]
         process.send_signal(signal.SIGKILL)
-    assert said[4].startswith("[5/11] ")
+    assert messages[4].startswith("[5/11] ")
     modified_before = {path: path.stat().st_mtime_ns for path in (out / "cells").glob("*.json")}
     assert 4 <= len(modified_before) < 9
     rest = run_tiny("figure2", source, out)
-    names = [line.split("] ")[1].split(",")[0] for line in (*said, *rest)]
-    assert len(names) in (11, 10)  # a piece may have been finished and killed before it was said
+    names = [line.split("] ")[1].split(",")[0] for line in (*messages, *rest)]
+    assert len(names) in (11, 10)  # the kill may come between a finished step and its message
     assert len(set(names)) == len(names)
     assert all(path.stat().st_mtime_ns == before for path, before in modified_before.items())
     assert len(list((out / "cells").glob("*.json"))) == 9
@@ -86,57 +86,64 @@ def test_two_seeds_are_two_runs(source: Path, tmp_path: Path) -> None:
     assert all(", seed 1: " in line for line in again)
 
 
-def test_a_part_of_a_table_can_be_measured_and_the_page_shows_all_that_is_there(source: Path, tmp_path: Path) -> None:
+def test_a_part_of_a_table_can_be_measured_and_the_page_shows_every_measured_cell(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    said = run_tiny("table1", source, out, dataset="cifar10", rows=["4/255"], columns=["Clean", "EM"])
-    names = [line.split("] ")[1].split(",")[0] for line in said]
+    messages = run_tiny("table1", source, out, dataset="cifar10", rows=["4/255"], columns=["Clean", "EM"])
+    names = [line.split("] ")[1].split(",")[0] for line in messages]
     assert names == ["clean.linf-4.resnet18", "em-u8", "em-u8.linf-4.resnet18"]
-    said = run_tiny("table1", source, out, dataset="cifar10", rows=["0"], columns=["EM"])
-    assert [line.split(",")[0] for line in said] == ["[2/2] em-u8.standard.resnet18"]
+    messages = run_tiny("table1", source, out, dataset="cifar10", rows=["0"], columns=["EM"])
+    assert [line.split(",")[0] for line in messages] == ["[2/2] em-u8.standard.resnet18"]
     found = {entry["cell"] for entry in entries(out, "table1") if entry["mean"] is not None}
     assert found == {"clean.linf-4.resnet18", "em-u8.linf-4.resnet18", "em-u8.standard.resnet18"}
     assert len(entries(out, "table1")) == 50
 
 
-def test_what_a_table_has_not_is_refused_before_anything_is_measured(source: Path, tmp_path: Path) -> None:
-    for name, options, said in (
+def test_unknown_rows_and_columns_are_refused_before_anything_is_measured(source: Path, tmp_path: Path) -> None:
+    for name, options, message in (
         ("table1", {"rows": ["5/255"]}, r"no row “5/255”; there are 0, 1/255, 2/255, 3/255, 4/255"),
         ("table1", {"columns": ["Clean", "em"]}, r"no column “em”; there are Clean, EM, TAP"),
         ("figure3", {"rows": ["0"]}, "figure3 is no table of learners"),
     ):
-        with pytest.raises(BadInput, match=said):
+        with pytest.raises(BadInput, match=message):
             run_tiny(name, source, tmp_path / "out", **options)
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"data": "0"}, "results of other data"),
         ({"scale": "gpu"}, "results at --scale gpu"),
         ({"settings": {"preset": "another"}}, "another version's settings"),
     ],
 )
-def test_a_folder_of_other_results_is_refused(source: Path, tmp_path: Path, change: dict[str, Any], said: str) -> None:
+def test_a_folder_of_other_results_is_refused(
+    source: Path, tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
     run_tiny("table5", source, tmp_path / "out")
     about = tmp_path / "out" / "about.json"
     about.write_text(json.dumps(json.loads(about.read_text()) | change))
-    with pytest.raises(BadInput, match=said):
+    with pytest.raises(BadInput, match=message):
         run_tiny("table5", source, tmp_path / "out")
 
 
-def test_a_folder_of_other_things_is_refused(source: Path, tmp_path: Path) -> None:
+def test_a_folder_of_other_files_is_refused(source: Path, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("mine")
     with pytest.raises(BadInput, match="holds other things"):
         run_tiny("table5", source, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
 
-def test_pictures_say_each_noise_as_it_is_made(source: Path, tmp_path: Path) -> None:
-    said = run_tiny("figure3", source, tmp_path / "out", seeds=2)
-    assert [line.split(",")[0] for line in said] == ["[1/4] em-u8", "[2/4] tap-u8", "[3/4] ntga-u8", "[4/4] rem-u8-a4"]
+def test_an_image_figure_sends_a_message_for_each_noise(source: Path, tmp_path: Path) -> None:
+    messages = run_tiny("figure3", source, tmp_path / "out", seeds=2)
+    assert [line.split(",")[0] for line in messages] == [
+        "[1/4] em-u8",
+        "[2/4] tap-u8",
+        "[3/4] ntga-u8",
+        "[4/4] rem-u8-a4",
+    ]
 
 
-def test_pictures_of_another_dataset_are_refused(source: Path, tmp_path: Path) -> None:
+def test_an_image_figure_of_another_dataset_is_refused(source: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="figure4 shows CIFAR-10"):
         run_tiny("figure4", source, tmp_path / "out")

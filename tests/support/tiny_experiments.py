@@ -1,4 +1,4 @@
-"""CurveSpec images and a scale that is done with them in seconds."""
+"""Small drawn images, and a scale at which experiments take seconds."""
 
 import sys
 from collections.abc import Callable
@@ -31,8 +31,8 @@ def _tiny_preset(size: int) -> Preset:
     return replace(
         _QUICK,
         noise={
-            method: replace(recipe, length=_length(2), training=_SHORT, final=_SHORT)
-            for method, recipe in _QUICK.noise.items()
+            method: replace(config, length=_length(2), training=_SHORT, final=_SHORT)
+            for method, config in _QUICK.noise.items()
         },
         ntga=NTGAConfig(block_size=30, validation_images=20, steps=2, step=0.55),
         schedules={"quick": replace(_QUICK.schedules["quick"], length=_length(3), attack_steps=1)},
@@ -43,7 +43,7 @@ TINY = Scale(name="tiny", preset=_tiny_preset, max_size=32, schedule="quick", st
 
 
 def drawn_images(classes: int = 2, train: int = 40, test: int = 50) -> ExperimentImages:
-    """Noise around a colour a class: uint8 (n, 3, 32, 32)."""
+    """Images uint8 (n, 3, 32, 32): random noise around one colour for each class."""
     rng = np.random.default_rng(0)
     colours = rng.integers(60, 196, (classes, 3, 1, 1))
 
@@ -75,7 +75,7 @@ def tiny_cache(
 
 
 def drawn_folder(root: Path, classes: int = 2, train: int = 12, test: int = 25) -> Path:
-    """train/CLASS/* and test/CLASS/*, so many of each class."""
+    """Write the images as train/CLASS/* and test/CLASS/*; `train` and `test` count the images of each class."""
     images = drawn_images(classes, classes * train, classes * test)
     for split in ("train", "test"):
         pixels, labels = getattr(images, split), getattr(images, f"{split}_labels")
