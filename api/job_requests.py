@@ -122,7 +122,7 @@ def request_job_verification(request: RequestContext, target_id: str, fields: Ma
     spec = VerifySpec.parse(fields, radius_a=protection.adversarial_radius)
     check_archive(spec, protection.percentage)
     if protection.percentage < 100 and spec.percentages != (100,):
-        share = f"only {protection.percentage} % of this archive are protected, and it is tested as it is"
+        share = f"only {protection.percentage} % of this archive is protected, and it is tested as it is"
         raise SpecError([FieldError("percentages", f"must be left out: {share}")])
     if target.state != m.SUCCEEDED or target.archive_key is None:
         raise Problem(409, f"There is no archive to verify: the job’s state is {target.state}.", kind="not-succeeded")

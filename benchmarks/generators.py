@@ -28,7 +28,7 @@ from benchmarks.measuring import (
 from benchmarks.setting import Setting, argument_parser, open_setting
 from core.countermeasures.registry import COUNTERMEASURES
 from core.generators.measurements import GENERATOR_NOISE, ORIGINALS, TRAINED_ON_IMAGES, measurement
-from core.noise.generator_file import save
+from core.noise.generator_file import save_generator
 from core.noise.setup import NoiseSetup
 from core.noise.surrogate import train_surrogate
 from core.runtime.progress import Progress
@@ -100,7 +100,9 @@ def _write_card(name: str, setting: Setting, found: dict[str, Any]) -> None:
     )
     card = setting.generator.card
     measured = {**(card.measured or {}), name: result}
-    save(setting.generator.model, replace(card, measured=measured), setting.file, network=setting.generator.network)
+    save_generator(
+        setting.generator.model, replace(card, measured=measured), setting.file, network=setting.generator.network
+    )
 
 
 if __name__ == "__main__":

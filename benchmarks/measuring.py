@@ -14,7 +14,7 @@ from core.countermeasures.registry import COUNTERMEASURES
 from core.generators.card import Card
 from core.ingest.dataset import ImageDataset, ImageRecord
 from core.ingest.pixels import load_pixels
-from core.models.registry import build
+from core.models.registry import build_network
 from core.noise.class_map import class_map
 from core.noise.final_search import search_noise
 from core.noise.generator_file import TrainedGenerator
@@ -143,7 +143,7 @@ def train_learner(
 ) -> tuple[nn.Module, float]:
     """Return the learner that `accuracy` trains, and its accuracy; the parameters are the same."""
     schedule, device, seed = conditions.preset.schedules["quick"], conditions.device, conditions.seed
-    model = build(
+    model = build_network(
         conditions.preset.architecture,
         channels=3,
         size=train_set.pixels.shape[-1],

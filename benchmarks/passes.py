@@ -18,7 +18,7 @@ from torch import Tensor  # isort: skip
 
 from core.attacks.losses import cross_entropy_sum
 from core.models.folded import FoldedModel
-from core.models.registry import ARCHITECTURES, build
+from core.models.registry import ARCHITECTURES, build_network
 from core.runtime.cuda_graphs import CALLS_BEFORE_CAPTURE
 from core.training.sgd import DataParallelSGD, classification_loss
 
@@ -66,7 +66,7 @@ def _batch(device: Device) -> tuple[Tensor, Tensor]:
 
 
 def _model(device: Device, network: str) -> torch.nn.Module:
-    return build(network, channels=3, size=32, classes=10, seed=0, device=device.name)
+    return build_network(network, channels=3, size=32, classes=10, seed=0, device=device.name)
 
 
 def _passes_on_cpu(device: Device, network: str) -> dict[str, Callable[[], object]]:

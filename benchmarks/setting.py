@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.measuring import Conditions, read_images
-from core.noise.generator_file import TrainedGenerator, load
+from core.noise.generator_file import TrainedGenerator, load_generator
 from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.specs.presets import PRESETS
@@ -76,7 +76,7 @@ def open_setting(args: argparse.Namespace) -> Setting:
     """Read the inputs that the options of `argument_parser` name, and create the folder for results."""
     args.out.mkdir(parents=True, exist_ok=True)
     device = Device(cores=args.cores)
-    generator = load(args.generator, device=device.name)
+    generator = load_generator(args.generator, device=device.name)
 
     def images(split: str, per_class: int) -> LabelledArrays:
         folder = args.data / split

@@ -6,7 +6,7 @@ from dataclasses import replace
 from torch import nn
 
 from benchmarks.pretrained import start_from
-from core.models.registry import build
+from core.models.registry import build_network
 from core.noise.generator_file import TrainedGenerator, surrogate_for
 from core.noise.methods import objective_of
 from core.noise.setup import NoiseSetup
@@ -30,7 +30,7 @@ def surrogate_from(generator: TrainedGenerator, *, channels: int, classes: int, 
         model = copy.deepcopy(generator.model)
     else:
         device = str(next(generator.model.parameters()).device)
-        model = build(
+        model = build_network(
             card.architecture, channels=card.channels, size=card.size, classes=classes, seed=seed, device=device
         )
         start_from(model, generator.model.state_dict())

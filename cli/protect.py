@@ -19,7 +19,7 @@ GeneratorOption = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="make the noise with this trained generator instead of training; it brings its own method and radii",
+        help="make the noise with this trained generator instead of training; its method and radii are used",
     ),
 ]
 

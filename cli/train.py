@@ -64,7 +64,7 @@ def _train(
     command: str,
 ) -> None:
     from core.recipes.options import DatasetSource, RunOptions
-    from core.recipes.train import GeneratorConfig, train_generator
+    from core.recipes.train import GeneratorOptions, train_generator
     from core.reports.text_tables import evidence_table
     from core.runtime.distributed import process_group, rank
     from core.runtime.resume import resumable_checkpoints
@@ -84,7 +84,7 @@ def _train(
             checkpoints=checkpoints,
             device=own,
         )
-        config = GeneratorConfig(title=name, size=size, greyscale=spec.grey, command=command)
+        config = GeneratorOptions(title=name, size=size, greyscale=spec.grey, command=command)
         done = train_generator(DatasetSource(path=source), out, spec.noise, options, config)
     if not first:
         return

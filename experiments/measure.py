@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from core.attacks.threat_model import ThreatModel
 from core.countermeasures.registry import COUNTERMEASURES
 from core.evaluation.partial_protection import clean_rest, mixed, training_set
-from core.models.registry import build
+from core.models.registry import build_network
 from core.noise.make import generate_noise
 from core.noise.setup import NoiseSetup
 from core.runtime.atomic_files import read_json, write_bytes, write_json
@@ -146,7 +146,7 @@ class ExperimentCache:
         _, channels, size, _ = self.images.train.shape
         self._progress.start("evidence", updates)
         training = LearnerTraining(
-            build(
+            build_network(
                 network,
                 channels=channels,
                 size=size,

@@ -113,7 +113,7 @@ def request_details(job: m.Job) -> list[tuple[str, Any]]:
     if spec.get("percentage", 100) != 100:
         details.append(("Share protected", f"{spec['percentage']} %"))
     if not spec.get("eot", True):
-        details.append(("Random crops and mirrors", "not used"))
+        details.append(("Random crops and flips", "not used"))
     if spec.get("radius_a") is not None:
         details.append(("Adversarial training radius", f"{spec['radius_a']} of 255"))
     return details

@@ -7,11 +7,11 @@ from torch import Tensor
 
 Network = Callable[[Tensor], Tensor]
 """Images (n, c, h, w) in [0, 1] to logits (n, classes)."""
-Loss = Callable[[Tensor], Tensor]
+PixelLoss = Callable[[Tensor], Tensor]
 """Images (n, c, h, w) in [0, 1] to a scalar."""
 
 
-def cross_entropy_sum(network: Network, labels: Tensor) -> Loss:
+def cross_entropy_sum(network: Network, labels: Tensor) -> PixelLoss:
     """The cross-entropy of `network` at `labels`, summed over the images.
 
     Args:
@@ -21,7 +21,7 @@ def cross_entropy_sum(network: Network, labels: Tensor) -> Loss:
     return lambda x: F.cross_entropy(network(x), labels, reduction="sum")
 
 
-def targeted_cross_entropy_sum(network: Network, labels: Tensor) -> Loss:
+def targeted_cross_entropy_sum(network: Network, labels: Tensor) -> PixelLoss:
     """The cross-entropy of `network` at g(y) = y + 1 modulo the number of classes, summed over the images.
 
     Args:

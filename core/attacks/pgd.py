@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.attacks.losses import Loss
+from core.attacks.losses import PixelLoss
 from core.attacks.norms import NormBall
 
 MAXIMIZE, MINIMIZE = 1, -1
@@ -36,7 +36,7 @@ def no_tick() -> None:
 
 
 def pgd(
-    loss: Loss,
+    loss: PixelLoss,
     x: Tensor,
     config: PGDConfig,
     *,

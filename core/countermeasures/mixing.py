@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.training.augmentation import Learner
+from core.training.augmentation import LearnerView
 
 CUTOUT_VALUE = 0.5  # mid-grey: networks rescale it to zero, which the source of cutout uses
 
 
-def cutout(x: Tensor, y: Tensor, *, learner: Learner, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def cutout(x: Tensor, y: Tensor, *, learner: LearnerView, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Hide a square of half the side around a random pixel; the part beyond the edge is lost.
 
     Source: DeVries & Taylor 2017, with 16 px of the 32 px of CIFAR-10.
@@ -22,7 +22,7 @@ def cutout(x: Tensor, y: Tensor, *, learner: Learner, generator: torch.Generator
     return torch.where(boxes[:, None], CUTOUT_VALUE, x), y
 
 
-def mixup(x: Tensor, y: Tensor, *, learner: Learner, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def mixup(x: Tensor, y: Tensor, *, learner: LearnerView, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Blend each image with another one of the batch, and their labels with the same weights.
 
     The weight is uniform, which is Beta(alpha, alpha) with alpha = 1. Source: Zhang et al. 2018.
@@ -34,7 +34,7 @@ def mixup(x: Tensor, y: Tensor, *, learner: Learner, generator: torch.Generator)
     return mixed, _mixed_labels(y, y[other], weight, learner.classes)
 
 
-def cutmix(x: Tensor, y: Tensor, *, learner: Learner, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def cutmix(x: Tensor, y: Tensor, *, learner: LearnerView, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Replace a box of each image by the same box of another one, and mix their labels by area.
 
     The box has the proportions of the image and a uniform area, which is Beta(1, 1); the part beyond the edge is lost.

@@ -1,7 +1,7 @@
 """Strong augmentation in the style of UEraser (Qin et al. 2023): Lite draws once, Max takes the hardest of several.
 
 A draw applies plasma brightness, plasma contrast and a shuffle of the channels, each with probability 0.5, and then an
-operation in the style of TrivialAugment. The operations are implemented anew; docs/decisions/countermeasures.md states
+operation in the style of TrivialAugment. The operations are implemented anew; docs/lab/countermeasures.md states
 the differences from the source.
 """
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.countermeasures.plasma import plasma_brightness, plasma_contrast, uniform_per_image
 from core.countermeasures.trivial_augment import trivial_augment
-from core.training.augmentation import Augmentation, Learner
+from core.training.augmentation import Augmentation, LearnerView
 
 PROBABILITY = 0.5  # of each of the three operations
 
@@ -46,7 +46,7 @@ def hardest_of(copies: int) -> Augmentation:
         copies: The number of copies: 1 in UEraser Lite, 5 in UEraser Max.
     """
 
-    def augment(x: Tensor, y: Tensor, *, learner: Learner, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def augment(x: Tensor, y: Tensor, *, learner: LearnerView, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         candidates = strong_augmentation(x.repeat(copies, 1, 1, 1), generator=generator)
         if copies == 1:
             return candidates, y

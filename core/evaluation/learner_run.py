@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 
 from core.attacks.threat_model import ThreatModel
 from core.countermeasures.registry import COUNTERMEASURES
-from core.models.registry import build
+from core.models.registry import build_network
 from core.results.evidence import Curve
 from core.runtime.context import RunContext
 from core.runtime.progress import Progress
@@ -81,7 +81,7 @@ def run_learner(
         name: of that checkpoint.
 
     Returns:
-        The accuracy on the test images and the training loss, epoch by epoch.
+        The accuracy on the test images and the training loss, with one entry for each test during training.
     """
     device, schedule = run.device, config.schedule
     countermeasure = COUNTERMEASURES[config.countermeasure] if config.countermeasure else None
@@ -90,7 +90,7 @@ def run_learner(
         treated = countermeasure.preprocess(learned.pixels, learned.labels, generator=device.generator(config.seed, 3))
         learned, augment = replace(learned, pixels=treated), countermeasure.augment
     _, channels, size, _ = images.pixels.shape
-    model = build(
+    model = build_network(
         config.architecture,
         channels=channels,
         size=size,

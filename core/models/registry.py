@@ -2,7 +2,7 @@
 
 To add a network, write a function or class with the signature of `Architecture`, enter it in `ARCHITECTURES`, and give
 it a name for readers in core/specs/catalog.py, which the API reads without torch. Specs and presets then accept
-it. Normalization is no part of it: `build` adds the rescaling.
+it. Normalization is no part of it: `build_network` adds the rescaling.
 """
 
 from typing import Protocol
@@ -64,7 +64,7 @@ class CentredInput(nn.Module):
         return self.network((x - 0.5).to(parameter.dtype)).float()
 
 
-def build(architecture: str, *, channels: int, size: int, classes: int, seed: int, device: str) -> nn.Module:
+def build_network(architecture: str, *, channels: int, size: int, classes: int, seed: int, device: str) -> nn.Module:
     """Make a network with random weights; torch's global generator keeps its state.
 
     Args:
@@ -92,6 +92,6 @@ def last_layer(model: nn.Module) -> nn.Linear:
     """Find the layer that gives the logits; its weight has one row per class.
 
     Args:
-        model: A network that `build` made.
+        model: A network that `build_network` made.
     """
     return [module for module in model.modules() if isinstance(module, nn.Linear)][-1]

@@ -6,7 +6,7 @@ from core.noise.ntga.attack import describe_ntga
 from core.noise.setup import NoiseSetup
 
 
-def describe(setup: NoiseSetup, *, size: int, trained_on: int) -> dict[str, object]:
+def describe_noise(setup: NoiseSetup, *, size: int, trained_on: int) -> dict[str, object]:
     """The `generator` of a report; `radius_a` and `eot` are those that the method used.
 
     Args:

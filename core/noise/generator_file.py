@@ -19,13 +19,13 @@ from torch import Tensor, nn
 
 from core.errors import BadInput
 from core.generators.card import CARD_KEY, Card, check_file_bytes, read_header
-from core.models.registry import ARCHITECTURES, build
+from core.models.registry import ARCHITECTURES, build_network
 from core.noise.class_map import class_map
 from core.noise.noise_network import NoiseNetwork, create_noise_network
 from core.runtime.atomic_files import atomic_file
 
 FLOAT16 = "F16"  # in the header of a safetensors file
-Network = TypeVar("Network", bound=nn.Module)
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
 NOISE_PREFIX = "noise."  # of the names of the noise network's tensors
 PREDICTED = (
     "at once, by a network trained on the loss that the method's search lowers: our own way, not from its source"
@@ -60,7 +60,7 @@ class _GreyscaleInput(nn.Module):
         return self.network(x.expand(-1, self.channels, -1, -1))
 
 
-def save(model: nn.Module, card: Card, path: Path, *, network: NoiseNetwork | None = None) -> None:
+def save_generator(model: nn.Module, card: Card, path: Path, *, network: NoiseNetwork | None = None) -> None:
     """Write a generator to a file, which appears complete or not at all.
 
     Args:
@@ -84,7 +84,7 @@ def save(model: nn.Module, card: Card, path: Path, *, network: NoiseNetwork | No
         part.write_bytes(data)
 
 
-def load(path: Path, *, device: str) -> TrainedGenerator:
+def load_generator(path: Path, *, device: str) -> TrainedGenerator:
     """Read a generator from a file.
 
     Args:
@@ -113,7 +113,7 @@ def load(path: Path, *, device: str) -> TrainedGenerator:
     return TrainedGenerator(card=card, model=model, network=network, sha256=hashlib.sha256(data).hexdigest())
 
 
-def as_saved(model: Network) -> Network:
+def as_saved(model: ModuleT) -> ModuleT:
     """Round the weights of a model to those that its file will hold; returns the model.
 
     Raises:
@@ -144,7 +144,7 @@ def network_for(generator: TrainedGenerator, *, channels: int) -> NoiseNetwork |
 def describe_use(
     generator: TrainedGenerator, *, classes: int, channels: int, may_know_images: bool
 ) -> dict[str, object]:
-    """What the report says about a trained generator; it overrides `core.noise.description.describe`.
+    """What the report says about a trained generator; it overrides `core.noise.description.describe_noise`.
 
     Args:
         generator: The generator that made the noise.
@@ -195,7 +195,7 @@ def _shapes(card: Card) -> dict[str, torch.Size]:
 
 def _networks(card: Card, *, device: str) -> tuple[nn.Module, NoiseNetwork | None]:
     """The networks that a card describes, with initial weights."""
-    model = build(
+    model = build_network(
         card.architecture, channels=card.channels, size=card.size, classes=card.classes, seed=0, device=device
     )
     if not card.network_updates:

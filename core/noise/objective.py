@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.attacks.losses import Loss, Network, cross_entropy_sum, targeted_cross_entropy_sum
+from core.attacks.losses import Network, PixelLoss, cross_entropy_sum, targeted_cross_entropy_sum
 from core.attacks.norms import PIXEL, Linf
 from core.attacks.pgd import MAXIMIZE, MINIMIZE, PGDConfig, Tick, pgd, within_pixels
 from core.attacks.transforms import Transform, identity, sample_transform
@@ -70,7 +70,9 @@ class Objective:
         return PGDConfig(ball=Linf(radius), steps=self.inner_steps, step_size=self.inner_step * radius, sign=MAXIMIZE)
 
 
-def robust_loss(network: Network, y: Tensor, objective: Objective, *, generator: torch.Generator, tick: Tick) -> Loss:
+def robust_loss(
+    network: Network, y: Tensor, objective: Objective, *, generator: torch.Generator, tick: Tick
+) -> PixelLoss:
     """The loss of protected images in Eq. (5), summed over the images and the J draws of T.
 
     The J transformed copies go through the network as one batch, so that the sum averages their gradients.

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from core.attacks.norms import PIXEL
 from core.models.folded import FoldedModel
-from core.models.registry import build
+from core.models.registry import build_network
 from core.noise.methods import objective_of
 from core.noise.objective import Objective, attack, draw_transform
 from core.noise.optimize import optimize_noise, quantize_noise
@@ -38,7 +38,7 @@ def train_surrogate(images: LabelledArrays, setup: NoiseSetup, run: RunContext, 
     spec, config, device = setup.spec, setup.config, run.device
     count, channels, size, _ = images.pixels.shape
     training = SurrogateTraining(
-        build(
+        build_network(
             setup.preset.architecture,
             channels=channels,
             size=size,

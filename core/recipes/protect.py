@@ -18,7 +18,7 @@ from core.ingest.pixels import load_pixels
 from core.ingest.split import select_protect_mask_by_split, select_test_mask
 from core.noise.class_map import class_map
 from core.noise.final_search import search_noise
-from core.noise.generator_file import TrainedGenerator, load, network_for, surrogate_for
+from core.noise.generator_file import TrainedGenerator, load_generator, network_for, surrogate_for
 from core.noise.inference import predict_noise
 from core.noise.make import generate_noise
 from core.noise.setup import NoiseSetup
@@ -84,7 +84,7 @@ def protect(
         if generator is None and spec.preset == INSTANT:
             generator = _shipped_generator(dataset)
             spec = _constrained_spec(spec, generator)
-        trained = None if generator is None else load(generator, device=run.device.name)
+        trained = None if generator is None else load_generator(generator, device=run.device.name)
         data = _prepare(dataset, spec, trained, run, sandbox)
         noise = _make_noise(data, run)
         with write_archive(

@@ -3,7 +3,7 @@
 from core.archive.writer import ArchiveWriter
 from core.evaluation.imperceptibility import measure_imperceptibility
 from core.generators.compatibility import may_have_trained_on
-from core.noise.description import describe
+from core.noise.description import describe_noise
 from core.noise.generator_file import describe_use
 from core.recipes.protection_data import ProtectionData
 from core.recipes.report_dataset import describe_dataset, utc_timestamp
@@ -31,7 +31,7 @@ def build_report(
     may_know_images = generator is not None and may_have_trained_on(
         generator.card, name=dataset.name, classes=dataset.classes
     )
-    made_by = describe(data.setup, size=data.work_size, trained_on=int(data.train_mask.sum()))
+    made_by = describe_noise(data.setup, size=data.work_size, trained_on=int(data.train_mask.sum()))
     if generator is not None:
         made_by |= describe_use(
             generator, classes=len(dataset.classes), channels=data.channels, may_know_images=may_know_images

@@ -15,7 +15,7 @@ from core.ingest.dataset import ImageDataset, open_dataset
 from core.ingest.pixels import load_pixels
 from core.ingest.split import select_test_mask
 from core.noise.final_search import search_noise
-from core.noise.generator_file import as_saved, check_file_size, save
+from core.noise.generator_file import as_saved, check_file_size, save_generator
 from core.noise.inference import predict_noise
 from core.noise.setup import NoiseSetup
 from core.noise.surrogate import train_surrogate
@@ -33,7 +33,7 @@ from core.version import versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GeneratorConfig:
+class GeneratorOptions:
     """What the spec of a generator's noise does not say.
 
     Attributes:
@@ -49,7 +49,7 @@ class GeneratorConfig:
     command: str = ""
 
 
-DEFAULT_CONFIG = GeneratorConfig()
+DEFAULT_CONFIG = GeneratorOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +94,7 @@ def train_generator(
     out: Path,
     spec: ProtectSpec,
     options: RunOptions,
-    config: GeneratorConfig = DEFAULT_CONFIG,
+    config: GeneratorOptions = DEFAULT_CONFIG,
 ) -> TrainingResult:
     """Train a noise generator on a dataset, and measure its noise there.
 
@@ -133,7 +133,7 @@ def train_generator(
         measured = measurements_from(evidence, data=card.data, classes=card.classes, seed=spec.seed)
         card = replace(card, measured=measured)
     run.progress.start("writing", 1)
-    on_rank_0(lambda: save(surrogate, card, out, network=network))
+    on_rank_0(lambda: save_generator(surrogate, card, out, network=network))
     run.progress.advance()
     run.progress.finish()
     return TrainingResult(file=out, card=card, evidence=evidence, seconds=sum(run.progress.seconds.values()))
@@ -143,7 +143,7 @@ def _read(
     source: DatasetSource,
     spec: ProtectSpec,
     options: RunOptions,
-    config: GeneratorConfig,
+    config: GeneratorOptions,
     run: RunContext,
     *,
     default_title: str,
@@ -201,7 +201,7 @@ def _choose_size(dataset: ImageDataset, spec: ProtectSpec, wanted: int | None) -
 def _card(
     dataset: ImageDataset,
     setup: NoiseSetup,
-    config: GeneratorConfig,
+    config: GeneratorOptions,
     *,
     size: int,
     images: int,

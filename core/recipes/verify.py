@@ -23,7 +23,7 @@ from core.specs.protected_class import check_archive, check_known
 from core.specs.verify import VerifySpec
 from core.version import versions
 
-EVIDENCE_AMOUNTS = {"quick": "quick", "standard": "full", "paper": "full"}
+SCHEDULE_OF_SCALE = {"quick": "quick", "standard": "full", "paper": "full"}
 """Whose schedule the learners of each scale have, by the amount of evidence in the preset."""
 OnRow = Callable[[VerificationReport], None]
 
@@ -129,7 +129,7 @@ def _read(
 def _measure_rows(spec: VerifySpec, data: VerificationData, run: RunContext) -> Iterator[VerificationRow]:
     """The rows of the spec in their order, one unit of progress each."""
     preset = preset_for(spec.scale, data.clean.pixels.shape[-1])
-    runner = VerificationRunner(data, spec, preset.schedules[EVIDENCE_AMOUNTS[spec.scale]], run)
+    runner = VerificationRunner(data, spec, preset.schedules[SCHEDULE_OF_SCALE[spec.scale]], run)
     run.progress.start("evidence", len(spec.rows))
     for row_spec in spec.rows:
         yield runner.run_row(row_spec)
@@ -143,7 +143,7 @@ def _check_percentages(spec: VerifySpec, manifest: Manifest | None) -> None:
         raise BadInput("Percentages are shares of protected images, and a dataset alone has none: leave them out.")
     if manifest.spec.percentage < 100:
         raise BadInput(
-            f"Only {manifest.spec.percentage} % of this archive are protected, and it is verified as it is: leave the "
+            f"Only {manifest.spec.percentage} % of this archive is protected, and it is tested as it is: leave the "
             "percentages out."
         )
 

@@ -38,7 +38,7 @@ def wilson_interval(correct: int, n: int) -> Interval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """The learning curve of one training run, one entry an epoch.
+    """The learning curve of one training run, one entry for each test during training.
 
     Args:
         epoch: numbers of the epochs.
@@ -76,7 +76,7 @@ class EvidenceRow:
         protected_percentage: share of the training images that are protected.
         accuracy_before: accuracy at the end of training on the originals, as a fraction.
         accuracy_after: the same for the protected images.
-        peak_before: the best accuracy of any epoch.
+        peak_before: the best accuracy of any point of the curve.
         peak_after: the same for the protected images.
         ci95_before: 95 % interval of accuracy_before.
         ci95_after: 95 % interval of accuracy_after.

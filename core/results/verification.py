@@ -24,7 +24,7 @@ class Arm:
 
     Args:
         accuracy: on the clean test images, at the end of training.
-        peak: the best accuracy of any epoch.
+        peak: the best accuracy of any point of the curve.
         ci95: 95 % interval of the accuracy over the choice of the test images, not over the runs.
         runs: accuracy of each run.
         curve: the mean learning curve.

@@ -41,26 +41,26 @@ class CountermeasureInfo:
 _FU = "Fu et al., ICLR 2022, appendix D"
 _LIU = "Liu et al., ICML 2023 (image shortcut squeezing)"
 _XU = "Xu et al., NDSS 2018 (feature squeezing)"
-_USUAL = "what happens to pictures on the web"
+_USUAL = "what happens to images on the web"
 _SANDOVAL = "Sandoval-Segura et al., NeurIPS 2023 (orthogonal projection)"
 _QIN = "in the style of UEraser, Qin et al. 2023"
 
 _ON_DATA = {
-    "mean-3x3": ("on pictures smoothed by a 3 x 3 mean filter", _FU),
-    "median-3x3": ("on pictures smoothed by a 3 x 3 median filter", _FU),
-    "gaussian-3x3": ("on pictures smoothed by a 3 x 3 Gaussian filter, sigma 0.8 pixels", _FU),
-    "blur-sigma-1": ("on pictures blurred by a Gaussian, sigma 1 pixel", _USUAL),
-    "blur-sigma-2": ("on pictures blurred by a Gaussian, sigma 2 pixels", _USUAL),
-    "jpeg-90": ("on pictures compressed as JPEG, quality 90", _LIU),
-    "jpeg-75": ("on pictures compressed as JPEG, quality 75", _LIU),
-    "jpeg-50": ("on pictures compressed as JPEG, quality 50", _LIU),
-    "jpeg-30": ("on pictures compressed as JPEG, quality 30", _LIU),
-    "jpeg-10": ("on pictures compressed as JPEG, quality 10", _LIU),
-    "greyscale": ("on pictures turned grey", _LIU),
-    "bits-3": ("on pictures with 3 bits a channel, 8 levels", _XU),
-    "bits-2": ("on pictures with 2 bits a channel, 4 levels", _LIU),
-    "resize-half": ("on pictures shrunk to half their size and enlarged again", _USUAL),
-    "orthogonal-projection": ("on pictures without what a linear classifier tells their classes by", _SANDOVAL),
+    "mean-3x3": ("on images smoothed by a 3 x 3 mean filter", _FU),
+    "median-3x3": ("on images smoothed by a 3 x 3 median filter", _FU),
+    "gaussian-3x3": ("on images smoothed by a 3 x 3 Gaussian filter, sigma 0.8 pixels", _FU),
+    "blur-sigma-1": ("on images blurred by a Gaussian, sigma 1 pixel", _USUAL),
+    "blur-sigma-2": ("on images blurred by a Gaussian, sigma 2 pixels", _USUAL),
+    "jpeg-90": ("on images compressed as JPEG, quality 90", _LIU),
+    "jpeg-75": ("on images compressed as JPEG, quality 75", _LIU),
+    "jpeg-50": ("on images compressed as JPEG, quality 50", _LIU),
+    "jpeg-30": ("on images compressed as JPEG, quality 30", _LIU),
+    "jpeg-10": ("on images compressed as JPEG, quality 10", _LIU),
+    "greyscale": ("on images converted to greyscale", _LIU),
+    "bits-3": ("on images with 3 bits a channel, 8 levels", _XU),
+    "bits-2": ("on images with 2 bits a channel, 4 levels", _LIU),
+    "resize-half": ("on images shrunk to half their size and enlarged again", _USUAL),
+    "orthogonal-projection": ("on images without what a linear classifier tells their classes by", _SANDOVAL),
 }
 
 _IN_TRAINING = {
@@ -68,7 +68,7 @@ _IN_TRAINING = {
     "mixup": ("with mixup", "Zhang et al., ICLR 2018"),
     "cutmix": ("with cutmix", "Yun et al., ICCV 2019"),
     "ueraser-lite": ("with strong augmentation", _QIN),
-    "ueraser-max": ("with the hardest of five strong augmentations of each picture", _QIN),
+    "ueraser-max": ("with the hardest of five strong augmentations of each image", _QIN),
 }
 
 _GROUPS: dict[Applied, dict[str, tuple[str, str]]] = {"data": _ON_DATA, "training": _IN_TRAINING}

@@ -1,7 +1,7 @@
 """The types of the presets' numbers. Imports no torch.
 
-Where a field's metadata has a `key`, `recorded` writes it under that key: results folders and the checkpoints of
-unfinished jobs from before a field got its present name stay usable.
+Where a field's metadata has a `key`, `recorded` writes the field under that key, which is the key of older results
+folders.
 """
 
 from dataclasses import dataclass, field, fields, is_dataclass

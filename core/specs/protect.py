@@ -49,8 +49,8 @@ class ProtectSpec(Spec):
     )
     eot: bool = Field(
         default=True,
-        description="find the noise through random crops and mirrors, where the method does; without, rem loses its "
-        "protection against adversarial training (Fu et al. 2022, Table 4)",
+        description="find the noise under random crops and flips, if the method supports it; without this, rem loses "
+        "its protection against adversarial training (Fu et al. 2022, Table 4)",
     )
     percentage: int = Field(
         default=100, ge=1, le=100, description="share of the images that are protected, in per cent"
@@ -65,12 +65,12 @@ class ProtectSpec(Spec):
     seed: int = Field(
         default=0, ge=0, le=2**32 - 1, description="the same seed gives the same noise on the same machine"
     )
-    keep_exif: bool = Field(default=False, description="keep private EXIF, such as GPS; removed unless asked to stay")
+    keep_exif: bool = Field(default=False, description="keep private EXIF, such as GPS; by default it is removed")
     generator_id: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9_-]{1,32}$",
-        description="a trained generator to make the noise with, instead of training on these images; it brings its "
-        "own method and radii",
+        description="a trained generator to make the noise with, instead of training on these images; its "
+        "method and radii are used",
     )
 
     messages: ClassVar[Mapping[str, str]] = {

@@ -27,7 +27,7 @@ def check_archive(spec: VerifySpec, percentage: int | None) -> None:
         return
     if percentage is None:
         raise _error("must be left out: nothing in a dataset alone is protected")
-    raise _error(f"must be left out: only {percentage} % of this archive are protected, and it is tried as it is")
+    raise _error(f"must be left out: only {percentage} % of this archive is protected, and it is tested as it is")
 
 
 def check_known(spec: VerifySpec, classes: Sequence[str]) -> None:

@@ -32,7 +32,7 @@ class TrainSpec(Spec):
     noise: ProtectSpec = Field(default_factory=ProtectSpec)
     grey: bool = Field(
         default=False,
-        description="train the noise against being turned grey, too: on CIFAR-10 that kept half of it, on Tiny "
+        description="train the noise also against conversion to greyscale: on CIFAR-10 that kept half of it, on Tiny "
         "ImageNet nothing, and it costs protection against adversarial training; takes about twice as long",
     )
 
@@ -50,7 +50,7 @@ class TrainSpec(Spec):
     def _check_grey(cls, grey: bool, others: ValidationInfo) -> bool:
         noise: ProtectSpec = others.data["noise"]
         if grey and not has_noise_network(noise.preset, noise.method):
-            raise refusal("needs the method sem and the preset quick, which make noise at once")
+            raise refusal("needs the method sem and the preset quick, because only they train a noise network")
         return grey
 
     @classmethod

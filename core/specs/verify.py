@@ -108,23 +108,23 @@ class VerifySpec(Spec):
         default=(NO_COUNTERMEASURE,),
         min_length=1,
         max_length=MAX_ROWS,
-        description="what is done to the pictures before or in training; none: nothing",
+        description="what is done to the images before or in training; none: nothing",
     )
     percentages: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field(
         default=(100,),
         min_length=1,
         max_length=MAX_ROWS,
-        description="shares of the training pictures that are protected, the rest being clean; below 100 another "
+        description="shares of the training images that are protected, the rest being clean; below 100 another "
         "learner gets the clean rest alone, for comparison",
     )
     protected_class: ClassName | None = Field(
         default=None,
         description="the one class that is protected, all others being clean, as when an album joins a scraped set; "
-        "every accuracy is then that on the clean test pictures of this class alone; default: none",
+        "every accuracy is then that on the clean test images of this class alone; default: none",
     )
     scale: Annotated[str, OneOf(TRAINING_PRESETS)] = Field(
         default="quick",
-        description="how long each learner is trained and on how large pictures: quick (two CPU cores), standard (a "
+        description="how long each learner is trained and on how large images: quick (two CPU cores), standard (a "
         "GPU), paper (the paper's schedule)",
     )
     seeds: int = Field(

@@ -13,7 +13,7 @@ from core.runtime.progress import Progress
 LOSS_BATCH = 256  # images in one forward pass
 
 
-class Learner:
+class LearnerView:
     """The model in training, as an augmentation sees it.
 
     Attributes:
@@ -56,7 +56,9 @@ class Learner:
 class Augmentation(Protocol):
     """Changes a batch before the adversary perturbs it and the learner is updated."""
 
-    def __call__(self, x: Tensor, y: Tensor, *, learner: Learner, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def __call__(
+        self, x: Tensor, y: Tensor, *, learner: LearnerView, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
         """Return the changed images and labels, and leave the arguments as they are.
 
         Args:

@@ -14,7 +14,7 @@ from core.results.evidence import Curve
 from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.training.augmentation import Augmentation, Learner
+from core.training.augmentation import Augmentation, LearnerView
 from core.training.labelled_images import LabelledTensors
 from core.training.loop import TrainingLoop, TrainingPlan
 
@@ -101,7 +101,7 @@ class LearnerTraining(TrainingLoop):
         x, y = self._data.pixels[batch].float() * PIXEL, self._data.labels[batch]
         x = sample_transform(len(x), x.shape[-1], generator=self.generator)(x)
         if self._augment is not None:
-            learner = Learner(self._frozen, self.device, classes=self._classes, progress=progress)
+            learner = LearnerView(self._frozen, self.device, classes=self._classes, progress=progress)
             x, y = self._augment(x, y, learner=learner, generator=self.generator)
         if self._threat.radius:
             attack = partial(adversarial_examples, self._frozen.refresh(), threat=self._threat, tick=progress.tick)

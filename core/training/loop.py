@@ -16,7 +16,7 @@ from core.runtime.progress import Progress
 from core.specs.configs import TrainingLength
 from core.specs.lr_schedule import LearningRate
 from core.training.batches import Batches
-from core.training.sgd import DataParallelSGD, Loss, classification_loss
+from core.training.sgd import BatchLoss, DataParallelSGD, classification_loss
 
 CHECKPOINT_INTERVAL_SECONDS = 30.0  # a crash costs at most this much training
 
@@ -69,7 +69,7 @@ class TrainingLoop(ABC):
         *,
         device: Device,
         generator: torch.Generator,
-        loss: Loss = classification_loss,
+        loss: BatchLoss = classification_loss,
     ) -> None:
         """Start before the first step.
 

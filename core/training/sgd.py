@@ -12,7 +12,7 @@ from core.runtime.cuda_graphs import GraphedCallable, capture
 from core.runtime.device import CPU_ROWS, Device
 from core.runtime.distributed import all_reduce_sum, broadcast_from_rank_0, rank, world_size
 
-Loss = Callable[..., Tensor]
+BatchLoss = Callable[..., Tensor]
 """Maps a network and the tensors of a batch, or of a part of it, to the sum of the losses over the images."""
 
 
@@ -37,7 +37,7 @@ class DataParallelSGD:
     add their gradients: the model is the same in all processes after every step.
     """
 
-    def __init__(self, model: nn.Module, device: Device, *, loss: Loss = classification_loss) -> None:
+    def __init__(self, model: nn.Module, device: Device, *, loss: BatchLoss = classification_loss) -> None:
         """Prepare the updates; several processes start from the weights of process 0.
 
         Args:
@@ -115,7 +115,7 @@ class DataParallelSGD:
 
 
 def _loss_and_gradients(
-    device: Device, loss_of: Loss, model: nn.Module, *part: Tensor, images: int | None = None
+    device: Device, loss_of: BatchLoss, model: nn.Module, *part: Tensor, images: int | None = None
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """The loss and the gradients of a part of a batch of `images` images; without `images`, of a whole batch."""
     model.train()

@@ -92,4 +92,4 @@ def test_the_form_offers_every_class(api: httpx.Client, target: str) -> None:
 def test_the_schema_describes_the_protected_class(api: httpx.Client) -> None:
     key = api.get("/v1/spec").json()["verify_schema"]["properties"]["protected_class"]
     assert (key["type"], key["default"]) == (["string", "null"], None)
-    assert "test pictures of this class alone" in key["description"]
+    assert "test images of this class alone" in key["description"]

@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from benchmarks.pretrained import start_from
-from core.models.registry import build
+from core.models.registry import build_network
 
 
 def small(*, classes: int = 3, channels: int = 3, seed: int = 0) -> torch.nn.Module:
-    return build("small", channels=channels, size=32, classes=classes, seed=seed, device="cpu")
+    return build_network("small", channels=channels, size=32, classes=classes, seed=seed, device="cpu")
 
 
 def test_every_weight_is_taken_over_and_copied() -> None:

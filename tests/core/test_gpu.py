@@ -15,7 +15,7 @@ from core.attacks.pgd import pgd
 from core.attacks.threat_model import ThreatModel, adversarial_examples
 from core.countermeasures.registry import COUNTERMEASURES
 from core.models.folded import FoldedModel
-from core.models.registry import build
+from core.models.registry import build_network
 from core.noise.inference import predict_noise
 from core.noise.make import generate_noise
 from core.noise.ntga.attack import trained_coefficients
@@ -33,7 +33,7 @@ from core.specs.configs import TrainingLength
 from core.specs.lr_schedule import LearningRate
 from core.specs.presets import QUICK
 from core.specs.protect import METHODS, ProtectSpec
-from core.training.augmentation import Learner
+from core.training.augmentation import LearnerView
 from core.training.labelled_images import LabelledArrays, LabelledTensors
 from core.training.learner import LearnerImages, LearnerMethod, LearnerTraining
 from core.training.loop import TrainingPlan
@@ -62,7 +62,7 @@ def on(device: Device, data: LabelledTensors) -> LabelledTensors:
 
 def a_run(device: Device, *, norm: str = "Linf", radius: float = 4, updates: int = 25) -> LearnerTraining:
     return LearnerTraining(
-        build("small", channels=3, size=32, classes=2, seed=1, device=device.name),
+        build_network("small", channels=3, size=32, classes=2, seed=1, device=device.name),
         LearnerImages(train=on(device, stripes(96, seed=1)), test=on(device, stripes(60, seed=2))),
         LearnerMethod(
             threat=ThreatModel(norm=norm, radius=radius, steps=2, step=0.5),
@@ -87,7 +87,7 @@ def test_a_gpu_is_taken_by_itself_and_named() -> None:
 @pytest.mark.parametrize("size", [32, 96])
 def test_a_network_is_the_same_function_as_on_the_cpu_and_learns(architecture: str, size: int, device: Device) -> None:
     x, y = torch.rand(4, 3, size, size, dtype=torch.float64), torch.arange(4)
-    model = build(architecture, channels=3, size=size, classes=5, seed=0, device="cpu")
+    model = build_network(architecture, channels=3, size=size, classes=5, seed=0, device="cpu")
     cpu, gpu = (FoldedModel(model.to(on), dtype=torch.float64) for on in ("cpu", device.name))
     with torch.no_grad():
         torch.testing.assert_close(gpu(x.to(device.name)).cpu(), cpu(x), atol=1e-5, rtol=1e-5)
@@ -169,7 +169,7 @@ def test_a_learner_learns_against_every_adversary(norm: str, radius: float, devi
 def test_adversarial_examples_are_as_far_as_the_threat_allows(norm: str, radius: float, device: Device) -> None:
     data = on(device, stripes(64, seed=4))
     x, y = data.pixels.float() * PIXEL, data.labels
-    model = build("small", channels=3, size=32, classes=2, seed=1, device=device.name)
+    model = build_network("small", channels=3, size=32, classes=2, seed=1, device=device.name)
     network, threat = FoldedModel(model, dtype=device.dtype), ThreatModel(norm=norm, radius=radius)
     assert threat.ball == BALLS[norm](radius * PIXEL)
     found = adversarial_examples(network, x, y, threat=threat, generator=device.generator(0))
@@ -205,8 +205,8 @@ def test_every_countermeasure(name: str, device: Device) -> None:
     if COUNTERMEASURE_INFO[name].applied == "data":
         assert not torch.equal(treated, pixels)
     if countermeasure.augment is not None:
-        model = build("small", channels=3, size=32, classes=3, seed=0, device=device.name)
-        learner = Learner(FoldedModel(model, dtype=device.dtype), device, classes=3, progress=Progress())
+        model = build_network("small", channels=3, size=32, classes=3, seed=0, device=device.name)
+        learner = LearnerView(FoldedModel(model, dtype=device.dtype), device, classes=3, progress=Progress())
         x, _ = countermeasure.augment(pixels.float() * PIXEL, labels, learner=learner, generator=generator)
         assert x.shape == pixels.shape
         assert (x.min() >= 0, x.max() <= 1) == (True, True)

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from core.generators.card import Card
-from core.models.registry import build, last_layer
+from core.models.registry import build_network, last_layer
 from core.noise.noise_network import NoiseNetwork, create_noise_network
 from tests.support import generator_rows
 
@@ -25,7 +25,7 @@ def a_network(model: torch.nn.Module, *, size: int = 32, seed: int = 2) -> Noise
 
 def a_model(*, channels: int = 3, classes: int = 3, size: int = 32, seed: int = 1) -> torch.nn.Module:
     """A network as on that card, with running statistics of its own."""
-    model = build("small", channels=channels, size=size, classes=classes, seed=seed, device="cpu")
+    model = build_network("small", channels=channels, size=size, classes=classes, seed=seed, device="cpu")
     model.train()
     model(torch.rand(8, channels, size, size, generator=torch.Generator().manual_seed(0)))
     return model.eval()

@@ -9,7 +9,7 @@ from PIL import Image
 
 from core.recipes import protect as recipe
 from core.recipes.options import DatasetSource, RunOptions
-from core.recipes.train import GeneratorConfig, train_generator
+from core.recipes.train import GeneratorOptions, train_generator
 from core.results.protection import ProtectionReport
 from core.specs.protect import ProtectSpec
 from tests.support.uploads import encoded, pixels, write_zip
@@ -21,7 +21,7 @@ def train(source: Path, out: Path, *, greyscale: bool = False, **spec: object) -
     stages: Stages = []
     with tempfile.TemporaryDirectory() as scratch:
         options = RunOptions(scratch=Path(scratch), on_progress=lambda step: stages.append(step.stage))
-        config = GeneratorConfig(greyscale=greyscale)
+        config = GeneratorOptions(greyscale=greyscale)
         train_generator(DatasetSource(path=source), out, ProtectSpec.parse(spec), options, config)
     return stages
 

@@ -3,14 +3,14 @@
 import torch
 from torch import Tensor, nn
 
-from core.models.registry import build
+from core.models.registry import build_network
 
 CLASSES = 5
 
 
 def network(architecture: str = "small", *, size: int = 32) -> nn.Module:
     """A network for colour images and CLASSES classes."""
-    return build(architecture, channels=3, size=size, classes=CLASSES, seed=0, device="cpu")
+    return build_network(architecture, channels=3, size=size, classes=CLASSES, seed=0, device="cpu")
 
 
 def batch_for(architecture: str, count: int) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from cli.main import main
 from core.attacks.threat_model import ThreatModel
-from core.models.registry import build
+from core.models.registry import build_network
 from core.noise.noise_network import create_noise_network
 from core.noise.objective import Objective
 from core.noise.shards import Shard, make_in_shards
@@ -74,7 +74,9 @@ def random_images(count: int) -> LabelledTensors:
 def surrogate_training(device: Device, *, batch: int) -> SurrogateTraining:
     """A run of Algorithm 1 of two updates."""
     return SurrogateTraining(
-        build("small", channels=3, size=32, classes=3, seed=rank(), device="cpu"),  # that of process 0 must count
+        build_network(
+            "small", channels=3, size=32, classes=3, seed=rank(), device="cpu"
+        ),  # that of process 0 must count
         random_images(160),
         REM,
         TrainingPlan(updates=2, batch=batch, learning_rate=LearningRate(peak=0.05)),
@@ -103,7 +105,7 @@ def resumed_surrogate(device: Device, *, batch: int) -> dict[str, Tensor]:
 
 def trained_network(device: Device, *, batch: int) -> dict[str, Tensor]:
     """The state that two updates of a noise network end with."""
-    surrogate = build("small", channels=3, size=32, classes=3, seed=7, device="cpu")
+    surrogate = build_network("small", channels=3, size=32, classes=3, seed=7, device="cpu")
     training = NoiseNetworkTraining(
         create_noise_network(surrogate, channels=3, size=32, classes=3, radius=8, seed=rank()),
         [
@@ -122,7 +124,7 @@ def trained_network(device: Device, *, batch: int) -> dict[str, Tensor]:
 def learner_training(device: Device, *, batch: int) -> LearnerTraining:
     """Adversarial training of two updates."""
     return LearnerTraining(
-        build("small", channels=3, size=32, classes=3, seed=rank(), device="cpu"),
+        build_network("small", channels=3, size=32, classes=3, seed=rank(), device="cpu"),
         LearnerImages(train=random_images(160), test=random_images(40), monitored=random_images(50)),
         LearnerMethod(
             threat=ThreatModel(radius=4, steps=2, step=0.5),

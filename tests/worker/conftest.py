@@ -54,13 +54,13 @@ def upload(context: WorkerContext, database: Database, drawn: Callable[..., Path
 @pytest.fixture
 def generator(context: WorkerContext, tmp_path: Path) -> m.Generator:
     """A shipped generator with random weights, which makes protecting quick."""
-    from core.models.registry import build
-    from core.noise.generator_file import save
+    from core.models.registry import build_network
+    from core.noise.generator_file import save_generator
 
     folder = tmp_path / "ships"
     folder.mkdir()
-    model = build("small", channels=3, size=32, classes=3, seed=0, device="cpu").eval()
-    save(model, a_card(method="em", radius_u=6, radius_a=3), folder / "drawn-32px.safetensors")
+    model = build_network("small", channels=3, size=32, classes=3, seed=0, device="cpu").eval()
+    save_generator(model, a_card(method="em", radius_u=6, radius_a=3), folder / "drawn-32px.safetensors")
     assert generators.register_shipped(context.database, context.files, folder) == ["drawn-32px"]
     with context.database.read() as session:
         return session.get_one(m.Generator, "drawn-32px")

@@ -4,7 +4,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.recipes.options import DatasetSource
-from core.recipes.train import GeneratorConfig, train_generator
+from core.recipes.train import GeneratorOptions, train_generator
 from core.specs.train import TrainSpec
 from store import generators, leases
 from store.object_keys import checkpoint_prefix
@@ -35,7 +35,7 @@ def run_training(job: RunningJob) -> None:
         generator,
         spec.noise,
         run_options(job),
-        GeneratorConfig(title=spec.name or upload.name, greyscale=spec.grey, command=f"train job {claim.job_id}"),
+        GeneratorOptions(title=spec.name or upload.name, greyscale=spec.grey, command=f"train job {claim.job_id}"),
     )
     job.lease.check()
     stored = generators.store_file(context.files, claim.job_id, generator)

@@ -31,7 +31,7 @@ _HINTS = {
     "evidence": "Without a measurement the report has no comparison of before and after.",
     "format": "JPEG compression removes some of the noise. PNG files are larger and keep all of it.",
     "method": "The report names the method. Only SEM and REM are made to withstand adversarial training.",
-    "eot": "Noise that is made without it loses its effect on models trained with random crops and mirroring.",
+    "eot": "Noise that is made without it loses its effect on models trained with random crops and flips.",
     "generator_id": "A generator that was trained before makes the noise without training on these images. It has its "
     "own method and strength. Instant uses one that is part of the service.",
 }

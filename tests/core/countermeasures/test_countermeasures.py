@@ -8,11 +8,11 @@ import torch
 
 from core.countermeasures.registry import COUNTERMEASURES
 from core.models.folded import FoldedModel
-from core.models.registry import build
+from core.models.registry import build_network
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.catalog import COUNTERMEASURE_INFO
-from core.training.augmentation import Learner
+from core.training.augmentation import LearnerView
 from tests.support.seeded import rng
 
 PREPROCESSINGS = [name for name, info in COUNTERMEASURE_INFO.items() if info.applied == "data"]
@@ -50,8 +50,8 @@ def test_preprocessing_is_deterministic_and_changes_a_copy(name: str, shape: tup
 @pytest.mark.parametrize("name", AUGMENTATIONS)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_augmentation_changes_a_copy_of_the_batch(name: str, channels: int) -> None:
-    model = build("small", channels=channels, size=32, classes=3, seed=0, device="cpu")
-    learner = Learner(FoldedModel(model, dtype=torch.float32), Device("cpu"), classes=3, progress=Progress())
+    model = build_network("small", channels=channels, size=32, classes=3, seed=0, device="cpu")
+    learner = LearnerView(FoldedModel(model, dtype=torch.float32), Device("cpu"), classes=3, progress=Progress())
     x, y = torch.rand((10, channels, 32, 32), generator=rng(1)), torch.arange(10) % 3
     before = x.clone()
     augment = COUNTERMEASURES[name].augment

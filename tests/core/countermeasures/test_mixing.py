@@ -5,10 +5,10 @@ import torch
 
 from core.countermeasures.mixing import CUTOUT_VALUE, cutmix, cutout, mixup
 from core.models.folded import FoldedModel
-from core.models.registry import build
+from core.models.registry import build_network
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.training.augmentation import Augmentation, Learner
+from core.training.augmentation import Augmentation, LearnerView
 from tests.support.seeded import rng
 
 N, CLASSES = 400, 5
@@ -16,9 +16,9 @@ LABELS = torch.arange(N) % CLASSES
 
 
 @pytest.fixture(scope="module")
-def learner() -> Learner:
-    model = build("small", channels=1, size=32, classes=CLASSES, seed=0, device="cpu")
-    return Learner(FoldedModel(model, dtype=torch.float32), Device("cpu"), classes=CLASSES, progress=Progress())
+def learner() -> LearnerView:
+    model = build_network("small", channels=1, size=32, classes=CLASSES, seed=0, device="cpu")
+    return LearnerView(FoldedModel(model, dtype=torch.float32), Device("cpu"), classes=CLASSES, progress=Progress())
 
 
 def numbered_images(h: int = 16, w: int = 16) -> torch.Tensor:
@@ -26,7 +26,7 @@ def numbered_images(h: int = 16, w: int = 16) -> torch.Tensor:
     return (torch.arange(N) / N).view(N, 1, 1, 1).expand(N, 1, h, w).contiguous()
 
 
-def test_cutout_hides_a_square_of_half_the_side_cut_at_the_edge(learner: Learner) -> None:
+def test_cutout_hides_a_square_of_half_the_side_cut_at_the_edge(learner: LearnerView) -> None:
     x = numbered_images() * 0.4
     out, y = cutout(x, LABELS, learner=learner, generator=rng())
     hidden = out == CUTOUT_VALUE
@@ -39,7 +39,7 @@ def test_cutout_hides_a_square_of_half_the_side_cut_at_the_edge(learner: Learner
     assert (rows * cols == 64).float().mean().item() == pytest.approx((9 / 16) ** 2, abs=0.08)
 
 
-def test_mixup_blends_labels_with_the_weights_of_the_pixels(learner: Learner) -> None:
+def test_mixup_blends_labels_with_the_weights_of_the_pixels(learner: LearnerView) -> None:
     x = torch.nn.functional.one_hot(LABELS, CLASSES).float().view(N, CLASSES, 1, 1).expand(N, CLASSES, 4, 4)
     out, y = mixup(x, LABELS, learner=learner, generator=rng())
     assert torch.allclose(out[:, :, 0, 0], y, atol=1e-6)  # the pixels of these images are their one-hot labels
@@ -50,7 +50,7 @@ def test_mixup_blends_labels_with_the_weights_of_the_pixels(learner: Learner) ->
 
 
 @pytest.mark.parametrize(("h", "w"), [(16, 16), (9, 30), (1, 1)])
-def test_cutmix_mixes_labels_by_area(learner: Learner, h: int, w: int) -> None:
+def test_cutmix_mixes_labels_by_area(learner: LearnerView, h: int, w: int) -> None:
     x = numbered_images(h, w)
     out, y = cutmix(x, LABELS, learner=learner, generator=rng())
     assert torch.allclose(y.sum(1), torch.ones(N))
@@ -62,7 +62,7 @@ def test_cutmix_mixes_labels_by_area(learner: Learner, h: int, w: int) -> None:
 
 
 @pytest.mark.parametrize("augment", [cutout, mixup, cutmix])
-def test_the_same_seed_augments_the_same_way(learner: Learner, augment: Augmentation) -> None:
+def test_the_same_seed_augments_the_same_way(learner: LearnerView, augment: Augmentation) -> None:
     x = torch.rand((N, 3, 8, 8), generator=rng(1))
     one, two, other = (augment(x, LABELS, learner=learner, generator=rng(seed)) for seed in (3, 3, 4))
     assert torch.equal(one[0], two[0])

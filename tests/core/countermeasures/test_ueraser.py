@@ -12,10 +12,10 @@ from core.countermeasures import trivial_augment
 from core.countermeasures.plasma import plasma_brightness, plasma_contrast, plasma_maps
 from core.countermeasures.ueraser import hardest_of, shuffle_channels, strong_augmentation
 from core.models.folded import FoldedModel
-from core.models.registry import build
+from core.models.registry import build_network
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.training.augmentation import Learner
+from core.training.augmentation import LearnerView
 from tests.support.seeded import rng
 
 
@@ -130,8 +130,8 @@ def test_strong_augmentation_preserves_shape_and_range_and_draws_only_from_its_g
 
 
 def test_the_copy_with_the_highest_loss_is_taken() -> None:
-    model = build("small", channels=3, size=32, classes=4, seed=0, device="cpu")
-    learner = Learner(FoldedModel(model, dtype=torch.float32), Device("cpu"), classes=4, progress=Progress())
+    model = build_network("small", channels=3, size=32, classes=4, seed=0, device="cpu")
+    learner = LearnerView(FoldedModel(model, dtype=torch.float32), Device("cpu"), classes=4, progress=Progress())
     x, y = images(70, 3, 32, 32), torch.arange(70) % 4
     hardest, labels = hardest_of(5)(x, y, learner=learner, generator=rng(3))
     copies = strong_augmentation(x.repeat(5, 1, 1, 1), generator=rng(3)).view(5, 70, 3, 32, 32)

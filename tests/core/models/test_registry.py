@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from core.models.registry import ARCHITECTURES, CentredInput, build
+from core.models.registry import ARCHITECTURES, CentredInput, build_network
 from core.specs.catalog import ARCHITECTURE_LABELS
 
 
@@ -82,13 +82,13 @@ def test_a_small_image_reaches_the_first_stage_at_full_resolution(architecture: 
 
 def test_the_small_network_refuses_a_size_that_is_no_multiple_of_16() -> None:
     with pytest.raises(ValueError, match="multiple of 16"):
-        build("small", channels=3, size=40, classes=5, seed=0, device="cpu")
+        build_network("small", channels=3, size=40, classes=5, seed=0, device="cpu")
 
 
 def test_the_same_seed_builds_the_same_network_and_the_global_generator_keeps_its_state() -> None:
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
-    one, two = (build("small", channels=3, size=32, classes=5, seed=3, device="cpu") for _ in range(2))
+    one, two = (build_network("small", channels=3, size=32, classes=5, seed=3, device="cpu") for _ in range(2))
     assert torch.equal(torch.rand(1), expected)
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))

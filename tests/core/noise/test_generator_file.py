@@ -13,7 +13,7 @@ import torch
 
 from core.errors import BadInput
 from core.generators.card import CARD_KEY, MAX_FILE_BYTES, read_card
-from core.noise.generator_file import check_file_size, load, save
+from core.noise.generator_file import check_file_size, load_generator, save_generator
 from tests.support.generator_files import a_card, a_model, a_network
 
 
@@ -21,7 +21,7 @@ from tests.support.generator_files import a_card, a_model, a_network
 def file(tmp_path: Path) -> Path:
     """A generator's file."""
     path = tmp_path / "drawn.safetensors"
-    save(a_model(), a_card(), path)
+    save_generator(a_model(), a_card(), path)
     return path
 
 
@@ -39,14 +39,14 @@ def rewrite(path: Path, *, card: Any = None, **tensors: torch.Tensor | None) -> 
 
 
 def test_what_is_saved_is_what_loads_to_the_bit(file: Path, tmp_path: Path) -> None:
-    loaded = load(file, device="cpu")
+    loaded = load_generator(file, device="cpu")
     assert loaded.card == a_card() == read_card(file)
     before, after = a_model().state_dict(), loaded.model.state_dict()
     for name, tensor in before.items():
         if tensor.is_floating_point():
             assert torch.equal(tensor.half().float(), after[name]), name
     again = tmp_path / "again.safetensors"
-    save(loaded.model, loaded.card, again)
+    save_generator(loaded.model, loaded.card, again)
     assert again.read_bytes() == file.read_bytes()
     x = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(2))
     assert torch.allclose(a_model()(x), loaded.model(x), atol=0.02)
@@ -56,8 +56,8 @@ def test_what_is_saved_is_what_loads_to_the_bit(file: Path, tmp_path: Path) -> N
 def test_a_noise_network_travels_with_its_surrogate(tmp_path: Path) -> None:
     model, file = a_model(), tmp_path / "both.safetensors"
     network = a_network(model)
-    save(model, a_card(network_updates=7), file, network=network)
-    loaded = load(file, device="cpu")
+    save_generator(model, a_card(network_updates=7), file, network=network)
+    loaded = load_generator(file, device="cpu")
     assert loaded.card.network_updates == 7
     assert loaded.network is not None
     assert not loaded.network.training
@@ -65,19 +65,19 @@ def test_a_noise_network_travels_with_its_surrogate(tmp_path: Path) -> None:
         for name, tensor in own.state_dict().items():
             if tensor.is_floating_point():
                 assert torch.equal(tensor.half().float(), read.state_dict()[name]), name
-    save(loaded.model, loaded.card, tmp_path / "again.safetensors", network=loaded.network)
+    save_generator(loaded.model, loaded.card, tmp_path / "again.safetensors", network=loaded.network)
     assert (tmp_path / "again.safetensors").read_bytes() == file.read_bytes()
 
 
 def test_a_card_and_its_file_agree_whether_there_is_a_noise_network(file: Path, tmp_path: Path) -> None:
     model = a_model()
-    assert load(file, device="cpu").network is None
+    assert load_generator(file, device="cpu").network is None
     for card, network in ((a_card(network_updates=7), None), (a_card(), a_network(model))):
         with pytest.raises(ValueError, match="not the networks of small"):
-            save(model, card, tmp_path / "x.safetensors", network=network)
+            save_generator(model, card, tmp_path / "x.safetensors", network=network)
     rewrite(file, card=a_card(network_updates=7).to_dict())
     with pytest.raises(BadInput, match=r"does not hold the weights that its card describes: noise\..* is missing"):
-        load(file, device="cpu")
+        load_generator(file, device="cpu")
 
 
 def test_a_card_of_before_there_were_noise_networks_is_read(file: Path) -> None:
@@ -91,9 +91,9 @@ def test_a_failed_save_leaves_nothing(tmp_path: Path) -> None:
     with torch.no_grad():
         next(model.parameters()).fill_(1e6)  # beyond float16
     with pytest.raises(BadInput, match="another seed"):
-        save(model, a_card(), tmp_path / "out.safetensors")
+        save_generator(model, a_card(), tmp_path / "out.safetensors")
     with pytest.raises(ValueError, match="not the networks of small, 2 classes"):
-        save(a_model(), a_card(class_names=("a", "b")), tmp_path / "out.safetensors")
+        save_generator(a_model(), a_card(class_names=("a", "b")), tmp_path / "out.safetensors")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -138,7 +138,7 @@ def empty(path: Path) -> None:
 )
 def test_other_files_are_refused_by_name(file: Path, spoil: Callable[[Path], None]) -> None:
     spoil(file)
-    for read in (read_card, lambda path: load(path, device="cpu")):
+    for read in (read_card, lambda path: load_generator(path, device="cpu")):
         with pytest.raises(BadInput, match=r"“drawn.safetensors” is not a safetensors file"):
             read(file)
 
@@ -166,7 +166,7 @@ def test_other_files_are_refused_by_name(file: Path, spoil: Callable[[Path], Non
 def test_a_card_that_cannot_be_is_refused(file: Path, change: dict[str, Any], said: str) -> None:
     rewrite(file, card=a_card().to_dict() | change)
     with pytest.raises(BadInput, match=r"“drawn.safetensors” is a generator that cannot be used") as refused:
-        load(file, device="cpu")
+        load_generator(file, device="cpu")
     assert said in refused.value.reason
 
 
@@ -185,7 +185,7 @@ def test_a_card_that_is_no_card_is_refused(file: Path, text: str) -> None:
 def test_safetensors_without_a_card_are_no_generator(file: Path) -> None:
     safetensors.torch.save_file({"x": torch.zeros(2)}, file)
     with pytest.raises(BadInput, match="without a card"):
-        load(file, device="cpu")
+        load_generator(file, device="cpu")
 
 
 HEAD = "network.head.weight"
@@ -205,7 +205,7 @@ HEAD = "network.head.weight"
 def test_weights_that_are_not_those_of_the_card_are_refused(file: Path, tensors: dict[str, Any], said: str) -> None:
     rewrite(file, **tensors)
     with pytest.raises(BadInput) as refused:
-        load(file, device="cpu")
+        load_generator(file, device="cpu")
     assert said in refused.value.reason
     assert "drawn.safetensors" in refused.value.reason
 
@@ -213,20 +213,20 @@ def test_weights_that_are_not_those_of_the_card_are_refused(file: Path, tensors:
 def test_a_file_cut_in_its_weights_is_refused(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(BadInput, match=r"“drawn.safetensors” is damaged"):
-        load(file, device="cpu")
+        load_generator(file, device="cpu")
 
 
 def test_a_card_may_claim_a_large_size_and_costs_nothing(file: Path) -> None:
     rewrite(file, card=a_card(size=1024).to_dict())
     with pytest.raises(BadInput, match="does not hold the weights"):
-        load(file, device="cpu")
+        load_generator(file, device="cpu")
 
 
 def test_too_large_is_refused_before_it_is_read_or_trained(tmp_path: Path) -> None:
     large = tmp_path / "large.safetensors"
     with large.open("wb") as file:
         file.truncate(MAX_FILE_BYTES + 1)
-    for read in (read_card, lambda path: load(path, device="cpu")):
+    for read in (read_card, lambda path: load_generator(path, device="cpu")):
         with pytest.raises(BadInput, match=r"“large.safetensors” is larger than a generator may be: 25.0 of 25 MB"):
             read(large)
     check_file_size(a_card(architecture="resnet18", size=64, class_names=tuple(map(str, range(200)))))

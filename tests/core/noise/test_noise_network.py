@@ -13,7 +13,7 @@ from core.attacks.norms import PIXEL
 from core.generators.shipped import WEIGHTS_FOLDER
 from core.models.folded import FoldedModel
 from core.models.registry import last_layer
-from core.noise.generator_file import load
+from core.noise.generator_file import load_generator
 from core.noise.inference import predict_noise
 from core.noise.methods import METHODS
 from core.noise.noise_network import NoiseNetwork, create_noise_network
@@ -137,7 +137,7 @@ def noise_of(training: NoiseNetworkTraining) -> Tensor:
 
 
 def test_training_lowers_the_robust_loss_and_does_not_change_the_surrogate() -> None:
-    surrogate = load(
+    surrogate = load_generator(
         WEIGHTS_FOLDER / "cifar10-32.safetensors", device="cpu"
     ).model  # initial weights hardly tell images apart
     weights = {name: tensor.clone() for name, tensor in surrogate.state_dict().items()}

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from core.attacks.norms import PIXEL
 from core.attacks.transforms import sample_transform
-from core.noise.description import describe
+from core.noise.description import describe_noise
 from core.noise.final_search import final_noise, search_noise
 from core.noise.methods import METHODS, objective_of
 from core.noise.objective import Objective
@@ -212,7 +212,9 @@ def test_an_adversary_of_radius_zero_costs_nothing() -> None:
 
 def test_the_report_says_what_each_method_used() -> None:
     def described(method: str, **spec: object) -> dict[str, object]:
-        return describe(NoiseSetup(spec=ProtectSpec(method=method, **spec), preset=QUICK), size=32, trained_on=500)
+        return describe_noise(
+            NoiseSetup(spec=ProtectSpec(method=method, **spec), preset=QUICK), size=32, trained_on=500
+        )
 
     assert [(described(m)["radius_a"], described(m)["eot"]) for m in ("rem", "sem", "em", "tap", "ntga")] == [
         (4, True),

@@ -12,7 +12,7 @@ from core.errors import Cancelled
 from core.noise.surrogate import GREYSCALE_SURROGATE, SURROGATE
 from core.noise.train_noise_network import NOISE_NETWORK
 from core.recipes.options import DatasetSource, RunOptions
-from core.recipes.train import GeneratorConfig, train_generator
+from core.recipes.train import GeneratorOptions, train_generator
 from core.runtime.progress import Step
 from core.specs.protect import ProtectSpec
 from tests.support.checkpoints import MemoryCheckpointStore
@@ -43,7 +43,7 @@ def test_an_interrupted_training_resumes_to_the_same_weights(
 
     saved: list[str] = []
     (tmp_path / "scratch").mkdir()
-    config = GeneratorConfig(greyscale=checkpoint == GREYSCALE_SURROGATE)
+    config = GeneratorOptions(greyscale=checkpoint == GREYSCALE_SURROGATE)
     spec, out = ProtectSpec(method=method), tmp_path / "g.safetensors"
     options = RunOptions(scratch=tmp_path / "scratch", checkpoints=Breaks())
     with pytest.raises(Cancelled):

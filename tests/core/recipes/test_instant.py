@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from core.errors import BadInput, SpecError
 from core.generators.shipped import resolve_generator_constraints, select_shipped_generator, shipped_generators
-from core.noise.generator_file import save
+from core.noise.generator_file import save_generator
 from core.specs.presets import PRESETS
 from core.specs.protect import INSTANT, TRAINING_KEYS, ProtectSpec
 from tests.support.generator_files import a_card, a_model
@@ -23,7 +23,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shipped")
     for name, size, classes in (("few-32", 32, 3), ("many-32", 32, 5), ("many-64", 64, 5)):
         names = tuple(f"class {n}" for n in range(classes))
-        save(a_model(classes=classes, size=size), a_card(size=size, class_names=names), folder / f"{name}.safetensors")
+        save_generator(
+            a_model(classes=classes, size=size), a_card(size=size, class_names=names), folder / f"{name}.safetensors"
+        )
     return folder
 
 
@@ -39,7 +41,7 @@ def test_the_largest_fitting_generator_with_the_fewest_classes_is_taken(
 
 def test_of_two_equal_generators_the_one_without_greyscale_training_is_taken(tmp_path: Path) -> None:
     for name, updates in (("a-grey", 5), ("b", 0)):
-        save(a_model(), a_card(grey_updates=updates), tmp_path / f"{name}.safetensors")
+        save_generator(a_model(), a_card(grey_updates=updates), tmp_path / f"{name}.safetensors")
     assert select_shipped_generator(channels=3, size=32, classes=2, folder=tmp_path).file.stem == "b"
 
 

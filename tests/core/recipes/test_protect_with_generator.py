@@ -13,7 +13,7 @@ from core.generators import shipped as generators
 from core.generators.card import read_card
 from core.generators.compatibility import apply_generator_constraints, incompatibilities, may_have_trained_on
 from core.noise.class_map import class_map
-from core.noise.generator_file import describe_use, load, save, surrogate_for
+from core.noise.generator_file import describe_use, load_generator, save_generator, surrogate_for
 from tests.support.generator_files import a_card, a_model
 
 
@@ -21,7 +21,7 @@ from tests.support.generator_files import a_card, a_model
 def file(tmp_path: Path) -> Path:
     """A generator's file."""
     path = tmp_path / "drawn.safetensors"
-    save(a_model(), a_card(), path)
+    save_generator(a_model(), a_card(), path)
     return path
 
 
@@ -61,19 +61,19 @@ def test_classes_map_one_to_one_where_there_are_outputs_enough() -> None:
 
 
 def test_a_generator_for_colour_takes_greyscale_images(file: Path) -> None:
-    generator = load(file, device="cpu")
+    generator = load_generator(file, device="cpu")
     x = torch.rand(4, 1, 32, 32, generator=torch.Generator().manual_seed(3))
     assert torch.equal(surrogate_for(generator, channels=1)(x), generator.model(x.repeat(1, 3, 1, 1)))
     assert surrogate_for(generator, channels=3) is generator.model
 
 
 def test_its_use_is_described_with_the_card(file: Path) -> None:
-    said = describe_use(load(file, device="cpu"), classes=2, channels=3, may_know_images=False)
+    said = describe_use(load_generator(file, device="cpu"), classes=2, channels=3, may_know_images=False)
     assert said["card"] == a_card().to_dict()
     assert said["class_outputs"] == [0, 1]
     assert str(said["trained"]).endswith(f"images of “{a_card().data}”")
     json.dumps(said, allow_nan=False)
-    said = describe_use(load(file, device="cpu"), classes=2, channels=3, may_know_images=True)
+    said = describe_use(load_generator(file, device="cpu"), classes=2, channels=3, may_know_images=True)
     assert str(said["trained"]).endswith("which may include these images")
 
 
@@ -93,7 +93,7 @@ def test_a_dataset_of_the_same_name_or_classes_may_be_known(name: str, classes: 
 
 def test_measured_protection_travels_with_the_card(tmp_path: Path) -> None:
     card = replace(a_card(), measured={"cifar": {"standard": [0.7, 0.2]}})
-    save(a_model(), card, tmp_path / "m.safetensors")
+    save_generator(a_model(), card, tmp_path / "m.safetensors")
     assert read_card(tmp_path / "m.safetensors").measured == {"cifar": {"standard": [0.7, 0.2]}}
 
 
@@ -101,4 +101,4 @@ def test_every_generator_that_ships_can_be_used() -> None:
     shipped = list(generators.WEIGHTS_FOLDER.glob("*.safetensors"))
     assert shipped
     for path in shipped:
-        assert load(path, device="cpu").card.measured is not None, path.name
+        assert load_generator(path, device="cpu").card.measured is not None, path.name

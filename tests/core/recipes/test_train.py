@@ -16,9 +16,9 @@ from cli.main import app
 from core.archive.manifest import read_manifest
 from core.errors import BadInput, SpecError
 from core.generators.card import read_card
-from core.noise.generator_file import load
+from core.noise.generator_file import load_generator
 from core.recipes.options import DatasetSource, RunOptions
-from core.recipes.train import GeneratorConfig, train_generator
+from core.recipes.train import GeneratorOptions, train_generator
 from core.specs.protect import ProtectSpec
 from tests.support.generator_runs import changes, png_images, protect, train, write_greyscale_zip
 from tests.support.short_training import STEPS, drawn, short_training
@@ -91,7 +91,7 @@ def test_the_same_seed_gives_the_same_images(generator: Path, tmp_path: Path) ->
 def test_the_noise_lowers_the_loss_of_the_mapped_outputs(generator: Path, tmp_path: Path) -> None:
     source, out = drawn(tmp_path / "other.zip", "dog elk", seed=7), tmp_path / "out.zip"
     protect(source, out, generator)
-    model, losses = load(generator, device="cpu").model, []
+    model, losses = load_generator(generator, device="cpu").model, []
     for path in (source, out):
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.endswith(".png")]
@@ -189,7 +189,7 @@ def test_a_size_larger_than_the_images_is_refused(tmp_path: Path) -> None:
                 tmp_path / "x.safetensors",
                 ProtectSpec(),
                 RunOptions(scratch=Path(scratch)),
-                GeneratorConfig(size=size),
+                GeneratorOptions(size=size),
             )
 
 

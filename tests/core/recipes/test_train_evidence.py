@@ -17,7 +17,7 @@ from core.evaluation.sample_size import MIN_TEST_IMAGES
 from core.generators.card import read_card
 from core.generators.measurements import ACCURACIES, NOTE, OWN_IMAGES, measurements_from
 from core.noise.final_search import search_noise
-from core.noise.generator_file import as_saved, load
+from core.noise.generator_file import as_saved, load_generator
 from core.recipes.options import DatasetSource, RunOptions
 from core.recipes.train import TrainingResult, train_generator
 from core.results.evidence import Curve, Evidence, EvidenceRow
@@ -96,7 +96,7 @@ def test_the_learners_get_the_noise_of_the_weights_in_the_file(
     monkeypatch.setattr("core.recipes.train.measure_evidence", take)
     train(enough, tmp_path / "g.safetensors")
     ((surrogate, pixels, noise),) = made
-    saved, trained = load(tmp_path / "g.safetensors", device="cpu").model.state_dict(), surrogate.state_dict()
+    saved, trained = load_generator(tmp_path / "g.safetensors", device="cpu").model.state_dict(), surrogate.state_dict()
     assert all(torch.equal(saved[name], trained[name]) for name in saved if saved[name].is_floating_point())
     assert np.array_equal(seen[0], pixels.astype(int) + noise)
     touched = (noise != 0).any((1, 2, 3))
@@ -151,7 +151,7 @@ def test_broken_off_while_it_is_measured_it_goes_on_to_the_same_file(enough: Pat
     )
     undisturbed = train(enough, whole)
     assert resumed.card.measured == undisturbed.card.measured
-    first, second = (load(path, device="cpu").model.state_dict() for path in (out, whole))
+    first, second = (load_generator(path, device="cpu").model.state_dict() for path in (out, whole))
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from core.attacks.losses import cross_entropy_sum
 from core.models.folded import FoldedModel
-from core.models.registry import build
+from core.models.registry import build_network
 from core.runtime.cuda_graphs import CALLS_BEFORE_CAPTURE, MAX_GRAPHS, GraphedCallable
 from core.runtime.device import Device
 from core.training.sgd import DataParallelSGD
@@ -73,7 +73,7 @@ def test_graphs_compute_what_the_functions_do(device: Device, monkeypatch: pytes
     x, y = torch.rand(6, 8, 3, 32, 32, device=device.name), torch.arange(8, device=device.name) % 5
 
     def trained() -> dict[str, Tensor]:
-        model = build("small", channels=3, size=32, classes=5, seed=0, device=device.name)
+        model = build_network("small", channels=3, size=32, classes=5, seed=0, device=device.name)
         sgd, folded, found = DataParallelSGD(model, device), FoldedModel(model, dtype=torch.float32), {}
         for step, images in enumerate(x):
             at = images.clone().requires_grad_()
@@ -91,7 +91,7 @@ def test_graphs_compute_what_the_functions_do(device: Device, monkeypatch: pytes
 
 @on_a_gpu
 def test_a_gradient_after_another_pass_is_refused(device: Device) -> None:
-    model = build("small", channels=3, size=32, classes=5, seed=0, device=device.name)
+    model = build_network("small", channels=3, size=32, classes=5, seed=0, device=device.name)
     folded, y = FoldedModel(model, dtype=device.dtype), torch.arange(8, device=device.name) % 5
     loss = cross_entropy_sum(folded, y)
     one, other = (torch.rand(8, 3, 32, 32, device=device.name, requires_grad=True) for _ in range(2))

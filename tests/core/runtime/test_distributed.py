@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from core.generators.measurements import ACCURACIES, OWN_IMAGES
-from core.noise.generator_file import load
+from core.noise.generator_file import load_generator
 from core.runtime.device import Device
 from tests.support.ranks import EXPERIMENTS, everything, launched, run
 from tests.support.short_training import drawn
@@ -131,7 +131,7 @@ def test_the_command_line_writes_and_prints_once(two: TwoProcessRun) -> None:
     assert two.process.stdout.count("Generator “g”") == 1
     left = {path.name for path in two.out.iterdir()}
     assert left == {"0.safetensors", "1.safetensors", "experiments", "g.safetensors"}
-    card = load(two.out / "g.safetensors", device="cpu").card
+    card = load_generator(two.out / "g.safetensors", device="cpu").card
     assert card.device.startswith("2 x CPU, ")
     assert card.measured is not None
     assert (card.images, card.measured[OWN_IMAGES]["test_images"]) == (204, 51)

@@ -9,7 +9,7 @@ import torch
 from typer.testing import CliRunner, Result
 
 from cli.main import app
-from core.noise.generator_file import load
+from core.noise.generator_file import load_generator
 from core.runtime.folder_checkpoints import FolderCheckpointStore
 from tests.support.images import write_images_zip
 from tests.support.short_training import STEPS, drawn, short_training
@@ -73,7 +73,9 @@ def test_training_resumes_to_the_same_weights(tmp_path: Path, monkeypatch: pytes
     assert len(saved) == STEPS - 2 + 1  # the remaining updates, and the end
     assert not work.exists()
     assert run("train", source, tmp_path / "whole.safetensors", "--method", "em").exit_code == 0
-    ends = [load(tmp_path / f"{name}.safetensors", device="cpu").model.state_dict() for name in ("g", "whole")]
+    ends = [
+        load_generator(tmp_path / f"{name}.safetensors", device="cpu").model.state_dict() for name in ("g", "whole")
+    ]
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
 
 

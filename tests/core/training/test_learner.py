@@ -8,13 +8,13 @@ from torch import Tensor, nn
 from core.attacks.threat_model import ThreatModel
 from core.countermeasures.registry import COUNTERMEASURES
 from core.models.folded import FoldedModel
-from core.models.registry import build
+from core.models.registry import build_network
 from core.results.evidence import Curve
 from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.lr_schedule import LearningRate
-from core.training.augmentation import Augmentation, Learner
+from core.training.augmentation import Augmentation, LearnerView
 from core.training.labelled_images import LabelledTensors
 from core.training.learner import LearnerImages, LearnerMethod, accuracy_of, train
 from core.training.loop import TrainingPlan
@@ -40,7 +40,7 @@ def learn(
     model: nn.Module | None = None,
 ) -> Curve:
     return train(
-        model or build("small", channels=3, size=32, classes=2, seed=1, device="cpu"),
+        model or build_network("small", channels=3, size=32, classes=2, seed=1, device="cpu"),
         LearnerImages(train=stripes(96, seed=1), test=stripes(60, seed=2)),
         LearnerMethod(
             threat=ThreatModel(norm=norm, radius=radius, steps=2, step=0.5),
@@ -89,7 +89,7 @@ def test_augmentations_draw_from_the_generator_of_the_training(radius: int) -> N
 
 
 def test_the_learner_learns_the_labels_that_the_augmentation_returns() -> None:
-    def swapped(x: Tensor, y: Tensor, *, learner: Learner, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def swapped(x: Tensor, y: Tensor, *, learner: LearnerView, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         return x, F.one_hot(1 - y, learner.classes).float()
 
     assert learn(0, augment=swapped, updates=40).accuracy[-1] < 0.1
@@ -97,7 +97,7 @@ def test_the_learner_learns_the_labels_that_the_augmentation_returns() -> None:
 
 @pytest.mark.parametrize("radius", [0, 4])
 def test_one_hot_probabilities_train_as_labels_do(radius: int) -> None:
-    def one_hot(x: Tensor, y: Tensor, *, learner: Learner, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def one_hot(x: Tensor, y: Tensor, *, learner: LearnerView, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         return x, F.one_hot(y, learner.classes).float()
 
     assert learn(radius, updates=4, augment=one_hot).loss == pytest.approx(learn(radius, updates=4).loss, rel=1e-4)
@@ -106,12 +106,17 @@ def test_one_hot_probabilities_train_as_labels_do(radius: int) -> None:
 def test_an_augmentation_knows_the_classes_that_the_data_lacks() -> None:
     classes = set()
 
-    def record_classes(x: Tensor, y: Tensor, *, learner: Learner, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def record_classes(
+        x: Tensor, y: Tensor, *, learner: LearnerView, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
         classes.add(learner.classes)
         return x, y
 
     learn(
-        0, augment=record_classes, updates=1, model=build("small", channels=3, size=32, classes=7, seed=1, device="cpu")
+        0,
+        augment=record_classes,
+        updates=1,
+        model=build_network("small", channels=3, size=32, classes=7, seed=1, device="cpu"),
     )
     assert classes == {7}
 

@@ -11,7 +11,7 @@ from core.attacks.threat_model import ThreatModel
 from core.countermeasures.registry import COUNTERMEASURES
 from core.errors import BadInput, Cancelled
 from core.models.folded import FoldedModel
-from core.models.registry import build
+from core.models.registry import build_network
 from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.context import RunContext
 from core.runtime.device import CPU_ROWS, Device
@@ -55,7 +55,7 @@ def make_training(
 ) -> LearnerTraining:
     device = Device("cpu", cores=2)
     return LearnerTraining(
-        build("small", channels=3, size=32, classes=classes, seed=1, device="cpu"),
+        build_network("small", channels=3, size=32, classes=classes, seed=1, device="cpu"),
         LearnerImages(train=DATA, test=TEST, monitored=monitored),
         LearnerMethod(
             threat=ThreatModel(radius=radius, steps=1, step=0.5),
@@ -140,7 +140,7 @@ def test_the_accuracy_on_the_monitored_images_is_measured_at_each_point() -> Non
 def test_train_resumes_from_its_checkpoint() -> None:
     def run_train(checkpoints: CheckpointStore, progress: Progress) -> tuple[Any, dict[str, Tensor]]:
         device = Device("cpu", cores=2)
-        model = build("small", channels=3, size=32, classes=2, seed=1, device="cpu")
+        model = build_network("small", channels=3, size=32, classes=2, seed=1, device="cpu")
         data = LearnerImages(train=DATA, test=TEST)
         method = LearnerMethod(
             threat=ThreatModel(radius=4, steps=1),
