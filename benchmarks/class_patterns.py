@@ -30,7 +30,7 @@ MID_GREY = 0.5  # a pattern on mid-grey stays in [0, 1] for each radius below ha
 def search_from_patterns(
     surrogate: nn.Module, images: LabelledArrays, setup: NoiseSetup, run: RunContext, *, pattern_steps: int
 ) -> NDArray[np.int8]:
-    """Search the noise of all images, each from the pattern of its class.
+    """Search for the noise of all images, each from the pattern of its class.
 
     Args:
         surrogate: The network that is attacked.

@@ -9,7 +9,7 @@
     ├── SandboxError        a sandbox process has ended, does not answer, or breaks the protocol
     └── Cancelled           the work must stop
 
-BadInput and SpecError are the user's to put right. Their messages go to the user as they are. Imports nothing.
+The user can correct BadInput and SpecError, so their messages are shown to the user unchanged. Imports nothing.
 """
 
 from collections.abc import Sequence

@@ -74,12 +74,12 @@ class ArchiveWriter:
     Attributes:
         delivered: The images as they were written.
         skipped: Files of the upload that are not in the archive as images.
-        about: Further entries of MANIFEST.json: how the archive was made.
+        manifest_extra: Further entries of MANIFEST.json: how the archive was made.
     """
 
     delivered: DeliveredImages
     skipped: list[SkippedFile]
-    about: dict[str, Any] = field(default_factory=dict)
+    manifest_extra: dict[str, Any] = field(default_factory=dict)
     _zip: ZipWriter
 
     def add(self, name: str, content: bytes | str) -> None:
@@ -96,9 +96,9 @@ class ArchiveWriter:
         return self._zip.read(name)
 
     def manifest(self) -> dict[str, Any]:
-        """The content of MANIFEST.json: `about`, all files with size and SHA-256, and what was skipped and why."""
+        """MANIFEST.json: `manifest_extra`, all files with size and SHA-256, and the skipped files with the reason."""
         skipped = [{"path": file.path, "reason": file.reason} for file in self.skipped]
-        return self.about | {"files": self._zip.records, "skipped": skipped}
+        return self.manifest_extra | {"files": self._zip.records, "skipped": skipped}
 
 
 @contextmanager
@@ -166,7 +166,7 @@ class _Plan:
         for i, image in enumerate(self.dataset.images):
             yield SandboxTask(
                 op="encode_with_noise",
-                file=image.file,
+                file=image.disk_path,
                 args=args,
                 blobs=(self.noise[i].tobytes() if self.protect_mask[i] else no_noise,),
                 extra_seconds=image.width * image.height * SECONDS_PER_PIXEL,
@@ -228,7 +228,7 @@ def _invalid_encoding(result: SandboxResult, image: ImageRecord, size: int) -> s
 
 
 def _uploaded_pixels(image: ImageRecord, shape: tuple[int, ...], sandbox: DecoderSandbox) -> NDArray[np.uint8]:
-    task = SandboxTask(op="pixels", file=image.file, args={"size": shape[-1], "channels": shape[0]})
+    task = SandboxTask(op="pixels", file=image.disk_path, args={"size": shape[-1], "channels": shape[0]})
     [(_, result)] = sandbox.map([task])
     return pixels_of(result, 0, shape, image.path) if result.refused is None else np.zeros(shape, np.uint8)
 
@@ -245,4 +245,4 @@ def _copy_passthrough(dataset: ImageDataset, zip_writer: ZipWriter, progress: Pr
     for file in dataset.passthrough:
         name = free_name(file.path, taken) if fold(file.path) in reserved else file.path
         taken.add(fold(name))
-        zip_writer.copy(name, file.file, upload_path=file.path, tick=progress.tick)
+        zip_writer.copy(name, file.disk_path, upload_path=file.path, tick=progress.tick)

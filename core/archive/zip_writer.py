@@ -52,7 +52,7 @@ class ZipWriter:
             path: Its path in the archive.
             file: Where it lies on disk.
             upload_path: Its path in the upload.
-            tick: Called after each piece; may raise to stop.
+            tick: Called after each chunk; may raise to stop.
         """
         digest, size = hashlib.sha256(), file.stat().st_size
         info = _info(path, zipfile.ZIP_DEFLATED)

@@ -24,8 +24,8 @@ class EvidenceCase:
     """What one row measures.
 
     Attributes:
-        radius: of the adversarial training, of 255; 0 is standard training.
-        countermeasure: what the learner does to the images first; None for nothing.
+        radius: Of the adversarial training, of 255; 0 is standard training.
+        countermeasure: What the learner does to the images first; None for nothing.
     """
 
     radius: int
@@ -37,12 +37,12 @@ class EvaluationData:
     """The images to compare.
 
     Attributes:
-        clean: pixels as uploaded, uint8 (n, c, s, s).
-        delivered: pixels as delivered, of the same shape.
-        labels: class of each image, int (n,).
-        test_mask: which images are tested on, bool (n,); the others are trained on.
-        classes: number of classes.
-        note: why nothing can be measured; None if something can.
+        clean: Pixels as uploaded, uint8 (n, c, s, s).
+        delivered: Pixels as delivered, of the same shape.
+        labels: Class of each image, int (n,).
+        test_mask: Which images are tested on, bool (n,); the others are trained on.
+        classes: Number of classes.
+        note: Why nothing can be measured; None if something can.
     """
 
     clean: NDArray[np.uint8]
@@ -59,7 +59,7 @@ def evidence_cases(amount: str, radius_a: int) -> list[EvidenceCase]:
     Args:
         amount: "none", "quick" (standard and adversarial training) or "full" (half of the radius and
             CHEAP_COUNTERMEASURES as well).
-        radius_a: radius of the adversarial training, of 255.
+        radius_a: Radius of the adversarial training, of 255.
     """
     radii = {"none": [], "quick": [0, radius_a], "full": [0, radius_a // 2, radius_a]}[amount]
     cases = [EvidenceCase(radius=radius) for radius in dict.fromkeys(radii)]
@@ -77,10 +77,10 @@ def measure_evidence(data: EvaluationData, spec: ProtectSpec, preset: Preset, ru
     """Measure every row that the spec requests.
 
     Args:
-        data: the images to compare.
-        spec: the amount of evidence, the radius of the adversarial training, and the seed.
-        preset: the architecture and the schedule of the learners.
-        run: its checkpoints keep finished rows and the unfinished learner.
+        data: The images to compare.
+        spec: The amount of evidence, the radius of the adversarial training, and the seed.
+        preset: The architecture and the schedule of the learners.
+        run: Its checkpoints keep finished rows and the unfinished learner.
 
     Returns:
         The rows, or the note of `data` without rows.

@@ -20,8 +20,19 @@ def measure_imperceptibility(
 ) -> Imperceptibility:
     """Figures over the images that changed: unprotected ones would make the noise look smaller than it is.
 
-    originals, delivered: (n, c, s, s) uint8 at the work size. linf, mae, mse: (n,) of each image's colour values at
-    full size, in units of 255. Raises ValueError where the shapes disagree.
+    Args:
+        originals: The uploaded images at the work size, uint8 (n, c, s, s).
+        delivered: The same images as delivered, uint8 (n, c, s, s).
+        linf: The largest change of each image's colour values at full size, float (n,) in units of 255.
+        mae: The mean absolute change of each image at full size, float (n,) in units of 255.
+        mse: The mean squared change of each image at full size, float (n,) in squared units of 255.
+        device: Where to compute the structural similarity, as torch names it.
+
+    Returns:
+        Figures without PSNR and SSIM if no image changed.
+
+    Raises:
+        ValueError: The shapes disagree.
     """
     if originals.shape != delivered.shape or {len(linf), len(mae), len(mse)} != {len(originals)}:
         raise ValueError(f"shapes disagree: {originals.shape}, {delivered.shape}, {len(linf)}, {len(mae)}, {len(mse)}")
@@ -38,16 +49,28 @@ def measure_imperceptibility(
 
 
 def psnr(mse: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Peak signal-to-noise ratio in dB of each mean squared error > 0 (units of 255)."""
+    """The peak signal-to-noise ratio of each image.
+
+    Args:
+        mse: Mean squared errors > 0, float (n,) in squared units of 255.
+
+    Returns:
+        float64 (n,) in dB.
+    """
     return 10.0 * np.log10(255.0**2 / np.asarray(mse, dtype=np.float64))
 
 
 def ssim(one: NDArray[np.uint8], two: NDArray[np.uint8], *, device: str = "cpu") -> float:
-    """Mean structural similarity (Wang et al. 2004, sigma 1.5) of (n, c, s, s) uint8, n > 0, s > 5.
+    """The mean structural similarity of pairs of images (Wang et al. 2004, sigma 1.5).
 
     Gives what torchmetrics gives in double precision. The window is separable, so two small matrix products do what
     its 11 x 11 convolution does, 7 times faster on a CPU; pixels are centred at 0, without which single precision is
     2e-4 wrong on flat images.
+
+    Args:
+        one: Images, uint8 (n, c, s, s) with n > 0 and s > 5.
+        two: The images to compare them with, of the same shape.
+        device: Where to compute, as torch names it.
     """
     n, size = len(one), one.shape[-1]
     window = _window(size).to(device)

@@ -9,6 +9,7 @@ from core.models.registry import build_network
 from core.results.evidence import Curve
 from core.runtime.context import RunContext
 from core.runtime.progress import Progress
+from core.runtime.random_streams import RandomStream
 from core.specs.configs import LearnerSchedule
 from core.training.labelled_images import LabelledArrays
 from core.training.learner import LEARNER_CHECKPOINT, LearnerImages, LearnerMethod, train
@@ -20,13 +21,13 @@ class LearnerConfig:
     """How one learner is trained.
 
     Attributes:
-        architecture: name of the network.
-        norm: norm of the adversarial training.
-        radius: radius of the adversarial training, of 255; 0 is standard training.
-        countermeasure: what is done to the images first; None for nothing.
-        seed: of all random numbers.
-        updates: updates of the weights.
-        schedule: batch size, learning rate and the steps of the attack.
+        architecture: Name of the network.
+        norm: Norm of the adversarial training.
+        radius: Radius of the adversarial training, of 255; 0 is standard training.
+        countermeasure: What is done to the images first; None for nothing.
+        seed: Of all random numbers.
+        updates: Updates of the weights.
+        schedule: Batch size, learning rate and the steps of the attack.
     """
 
     architecture: str
@@ -50,11 +51,11 @@ def measure_curve(
     """Train one learner, save its curve, and remove the checkpoint of its training.
 
     Args:
-        config: how the learner is trained.
-        images: the training images, before the countermeasure.
-        test: clean images.
-        run: its checkpoints keep the curve and the unfinished training.
-        name: of the curve in the checkpoints.
+        config: How the learner is trained.
+        images: The training images, before the countermeasure.
+        test: Clean images.
+        run: Its checkpoints keep the curve and the unfinished training.
+        name: Of the curve in the checkpoints.
     """
     unfinished = f"{name}.safetensors"
     curve = run_learner(config, images, test, run, name=unfinished)
@@ -74,11 +75,11 @@ def run_learner(
     """Train one learner and test it during training. The same config draws the same random numbers.
 
     Args:
-        config: how the learner is trained.
-        images: the training images, before the countermeasure.
-        test: clean images.
-        run: training continues from its checkpoint.
-        name: of that checkpoint.
+        config: How the learner is trained.
+        images: The training images, before the countermeasure.
+        test: Clean images.
+        run: Training continues from its checkpoint.
+        name: Of that checkpoint.
 
     Returns:
         The accuracy on the test images and the training loss, with one entry for each test during training.
@@ -87,7 +88,8 @@ def run_learner(
     countermeasure = COUNTERMEASURES[config.countermeasure] if config.countermeasure else None
     learned, augment = images.on(device), None
     if countermeasure:
-        treated = countermeasure.preprocess(learned.pixels, learned.labels, generator=device.generator(config.seed, 3))
+        generator = device.generator(config.seed, RandomStream.COUNTERMEASURE)
+        treated = countermeasure.preprocess(learned.pixels, learned.labels, generator=generator)
         learned, augment = replace(learned, pixels=treated), countermeasure.augment
     _, channels, size, _ = images.pixels.shape
     model = build_network(
@@ -106,15 +108,16 @@ def run_learner(
         augment=augment,
     )
     both = LearnerImages(train=learned, test=test.on(device))
-    return train(model, both, method, run, generator=device.generator(config.seed, 2), name=name)
+    generator = device.generator(config.seed, RandomStream.LEARNER)
+    return train(model, both, method, run, generator=generator, name=name)
 
 
 class ScaledProgress(Progress):
     """Progress of a part that counts in other units than the whole.
 
     Args:
-        whole: the progress of the whole.
-        units: units of the whole for each unit of the part.
+        whole: The progress of the whole.
+        units: Units of the whole for each unit of the part.
     """
 
     def __init__(self, whole: Progress, units: int) -> None:

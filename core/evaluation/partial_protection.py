@@ -1,7 +1,7 @@
 """Partial protection (Fu et al. 2022, section 5.2, Tables 2 and 8): which images are protected, which are trained on.
 
 Tables 2 and 8 compare two learners at each percentage: "mixed" trains on protected and clean images together, "clean"
-on the clean ones alone. What "mixed" knows more than "clean" it has learned from the protected images.
+on the clean images alone. If "mixed" is more accurate, it has learned from the protected images.
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ class PartialProtection:
     """The roles of n training images.
 
     Attributes:
-        protect_mask: which are protected, bool (n,).
-        train_mask: which the learner is trained on, bool (n,).
+        protect_mask: Which are protected, bool (n,).
+        train_mask: Which the learner is trained on, bool (n,).
     """
 
     protect_mask: NDArray[np.bool_]
@@ -30,9 +30,9 @@ def mixed(labels: NDArray[np.int64], percentage: int, *, seed: int) -> PartialPr
     """Protect a share of each class, and train on all images.
 
     Args:
-        labels: class of each image, int (n,).
-        percentage: share of each class, rounded up to whole images.
-        seed: chooses the images.
+        labels: Class of each image, int (n,).
+        percentage: Share of each class, rounded up to whole images.
+        seed: Chooses the images.
     """
     protect_mask = select_protect_mask(labels, percentage, seed=seed)
     return PartialProtection(protect_mask=protect_mask, train_mask=np.ones_like(protect_mask))
@@ -42,7 +42,7 @@ def clean_rest(labels: NDArray[np.int64], percentage: int, *, seed: int) -> Part
     """Train on the clean images of `mixed` alone; the arguments are those of `mixed`.
 
     Raises:
-        ValueError: no clean image is left.
+        ValueError: No clean image is left.
     """
     protect_mask = select_protect_mask(labels, percentage, seed=seed)
     if protect_mask.all():
@@ -56,11 +56,11 @@ def one_class(labels: NDArray[np.int64], label: int) -> PartialProtection:
     What the learner knows of the class shows in its accuracy on clean test images of that class.
 
     Args:
-        labels: class of each image, int (n,).
-        label: the class to protect.
+        labels: Class of each image, int (n,).
+        label: The class to protect.
 
     Raises:
-        ValueError: no image has the label.
+        ValueError: No image has the label.
     """
     protect_mask = labels == label
     if not protect_mask.any():
@@ -72,9 +72,9 @@ def training_set(protection: PartialProtection, clean: LabelledArrays, delivered
     """The images that the learner is trained on.
 
     Args:
-        protection: the roles of the images.
+        protection: The roles of the images.
         clean: n images without noise.
-        delivered: the same images with noise, uint8 (n, c, h, w).
+        delivered: The same images with noise, uint8 (n, c, h, w).
     """
     pixels = np.where(protection.protect_mask[:, None, None, None], delivered, clean.pixels)
     return LabelledArrays(pixels=pixels, labels=clean.labels, classes=clean.classes).select(protection.train_mask)

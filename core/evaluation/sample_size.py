@@ -11,9 +11,9 @@ def too_few_images(labels: NDArray[np.int64], test_mask: NDArray[np.bool_], clas
     """Why a dataset is too small to be evaluated.
 
     Args:
-        labels: class of each image, int (n,).
-        test_mask: which images are tested on, bool (n,); the others are trained on.
-        classes: number of classes.
+        labels: Class of each image, int (n,).
+        test_mask: Which images are tested on, bool (n,); the others are trained on.
+        classes: Number of classes.
 
     Returns:
         The reason in lower case without a full stop, or None if there are enough images.
@@ -35,9 +35,9 @@ def too_few_images_of_class(name: str, *, tested: int, trained: int) -> str | No
     """Why one class is too small to be evaluated alone.
 
     Args:
-        name: the class.
-        tested: its test images.
-        trained: its training images.
+        name: The class.
+        tested: Its test images.
+        trained: Its training images.
 
     Returns:
         The reason in lower case without a full stop, or None if there are enough images.

@@ -26,9 +26,9 @@ class DeliveredCopies:
     """The images of an archive that belong to a dataset.
 
     Attributes:
-        images: the delivered copy of each image of the dataset; None where the archive has none.
-        unprotected: paths in the dataset of images that were delivered without noise.
-        seed: of the protection, which chose the test images by it.
+        images: The delivered copy of each image of the dataset; None where the archive has none.
+        unprotected: Paths in the dataset of images that were delivered without noise.
+        seed: Of the protection, which chose the test images by it.
     """
 
     images: tuple[ImageRecord | None, ...]
@@ -41,12 +41,12 @@ class VerificationData:
     """What the learners of a verification are trained and tested on.
 
     Attributes:
-        clean: the training images as uploaded.
-        delivered: the training images as delivered, uint8 (n, c, s, s); None for a dataset alone.
-        test: clean test images.
-        missing: images of the upload that the archive does not contain.
-        protected_label: the one class that is protected and tested; None if all are.
-        percentage: share of the training images that are protected as delivered, in per cent: 100 only for all.
+        clean: The training images as uploaded.
+        delivered: The training images as delivered, uint8 (n, c, s, s); None for a dataset alone.
+        test: Clean test images.
+        missing: Images of the upload that the archive does not contain.
+        protected_label: The one class that is protected and tested; None if all are.
+        percentage: Share of the training images that are protected as delivered, in per cent: 100 only for all.
     """
 
     clean: LabelledArrays
@@ -73,8 +73,8 @@ class VerificationData:
 
         Args:
             arm: "before" (originals), "after" (protected and clean images) or "rest" (the clean ones of "after").
-            percentage: share of protected images.
-            seed: chooses the protected images.
+            percentage: Share of protected images.
+            seed: Chooses the protected images.
 
         Returns:
             The images; None where there is no such arm, or where it has too few clean images.
@@ -103,12 +103,12 @@ def match_delivered(dataset: ImageDataset, delivered: ImageDataset, manifest: Ma
     """Find the delivered copy of each image.
 
     Args:
-        dataset: the originals.
-        delivered: the images of a protected archive.
-        manifest: that of the archive, which says what became of each path.
+        dataset: The originals.
+        delivered: The images of a protected archive.
+        manifest: That of the archive, which says what became of each path.
 
     Raises:
-        BadInput: no image of the archive belongs to the dataset.
+        BadInput: No image of the archive belongs to the dataset.
     """
     by_path = {image.path: image for image in delivered.images}
     copies = tuple(by_path.get(manifest.delivered.get(image.path, "")) for image in dataset.images)
@@ -128,15 +128,15 @@ def load_verification_data(
     """Decode the originals and their copies at one size, and split them as the protection did.
 
     Args:
-        dataset: the originals.
-        copies: their delivered copies; None for a dataset alone.
-        spec: the scale, which limits the size, and the protected class.
-        progress: is told that decoding begins.
-        sandbox: decodes the images.
+        dataset: The originals.
+        copies: Their delivered copies; None for a dataset alone.
+        spec: The scale, which limits the size, and the protected class.
+        progress: Is told that decoding begins.
+        sandbox: Decodes the images.
 
     Raises:
-        BadInput: there are too few images.
-        ValueError: the dataset does not have the protected class.
+        BadInput: There are too few images.
+        ValueError: The dataset does not have the protected class.
     """
     size = work_size([(i.width, i.height) for i in dataset.images], max_size=PRESETS[spec.scale].max_size)
     labels = np.array([image.label for image in dataset.images], dtype=np.int64)

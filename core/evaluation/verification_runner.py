@@ -19,10 +19,10 @@ class VerificationRunner:
     the same at every percentage, so their learners serve the rows of all percentages.
 
     Args:
-        data: training sets and test images.
-        spec: the number of runs, and the protected class.
-        schedule: how long each learner is trained.
-        run: its checkpoints keep every curve and the unfinished learner.
+        data: Training sets and test images.
+        spec: The number of runs, and the protected class.
+        schedule: How long each learner is trained.
+        run: Its checkpoints keep every curve and the unfinished learner.
     """
 
     def __init__(self, data: VerificationData, spec: VerifySpec, schedule: LearnerSchedule, run: RunContext) -> None:

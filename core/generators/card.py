@@ -28,30 +28,30 @@ MAX_SIZE = 1024
 class Card:
     """What a generator is and how it was made. The fields are the keys of the card's JSON, which are public.
 
-    Args:
-        name: the generator's name.
-        method: how its noise is made, as in a spec.
-        preset: the preset it was trained by.
-        architecture: network of the surrogate.
+    Attributes:
+        name: The generator's name.
+        method: How its noise is made, as in a spec.
+        preset: The preset it was trained by.
+        architecture: Network of the surrogate.
         channels: 1 for greyscale images, 3 for colour.
-        size: side in pixels at which it makes noise.
-        class_names: the classes of the training data, in the order of the surrogate's outputs.
-        radius_u: largest change of a pixel, of 255.
-        radius_a: radius of the adversarial training that the noise withstands, of 255.
-        seed: random seed of the training.
-        updates: updates of the surrogate.
-        images: number of training images.
-        data: name of the training data.
-        device: where it was trained.
-        command: the command or job that trained it.
+        size: Side in pixels at which it makes noise.
+        class_names: The classes of the training data, in the order of the surrogate's outputs.
+        radius_u: Largest change of a pixel, of 255.
+        radius_a: Radius of the adversarial training that the noise withstands, of 255.
+        seed: Random seed of the training.
+        updates: Updates of the surrogate.
+        images: Number of training images.
+        data: Name of the training data.
+        device: Where it was trained.
+        command: The command or job that trained it.
         created_at: RFC 3339, UTC.
-        versions: releases of what the result depends on, by name.
-        measured: what was measured of its noise, as any JSON (`core.generators.measurements`); None for nothing.
-        network_updates: updates of the noise network; 0 without one.
-        grey_updates: updates of the greyscale surrogate; 0 without one.
+        versions: Releases of what the result depends on, by name.
+        measured: What was measured of its noise, as any JSON (`core.generators.measurements`); None for nothing.
+        network_updates: Updates of the noise network; 0 without one.
+        grey_updates: Updates of the greyscale surrogate; 0 without one.
 
     Raises:
-        ValueError: a value is of the wrong type, or impossible. The message continues "cannot be used:".
+        ValueError: A value is of the wrong type, or impossible. The message continues "cannot be used:".
     """
 
     name: str
@@ -108,10 +108,10 @@ class Card:
         """The card that `to_dict` wrote.
 
         Args:
-            data: the card's JSON, from an untrusted file.
+            data: The card's JSON, from an untrusted file.
 
         Raises:
-            ValueError: something is missing, unknown or wrong; the message says what.
+            ValueError: Something is missing, unknown or wrong; the message says what.
         """
         if not isinstance(data, dict):
             raise ValueError("its card is not a JSON object")
@@ -132,7 +132,7 @@ class Card:
         """The card as one line of ASCII JSON.
 
         Raises:
-            ValueError: a number is infinite or NaN.
+            ValueError: A number is infinite or NaN.
         """
         return json.dumps(self.to_dict(), sort_keys=True, allow_nan=False)
 
@@ -141,9 +141,9 @@ class Card:
 class GeneratorHeader:
     """The header of a generator's file.
 
-    Args:
-        card: the card.
-        tensors: dtype, as safetensors names it, and shape of each tensor, by name.
+    Attributes:
+        card: The card.
+        tensors: Dtype, as safetensors names it, and shape of each tensor, by name.
     """
 
     card: Card
@@ -154,11 +154,11 @@ def read_card(path: Path) -> Card:
     """The card of a generator's file.
 
     Args:
-        path: the file.
+        path: The file.
 
     Raises:
-        BadInput: the file is not a generator.
-        OSError: the file cannot be read.
+        BadInput: The file is not a generator.
+        OSError: The file cannot be read.
     """
     with path.open("rb") as file:
         return read_header(file, path.stat().st_size, path.name).card
@@ -168,12 +168,12 @@ def read_header(file: IO[bytes], size: int, name: str) -> GeneratorHeader:
     """The header of a generator's file.
 
     Args:
-        file: at its beginning.
-        size: bytes of the whole file.
-        name: what messages call the file.
+        file: At its beginning.
+        size: Bytes of the whole file.
+        name: What messages call the file.
 
     Raises:
-        BadInput: the file is not a generator, is too large, or its card is wrong.
+        BadInput: The file is not a generator, is too large, or its card is wrong.
     """
     check_file_bytes(size, name)
     try:
@@ -198,11 +198,11 @@ def check_file_bytes(size: int, name: str) -> None:
     """Check that a generator's file is not too large.
 
     Args:
-        size: bytes of the file.
-        name: what messages call the file.
+        size: Bytes of the file.
+        name: What messages call the file.
 
     Raises:
-        BadInput: it is larger than MAX_FILE_BYTES.
+        BadInput: It is larger than MAX_FILE_BYTES.
     """
     if size > MAX_FILE_BYTES:
         raise BadInput(

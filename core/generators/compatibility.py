@@ -16,14 +16,14 @@ def apply_generator_constraints(fields: Mapping[str, Any], card: Card) -> dict[s
     The noise is searched with the surrogate that was trained for these values, and only these were measured.
 
     Args:
-        fields: the fields of a protection's spec, as requested.
-        card: the generator's card.
+        fields: The fields of a protection's spec, as requested.
+        card: The generator's card.
 
     Returns:
         The fields for `ProtectSpec.parse`.
 
     Raises:
-        SpecError: one error for each field that was requested with another value.
+        SpecError: One error for each field that was requested with another value.
     """
     fixed = {key: getattr(card, key) for key in FIXED_BY_GENERATOR}
     errors = [
@@ -42,12 +42,12 @@ def incompatibilities(
     """Why a generator does not fit a dataset, as a sentence for the user; empty if it fits.
 
     Args:
-        card: the generator's card.
+        card: The generator's card.
         channels: 1 if all images are greyscale, else 3; None if not known yet. A generator for colour images takes
             greyscale ones, too.
-        size: the dataset's own work size in pixels; None if not known yet. Larger images are scaled down for the
+        size: The dataset's own work size in pixels; None if not known yet. Larger images are scaled down for the
             search.
-        classes: number of the dataset's classes; None if not known yet.
+        classes: Number of the dataset's classes; None if not known yet.
     """
     reasons = []
     if channels is not None and channels > card.channels:
@@ -74,9 +74,9 @@ def may_have_trained_on(card: Card, *, name: str, classes: Sequence[str]) -> boo
     class of the training data. Letter case does not count.
 
     Args:
-        card: the generator's card.
-        name: the dataset's name.
-        classes: names of the dataset's classes.
+        card: The generator's card.
+        name: The dataset's name.
+        classes: Names of the dataset's classes.
     """
     known = {one.casefold() for one in card.class_names}
     return card.data.casefold() == name.casefold() or {one.casefold() for one in classes} <= known

@@ -25,12 +25,12 @@ def measurement(
     """One measurement, as JSON takes it.
 
     Args:
-        accuracies: test accuracies in per cent.
-        data: name of the dataset.
-        classes: number of its classes.
-        training_images: number of training images.
-        test_images: number of test images.
-        seed: random seed of the learners.
+        accuracies: Test accuracies in per cent.
+        data: Name of the dataset.
+        classes: Number of its classes.
+        training_images: Number of training images.
+        test_images: Number of test images.
+        seed: Random seed of the learners.
     """
     return {
         "data": data,
@@ -46,10 +46,10 @@ def measurements_from(evidence: Evidence, *, data: str, classes: int, seed: int)
     """The measurements on the images that a generator was trained on, by title: one for each countermeasure.
 
     Args:
-        evidence: what was measured. Without rows its note is the only entry.
-        data: name of the dataset.
-        classes: number of its classes.
-        seed: random seed of the learners.
+        evidence: What was measured. Without rows its note is the only entry.
+        data: Name of the dataset.
+        classes: Number of its classes.
+        seed: Random seed of the learners.
     """
     if not evidence.rows:
         return {OWN_IMAGES: {NOTE: evidence.note}}

@@ -28,7 +28,7 @@ def shipped_generators(folder: Path = WEIGHTS_FOLDER) -> tuple[ShippedGenerator,
     """All generators of a folder, by file name.
 
     Args:
-        folder: where the files are.
+        folder: Where the files are.
     """
     return tuple(ShippedGenerator(file=file, card=read_card(file)) for file in sorted(folder.glob("*.safetensors")))
 
@@ -37,15 +37,15 @@ def resolve_generator_constraints(fields: Mapping[str, Any], card: Card | None) 
     """Fill in the method and the radii of the generator that a spec uses, if it uses one.
 
     Args:
-        fields: the fields of a protection's spec, as requested.
-        card: the card of the chosen generator. With None the preset `instant` uses a shipped one, and the other
+        fields: The fields of a protection's spec, as requested.
+        card: The card of the chosen generator. With None the preset `instant` uses a shipped one, and the other
             presets none.
 
     Returns:
         The fields for `ProtectSpec.parse`.
 
     Raises:
-        SpecError: one error for each field that was requested with another value than the generator's.
+        SpecError: One error for each field that was requested with another value than the generator's.
     """
     if card is None and fields.get("preset") == INSTANT:
         card = shipped_generators()[0].card
@@ -66,12 +66,12 @@ def select_shipped_generator(
 
     Args:
         channels: 1 if all images are greyscale, else 3; None if not known yet.
-        size: the dataset's own work size in pixels; None if not known yet.
-        classes: number of the dataset's classes; None if not known yet.
-        folder: where the generators are.
+        size: The dataset's own work size in pixels; None if not known yet.
+        classes: Number of the dataset's classes; None if not known yet.
+        folder: Where the generators are.
 
     Raises:
-        BadInput: none fits; the message says why.
+        BadInput: None fits; the message says why.
     """
     generators = shipped_generators(folder)
     known = {"channels": channels, "size": size, "classes": classes}

@@ -49,10 +49,10 @@ class SandboxProcess:
         Raises:
             SandboxError: The process has ended or does not read.
         """
-        pieces = pack({"items": len(frames)}, []) + [piece for frame in frames for piece in frame]
-        if sum(map(len, pieces)) <= ONE_WRITE_BYTES:
-            pieces = [b"".join(pieces)]
-        self.pipe.send(pieces, timeout=SEND_TIMEOUT_SECONDS)
+        chunks = pack({"items": len(frames)}, []) + [chunk for frame in frames for chunk in frame]
+        if sum(map(len, chunks)) <= ONE_WRITE_BYTES:
+            chunks = [b"".join(chunks)]
+        self.pipe.send(chunks, timeout=SEND_TIMEOUT_SECONDS)
 
     def kill(self) -> None:
         """Kill the process. If it runs as another user, it ends when its input closes or its CPU time is used up."""

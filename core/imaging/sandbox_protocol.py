@@ -24,7 +24,7 @@ Frame = tuple[dict[str, Any], list[bytes]]
 
 
 def pack(message: dict[str, Any], blobs: list[bytes]) -> list[bytes]:
-    """A frame, as pieces to write one after another.
+    """A frame, as chunks to write one after another.
 
     Args:
         message: Values that JSON can hold.
@@ -60,19 +60,19 @@ class FramedPipe:
         os.set_blocking(from_process, False)
         self._buffer = bytearray()
 
-    def send(self, pieces: list[bytes], *, timeout: float) -> None:
-        """Write all pieces.
+    def send(self, chunks: list[bytes], *, timeout: float) -> None:
+        """Write all chunks.
 
         Args:
-            pieces: What to write.
+            chunks: What to write.
             timeout: Maximum time in seconds.
 
         Raises:
             SandboxError: The process has ended or does not read in time.
         """
         deadline = time.monotonic() + timeout
-        for piece in pieces:
-            view = memoryview(piece)
+        for chunk in chunks:
+            view = memoryview(chunk)
             while view:
                 try:
                     view = view[os.write(self._out, view) :]
@@ -108,15 +108,15 @@ class FramedPipe:
     def _read(self, size: int, deadline: float) -> bytes:
         while len(self._buffer) < size:
             try:
-                piece = os.read(self._in, max(1 << 16, min(size - len(self._buffer), 1 << 20)))
+                chunk = os.read(self._in, max(1 << 16, min(size - len(self._buffer), 1 << 20)))
             except BlockingIOError:
                 self._wait(self._in, select.POLLIN, deadline)
                 continue
             except OSError as error:
                 raise SandboxError("gone") from error
-            if not piece:
+            if not chunk:
                 raise SandboxError("gone")
-            self._buffer += piece
+            self._buffer += chunk
         data = bytes(memoryview(self._buffer)[:size])
         del self._buffer[:size]
         return data

@@ -111,8 +111,8 @@ def _read_task(requests: BinaryIO) -> Frame:
 
 
 def _write(responses: BinaryIO, values: dict[str, Any], blobs: list[bytes]) -> None:
-    pieces = pack(values, blobs)
-    for piece in [b"".join(pieces)] if sum(map(len, pieces)) < 1 << 16 else pieces:
-        view = memoryview(piece)
+    chunks = pack(values, blobs)
+    for chunk in [b"".join(chunks)] if sum(map(len, chunks)) < 1 << 16 else chunks:
+        view = memoryview(chunk)
         while view:
             view = view[responses.write(view) :]

@@ -22,7 +22,7 @@ class ImageRecord:
 
     Attributes:
         path: Its normalized path in the upload.
-        file: Where its bytes lie on disk.
+        disk_path: Where its bytes lie on disk.
         label: Index of its class in `ImageDataset.classes`.
         split: Its split; None if the upload has no test split.
         width: In pixels, after the EXIF orientation is applied.
@@ -34,7 +34,7 @@ class ImageRecord:
     """
 
     path: str
-    file: Path
+    disk_path: Path
     label: int
     split: Split | None
     width: int
@@ -50,7 +50,7 @@ class PassthroughFile:
     """A file that is no image. The protected archive holds an exact copy of it."""
 
     path: str
-    file: Path
+    disk_path: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +127,9 @@ def open_dataset(
         root=source if source.is_dir() else scratch,
         classes=classes,
         images=tuple(_record(image, labels[image.class_name], has_split=has_split) for image in decoded),
-        passthrough=tuple(PassthroughFile(path=file.path, file=file.file) for file in files if not is_image(file.path)),
+        passthrough=tuple(
+            PassthroughFile(path=file.path, disk_path=file.disk_path) for file in files if not is_image(file.path)
+        ),
         skipped=tuple(sorted((*skipped_by_name, *undecodable), key=lambda skipped: skipped.path)),
         limits=limits,
     )
@@ -156,7 +158,7 @@ def _decode(
             placed.append((file, placement.label, placement.split))
     progress.start("decoding", len(placed))
     decoded: list[_DecodedFile] = []
-    results = sandbox.map((SandboxTask(op="probe", file=file.file) for file, _, _ in placed), tick=progress.tick)
+    results = sandbox.map((SandboxTask(op="probe", file=file.disk_path) for file, _, _ in placed), tick=progress.tick)
     for (file, class_name, split), (_, result) in zip(placed, results, strict=True):
         reason = result.refused or _invalid_probe(result)
         if reason:
@@ -193,7 +195,7 @@ def _record(image: _DecodedFile, label: int, *, has_split: bool) -> ImageRecord:
     values = {key: image.result.values[key] for key in ("width", "height", "mode", "format", "note")}
     return ImageRecord(
         path=image.file.path,
-        file=image.file.file,
+        disk_path=image.file.disk_path,
         label=label,
         split=image.split if has_split else None,
         sha256=image.result.sha256,

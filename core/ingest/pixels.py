@@ -34,7 +34,7 @@ def load_pixels(
     channels = dataset.channels
     out = allocate_pixels((len(dataset.images), channels, size, size))
     args = {"size": size, "channels": channels}
-    tasks = (SandboxTask(op="pixels", file=image.file, args=args) for image in dataset.images)
+    tasks = (SandboxTask(op="pixels", file=image.disk_path, args=args) for image in dataset.images)
     with sandbox_or_new(sandbox, dataset.limits) as sandbox:
         for number, (_, result) in enumerate(sandbox.map(tasks, tick=progress.tick)):
             out[number] = pixels_of(result, 0, out.shape[1:], dataset.images[number].path)

@@ -20,7 +20,7 @@ def make_thumbnails(
     """
     selected = _spread_over_classes(dataset, count)
     with sandbox_or_new(sandbox, dataset.limits) as sandbox:
-        tasks = [SandboxTask(op="thumbnail", file=image.file, args={"edge": edge}) for image in selected]
+        tasks = [SandboxTask(op="thumbnail", file=image.disk_path, args={"edge": edge}) for image in selected]
         results = [result for _, result in sandbox.map(tasks)]
     return [
         (image.path, result.blobs[0]) for image, result in zip(selected, results, strict=True) if result.refused is None

@@ -16,7 +16,7 @@ class UnpackedFile:
     """One file of an upload: its path there, where it lies on disk, and its size in bytes."""
 
     path: str
-    file: Path
+    disk_path: Path
     bytes: int
 
 
@@ -29,7 +29,7 @@ def unpack(
         source: A zip, tar, tar.gz, tar.xz, or a folder, whose files stay where they are.
         target: The folder to unpack to; made if it is missing.
         limits: The maximum that the source may hold.
-        on_bytes: Called with the number of bytes of each piece written; may raise to stop.
+        on_bytes: Called with the number of bytes of each chunk written; may raise to stop.
 
     Returns:
         The files in the order of the source, and those that were skipped.

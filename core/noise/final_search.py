@@ -13,6 +13,7 @@ from core.noise.optimize import optimize_noise, quantize_noise
 from core.noise.setup import NoiseSetup
 from core.noise.shards import Shard, make_in_shards, shards_of
 from core.runtime.context import RunContext
+from core.runtime.random_streams import RandomStream
 from core.training.labelled_images import LabelledArrays, LabelledTensors
 
 BATCH = 256
@@ -26,7 +27,7 @@ def search_noise(
     *,
     protect_mask: NDArray[np.bool_],
 ) -> NDArray[np.int8]:
-    """Search the noise of some images with a trained surrogate.
+    """Search for the noise of some images with a trained surrogate.
 
     Each shard draws its random numbers from its own seed, so that a resumed run ends with the same bytes.
 
@@ -44,8 +45,8 @@ def search_noise(
     network = FoldedModel(surrogate, dtype=run.device.dtype)
 
     def noise_of(shard: Shard) -> NDArray[np.int8]:
-        generator = run.device.generator(setup.spec.seed, 3, shard.number)
-        part = images.select(shard.places).on(run.device)
+        generator = run.device.generator(setup.spec.seed, RandomStream.FINAL_SEARCH, shard.number)
+        part = images.select(shard.indices).on(run.device)
         return final_noise(network, part, objective, run, generator=generator).numpy(force=True)
 
     def make(group: list[Shard]) -> list[NDArray[np.int8]]:
@@ -58,7 +59,7 @@ def search_noise(
 def final_noise(
     network: FoldedModel, images: LabelledTensors, objective: Objective, run: RunContext, *, generator: torch.Generator
 ) -> Tensor:
-    """Search the noise of all `images`, also where their number is no multiple of the batch.
+    """Search for the noise of all `images`, also where their number is no multiple of the batch.
 
     Args:
         network: The folded surrogate.

@@ -44,11 +44,11 @@ def predict_noise(
             return quantize_noise(network(pixels.float() * PIXEL, y), pixels, radius).to(torch.int8)
 
     def noise_of(shard: Shard) -> NDArray[np.int8]:
-        part = images.select(shard.places).on(run.device)
+        part = images.select(shard.indices).on(run.device)
         rows = CPU_ROWS if run.device.is_cpu else GPU_ROWS
         batches = list(zip(part.pixels.split(rows), part.labels.split(rows), strict=True))
         noise = torch.cat(run.device.starmap(predict, batches)).numpy(force=True)
-        run.progress.advance(len(shard.places))
+        run.progress.advance(len(shard.indices))
         return noise
 
     def make(group: list[Shard]) -> list[NDArray[np.int8]]:

@@ -1,4 +1,4 @@
-"""Noise for images: train a surrogate on them, then search the noise of each image with it."""
+"""Noise for images: train a surrogate on them, then search for the noise of each image with it."""
 
 import numpy as np
 from numpy.typing import NDArray

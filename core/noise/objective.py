@@ -53,7 +53,7 @@ class Objective:
 
     @property
     def passes(self) -> int:
-        """The forward and backward passes of the surrogate that the noise of one image takes."""
+        """How many forward and backward passes of the surrogate the noise of one image needs."""
         inner = self.inner_steps if self.inner == "attack" and self.radius_a else 0
         return self.outer_steps * self.samples * (1 + inner)
 
@@ -93,7 +93,7 @@ def robust_loss(
 
     def robust(protected: Tensor) -> Tensor:
         size = protected.shape[-1]
-        transform = draw_transform(len(labels), size, objective, generator=generator, drawn=objective.eot)
+        transform = draw_transform(len(labels), size, objective, generator=generator, enabled=objective.eot)
         transformed = transform(protected.repeat(copies, 1, 1, 1))
         delta_a = inner_perturbation(network, transformed.detach(), labels, objective, generator=generator, tick=tick)
         return loss(transformed + delta_a)  # the gradient passes through T, and delta_a is a constant
@@ -101,7 +101,7 @@ def robust_loss(
     return robust
 
 
-def draw_transform(n: int, size: int, objective: Objective, *, generator: torch.Generator, drawn: bool) -> Transform:
+def draw_transform(n: int, size: int, objective: Objective, *, generator: torch.Generator, enabled: bool) -> Transform:
     """Draw t ~ T for each image, or return the identity.
 
     Args:
@@ -109,9 +109,9 @@ def draw_transform(n: int, size: int, objective: Objective, *, generator: torch.
         size: Their height and width in pixels.
         objective: Gives the chance of greyscale.
         generator: The source of randomness, on the device of the images.
-        drawn: False for the identity.
+        enabled: Whether to draw; if not, the result is the identity.
     """
-    if not drawn:
+    if not enabled:
         return identity
     return sample_transform(n, size, generator=generator, greyscale_probability=objective.greyscale)
 

@@ -20,11 +20,11 @@ class Shard(NamedTuple):
 
     Attributes:
         number: From 0; names the checkpoint, and is part of the seed.
-        places: int64 (m,), the rows of these images among all.
+        indices: int64 (m,), the rows of these images among all.
     """
 
     number: int
-    places: NDArray[np.int64]
+    indices: NDArray[np.int64]
 
 
 MakeShards = Callable[[list[Shard]], Iterable[NDArray[np.int8]]]
@@ -32,9 +32,9 @@ MakeShards = Callable[[list[Shard]], Iterable[NDArray[np.int8]]]
 
 
 def shards_of(mask: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
-    """The places of the images that `mask` (n,) chooses, up to SHARD of them in each array."""
-    places = np.flatnonzero(mask)
-    return [places[first : first + SHARD] for first in range(0, len(places), SHARD)]
+    """The indices of the images that `mask` (n,) chooses, up to SHARD of them in each array."""
+    indices = np.flatnonzero(mask)
+    return [indices[first : first + SHARD] for first in range(0, len(indices), SHARD)]
 
 
 def make_in_shards(
@@ -49,9 +49,10 @@ def make_in_shards(
 
     Args:
         shape: (n, c, s, s), the shape of all the noise.
-        shards: The places of each shard's images, int64 (m,).
+        shards: The indices of each shard's images, int64 (m,).
         make: Makes the noise of up to `parallel` shards, and counts their images in the progress. The noise of a shard
-            depends on its number and its places alone. Several processes share the shards, and each gets all the noise.
+            depends on its number and its indices alone. Several processes share the shards, and each gets all the
+            noise.
         run: The checkpoints are the same for all processes.
         parallel: How many shards one process makes at a time.
 
@@ -60,18 +61,18 @@ def make_in_shards(
     """
     noise = np.zeros(shape, dtype=np.int8)
     missing: list[Shard] = []
-    for number, places in enumerate(shards):
+    for number, indices in enumerate(shards):
         saved = run.checkpoints.load(f"noise-{number}.npy")
         if saved is None:
-            missing.append(Shard(number, places))
+            missing.append(Shard(number, indices))
         else:
-            noise[places] = array_from_bytes(saved)
-            run.progress.advance(len(places))
+            noise[indices] = array_from_bytes(saved)
+            run.progress.advance(len(indices))
     make = make if world_size() == 1 else partial(_make_on_all_ranks, make, shape[1:], run.progress)
     for first in range(0, len(missing), parallel * world_size()):
         group = missing[first : first + parallel * world_size()]
         for shard, made in zip(group, make(group), strict=True):
-            noise[shard.places] = made
+            noise[shard.indices] = made
             run.checkpoints.save(f"noise-{shard.number}.npy", array_to_bytes(made))
     return noise
 
@@ -83,6 +84,6 @@ def _make_on_all_ranks(
     own = list(make(group[rank() :: world_size()]))
     for index, shard in enumerate(group):
         turn, source = divmod(index, world_size())
-        yield broadcast_array(source, own[turn] if source == rank() else None, (len(shard.places), *shape))
+        yield broadcast_array(source, own[turn] if source == rank() else None, (len(shard.indices), *shape))
         if source != rank():
-            progress.advance(len(shard.places))
+            progress.advance(len(shard.indices))

@@ -95,7 +95,7 @@ class SurrogateTraining(TrainingLoop):
             x = pixels.float() * PIXEL
             delta_u = optimize_noise(self._folded, x, y, objective, generator=generator, tick=tick)
             protected = (pixels + quantize_noise(delta_u, pixels, objective.radius_u)).float() * PIXEL
-            t = draw_transform(len(y), x.shape[-1], objective, generator=generator, drawn=objective.augment)
+            t = draw_transform(len(y), x.shape[-1], objective, generator=generator, enabled=objective.augment)
             transformed = t(protected)
             return transformed + attack(self._folded, transformed, y, objective, generator=generator, tick=tick)
 

@@ -16,6 +16,7 @@ from core.noise.surrogate import train_surrogate
 from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.progress import Progress
+from core.runtime.random_streams import RandomStream
 from core.training.labelled_images import LabelledArrays, LabelledTensors
 from core.training.loop import TrainingLoop, TrainingPlan
 
@@ -50,7 +51,7 @@ def train_noise_network(
         images.on(device),
         TrainingPlan.of(config.network_length, config.learning_rate, images=count),
         device=device,
-        generator=device.generator(spec.seed, 5),
+        generator=device.generator(spec.seed, RandomStream.NOISE_NETWORK),
     )
     run.progress.start("network", training.plan.updates)
     training.resume(run.progress, checkpoints=run.checkpoints, name=NOISE_NETWORK)

@@ -31,7 +31,7 @@ class RunOptions:
         scratch: An empty folder of the caller for temporary files; the caller may remove it afterwards.
         on_progress: Called with each step of the progress. What it raises, such as `Cancelled`, ends the recipe.
         checkpoints: Holds the state of unfinished work; by default nothing is saved.
-        device: cpu, cuda or cuda:N; by default a GPU if there is one.
+        device: Cpu, cuda or cuda:N; by default a GPU if there is one.
         cores: The number of CPU cores to use; by default all.
         limits: The limits of what is read.
     """

@@ -175,6 +175,6 @@ def _add_report(archive: ArchiveWriter, report: ProtectionReport, page: str) -> 
     """Add the report and its page to the archive, and the settings to its manifest."""
     archive.add("report.json", report.to_json())
     archive.add("report.html", page)
-    archive.about.update(
+    archive.manifest_extra.update(
         spec=report.spec, seed=report.seed, versions=dict(report.versions), generator=dict(report.generator)
     )

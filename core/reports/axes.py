@@ -24,10 +24,10 @@ class Axis:
     """A linear axis.
 
     Attributes:
-        low: the value at `start`.
-        high: the value at `end`; larger values are drawn there as well.
-        start: position of the lower end.
-        end: position of the upper end.
+        low: The value at `start`.
+        high: The value at `end`; larger values are drawn there as well.
+        start: Position of the lower end.
+        end: Position of the upper end.
     """
 
     low: float
@@ -50,10 +50,10 @@ def polyline(points: Iterable[tuple[float, float]], x: Axis, y: Axis, *, digits:
     """The `points` attribute of an SVG polyline.
 
     Args:
-        points: pairs of an x value and a y value.
-        x: the horizontal axis.
-        y: the vertical axis.
-        digits: decimals of each position.
+        points: Pairs of an x value and a y value.
+        x: The horizontal axis.
+        y: The vertical axis.
+        digits: Decimals of each position.
     """
     return " ".join(f"{x.position(a):.{digits}f},{y.position(b):.{digits}f}" for a, b in points)
 
@@ -62,8 +62,8 @@ def spread_labels(positions: Mapping[str, float], *, distance: float) -> dict[st
     """Move labels apart that would overlap, both by the same length.
 
     Args:
-        positions: the position of each label's line, by name.
-        distance: the smallest distance of two labels.
+        positions: The position of each label's line, by name.
+        distance: The smallest distance of two labels.
 
     Returns:
         The position of each label, by name.

@@ -24,11 +24,11 @@ class Bar:
 
     Attributes:
         arm: "before" or "after".
-        y: the upper edge.
-        value: the accuracy.
-        low: lower end of the interval.
-        high: upper end of the interval.
-        text: the accuracy as text.
+        y: The upper edge.
+        value: The accuracy.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
+        text: The accuracy as text.
     """
 
     arm: str
@@ -44,9 +44,9 @@ class BarGroup:
     """The bars of one evidence row under its name.
 
     Attributes:
-        name: the training of the row.
-        name_y: base line of the name, in pixels.
-        bars: the bar before and the bar after, `y` in pixels.
+        name: The training of the row.
+        name_y: Base line of the name, in pixels.
+        bars: The bar before and the bar after, `y` in pixels.
     """
 
     name: str
@@ -117,8 +117,8 @@ def accuracy_bars(row: EvidenceRow, *, y: tuple[int, int]) -> tuple[Bar, Bar]:
     """The bar before and the bar after protection.
 
     Args:
-        row: the accuracies and their intervals.
-        y: upper edges of the two bars, in the unit of the drawing.
+        row: The accuracies and their intervals.
+        y: Upper edges of the two bars, in the unit of the drawing.
     """
 
     def bar(arm: str, top: int, accuracy: float, interval: Interval) -> Bar:
@@ -137,8 +137,8 @@ def curve_charts(rows: Iterable[tuple[str, Mapping[str, Curve]]], *, chance: flo
     """The learning curves of each row that has any, all on one scale.
 
     Args:
-        rows: the name and the curves of each row, by arm.
-        chance: the accuracy of a model that has learned nothing.
+        rows: The name and the curves of each row, by arm.
+        chance: The accuracy of a model that has learned nothing.
     """
     drawn = [(name, curves) for name, curves in rows if any(curve.epoch for curve in curves.values())]
     highest = max((a for _, curves in drawn for c in curves.values() for a in c.accuracy), default=1.0)

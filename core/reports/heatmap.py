@@ -23,13 +23,13 @@ class HeatMapCell:
     """One row of the report; accuracies as text, in per cent without the sign.
 
     Attributes:
-        accuracy: after training on the protected images, or on the dataset alone.
-        before: after training on the originals; None for a dataset alone.
-        difference: from `before` to `accuracy`, with its sign.
-        rest: after training on the clean rest alone; None if it was not measured.
-        runs: the lowest and the highest of several runs; None for a single run.
-        outcome: whether protection is shown; None for a dataset alone.
-        level: the colour, 0 to MAX_LEVEL.
+        accuracy: After training on the protected images, or on the dataset alone.
+        before: After training on the originals; None for a dataset alone.
+        difference: From `before` to `accuracy`, with its sign.
+        rest: After training on the clean rest alone; None if it was not measured.
+        runs: The lowest and the highest of several runs; None for a single run.
+        outcome: Whether protection is shown; None for a dataset alone.
+        level: The colour, 0 to MAX_LEVEL.
     """
 
     accuracy: str
@@ -46,9 +46,9 @@ class HeatMapRow:
     """One way to learn, and a cell for each training.
 
     Attributes:
-        architecture: name of the network.
-        countermeasure: what is done to the images.
-        protected: which images are protected; None if all are.
+        architecture: Name of the network.
+        countermeasure: What is done to the images.
+        protected: Which images are protected; None if all are.
         cells: None for each cell that is not measured yet.
     """
 
@@ -63,9 +63,9 @@ class HeatMap:
     """The whole map.
 
     Attributes:
-        columns: names of the trainings.
-        rows: one for each other combination of what was requested.
-        compares: whether protected images are compared with originals; False for a dataset alone.
+        columns: Names of the trainings.
+        rows: One for each other combination of what was requested.
+        compares: Whether protected images are compared with originals; False for a dataset alone.
     """
 
     columns: tuple[str, ...]

@@ -26,10 +26,10 @@ class DeliveryCounts:
     """How the noise was put on the images.
 
     Attributes:
-        work_size: side in pixels at which the noise was made.
-        images: images in all.
-        enlarged: images with a side longer than `work_size`, whose noise was enlarged.
-        exceeded: images that differ from the upload by more than radius_u, because their format is lossy.
+        work_size: Side in pixels at which the noise was made.
+        images: Images in all.
+        enlarged: Images with a side longer than `work_size`, whose noise was enlarged.
+        exceeded: Images that differ from the upload by more than radius_u, because their format is lossy.
     """
 
     work_size: int
@@ -43,8 +43,8 @@ class GeneratorUse:
     """A generator, trained beforehand, that made the noise.
 
     Attributes:
-        card: what is known of its training.
-        may_know_images: whether it may have been trained on the images that it protects.
+        card: What is known of its training.
+        may_know_images: Whether it may have been trained on the images that it protects.
     """
 
     card: Card
@@ -57,10 +57,10 @@ def protection_caveats(
     """The caveats of one protection.
 
     Args:
-        spec: what was requested.
-        evidence: what was measured.
-        counts: how the noise was put on the images.
-        generator: the generator that made the noise; None if a surrogate was trained for these images.
+        spec: What was requested.
+        evidence: What was measured.
+        counts: How the noise was put on the images.
+        generator: The generator that made the noise; None if a surrogate was trained for these images.
     """
     return (
         *_about_accuracies(evidence),
@@ -89,8 +89,8 @@ def uncertainty(test_images: int, half: float) -> str:
     """The caveat of a wide interval.
 
     Args:
-        test_images: how many images tested the learners.
-        half: half width of the widest interval, as a fraction.
+        test_images: How many images tested the learners.
+        half: Half width of the widest interval, as a fraction.
     """
     return (
         f"With only {test_images} test images, each accuracy is uncertain by up to {half * 100:.0f} percentage points "
@@ -102,7 +102,7 @@ def run_to_run(runs: int) -> str:
     """The caveat that intervals leave out the variation between training runs.
 
     Args:
-        runs: training runs behind each accuracy.
+        runs: Training runs behind each accuracy.
     """
     source = "one training run" if runs == 1 else f"the mean of {runs} training runs"
     return (
@@ -159,9 +159,9 @@ def learner_caveats(spec: ProtectSpec, evidence: Evidence, *, uses_greyscale_sur
     """What is known of learners other than the measured ones.
 
     Args:
-        spec: how the noise was made.
-        evidence: what was measured.
-        uses_greyscale_surrogate: whether the noise comes from a generator that was trained on greyscale images as well.
+        spec: How the noise was made.
+        evidence: What was measured.
+        uses_greyscale_surrogate: Whether the noise comes from a generator that was trained on greyscale images as well.
     """
     rows = evidence.rows
     radii = _largest_radii(rows)

@@ -25,9 +25,9 @@ class Sample:
     """An image of the report, as uploaded and as delivered.
 
     Attributes:
-        path: its path in the upload.
-        original: pixels uint8 (h, w, c); c is 1 (greyscale), 2 (greyscale and alpha), 3 (RGB) or 4 (RGB and alpha).
-        protected: pixels of the same shape. Large images may be scaled down, both in the same way.
+        path: Its path in the upload.
+        original: Pixels uint8 (h, w, c); c is 1 (greyscale), 2 (greyscale and alpha), 3 (RGB) or 4 (RGB and alpha).
+        protected: Pixels of the same shape. Large images may be scaled down, both in the same way.
     """
 
     path: str
@@ -40,12 +40,12 @@ class Strip:
     """A sample as the page shows it.
 
     Attributes:
-        path: its path in the upload.
+        path: Its path in the upload.
         original: PNG data URI.
         protected: PNG data URI.
         noise: PNG data URI of the amplified difference.
-        enlarged: whether the page enlarges the image with hard edges.
-        changed: whether any colour value differs.
+        enlarged: Whether the page enlarges the image with hard edges.
+        changed: Whether any colour value differs.
     """
 
     path: str
@@ -60,11 +60,11 @@ def render_html(report: ProtectionReport, samples: Sequence[Sample]) -> str:
     """The page of a report; every name on it is escaped.
 
     Args:
-        report: the protection.
-        samples: images to show; the first MAX_SAMPLES are.
+        report: The protection.
+        samples: Images to show; the first MAX_SAMPLES are.
 
     Raises:
-        ValueError: the two versions of a sample differ in shape.
+        ValueError: The two versions of a sample differ in shape.
     """
     radius = int(report.spec["radius_u"])
     amplification = max(1, 120 // radius)

@@ -16,10 +16,10 @@ def take_samples(dataset: ImageDataset, archive: ArchiveWriter, scratch: Path, s
     """Up to MAX_SAMPLES images that changed, one of each class in turn.
 
     Args:
-        dataset: the upload.
-        archive: what is delivered; both versions are decoded from their encoded bytes.
-        scratch: folder for temporary files.
-        sandbox: decodes the images.
+        dataset: The upload.
+        archive: What is delivered; both versions are decoded from their encoded bytes.
+        scratch: Folder for temporary files.
+        sandbox: Decodes the images.
     """
     samples = []
     for i in _one_class_in_turn(dataset, archive):
@@ -28,7 +28,7 @@ def take_samples(dataset: ImageDataset, archive: ArchiveWriter, scratch: Path, s
             copy.write(archive.read(str(delivered)))
             copy.flush()
             args = {"edge": MAX_SIDE, "mode": image.mode}
-            tasks = [SandboxTask(op="view", file=file, args=args) for file in (image.file, Path(copy.name))]
+            tasks = [SandboxTask(op="view", file=file, args=args) for file in (image.disk_path, Path(copy.name))]
             before, after = (answer for _, answer in sandbox.map(tasks))
         if before.refused is None and after.refused is None:
             samples.append(Sample(path=image.path, original=_pixels(before), protected=_pixels(after)))

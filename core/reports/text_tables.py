@@ -13,7 +13,7 @@ def evidence_table(evidence: Evidence) -> str:
     """The accuracies before and after protection, a line for each row; without rows the reason why there are none.
 
     Args:
-        evidence: the measurements of one protection.
+        evidence: The measurements of one protection.
 
     Returns:
         Lines without a newline at the end.
@@ -44,7 +44,7 @@ def verification_table(report: VerificationReport) -> str:
     """The accuracies of a verification, a line for each row.
 
     Args:
-        report: a verification, finished or not.
+        report: A verification, finished or not.
 
     Returns:
         Lines without a newline at the end.

@@ -13,8 +13,8 @@ class Verdict:
     Attributes:
         tone: "shown" (every row shows protection), "partly" (the first row does, another does not), "not shown" or
             "not measured".
-        headline: the result of the first row in one sentence.
-        details: sentences that qualify the headline, and one for each other row.
+        headline: The result of the first row in one sentence.
+        details: Sentences that qualify the headline, and one for each other row.
     """
 
     tone: str
@@ -26,8 +26,8 @@ def outcome_of(row: EvidenceRow, *, chance: float) -> str:
     """What one row shows.
 
     Args:
-        row: the accuracies before and after protection, with their intervals.
-        chance: the accuracy of a model that has learned nothing.
+        row: The accuracies before and after protection, with their intervals.
+        chance: The accuracy of a model that has learned nothing.
 
     Returns:
         "shown" if the interval after protection is below the interval before; "shown, not for early stopping" if the

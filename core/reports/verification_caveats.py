@@ -20,11 +20,11 @@ def verification_caveats(
     """The caveats of the rows so far.
 
     Args:
-        report: a verification, finished or not, with at least one row.
-        spec: what was requested.
-        manifest: that of the protected archive; None for a dataset alone.
-        missing: images of the upload that the archive does not contain.
-        percentage: share of the training images that are protected in the archive, in per cent.
+        report: A verification, finished or not, with at least one row.
+        spec: What was requested.
+        manifest: That of the protected archive; None for a dataset alone.
+        missing: Images of the upload that the archive does not contain.
+        percentage: Share of the training images that are protected in the archive, in per cent.
     """
     learners: Iterator[str] = iter(())
     if manifest is None:

@@ -18,11 +18,11 @@ def wilson_interval(correct: int, n: int) -> Interval:
     It stays inside 0 to 1, and it has a width at 0 and at n of n, which p ± 1.96 s does not.
 
     Args:
-        correct: how many were correct.
-        n: how many were tested. Without any the interval is (0, 1).
+        correct: How many were correct.
+        n: How many were tested. Without any the interval is (0, 1).
 
     Raises:
-        ValueError: unless 0 <= correct <= n.
+        ValueError: Unless 0 <= correct <= n.
     """
     if not 0 <= correct <= n:
         raise ValueError(f"correct must be 0 to n, not {correct} of {n}")
@@ -40,10 +40,10 @@ def wilson_interval(correct: int, n: int) -> Interval:
 class Curve:
     """The learning curve of one training run, one entry for each test during training.
 
-    Args:
-        epoch: numbers of the epochs.
-        accuracy: on the clean test images, as fractions 0 to 1.
-        loss: mean training loss.
+    Attributes:
+        epoch: Numbers of the epochs.
+        accuracy: On the clean test images, as fractions 0 to 1.
+        loss: Mean training loss.
     """
 
     epoch: tuple[int, ...]
@@ -55,10 +55,10 @@ class Curve:
         """A curve from its JSON.
 
         Args:
-            data: the three lists by name.
+            data: The three lists by name.
 
         Raises:
-            TypeError: for other keys.
+            TypeError: For other keys.
         """
         return cls(**{key: tuple(values) for key, values in data.items()})
 
@@ -67,20 +67,20 @@ class Curve:
 class EvidenceRow:
     """One learner, trained on the originals (before) and on the protected images (after), tested on clean images.
 
-    Args:
+    Attributes:
         training: "standard" or "adversarial".
         norm: "Linf", "L2" or "L1" of the adversarial training; None for standard training.
-        radius: of the adversarial training, in pixel units of 255 in every norm; 0 for standard training.
-        countermeasure: what is done to the images first, such as "jpeg-75"; None for nothing.
-        architecture: the network's label.
-        protected_percentage: share of the training images that are protected.
-        accuracy_before: accuracy at the end of training on the originals, as a fraction.
-        accuracy_after: the same for the protected images.
-        peak_before: the best accuracy of any point of the curve.
-        peak_after: the same for the protected images.
+        radius: Of the adversarial training, in pixel units of 255 in every norm; 0 for standard training.
+        countermeasure: What is done to the images first, such as "jpeg-75"; None for nothing.
+        architecture: The network's label.
+        protected_percentage: Share of the training images that are protected.
+        accuracy_before: Accuracy at the end of training on the originals, as a fraction.
+        accuracy_after: The same for the protected images.
+        peak_before: The best accuracy of any point of the curve.
+        peak_after: The same for the protected images.
         ci95_before: 95 % interval of accuracy_before.
         ci95_after: 95 % interval of accuracy_after.
-        curves: the learning curves, by "before" and "after".
+        curves: The learning curves, by "before" and "after".
     """
 
     training: str
@@ -117,11 +117,11 @@ class EvidenceRow:
         """A row from its JSON.
 
         Args:
-            data: the row's fields by name.
+            data: The row's fields by name.
 
         Raises:
-            KeyError: a key is missing.
-            TypeError: for other keys.
+            KeyError: A key is missing.
+            TypeError: For other keys.
         """
         intervals = {key: (data[key][0], data[key][1]) for key in ("ci95_before", "ci95_after")}
         curves = {name: Curve.from_dict(curve) for name, curve in data["curves"].items()}
@@ -132,9 +132,9 @@ def training_name(norm: str | None, radius: int, countermeasure: str | None) -> 
     """How a training is called in reports.
 
     Args:
-        norm: of the adversarial training.
-        radius: of the adversarial training, of 255; 0 for standard training.
-        countermeasure: its name; None for none.
+        norm: Of the adversarial training.
+        radius: Of the adversarial training, of 255; 0 for standard training.
+        countermeasure: Its name; None for none.
     """
     name = f"adversarial training, {norm or 'Linf'} radius {radius}/255" if radius else "standard training"
     return name if countermeasure is None else f"{name}, after {countermeasure}"
@@ -144,15 +144,15 @@ def training_name(norm: str | None, radius: int, countermeasure: str | None) -> 
 class Evidence:
     """What was measured of one protection.
 
-    Args:
-        learner: label of the learners' network.
-        image_size: side in pixels of the images that the learners saw.
-        train_images: number of training images.
-        test_images: number of test images.
-        chance: accuracy of always naming the most frequent class of the test images.
-        rows: one for each training. Without any, `note` says why.
-        note: why there is no row.
-        seconds: how long the measurement took.
+    Attributes:
+        learner: Label of the learners' network.
+        image_size: Side in pixels of the images that the learners saw.
+        train_images: Number of training images.
+        test_images: Number of test images.
+        chance: Accuracy of always naming the most frequent class of the test images.
+        rows: One for each training. Without any, `note` says why.
+        note: Why there is no row.
+        seconds: How long the measurement took.
     """
 
     learner: str
@@ -169,10 +169,10 @@ class Evidence:
         """Evidence from its JSON.
 
         Args:
-            data: the fields by name.
+            data: The fields by name.
 
         Raises:
-            KeyError: a key is missing.
-            TypeError: for other keys.
+            KeyError: A key is missing.
+            TypeError: For other keys.
         """
         return cls(**{**data, "rows": tuple(map(EvidenceRow.from_dict, data["rows"]))})

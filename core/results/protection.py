@@ -18,12 +18,12 @@ JSON_KEYS = {"imperceptibility": "invisibility", "caveats": "limits"}
 class Imperceptibility:
     """How far the delivered images are from the uploaded ones. Means are over the images that changed.
 
-    Args:
-        linf_max: largest change of a colour value in any image, in pixel units of 255.
-        linf_mean: mean over the images of each image's largest change, in pixel units of 255.
-        mae: mean absolute change of a colour value, in pixel units of 255.
-        psnr_db: mean peak signal-to-noise ratio at the images' own size; None where no image changed.
-        ssim: mean structural similarity at the size that the noise was made at; None where no image changed.
+    Attributes:
+        linf_max: Largest change of a colour value in any image, in pixel units of 255.
+        linf_mean: Mean over the images of each image's largest change, in pixel units of 255.
+        mae: Mean absolute change of a colour value, in pixel units of 255.
+        psnr_db: Mean peak signal-to-noise ratio at the images' own size; None where no image changed.
+        ssim: Mean structural similarity at the size that the noise was made at; None where no image changed.
     """
 
     linf_max: float
@@ -45,11 +45,11 @@ class ClassCount:
 class ReportDataset:
     """The dataset of a report.
 
-    Args:
-        name: the dataset's name.
-        images: number of images that were read.
-        classes: the classes, with the number of images of each.
-        skipped: the files that were not read as images.
+    Attributes:
+        name: The dataset's name.
+        images: Number of images that were read.
+        classes: The classes, with the number of images of each.
+        skipped: The files that were not read as images.
     """
 
     name: str
@@ -62,11 +62,11 @@ class ReportDataset:
         """A dataset from its JSON.
 
         Args:
-            data: the fields by name.
+            data: The fields by name.
 
         Raises:
-            KeyError: a key is missing.
-            TypeError: for other keys.
+            KeyError: A key is missing.
+            TypeError: For other keys.
         """
         classes = tuple(ClassCount(**one) for one in data["classes"])
         skipped = tuple(SkippedFile(**one) for one in data["skipped"])
@@ -77,20 +77,20 @@ class ReportDataset:
 class ProtectionReport:
     """Everything that is known of one protection.
 
-    Args:
-        job_id: the job; None on the command line.
+    Attributes:
+        job_id: The job; None on the command line.
         created_at: RFC 3339, UTC.
-        seed: the random seed.
-        versions: releases of what the result depends on, by name.
-        device: where it was computed.
-        seconds: how long the whole took.
-        stages: how long each stage took, in seconds.
-        dataset: what was uploaded.
-        spec: what was requested: ProtectSpec.to_dict().
-        generator: what made the noise: method, radii, work size, surrogate, steps.
-        imperceptibility: how visible the noise is. "invisibility" in JSON.
-        evidence: what models learn from the images before and after.
-        caveats: sentences on what the protection does not do. "limits" in JSON.
+        seed: The random seed.
+        versions: Releases of what the result depends on, by name.
+        device: Where it was computed.
+        seconds: How long the whole took.
+        stages: How long each stage took, in seconds.
+        dataset: What was uploaded.
+        spec: What was requested: ProtectSpec.to_dict().
+        generator: What made the noise: method, radii, work size, surrogate, steps.
+        imperceptibility: How visible the noise is. "invisibility" in JSON.
+        evidence: What models learn from the images before and after.
+        caveats: Sentences on what the protection does not do. "limits" in JSON.
     """
 
     job_id: str | None
@@ -111,7 +111,7 @@ class ProtectionReport:
         """The report as indented ASCII JSON, which `from_json` reads.
 
         Raises:
-            ValueError: a number is infinite or NaN.
+            ValueError: A number is infinite or NaN.
         """
         data = {JSON_KEYS.get(key, key): value for key, value in asdict(self).items()}
         return json.dumps(data, indent=2, allow_nan=False) + "\n"
@@ -121,11 +121,11 @@ class ProtectionReport:
         """The report that `to_json` wrote.
 
         Args:
-            text: the JSON.
+            text: The JSON.
 
         Raises:
-            KeyError: a key is missing.
-            TypeError: a key is missing or unknown.
+            KeyError: A key is missing.
+            TypeError: A key is missing or unknown.
         """
         data = json.loads(text)
         return cls(

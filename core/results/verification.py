@@ -22,12 +22,12 @@ _OF_ROW = ("norm", "radius", "countermeasure", "architecture", "protected_percen
 class Arm:
     """What the learners of one arm reached, as means over the runs and fractions 0 to 1.
 
-    Args:
-        accuracy: on the clean test images, at the end of training.
-        peak: the best accuracy of any point of the curve.
+    Attributes:
+        accuracy: On the clean test images, at the end of training.
+        peak: The best accuracy of any point of the curve.
         ci95: 95 % interval of the accuracy over the choice of the test images, not over the runs.
-        runs: accuracy of each run.
-        curve: the mean learning curve.
+        runs: Accuracy of each run.
+        curve: The mean learning curve.
     """
 
     accuracy: float
@@ -41,16 +41,16 @@ class Arm:
 class VerificationRow:
     """One kind of learner, and what it reached in each arm.
 
-    Args:
-        norm: of the adversarial training; None for standard training.
-        radius: of the adversarial training, of 255; 0 for standard training.
-        countermeasure: its name; None for none.
-        architecture: the network's label.
-        protected_percentage: share of the training images that are protected.
-        before: trained on the dataset as uploaded.
-        after: trained on the protected images; None for a dataset alone.
-        rest: trained on the clean share alone; None without one.
-        protected_class: the only class that is protected, and tested; None where all are.
+    Attributes:
+        norm: Of the adversarial training; None for standard training.
+        radius: Of the adversarial training, of 255; 0 for standard training.
+        countermeasure: Its name; None for none.
+        architecture: The network's label.
+        protected_percentage: Share of the training images that are protected.
+        before: Trained on the dataset as uploaded.
+        after: Trained on the protected images; None for a dataset alone.
+        rest: Trained on the clean share alone; None without one.
+        protected_class: The only class that is protected, and tested; None where all are.
     """
 
     norm: str | None
@@ -117,11 +117,11 @@ class VerificationRow:
         """The row that `to_dict` wrote.
 
         Args:
-            row: the row's JSON. Reports of older versions have no protected_class.
+            row: The row's JSON. Reports of older versions have no protected_class.
 
         Raises:
-            KeyError: a key is missing.
-            TypeError: a curve has other keys.
+            KeyError: A key is missing.
+            TypeError: A curve has other keys.
         """
         before = _arm(row, "before")
         if before is None:
@@ -147,14 +147,14 @@ def _arm(row: Mapping[str, Any], name: str) -> Arm | None:
 class VerificationEvidence:
     """The rows measured so far, and the data that they were measured on.
 
-    Args:
-        image_size: side in pixels of the images that the learners saw.
-        train_images: number of training images.
-        test_images: number of test images.
-        chance: accuracy of always naming the most frequent class of the test images. Where one class alone is tested,
+    Attributes:
+        image_size: Side in pixels of the images that the learners saw.
+        train_images: Number of training images.
+        test_images: Number of test images.
+        chance: Accuracy of always naming the most frequent class of the test images. Where one class alone is tested,
             1 / number of classes.
-        rows_requested: number of rows when the verification is complete. "rows_asked" in JSON.
-        rows: the rows so far.
+        rows_requested: Number of rows when the verification is complete. "rows_asked" in JSON.
+        rows: The rows so far.
     """
 
     image_size: int
@@ -180,11 +180,11 @@ class VerificationEvidence:
         """The evidence that `to_dict` wrote.
 
         Args:
-            data: its JSON.
+            data: Its JSON.
 
         Raises:
-            KeyError: a key is missing.
-            TypeError: a key is unknown.
+            KeyError: A key is missing.
+            TypeError: A key is unknown.
         """
         others = {key: value for key, value in data.items() if key not in ("rows_asked", "rows")}
         rows = tuple(map(VerificationRow.from_dict, data["rows"]))
@@ -195,17 +195,17 @@ class VerificationEvidence:
 class VerificationReport:
     """Everything that is known of one verification. It is complete when it has all the rows that were requested.
 
-    Args:
-        job_id: the job; None on the command line.
+    Attributes:
+        job_id: The job; None on the command line.
         created_at: RFC 3339, UTC.
-        versions: releases of what the result depends on, by name.
-        device: where it was computed.
-        seconds: how long it took.
-        dataset: the dataset that was protected.
-        spec: what was requested: VerifySpec.to_dict().
-        target: what the protected archive's manifest says; None for a dataset alone.
-        evidence: the rows.
-        caveats: sentences on what the rows do not show. "limits" in JSON.
+        versions: Releases of what the result depends on, by name.
+        device: Where it was computed.
+        seconds: How long it took.
+        dataset: The dataset that was protected.
+        spec: What was requested: VerifySpec.to_dict().
+        target: What the protected archive's manifest says; None for a dataset alone.
+        evidence: The rows.
+        caveats: Sentences on what the rows do not show. "limits" in JSON.
     """
 
     job_id: str | None
@@ -221,7 +221,7 @@ class VerificationReport:
 
     @property
     def protected_class(self) -> str | None:
-        """The class that alone was protected and tested; None where all were, as in reports of older versions."""
+        """The only class that was protected and tested; None if all were, as in reports of older versions."""
         name: str | None = self.spec.get("protected_class")
         return name
 
@@ -229,7 +229,7 @@ class VerificationReport:
         """The report as indented ASCII JSON, which `from_json` reads.
 
         Raises:
-            ValueError: a number is infinite or NaN.
+            ValueError: A number is infinite or NaN.
         """
         data = {"limits" if key == "caveats" else key: value for key, value in asdict(self).items()}
         return json.dumps(data | {"evidence": self.evidence.to_dict()}, indent=2, allow_nan=False) + "\n"
@@ -239,11 +239,11 @@ class VerificationReport:
         """The report that `to_json` wrote.
 
         Args:
-            text: the JSON.
+            text: The JSON.
 
         Raises:
-            KeyError: a key is missing.
-            TypeError: a key is missing or unknown.
+            KeyError: A key is missing.
+            TypeError: A key is missing or unknown.
         """
         data = json.loads(text)
         return cls(

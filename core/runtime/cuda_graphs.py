@@ -41,7 +41,7 @@ class GraphedCallable:
         self._graphs: dict[object, Function] = {}
 
     def __call__(self, *inputs: Tensor, on_gpu: bool) -> Any:
-        """The result of the function. `on_gpu` says whether the inputs are there, also where there are none."""
+        """Call the function; `on_gpu` says whether the inputs are on a GPU, even if there are no inputs."""
         shapes = tuple((tensor.shape, tensor.dtype) for tensor in inputs)
         if on_gpu and shapes not in self._graphs and world_size() == 1:
             self._calls[shapes] += 1

@@ -32,7 +32,7 @@ class Device:
     operation, so a core that is busy with other work delays only its own share. The number of cores changes no result.
 
     Args:
-        name: cpu, cuda or cuda:N; by default a GPU if there is one.
+        name: Cpu, cuda or cuda:N; by default a GPU if there is one.
         cores: The number of CPU cores to use; by default all, or this process's share of them.
 
     Attributes:
@@ -93,7 +93,7 @@ class Device:
         Args:
             function: Called as function(*chunk, generator=...); returns a tensor with a row for each image.
             batch: Tensors of n rows.
-            rows_per_image: How many rows the function makes of one image; a chunk has the fewer images.
+            rows_per_image: How many rows the function makes of one image. The more rows, the fewer images a chunk has.
             generator: The source of randomness, on this device.
             this_process_only: Whether the other processes have other batches. By default several processes share the
                 chunks, and each gets the whole result.

@@ -32,7 +32,7 @@ def process_group(device: str | None) -> Iterator[str | None]:
     find each other only once.
 
     Args:
-        device: cuda, cpu, or None for a GPU if there is one.
+        device: Cuda, cpu, or None for a GPU if there is one.
 
     Raises:
         BadInput: There are more processes than GPUs, or `device` names one GPU for several processes.

@@ -47,7 +47,7 @@ class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     messages: ClassVar[Mapping[str, str]] = {}
-    """What is said of a wrong value, by field, where the field's JSON Schema does not say it."""
+    """The error message for a wrong value of a field, for fields whose JSON Schema does not give one."""
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -60,10 +60,10 @@ class Spec(BaseModel):
         """A spec from untrusted keys and values.
 
         Args:
-            mapping: values by key, as JSON has them. Keys that are missing get their defaults.
+            mapping: Values by key, as JSON has them. Keys that are missing get their defaults.
 
         Raises:
-            SpecError: with every unknown key and every bad value.
+            SpecError: With every unknown key and every bad value.
         """
         known = cls.model_fields
         unknown = [_unknown_key(cls, key) for key in mapping if key not in known]
@@ -106,8 +106,8 @@ def refusal(message: str, *, field: str | None = None) -> PydanticCustomError:
     """The error that a validator of a spec raises.
 
     Args:
-        message: what the value must be, to follow the field's name.
-        field: the field to name, for a validator of several fields.
+        message: What the value must be, to follow the field's name.
+        field: The field to name, for a validator of several fields.
     """
     return PydanticCustomError(_REFUSED, "{message}", {"message": message, "field": field})
 

@@ -14,12 +14,12 @@ from core.specs.lr_schedule import LearningRate
 class PGDSearch:
     """How noise delta_u is searched, in the terms of Fu et al. 2022, Algorithm 1.
 
-    Args:
+    Attributes:
         outer_steps: K_u, steps of the noise.
-        outer_step: size of one of them, as a fraction of radius_u.
+        outer_step: Size of one of them, as a fraction of radius_u.
         samples: J, draws of the transformation T for each step.
         inner_steps: K_a, steps of the adversarial perturbation within each step.
-        inner_step: size of one of them, as a fraction of radius_a.
+        inner_step: Size of one of them, as a fraction of radius_a.
     """
 
     outer_steps: int
@@ -33,11 +33,11 @@ class PGDSearch:
 class TrainingLength:
     """How many updates a training takes, by the number of images.
 
-    Args:
-        epochs: passes over the images.
-        min_updates: lower bound of the updates.
-        max_updates: upper bound of the updates.
-        batch: images of one update, at most.
+    Attributes:
+        epochs: Passes over the images.
+        min_updates: Lower bound of the updates.
+        max_updates: Upper bound of the updates.
+        batch: Images of one update, at most.
     """
 
     epochs: int
@@ -49,7 +49,7 @@ class TrainingLength:
         """The number of updates.
 
         Args:
-            images: size of the training set.
+            images: Size of the training set.
         """
         updates = self.epochs * images // min(self.batch, images)
         return min(self.max_updates, max(self.min_updates, updates))
@@ -59,14 +59,14 @@ class TrainingLength:
 class NoiseConfig:
     """How the noise of a method with a surrogate is made: Algorithm 1, then a search for every image.
 
-    Args:
+    Attributes:
         length: M, updates of the surrogate.
-        learning_rate: of the surrogate and the noise network.
-        training: search for the noise of each batch that the surrogate is trained on.
-        final: search for the noise of every image with the trained surrogate.
-        network_length: updates of the noise network that then takes the place of the final search; None without one.
-        greyscale_share: weight of the loss on greyscale images, in a training that asks for it (`TrainSpec.grey`).
-        greyscale_probability: how often T makes an image greyscale while the second surrogate learns, which is used
+        learning_rate: Of the surrogate and the noise network.
+        training: Search for the noise of each batch that the surrogate is trained on.
+        final: Search for the noise of every image with the trained surrogate.
+        network_length: Updates of the noise network that then takes the place of the final search; None without one.
+        greyscale_share: Weight of the loss on greyscale images, in a training that asks for it (`TrainSpec.grey`).
+        greyscale_probability: How often T makes an image greyscale while the second surrogate learns, which is used
             for that loss (docs/lab/noise.md).
     """
 
@@ -83,12 +83,12 @@ class NoiseConfig:
 class NTGAConfig:
     """How NTGA, which has no surrogate, makes noise (Yuan & Wu 2021).
 
-    Args:
-        block_size: images whose noise is computed together, at most.
-        validation_images: other images on which a block's noise is evaluated, at most.
-        steps: steps of the noise.
-        step: size of one of them, as a fraction of radius_u.
-        time: t, for which the neural tangent kernel's network is trained by gradient flow.
+    Attributes:
+        block_size: Images whose noise is computed together, at most.
+        validation_images: Other images on which a block's noise is evaluated, at most.
+        steps: Steps of the noise.
+        step: Size of one of them, as a fraction of radius_u.
+        time: T, for which the neural tangent kernel's network is trained by gradient flow.
     """
 
     block_size: int = field(metadata={"key": "block"})
@@ -102,11 +102,11 @@ class NTGAConfig:
 class LearnerSchedule:
     """How a learner is trained.
 
-    Args:
-        length: updates of the learner.
-        learning_rate: its schedule.
-        attack_steps: steps of the attack in adversarial training.
-        attack_step: size of one of them, as a fraction of the attack's radius.
+    Attributes:
+        length: Updates of the learner.
+        learning_rate: Its schedule.
+        attack_steps: Steps of the attack in adversarial training.
+        attack_step: Size of one of them, as a fraction of the attack's radius.
     """
 
     length: TrainingLength
@@ -119,14 +119,14 @@ class LearnerSchedule:
 class Preset:
     """Every number of one way to protect and to measure.
 
-    Args:
-        name: a preset's name, as a spec has it.
-        method: the method that is used unless a spec names one.
-        architecture: network of the surrogate and of the learners.
-        max_size: largest side in pixels at which images are worked on.
-        noise: configuration by method, for the methods with a surrogate.
-        ntga: configuration of NTGA.
-        schedules: schedule of the learners by amount of evidence.
+    Attributes:
+        name: A preset's name, as a spec has it.
+        method: The method that is used unless a spec names one.
+        architecture: Network of the surrogate and of the learners.
+        max_size: Largest side in pixels at which images are worked on.
+        noise: Configuration by method, for the methods with a surrogate.
+        ntga: Configuration of NTGA.
+        schedules: Schedule of the learners by amount of evidence.
     """
 
     name: str
@@ -142,7 +142,7 @@ def recorded(config: Any) -> Any:
     """A configuration as JSON takes it, under the keys in the fields' metadata.
 
     Args:
-        config: a value of one of the classes above, or what a field of one holds.
+        config: A value of one of the classes above, or what a field of one holds.
     """
     if is_dataclass(config):
         return {f.metadata.get("key", f.name): recorded(getattr(config, f.name)) for f in fields(config)}

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 class LearningRate:
     """A step decay, as in the paper, or one cycle: a linear warm-up, then a cosine to zero.
 
-    Args:
-        peak: the largest rate.
-        decay_every: updates after which the rate falls to a tenth, again and again; 0 means one cycle, whose warm-up
+    Attributes:
+        peak: The largest rate.
+        decay_every: Updates after which the rate falls to a tenth, again and again; 0 means one cycle, whose warm-up
             takes the first tenth of the updates.
     """
 
@@ -21,8 +21,8 @@ class LearningRate:
         """The rate of one update.
 
         Args:
-            step: number of the update, from 0.
-            steps: number of all updates.
+            step: Number of the update, from 0.
+            steps: Number of all updates.
         """
         if self.decay_every:
             return self.peak * 0.1 ** (step // self.decay_every)

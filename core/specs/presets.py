@@ -31,11 +31,11 @@ def preset_for(name: str, size: int) -> Preset:
     """The preset for images of one size.
 
     Args:
-        name: the preset's name.
-        size: side in pixels at which the images are worked on.
+        name: The preset's name.
+        size: Side in pixels at which the images are worked on.
 
     Raises:
-        KeyError: there is no such preset.
+        KeyError: There is no such preset.
     """
     if name == "paper" and size >= MIN_LARGE_SIZE:
         return _PAPER_LARGE
@@ -46,8 +46,8 @@ def has_noise_network(name: str, method: str | None) -> bool:
     """Whether a generator that is trained by a preset gets a noise network.
 
     Args:
-        name: the preset's name.
-        method: the method, or None for the preset's own.
+        name: The preset's name.
+        method: The method, or None for the preset's own.
     """
     config = PRESETS[name].noise.get(method or PRESETS[name].method)
     return config is not None and config.network_length is not None

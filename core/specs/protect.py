@@ -97,10 +97,10 @@ class ProtectSpec(Spec):
         """A spec for the training of a generator, from untrusted keys and values.
 
         Args:
-            mapping: values by key; only TRAINING_KEYS are allowed.
+            mapping: Values by key; only TRAINING_KEYS are allowed.
 
         Raises:
-            SpecError: as `parse`, and for a method or a preset that trains no network.
+            SpecError: As `parse`, and for a method or a preset that trains no network.
         """
         errors = [
             FieldError(str(key), f"unknown key for training; known are {', '.join(TRAINING_KEYS)}")

@@ -17,11 +17,11 @@ def check_archive(spec: VerifySpec, percentage: int | None) -> None:
     """Check that one class can be verified alone: only where the whole archive is protected.
 
     Args:
-        spec: the verification's spec.
-        percentage: share of the archive's images that are protected; None for a dataset alone.
+        spec: The verification's spec.
+        percentage: Share of the archive's images that are protected; None for a dataset alone.
 
     Raises:
-        SpecError: it names a class, and the archive is not wholly protected.
+        SpecError: It names a class, and the archive is not wholly protected.
     """
     if spec.protected_class is None or percentage == 100:
         return
@@ -34,11 +34,11 @@ def check_known(spec: VerifySpec, classes: Sequence[str]) -> None:
     """Check that the dataset has the class that a spec names, if it names one.
 
     Args:
-        spec: the verification's spec.
-        classes: names of the dataset's classes.
+        spec: The verification's spec.
+        classes: Names of the dataset's classes.
 
     Raises:
-        SpecError: there is no such class; the message lists the classes.
+        SpecError: There is no such class; the message lists the classes.
     """
     if spec.protected_class is not None and spec.protected_class not in classes:
         others = len(classes) - MAX_NAMED_CLASSES
@@ -50,8 +50,8 @@ def tested_on(count: int, name: str) -> str:
     """The sentence of a report that says which images were tested.
 
     Args:
-        count: number of the images.
-        name: the protected class.
+        count: Number of the images.
+        name: The protected class.
     """
     return f"Tested on the {count:,} clean images of “{name}” alone; the other classes were clean."
 

@@ -58,10 +58,10 @@ class TrainSpec(Spec):
         """A spec from untrusted keys and values.
 
         Args:
-            mapping: values by key, all on one level: name, grey and TRAINING_KEYS.
+            mapping: Values by key, all on one level: name, grey and TRAINING_KEYS.
 
         Raises:
-            SpecError: with every unknown key and every bad value.
+            SpecError: With every unknown key and every bad value.
         """
         errors = [
             FieldError(str(key), f"unknown key for training; known are {', '.join(KEYS)}")

@@ -185,11 +185,11 @@ class VerifySpec(Spec):
         """A spec from untrusted keys and values. Repeated values of a list count once.
 
         Args:
-            mapping: values by key, as JSON has them. Keys that are missing get their defaults.
-            radius_a: the adversarial radius that the protection withstands, of 255, for the default of `trainings`.
+            mapping: Values by key, as JSON has them. Keys that are missing get their defaults.
+            radius_a: The adversarial radius that the protection withstands, of 255, for the default of `trainings`.
 
         Raises:
-            SpecError: with every unknown key and every bad value.
+            SpecError: With every unknown key and every bad value.
         """
         preset = PRESETS.get(str(mapping.get("scale")), PRESETS["quick"])
         defaults = {"architectures": (preset.architecture,), "trainings": _default_trainings(radius_a)}

@@ -161,8 +161,8 @@ def noise_in_shards(parallel: int) -> dict[str, Tensor]:
 
     def make(group: list[Shard]) -> list[np.ndarray]:
         assert len(group) <= parallel
-        progress.advance(sum(len(places) for _, places in group))
-        return [np.full((len(places), 1, 2, 2), number + 1, np.int8) for number, places in group]
+        progress.advance(sum(len(indices) for _, indices in group))
+        return [np.full((len(indices), 1, 2, 2), number + 1, np.int8) for number, indices in group]
 
     run = RunContext(device=Device("cpu"), progress=progress)
     made = make_in_shards((int(ends[-1]) + 1, 1, 2, 2), shards, make, run, parallel=parallel)

@@ -19,7 +19,7 @@ class Member:
     Attributes:
         path: Its normalized path inside the source.
         size: Its declared size in bytes.
-        chunks: Returns its bytes in pieces. Iterate over them at most once, and before the next member is requested.
+        chunks: Returns its bytes in chunks. Iterate over them at most once, and before the next member is requested.
         file: Where it lies on disk; None if it is packed in an archive.
     """
 

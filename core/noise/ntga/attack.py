@@ -26,6 +26,7 @@ from core.noise.optimize import quantize_noise
 from core.noise.setup import NoiseSetup
 from core.noise.shards import Shard, make_in_shards
 from core.runtime.context import RunContext
+from core.runtime.random_streams import RandomStream
 from core.specs.configs import NTGAConfig
 from core.training.labelled_images import LabelledArrays, LabelledTensors
 
@@ -62,18 +63,21 @@ def ntga_noise(
     blocks = [
         block
         for number, mask in enumerate((protect_mask & train_mask, protect_mask & ~train_mask))
-        for block in shuffled_blocks(np.flatnonzero(mask), config.block_size, seed=(seed, 4, number))
+        for block in shuffled_blocks(
+            np.flatnonzero(mask), config.block_size, seed=(seed, RandomStream.NTGA_BLOCKS, number)
+        )
     ]
 
     def noise_of(number: int, block: NDArray[np.int64]) -> NDArray[np.int8]:
-        others = validation_places(train_mask, block, config.validation_images, seed=(seed, 5, number))
+        stream = (seed, RandomStream.NTGA_VALIDATION, number)
+        others = validation_indices(train_mask, block, config.validation_images, seed=stream)
         part = images.select(block).on(device)
         delta = search_block_noise(
             OneHotImages.of(part, images.classes),
             OneHotImages.of(images.select(others).on(device), images.classes),
             radius=radius,
             config=config,
-            generator=device.generator(seed, 6, number),
+            generator=device.generator(seed, RandomStream.NTGA_SEARCH, number),
             tick=run.progress.tick,
         )
         return quantize_noise(delta, part.pixels, radius).to(torch.int8).numpy(force=True)
@@ -114,7 +118,7 @@ def search_block_noise(
     generator: torch.Generator,
     tick: Tick,
 ) -> Tensor:
-    """Search the noise of one block by PGD from zero.
+    """Search for the noise of one block by PGD from zero.
 
     The steps of Table 5 together are 1.1 times the radius; from a random start they would not reach it.
 
@@ -165,40 +169,40 @@ def _loss_of(x: Tensor, y: Tensor, rows: Tensor, coefficients: Tensor) -> Tensor
     return F.cross_entropy(NETWORK.kernel(x, rows) @ coefficients, y, reduction="sum")
 
 
-def shuffled_blocks(places: NDArray[np.int64], most: int, *, seed: tuple[int, ...]) -> list[NDArray[np.int64]]:
+def shuffled_blocks(indices: NDArray[np.int64], max_size: int, *, seed: tuple[int, ...]) -> list[NDArray[np.int64]]:
     """Divide images into random blocks of nearly equal size, at least two where there are two images.
 
     Uploads are sorted by class, and a network learns nothing from a block of one class. With a single block there would
     be no other images to validate on.
 
     Args:
-        places: int64 (n,), the rows of the images.
-        most: The largest size of a block.
+        indices: int64 (n,), the rows of the images.
+        max_size: The largest size of a block.
         seed: The seed of the order.
     """
-    count = max(-(-len(places) // most), min(2, len(places)))
-    order = np.random.default_rng(seed).permutation(places)
+    count = max(-(-len(indices) // max_size), min(2, len(indices)))
+    order = np.random.default_rng(seed).permutation(indices)
     return [np.sort(block) for block in np.array_split(order, count)] if count else []
 
 
-def validation_places(
-    train_mask: NDArray[np.bool_], block: NDArray[np.int64], most: int, *, seed: tuple[int, ...]
+def validation_indices(
+    train_mask: NDArray[np.bool_], block: NDArray[np.int64], max_count: int, *, seed: tuple[int, ...]
 ) -> NDArray[np.int64]:
     """Choose the validation images of a block: training images outside it, or all of them where none is outside.
 
     Args:
         train_mask: bool (n,), the training images.
         block: int64 (m,), the images of the block.
-        most: The largest number of validation images.
+        max_count: The largest number of validation images.
         seed: The seed of the choice.
 
     Returns:
-        int64 (at most `most`,), sorted.
+        int64 (at most `max_count`,), sorted.
     """
     outside = train_mask.copy()
     outside[block] = False
     others = np.flatnonzero(outside if outside.any() else train_mask)
-    return np.sort(np.random.default_rng(seed).permutation(others)[:most])
+    return np.sort(np.random.default_rng(seed).permutation(others)[:max_count])
 
 
 def describe_ntga(config: NTGAConfig, *, trained_on: int) -> dict[str, object]:

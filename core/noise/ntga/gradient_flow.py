@@ -18,7 +18,7 @@ def dual_coefficients(kernel: Tensor, y: Tensor, *, time: float) -> Tensor:
     Args:
         kernel: T, symmetric (n, n).
         y: The targets (n, k).
-        time: t, of gradient flow on half the sum of squared errors.
+        time: T, of gradient flow on half the sum of squared errors.
 
     Returns:
         (n, k).

@@ -24,8 +24,8 @@ class WideNetwork:
     Attributes:
         depth: The number of hidden layers; a linear output layer follows.
         activation: "erf" or "relu".
-        weight_variance: w, the variance of the weights.
-        bias_variance: b, the variance of the biases.
+        weight_variance: W, the variance of the weights.
+        bias_variance: B, the variance of the biases.
     """
 
     depth: int = 5

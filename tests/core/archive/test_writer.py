@@ -45,7 +45,7 @@ def write(dataset: ImageDataset, out: Path, **options: object) -> ArchiveWriter:
     noise = options.pop("noise", generate_noise(dataset))
     settings = ArchiveSettings(**({"radius": 8} | options))  # type: ignore[arg-type]
     with write_archive(dataset, noise, out, settings) as archive:  # type: ignore[arg-type]
-        archive.about["seed"] = 3
+        archive.manifest_extra["seed"] = 3
         archive.add("report.json", '{"a": 1}')
     return archive
 

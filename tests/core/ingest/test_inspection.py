@@ -225,5 +225,5 @@ def test_unpacking_never_uses_the_names_in_the_archive(tmp_path: Path) -> None:
     counted: list[int] = []
     files, _ = unpack(write_zip(tmp_path / "a", VALID_FILES), tmp_path / "out", Limits(), counted.append)
     assert sum(counted) == sum(map(len, VALID_FILES.values()))
-    assert {file.path: file.file.read_bytes() for file in files} == VALID_FILES
-    assert all(file.file.name.isdigit() and tmp_path / "out" in file.file.parents for file in files)
+    assert {file.path: file.disk_path.read_bytes() for file in files} == VALID_FILES
+    assert all(file.disk_path.name.isdigit() and tmp_path / "out" in file.disk_path.parents for file in files)

@@ -15,7 +15,7 @@ from core.noise.ntga.attack import (
     search_block_noise,
     shuffled_blocks,
     trained_coefficients,
-    validation_places,
+    validation_indices,
 )
 from core.noise.ntga.ntk import WideNetwork
 from core.noise.setup import NoiseSetup
@@ -157,20 +157,20 @@ def test_it_can_be_stopped_within_a_block() -> None:
 
 
 def test_blocks_are_shuffled_whole_and_no_larger_than_asked() -> None:
-    places = np.arange(100, 130)
-    blocks = shuffled_blocks(places, 8, seed=(0,))
+    indices = np.arange(100, 130)
+    blocks = shuffled_blocks(indices, 8, seed=(0,))
     assert [len(block) for block in blocks] == [8, 8, 7, 7]
-    assert np.array_equal(np.sort(np.concatenate(blocks)), places)
-    assert len(shuffled_blocks(places, 1000, seed=(0,))) == 2
-    assert shuffled_blocks(places[:0], 8, seed=(0,)) == []
+    assert np.array_equal(np.sort(np.concatenate(blocks)), indices)
+    assert len(shuffled_blocks(indices, 1000, seed=(0,))) == 2
+    assert shuffled_blocks(indices[:0], 8, seed=(0,)) == []
 
 
 def test_validation_images_are_training_images_outside_the_block() -> None:
     train_mask = np.arange(20) % 4 > 0
     block = np.array([1, 2, 3])
-    others = validation_places(train_mask, block, 6, seed=(0,))
+    others = validation_indices(train_mask, block, 6, seed=(0,))
     assert len(set(others)) == 6
     assert train_mask[others].all()
     assert not set(others) & set(block)
     alone = np.array([True])
-    assert validation_places(alone, np.array([0]), 6, seed=(0,)).tolist() == [0]
+    assert validation_indices(alone, np.array([0]), 6, seed=(0,)).tolist() == [0]
