@@ -61,7 +61,7 @@ def test_names_sizes_and_the_bound_on_every_pixel(dataset: ImageDataset, tmp_pat
         assert archive.testzip() is None
         for image, name, linf in zip(dataset.images, delivered.paths, delivered.linf, strict=True):
             assert name == ("set/dog/photo.jpg.png" if image.format == "JPEG" else image.path)
-            before, after = decoded(image.file.read_bytes()), decoded(archive.read(str(name)))
+            before, after = decoded(image.disk_path.read_bytes()), decoded(archive.read(str(name)))
             gap = np.abs(after.astype(int) - before)
             assert gap.max() == linf <= 8
             assert linf > 0 or image.width == 1  # the mean of the noise may be zero
