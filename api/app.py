@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api import api_browser, idempotency, openapi, pages, problems
 from api.body_size_limit import BodySizeLimit
 from api.context import AppContext
-from api.job_event_broker import JobEventBroker
+from api.job_followers import JobFollowers
 from api.metrics import JobCounts, Metrics
 from api.middleware import RequestMiddleware
 from api.routes import datasets, events, generators, health, jobs, results, spec, tokens
@@ -28,7 +28,7 @@ from store.signing_keys import secret_keys
 
 log = structlog.get_logger(__name__)
 
-HOUSEKEEPING_SECONDS = 600.0  # between two rounds
+CLEANUP_SECONDS = 600.0  # between two rounds
 MAX_INSPECTIONS = 2  # archives that are inspected at the same time
 
 
@@ -48,7 +48,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         db=db,
         files=open_object_store(settings),
         keys=secret_keys(settings),
-        job_event_broker=JobEventBroker(settings, db),
+        job_followers=JobFollowers(settings, db),
         inspections=anyio.CapacityLimiter(MAX_INSPECTIONS),
     )
     app = FastAPI(
@@ -79,24 +79,24 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: AppContext = app.state.context
-    housekeeping = asyncio.create_task(_housekeeping(context))
+    cleanup = asyncio.create_task(_remove_expired_regularly(context))
     yield
-    housekeeping.cancel()
-    context.job_event_broker.close()
+    cleanup.cancel()
+    context.job_followers.close()
     with suppress(asyncio.CancelledError):
-        await housekeeping
+        await cleanup
     context.db.dispose()
 
 
-async def _housekeeping(context: AppContext) -> None:
-    """Remove expired uploads and stored responses, every `HOUSEKEEPING_SECONDS`."""
+async def _remove_expired_regularly(context: AppContext) -> None:
+    """Remove expired uploads and stored responses, every `CLEANUP_SECONDS`."""
     while True:
         try:
             removed = await asyncio.to_thread(_remove_expired, context)
-            log.debug("housekeeping.done", uploads=removed)
+            log.debug("cleanup.done", uploads=removed)
         except (SQLAlchemyError, OSError) as error:
-            log.warning("housekeeping.failed", error=str(error))
-        await asyncio.sleep(HOUSEKEEPING_SECONDS)
+            log.warning("cleanup.failed", error=str(error))
+        await asyncio.sleep(CLEANUP_SECONDS)
 
 
 def _remove_expired(context: AppContext) -> int:

@@ -54,19 +54,19 @@ def _user_of_header(context: AppContext, header: str) -> m.User | None:
     token = token.strip()
     with context.db.read() as session:
         user = users.user_of_token(session, token)
-        note_is_due = users.is_use_record_due(session, token)
-    if note_is_due:
-        _note_token_use(context, token)
+        use_record_is_due = users.is_use_record_due(session, token)
+    if use_record_is_due:
+        _record_token_use(context, token)
     return user
 
 
-def _note_token_use(context: AppContext, token: str) -> None:
+def _record_token_use(context: AppContext, token: str) -> None:
     """Record when the token was last used. A failure is logged only: it must not fail the request."""
     try:
         with context.db.write.begin() as session:
             users.record_use(session, token)
     except SQLAlchemyError as error:
-        log.warning("token.use_not_noted", error=str(error).splitlines()[0])
+        log.warning("token.use_not_recorded", error=str(error).splitlines()[0])
 
 
 def _user_of_cookie(context: AppContext, cookie: str) -> m.User | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import anyio
 
-from api.job_event_broker import JobEventBroker
+from api.job_followers import JobFollowers
 from core.limits import Limits
 from store.database import Database
 from store.object_store import ObjectStore
@@ -21,7 +21,7 @@ class AppContext:
         db: The database.
         files: The object store.
         keys: The signing keys, newest first.
-        job_event_broker: Lets requests follow jobs.
+        job_followers: Lets requests follow jobs.
         inspections: Limits how many archives are inspected at once, so that they do not occupy every thread.
     """
 
@@ -29,7 +29,7 @@ class AppContext:
     db: Database
     files: ObjectStore
     keys: tuple[str, ...]
-    job_event_broker: JobEventBroker
+    job_followers: JobFollowers
     inspections: anyio.CapacityLimiter
 
     @property

@@ -89,7 +89,7 @@ OwnDataset = Annotated[m.Dataset, Depends(own_dataset, scope="function")]
 OwnJob = Annotated[m.Job, Depends(own_job, scope="function")]
 OwnToken = Annotated[m.Token, Depends(own_token, scope="function")]
 OwnUpload = Annotated[m.Upload, Depends(own_upload)]
-Generator = Annotated[m.Generator, Depends(generator_by_id, scope="function")]
+GeneratorById = Annotated[m.Generator, Depends(generator_by_id, scope="function")]
 
 
 def request_context(request: Request, context: Context, db: Db, user: CurrentUser) -> RequestContext:
@@ -99,7 +99,7 @@ def request_context(request: Request, context: Context, db: Db, user: CurrentUse
 
 CurrentRequest = Annotated[RequestContext, Depends(request_context, scope="function")]
 Pagination = Annotated[PageParams, Depends()]
-IdempotencyKey = Annotated[
+IdempotencyKeyHeader = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",

@@ -62,7 +62,7 @@ class DatasetOut(BaseModel):
 
     id: str
     name: str
-    state: Literal["uploading", "checking", "ready", "rejected"]
+    state: Literal["uploading", "checking", "ready", "rejected"]  # a public schema; no dataset is "uploading" today
     bytes: int
     images: int
     classes: list[ClassOut]

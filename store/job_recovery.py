@@ -61,7 +61,7 @@ def _recover_expired(session: Session, max_attempts: int) -> tuple[list[str], li
     canceled: list[str] = []
     for job in rows:
         final = {"worker": None, "lease_until": None, **_finished(moment)}
-        lost_attempts = job.attempt - job.handed_back
+        lost_attempts = job.attempt - job.released
         if job.cancel_requested:
             values, outcome = final | {"state": m.CANCELED}, canceled
         elif lost_attempts >= max_attempts:
@@ -116,7 +116,7 @@ def _fail_without_dataset(session: Session) -> list[str]:
 def _mark_due(session: Session, enqueue_seconds: float) -> list[tuple[str, str]]:
     """Return the claimable jobs whose last message is too old, oldest first, and mark them as enqueued now."""
     before = now(session) - timedelta(seconds=enqueue_seconds)
-    due = and_(jobs.claimable(), or_(m.Job.rung_at.is_(None), m.Job.rung_at < before))
+    due = and_(jobs.claimable(), or_(m.Job.enqueued_at.is_(None), m.Job.enqueued_at < before))
     oldest = select(m.Job.id, m.Job.kind).order_by(m.Job.created_at).limit(MAX_ENQUEUED_PER_QUEUE)
     rows = [
         row
@@ -124,7 +124,7 @@ def _mark_due(session: Session, enqueue_seconds: float) -> list[tuple[str, str]]
         for row in session.execute(oldest.where(due, m.Job.kind.in_(task_queue.kinds_in_queue(queue))))
     ]
     return [
-        (id_, kind) for id_, kind in rows if _update(session, and_(m.Job.id == id_, due), {"rung_at": now(session)})
+        (id_, kind) for id_, kind in rows if _update(session, and_(m.Job.id == id_, due), {"enqueued_at": now(session)})
     ]
 
 

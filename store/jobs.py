@@ -97,4 +97,4 @@ def delete(session: Session, job: m.Job) -> None:
 
 def mark_enqueued(session: Session, job_id: str) -> None:
     """Note that a message for this job was sent now, so that recovery does not send another one at once."""
-    session.execute(update(m.Job).where(m.Job.id == job_id).values(rung_at=now(session)))
+    session.execute(update(m.Job).where(m.Job.id == job_id).values(enqueued_at=now(session)))

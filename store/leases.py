@@ -20,7 +20,7 @@ from store.jobs import claimable
 
 
 class LeaseStatus(Enum):
-    """Whether a worker may go on with its job."""
+    """Whether a worker may continue its job."""
 
     HELD = "held"  # yes
     CANCEL = "cancel"  # the worker still holds the lease, but the job is to be canceled
@@ -171,13 +171,13 @@ def release(session: Session, claim: Claim) -> bool:
 
     Recovery ends a job that was canceled in the same moment. Returns False where the claim is lost.
     """
-    values = {"handed_back": m.Job.handed_back + 1, **requeue_values()}
+    values = {"released": m.Job.released + 1, **requeue_values()}
     return changed_one_row(session.execute(update(m.Job).where(_fence(claim)).values(values)))
 
 
 def requeue_values() -> dict[str, Any]:
     """Return the column values that put a running job back into the queue."""
-    return {"state": m.QUEUED, "worker": None, "lease_until": None, "rung_at": None, "seq": m.Job.seq + 1}
+    return {"state": m.QUEUED, "worker": None, "lease_until": None, "enqueued_at": None, "seq": m.Job.seq + 1}
 
 
 def _fence(claim: Claim) -> ColumnElement[bool]:

@@ -11,6 +11,7 @@ from sqlalchemy.types import TypeDecorator
 
 from store.clock import utc_now
 
+# UPLOADING is in the public schema of the REST API only: a dataset is inserted once its file is stored.
 UPLOADING, CHECKING, READY, REJECTED = "uploading", "checking", "ready", "rejected"
 QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELED = "queued", "running", "succeeded", "failed", "canceled"
 FINAL = (SUCCEEDED, FAILED, CANCELED)
@@ -101,13 +102,13 @@ class SignInLink(_RowMixin, Base):
 
 
 class Dataset(_RowMixin, Base):
-    """An uploaded dataset: uploading -> checking -> ready | rejected (`error` has the reason)."""
+    """An uploaded dataset: checking -> ready | rejected (`error` has the reason)."""
 
     __tablename__ = "datasets"
 
     owner_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(String(500))
-    state: Mapped[str] = mapped_column(String(16), default=UPLOADING)
+    state: Mapped[str] = mapped_column(String(16), default=CHECKING)
     filename: Mapped[str] = mapped_column(String(500), default="")
     file_key: Mapped[str | None] = mapped_column(String(300))
     bytes: Mapped[int] = mapped_column(default=0)
@@ -142,10 +143,10 @@ class Job(_RowMixin, Base):
     request_id: Mapped[str | None] = mapped_column(String(100))
 
     attempt: Mapped[int] = mapped_column(default=0)
-    handed_back: Mapped[int] = mapped_column(default=0)  # attempts that a stopping worker released
+    released: Mapped[int] = mapped_column("handed_back", default=0)  # attempts that a stopping worker released
     worker: Mapped[str | None] = mapped_column(String(200))
     lease_until: Mapped[datetime | None]
-    rung_at: Mapped[datetime | None]  # when its last message was enqueued
+    enqueued_at: Mapped[datetime | None] = mapped_column("rung_at")  # when its last message was enqueued
     cancel_requested: Mapped[bool] = mapped_column(default=False)
     seq: Mapped[int] = mapped_column(default=1)  # raised by every change, for those who follow the job
 

@@ -30,7 +30,7 @@ class ObjectStore:
 
     Args:
         store: obstore's backend.
-        folder: the folder of a local backend, so that files on the same disk are linked in place of copied.
+        folder: the folder of a local backend, so that files on the same disk are hard-linked instead of copied.
     """
 
     def __init__(self, store: ObstoreStore, *, folder: Path | None = None) -> None:
@@ -96,7 +96,7 @@ class ObjectStore:
         return False
 
     def fetch(self, key: str, path: Path) -> None:
-        """Bring an object to a local file; on the same disk by a hard link, otherwise by a copy.
+        """Copy an object to a local file, or hard-link it on the same disk.
 
         Args:
             key: the object's key.

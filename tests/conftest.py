@@ -123,7 +123,7 @@ def each_database(each_settings: Any) -> Iterator[Any]:
 @pytest.fixture
 def broker(settings: Any) -> Iterator["subprocess.Popen[bytes]"]:
     """A real Valkey server at the broker address of `settings`."""
-    from ops.broker import start_broker
+    from tests.support.broker import start_broker
 
     process = start_broker(settings)
     yield process

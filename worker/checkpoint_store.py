@@ -44,7 +44,7 @@ class JobCheckpointStore:
                 raise LeaseLost
 
 
-def resumable_checkpoints(context: WorkerContext, claim: Claim) -> CheckpointStore:
+def job_checkpoints(context: WorkerContext, claim: Claim) -> CheckpointStore:
     """Return the checkpoints that the recipes of this version can resume from.
 
     Their prefix is the fingerprint of the presets. After an upgrade that changes the presets a job starts anew: a

@@ -1,7 +1,7 @@
 """How a worker runs the recipes of core: where they compute, and where they report and save."""
 
 from core.recipes.options import RunOptions
-from worker.checkpoint_store import resumable_checkpoints
+from worker.checkpoint_store import job_checkpoints
 from worker.context import compute_device
 from worker.fetch_upload import upload_limits
 from worker.running_job import RunningJob
@@ -17,7 +17,7 @@ def run_options(job: RunningJob) -> RunOptions:
     return RunOptions(
         scratch=job.make_folder("work"),
         on_progress=job.lease.progress,
-        checkpoints=resumable_checkpoints(job.context, job.claim),
+        checkpoints=job_checkpoints(job.context, job.claim),
         device=device.name,
         cores=device.cores,
         limits=upload_limits(job.context.settings),

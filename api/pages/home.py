@@ -18,7 +18,7 @@ def show(user: CurrentUser, db: Db, context: Context) -> Response:
     """Show the newest datasets and jobs. The page refreshes itself while one of them is busy."""
     datasets = listing.newest_datasets(db, user, limit=_MAX_ROWS)
     jobs = listing.newest_jobs(db, user, limit=_MAX_ROWS)
-    busy = any(d.state in (m.UPLOADING, m.CHECKING) for d in datasets) or any(j.state not in m.FINAL for j in jobs)
+    busy = any(d.state == m.CHECKING for d in datasets) or any(j.state not in m.FINAL for j in jobs)
     return render_page(
         "home.html",
         user=user,

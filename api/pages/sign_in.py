@@ -14,9 +14,7 @@ from store.models import User
 
 router = APIRouter()
 
-_KEY_USED = (
-    "This sign-in link was used already or has expired. Start the service again for another link, or use a token."
-)
+_KEY_USED = "This sign-in link was used already or has expired. Run `unteachable link` for another one, or use a token."
 _TOKEN_UNKNOWN = "This token is not known. Perhaps it was revoked."
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from api import idempotency
 from api.after_commit import delete_after_commit
 from api.context import AppContext
-from api.dependencies import Context, CurrentUser, Db, IdempotencyKey, OwnDataset, Pagination
+from api.dependencies import Context, CurrentUser, Db, IdempotencyKeyHeader, OwnDataset, Pagination
 from api.idempotency import StoredResponse
 from api.openapi import LOCATION, problem_responses, response_headers
 from api.problems import Problem, not_found
@@ -71,7 +71,9 @@ _BODY: dict[str, Any] = {
         }
     ),
 )
-async def create_dataset(request: Request, user: CurrentUser, context: Context, key: IdempotencyKey = None) -> Response:
+async def create_dataset(
+    request: Request, user: CurrentUser, context: Context, key: IdempotencyKeyHeader = None
+) -> Response:
     """Upload one archive as `file`, or images with relative names as `files`.
 
     The upload is inspected at once, and refused if it is unusable as a whole. A worker then checks every image; the

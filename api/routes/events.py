@@ -45,7 +45,7 @@ async def follow_job(
     Each event contains the whole job. The stream ends after the final state.
     """
     state: str | None = None
-    async for event in context.job_event_broker.follow(job.id, after=seen):
+    async for event in context.job_followers.follow(job.id, after=seen):
         name = "progress" if event.job.state == state else "state"
         state = event.job.state
         data: dict[str, Any] = event.job.model_dump(mode="json")

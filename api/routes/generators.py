@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from sqlalchemy import select
 
-from api.dependencies import CurrentUser, Db, Generator, Pagination
+from api.dependencies import CurrentUser, Db, GeneratorById, Pagination
 from api.schemas import GeneratorOut, Page
 from store import models as m
 
@@ -18,6 +18,6 @@ def list_generators(user: CurrentUser, db: Db, page: Pagination) -> Page[Generat
 
 
 @router.get("/{generator_id}", summary="Get a generator")
-def get_generator(generator: Generator) -> GeneratorOut:
+def get_generator(generator: GeneratorById) -> GeneratorOut:
     """One trained generator, with its card: how it was trained, on what, and what was measured."""
     return GeneratorOut.model_validate(generator)

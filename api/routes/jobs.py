@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from api import idempotency, job_requests, lookup
 from api.after_commit import after_commit, delete_after_commit
-from api.dependencies import Context, CurrentRequest, CurrentUser, Db, IdempotencyKey, OwnJob, Pagination
+from api.dependencies import Context, CurrentRequest, CurrentUser, Db, IdempotencyKeyHeader, OwnJob, Pagination
 from api.idempotency import StoredResponse
 from api.job_requests import RequestContext
 from api.openapi import LOCATION, problem_responses, response_headers
@@ -43,7 +43,7 @@ _REQUEST_FOR_DATASET = {
         }
     ),
 )
-def create_job(requested: JobIn, request: CurrentRequest, key: IdempotencyKey = None) -> Response:
+def create_job(requested: JobIn, request: CurrentRequest, key: IdempotencyKeyHeader = None) -> Response:
     """Request the protection of a dataset. Admins can also request the training of a generator, or a verification.
 
     A dataset that is still being checked is allowed: the job waits for it.

@@ -32,7 +32,7 @@ _ARCHIVE: Responses = {
     **_NO_RESULT,
     **problem_responses({416: "The requested range begins after the end of the archive."}),
 }
-SignedLink = Annotated[str, PathParameter(description="The signed part of a link.")]
+SignedPart = Annotated[str, PathParameter(description="The signed part of a link.")]
 
 
 @router.get(
@@ -123,7 +123,7 @@ def create_link(
     responses=_ARCHIVE | problem_responses({410: "The link has expired, or the file was deleted."}),
 )
 @router.head("/v1/links/{signed}", response_class=Response, include_in_schema=False)
-def get_archive_by_link(signed: SignedLink, request: Request, db: Db, context: Context) -> Response:
+def get_archive_by_link(signed: SignedPart, request: Request, db: Db, context: Context) -> Response:
     """The protected archive, for everyone who has the link. Honours the same headers as the archive's own address."""
     job = db.get(m.Job, signed_links.read(context, signed))
     if job is None:

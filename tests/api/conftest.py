@@ -15,13 +15,13 @@ import structlog
 from api.app import create_app
 from api.context import AppContext
 from api.server import make_server
-from ops.broker import start_broker
 from store import datasets, leases, users
 from store import models as m
 from store.database import Database, open_database
 from store.object_store import ObjectStore, open_object_store
 from store.settings import Settings
 from tests.support.archives import zipped
+from tests.support.broker import start_broker
 from tests.support.waiting import wait_until
 
 

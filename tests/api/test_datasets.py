@@ -42,7 +42,7 @@ def test_the_check_job_exists_but_is_not_listed(api: httpx.Client, service: Serv
     with service.db.read() as session:
         check = session.query(m.Job).filter_by(dataset_id=dataset["id"]).one()
     assert check.kind == "check"
-    assert check.rung_at is not None
+    assert check.enqueued_at is not None
     assert check.id not in {j["id"] for j in api.get("/v1/jobs?limit=200").json()["items"]}
     assert_problem(api.get(f"/v1/jobs/{check.id}"), 404)
 

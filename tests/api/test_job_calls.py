@@ -30,10 +30,10 @@ def test_a_job_is_enqueued_when_its_dataset_is_ready(api: httpx.Client, service:
     waiting = request_job(api, upload_dataset(api)["id"])
     dataset = upload_dataset(api)
     service.make_ready(dataset["id"])
-    rung = request_job(api, dataset["id"])
+    enqueued = request_job(api, dataset["id"])
     with service.db.read() as session:
-        assert session.get_one(m.Job, waiting["id"]).rung_at is None  # the end of the check enqueues it
-        assert session.get_one(m.Job, rung["id"]).rung_at is not None
+        assert session.get_one(m.Job, waiting["id"]).enqueued_at is None  # the end of the check enqueues it
+        assert session.get_one(m.Job, enqueued["id"]).enqueued_at is not None
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from ops.broker import start_broker
 from store import users
 from store.database import Database
 from store.settings import Settings
+from tests.support.broker import start_broker
 from tests.support.processes import environment
 
 

@@ -138,7 +138,7 @@ def test_a_waiting_job_is_enqueued_once_within_the_interval(each_database: Datab
     assert run_recovery(each_database).to_enqueue == ((id_, m.PROTECT),)
     assert run_recovery(each_database).to_enqueue == ()
     with each_database.write.begin() as session:
-        session.execute(update(m.Job).values(rung_at=now(session) - timedelta(seconds=61)))
+        session.execute(update(m.Job).values(enqueued_at=now(session) - timedelta(seconds=61)))
         assert count_claimable(session, m.PROTECT) == 1
     assert run_recovery(each_database).to_enqueue == ((id_, m.PROTECT),)
     assert job_of(each_database, unready).state == m.QUEUED

@@ -7,10 +7,10 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
-from ops.broker import start_broker
 from store import job_events, task_queue
 from store.models import CHECK, PROTECT
 from store.settings import Settings
+from tests.support.broker import start_broker
 
 Server = subprocess.Popen  # of bytes
 EVENTS = 50

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from ops.broker import start_broker
 from store import jobs, task_queue
 from store import models as m
+from tests.support.broker import start_broker
 from tests.support.processes import Command, family_of, is_alive, pool_child
 from tests.support.rows import dataset_of, job_of
 from tests.support.waiting import wait_until
@@ -126,7 +126,7 @@ def test_a_worker_that_is_stopped_releases_its_job(
     assert check_worker.end() == 0
     assert time.monotonic() - began < 6
     row = job_of(context.database, job_id)
-    assert (row.state, row.attempt, row.handed_back) == (m.QUEUED, 1, 1)
+    assert (row.state, row.attempt, row.released) == (m.QUEUED, 1, 1)
     assert list(context.settings.scratch.iterdir()) == []
     start_worker(commands, context)
     wait_for_state(context, job_id, m.SUCCEEDED)

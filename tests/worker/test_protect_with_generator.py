@@ -146,4 +146,4 @@ def test_a_job_fails_with_the_reason_when_its_generator_does_not_fit_the_dataset
 ) -> None:
     dataset_id, check = upload(classes=4, per_class=2)
     run_job(context, check)
-    assert "tells 3 classes apart, and here are 4" in failure(context, dataset_id)
+    assert "was trained on 3 classes, and this dataset has 4" in failure(context, dataset_id)

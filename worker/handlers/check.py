@@ -41,7 +41,7 @@ def run_check(job: RunningJob) -> None:
         thumbs.append({"key": key, "path": path})
     job.lease.stop_renewing()
     with context.database.write.begin() as session:
-        if not datasets.mark_ready(session, claim, describe(dataset, thumbs)):
+        if not datasets.mark_ready(session, claim, contents_of(dataset, thumbs)):
             raise LeaseLost
         waiting = datasets.waiting_jobs(session, str(claim.dataset_id))
     purge_deleted_dataset(context, claim)
@@ -51,7 +51,7 @@ def run_check(job: RunningJob) -> None:
         job_events.publish(context.settings, other.id)
 
 
-def describe(dataset: ImageDataset, thumbs: list[dict[str, str]]) -> datasets.DatasetContents:
+def contents_of(dataset: ImageDataset, thumbs: list[dict[str, str]]) -> datasets.DatasetContents:
     """Return the contents of a dataset for its row.
 
     Args:

@@ -1,4 +1,4 @@
-"""The job event broker: any number of requests follow a job, and one task in this process watches it for all of them.
+"""Following jobs: any number of requests follow a job, and one task in this process watches it for all of them.
 
 A follower holds no database connection and no thread. The watching task reads the row when the pub/sub channel
 announces a change, and every `POLL_SECONDS` in case an announcement was lost.
@@ -60,7 +60,7 @@ class _FollowedJob:
         self.wake_followers()
 
 
-class JobEventBroker:
+class JobFollowers:
     """Lets any number of requests follow jobs. All calls must come from one event loop.
 
     Args:
