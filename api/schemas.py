@@ -58,7 +58,7 @@ class ThumbnailOut(BaseModel):
 
 
 class DatasetOut(BaseModel):
-    """A dataset."""
+    """An uploaded dataset, with its classes and its state."""
 
     id: str
     name: str
@@ -94,7 +94,7 @@ class ProgressOut(BaseModel):
 
 
 class JobOut(BaseModel):
-    """A job."""
+    """A job that protects, trains or verifies, with its state and its progress."""
 
     id: str
     kind: str

@@ -132,11 +132,11 @@ def broker(settings: Any) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 @pytest.fixture
-def away(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """`with away(PART) as refused:` listing and deleting names with this part fails."""
-    from tests.support.store_failure import away_with
+def failing_store(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`with failing_store(PART) as refused:` listing and deleting names with this part fails."""
+    from tests.support.store_failure import make_failing_store
 
-    return away_with(monkeypatch)
+    return make_failing_store(monkeypatch)
 
 
 @pytest.fixture

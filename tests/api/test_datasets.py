@@ -12,7 +12,7 @@ from store import models as m
 from tests.api.conftest import Service, assert_problem, request_job, upload_dataset
 from tests.support.archives import image_files, png, tarred, zipped
 from tests.support.commits import broken_commit
-from tests.support.store_failure import Away
+from tests.support.store_failure import FailingStore
 
 
 @pytest.mark.parametrize(
@@ -215,13 +215,13 @@ def test_the_findings_of_the_check_are_returned(api: httpx.Client, service: Serv
 
 
 def test_deleting_succeeds_while_the_object_store_is_unreachable(
-    api: httpx.Client, service: Service, away: Away
+    api: httpx.Client, service: Service, failing_store: FailingStore
 ) -> None:
     dataset = upload_dataset(api)
     service.make_ready(dataset["id"])
     job = request_job(api, dataset["id"])
     service.succeed(job["id"], archive=zipped())
-    with away(dataset["id"]) as refused, away(job["id"]) as refused_too:
+    with failing_store(dataset["id"]) as refused, failing_store(job["id"]) as refused_too:
         for path in (f"/v1/datasets/{dataset['id']}", f"/v1/jobs/{job['id']}"):
             assert api.delete(path).status_code == 204, "garbage collection finds the files"
             assert_problem(api.get(path), 404)

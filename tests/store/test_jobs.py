@@ -82,8 +82,8 @@ def test_a_stale_worker_can_write_nothing(each_database: Database) -> None:
         assert not leases.release(session, stale)
     assert progress(each_database, stale, done=8) is LeaseStatus.LOST
     after = job_of(each_database, id_)
-    columns = [column.key for column in m.Job.__table__.columns]
-    assert {name: getattr(after, name) for name in columns} == {name: getattr(before, name) for name in columns}
+    attributes = [attribute.key for attribute in m.Job.__mapper__.column_attrs]
+    assert {name: getattr(after, name) for name in attributes} == {name: getattr(before, name) for name in attributes}
     with each_database.write.begin() as session:
         assert leases.succeed(session, fresh, RESULT)
 

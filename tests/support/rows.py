@@ -77,5 +77,5 @@ def dataset_of(database: Database, dataset_id: str) -> m.Dataset:
 def expire(database: Database, job_id: str) -> None:
     """Let the lease of a job expire, as if its worker had stopped responding."""
     with database.write.begin() as session:
-        gone = now(session) - timedelta(seconds=1)
-        session.execute(update(m.Job).where(m.Job.id == job_id).values(lease_until=gone))
+        expired = now(session) - timedelta(seconds=1)
+        session.execute(update(m.Job).where(m.Job.id == job_id).values(lease_until=expired))

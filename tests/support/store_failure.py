@@ -8,17 +8,17 @@ import obstore
 import pytest
 from obstore.exceptions import GenericError
 
-Away = Callable[[str], AbstractContextManager[list[str]]]
+FailingStore = Callable[[str], AbstractContextManager[list[str]]]
 
 
-def away_with(monkeypatch: pytest.MonkeyPatch) -> Away:
-    """`with away_with(monkeypatch)(PART) as refused:` listing and deleting names with this part fails."""
+def make_failing_store(monkeypatch: pytest.MonkeyPatch) -> FailingStore:
+    """`with make_failing_store(monkeypatch)(PART) as refused:` listing and deleting names with this part fails."""
 
     @contextmanager
-    def part_is_away(part: str) -> Iterator[list[str]]:
+    def failing_store(part: str) -> Iterator[list[str]]:
         refused: list[str] = []
 
-        def unless_away(real: Any) -> Any:
+        def failing(real: Any) -> Any:
             def call(store: Any, name: str, *more: Any) -> Any:
                 if part in name:
                     refused.append(name)
@@ -29,7 +29,7 @@ def away_with(monkeypatch: pytest.MonkeyPatch) -> Away:
 
         with monkeypatch.context() as patched:
             for verb in ("list", "delete"):
-                patched.setattr(obstore, verb, unless_away(getattr(obstore, verb)))
+                patched.setattr(obstore, verb, failing(getattr(obstore, verb)))
             yield refused
 
-    return part_is_away
+    return failing_store

@@ -17,7 +17,7 @@ from store.object_keys import checkpoint_key, upload_key
 from store.settings import Settings
 from tests.support.generator_rows import card_file
 from tests.support.rows import must_claim, new_dataset, new_job
-from tests.support.store_failure import Away
+from tests.support.store_failure import FailingStore
 from worker.context import WorkerContext, open_worker_context
 from worker.garbage_collector import OWNER_KEY, collect_garbage
 from worker.maintenance import remove_unused_files
@@ -47,10 +47,10 @@ def stored(context: WorkerContext, key: str, *, age: float = OLD) -> str:
 
 def test_files_of_a_deleted_dataset_are_deleted(context: WorkerContext) -> None:
     expected = stored(context, upload_key(new_dataset(context.database)))
-    gone = new_dataset(context.database)
-    stored(context, upload_key(gone))
+    deleted_dataset = new_dataset(context.database)
+    stored(context, upload_key(deleted_dataset))
     with context.database.write.begin() as session:
-        assert datasets.delete(session, gone)  # as if the process died before it deletes the files
+        assert datasets.delete(session, deleted_dataset)  # as if the process had died before it deleted the files
     arriving = stored(context, upload_key(m.new_id()), age=DAY / 2)  # its row is not inserted yet
     remove_unused_files(context)
     assert context.files.list("datasets") == sorted([expected, arriving])
@@ -106,10 +106,12 @@ def test_files_that_are_older_than_the_database_stay(context: WorkerContext) -> 
     assert all(context.files.exists(key) for key in keys)
 
 
-def test_one_file_that_cannot_be_deleted_does_not_keep_the_others(context: WorkerContext, away: Away) -> None:
+def test_the_other_files_are_deleted_although_one_cannot_be(
+    context: WorkerContext, failing_store: FailingStore
+) -> None:
     ids = sorted(m.new_id() for _ in range(3))
     keys = [stored(context, upload_key(id_)) for id_ in ids]
-    with away(keys[0]):
+    with failing_store(keys[0]):
         assert sorted(collect_garbage(context)) == keys[1:]
     assert collect_garbage(context) == keys[:1]
 

@@ -206,6 +206,6 @@ def test_cleaning_up_keeps_the_results_of_a_job_that_succeeded(context: WorkerCo
     assert context.files.list(f"jobs/{lost.job_id}") == []
 
 
-def test_the_name_of_a_scratch_folder_has_the_attempt(context: WorkerContext) -> None:
+def test_the_name_of_a_scratch_folder_contains_the_attempt(context: WorkerContext) -> None:
     claim = new_claim(context)
     assert scratch_path(context, claim).name == f"{claim.job_id}.1"

@@ -80,7 +80,7 @@ def test_a_train_job_makes_a_generator_that_another_job_uses(
     assert (job_of(context.database, used).state, job_of(context.database, used).error) == (m.SUCCEEDED, None)
 
 
-def test_a_train_job_that_was_asked_for_greyscale_noise_makes_it(context: WorkerContext, dataset: str) -> None:
+def test_a_train_job_with_the_greyscale_setting_makes_greyscale_noise(context: WorkerContext, dataset: str) -> None:
     id_ = new_job(context.database, dataset_id=dataset, kind=m.TRAIN, grey=True, evidence="none")
     with short_training():
         run_job(context, id_)

@@ -15,7 +15,7 @@ from store import models as m
 from store.clock import utc_now
 from store.object_keys import checkpoint_key, upload_key
 from tests.support.rows import expire, job_of, must_claim, new_dataset, new_job
-from tests.support.store_failure import Away
+from tests.support.store_failure import FailingStore
 from tests.worker.conftest import Upload
 from worker.context import WorkerContext
 from worker.executor import run_job
@@ -28,7 +28,7 @@ def test_a_job_succeeds_although_its_checkpoints_cannot_be_deleted(
     context: WorkerContext,
     upload: Upload,
     generator: m.Generator,
-    away: Away,
+    failing_store: FailingStore,
     monkeypatch: pytest.MonkeyPatch,
     kind: str,
 ) -> None:
@@ -38,7 +38,7 @@ def test_a_job_succeeds_although_its_checkpoints_cannot_be_deleted(
     run_job(context, check)
     options: dict[str, Any] = {"evidence": "none", "generator_id": generator.id} if kind == m.PROTECT else {}
     id_ = new_job(context.database, dataset_id=dataset_id, kind=kind, method="em", radius_u=6, radius_a=3, **options)
-    with away(f"jobs/{id_}/work") as refused:
+    with failing_store(f"jobs/{id_}/work") as refused:
         run_job(context, id_)
     assert refused
     row = job_of(context.database, id_)
@@ -48,7 +48,7 @@ def test_a_job_succeeds_although_its_checkpoints_cannot_be_deleted(
 
 
 def test_recovery_enqueues_jobs_although_files_cannot_be_deleted(
-    context: WorkerContext, broker: "subprocess.Popen[bytes]", away: Away
+    context: WorkerContext, broker: "subprocess.Popen[bytes]", failing_store: FailingStore
 ) -> None:
     canceled, waiting = new_job(context.database), new_job(context.database)
     must_claim(context.database, canceled)
@@ -56,18 +56,20 @@ def test_recovery_enqueues_jobs_although_files_cannot_be_deleted(
     with context.database.write.begin() as session:
         jobs.request_cancel(session, canceled)
     expire(context.database, canceled)
-    with away(f"jobs/{canceled}"):
+    with failing_store(f"jobs/{canceled}"):
         swept = recover(context)
     assert (swept.canceled, swept.to_enqueue) == ((canceled,), ((waiting, m.PROTECT),))
     assert task_queue.queue_length(context.settings, m.PROTECT) == 1
 
 
-def test_every_expired_dataset_is_deleted_although_the_files_of_one_stay(context: WorkerContext, away: Away) -> None:
+def test_every_expired_dataset_is_deleted_although_the_files_of_one_stay(
+    context: WorkerContext, failing_store: FailingStore
+) -> None:
     ids = [new_dataset(context.database) for _ in range(3)]
     for id_ in ids:
         context.files.write(upload_key(id_), b"u")
     with context.database.write.begin() as session:
         session.execute(update(m.Dataset).values(expires_at=utc_now() - timedelta(seconds=1)))
-    with away(f"datasets/{ids[0]}"):
+    with failing_store(f"datasets/{ids[0]}"):
         assert sorted(delete_expired_datasets(context)) == sorted(ids)
     assert context.files.list("datasets") == [upload_key(ids[0])]
