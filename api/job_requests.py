@@ -144,8 +144,7 @@ def _queue(
 ) -> m.Job:
     if dataset.state == m.REJECTED:
         raise Problem(409, f"This dataset was rejected: {dataset.error}", kind="dataset-rejected")
-    job = jobs.create(
-        request.session,
+    new = jobs.NewJob(
         owner_id=dataset.owner_id,
         kind=kind,
         dataset_id=dataset.id,
@@ -153,6 +152,7 @@ def _queue(
         spec=spec,
         request_id=request.request_id,
     )
+    job = jobs.create(request.session, new)
     if dataset.state == m.READY:
         enqueue_after_commit(request.session, request.app, job)
     log.info("job.requested", job=job.id, kind=kind, dataset=dataset.id)

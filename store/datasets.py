@@ -60,9 +60,8 @@ def create_with_check(session: Session, upload: StoredUpload, *, ttl_days: int) 
     )
     session.add(dataset)
     session.flush()
-    job = jobs.create(
-        session, owner_id=upload.owner_id, kind=m.CHECK, dataset_id=dataset.id, request_id=upload.request_id
-    )
+    new = jobs.NewJob(owner_id=upload.owner_id, kind=m.CHECK, dataset_id=dataset.id, request_id=upload.request_id)
+    job = jobs.create(session, new)
     return dataset, job
 
 

@@ -6,6 +6,7 @@ disappears. Every change is one conditional UPDATE, and the number of rows that 
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, exists, or_, select, update
@@ -19,35 +20,33 @@ OPEN = (m.QUEUED, m.RUNNING)
 MAX_VERIFICATIONS = 50  # how many verify jobs of one protection are listed
 
 
-def create(
-    session: Session,
-    *,
-    owner_id: str,
-    kind: str,
-    dataset_id: str,
-    target_job_id: str | None = None,
-    spec: Mapping[str, Any] | None = None,
-    request_id: str | None = None,
-) -> m.Job:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """What a job is created from."""
+
+    owner_id: str
+    kind: str  # models.PROTECT, TRAIN, VERIFY or CHECK
+    dataset_id: str
+    target_job_id: str | None = None  # the protect job whose archive a verify job measures
+    spec: Mapping[str, Any] = field(default_factory=dict)  # the validated request, as JSON values
+    request_id: str | None = None  # of the HTTP request, for the logs
+
+
+def create(session: Session, new: NewJob) -> m.Job:
     """Insert a queued job. Commit, then enqueue it.
 
     Args:
         session: the caller's transaction.
-        owner_id: the user who requested the job.
-        kind: `models.PROTECT`, `TRAIN`, `VERIFY` or `CHECK`.
-        dataset_id: the dataset to work on.
-        target_job_id: the protect job whose archive a verify job measures.
-        spec: the validated request, as JSON values.
-        request_id: the id of the HTTP request, for the logs.
+        new: what the job does, and for whom.
     """
     job = m.Job(
         id=m.new_id(),
-        owner_id=owner_id,
-        kind=kind,
-        dataset_id=dataset_id,
-        target_job_id=target_job_id,
-        spec=dict(spec or {}),
-        request_id=request_id,
+        owner_id=new.owner_id,
+        kind=new.kind,
+        dataset_id=new.dataset_id,
+        target_job_id=new.target_job_id,
+        spec=dict(new.spec),
+        request_id=new.request_id,
     )
     session.add(job)
     session.flush()

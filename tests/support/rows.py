@@ -29,7 +29,8 @@ def new_job(database: Database, *, dataset_id: str | None = None, kind: str = m.
     dataset_id = dataset_id or new_dataset(database)
     with database.write.begin() as session:
         owner = users.local_admin(session)
-        return jobs.create(session, owner_id=owner.id, kind=kind, dataset_id=dataset_id, spec=spec).id
+        new = jobs.NewJob(owner_id=owner.id, kind=kind, dataset_id=dataset_id, spec=spec)
+        return jobs.create(session, new).id
 
 
 def new_check(

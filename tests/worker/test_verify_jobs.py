@@ -61,14 +61,14 @@ def target(context: WorkerContext, upload: Upload) -> m.Job:
 
 def new_verify_job(context: WorkerContext, target: m.Job, **spec: Any) -> str:
     with context.database.write.begin() as session:
-        return jobs.create(
-            session,
+        new = jobs.NewJob(
             owner_id=target.owner_id,
             kind=m.VERIFY,
             dataset_id=str(target.dataset_id),
             target_job_id=target.id,
             spec=ROWS | spec,
-        ).id
+        )
+        return jobs.create(session, new).id
 
 
 def lose_lease(context: WorkerContext, id_: str) -> None:
