@@ -54,7 +54,7 @@ def up() -> None:
 
 @app.command()
 def token(name: Annotated[str, typer.Option(help="what the token is called in the list of tokens")] = "cli") -> None:
-    """Print a fresh API token of the local admin, and nothing else."""
+    """Print a new API token of the local admin, and nothing else."""
     from ops.admin import create_admin_token
 
     print(create_admin_token(name))
@@ -62,7 +62,7 @@ def token(name: Annotated[str, typer.Option(help="what the token is called in th
 
 @app.command()
 def link() -> None:
-    """Print a fresh one-time sign-in link of the local admin."""
+    """Print a new one-time sign-in link of the local admin."""
     from ops.admin import create_sign_in_link
 
     print(create_sign_in_link())
@@ -84,7 +84,7 @@ def worker(
 
 @app.command()
 def api() -> None:
-    """Run the API, with the pages for people."""
+    """Run the API, with the web pages."""
     from ops.serve import serve
 
     serve()
@@ -92,7 +92,7 @@ def api() -> None:
 
 @app.command()
 def migrate() -> None:
-    """Bring the database's tables to where this version expects them."""
+    """Migrate the database to the schema of this version."""
     from ops.admin import migrate_database
 
     before, after = migrate_database()
@@ -101,7 +101,7 @@ def migrate() -> None:
 
 @app.command()
 def doctor() -> None:
-    """Check everything the service needs, and say what is wrong."""
+    """Check everything that the service needs, and print what is wrong."""
     from ops.doctor import run_checks
 
     results = run_checks()

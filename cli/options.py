@@ -1,8 +1,9 @@
-"""What the commands share: arguments and options, and the options made from the fields of a spec."""
+"""Arguments and options that commands share, and options made from the fields of a spec."""
 
 import inspect
 import os
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,12 +20,30 @@ WorkOption = Annotated[
     Path | None,
     typer.Option(
         metavar="FOLDER",
-        help="keep unfinished work in this folder: killed, the same command goes on from there; removed at the end",
+        help="save unfinished work in this folder; run the same command again to resume; the folder is removed at the "
+        "end",
     ),
 ]
 DeviceOption = Annotated[
     str | None, typer.Option(help="where to compute, such as cpu or cuda:1; default: a GPU if there is one")
 ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandRun:
+    """What one command reads and writes, and where it computes.
+
+    Attributes:
+        source: class folders of images, or an archive of them.
+        out: file to write.
+        work: folder of unfinished work; None to save none.
+        device: such as cpu or cuda:1; None for a GPU if there is one.
+    """
+
+    source: Path
+    out: Path
+    work: Path | None
+    device: str | None
 
 
 def without_unset(options: dict[str, Any]) -> dict[str, Any]:
@@ -37,7 +56,7 @@ def without_unset(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_paths(source: Path, out: Path, *, kind: str) -> None:
-    """Check before any work that the source exists and that the output can be written.
+    """Check, before any work, that the source exists and that the output can be written.
 
     Args:
         source: file or folder to read.

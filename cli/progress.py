@@ -32,7 +32,7 @@ class ProgressDisplay:
 
 @contextmanager
 def progress_display() -> Iterator[ProgressDisplay]:
-    """A display that lives as long as the context; it has no bars where standard error is no terminal."""
+    """A display for the duration of the context. It has no bars if standard error is not a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -6,7 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.options import DeviceOption, SourceArgument, WorkOption, add_spec_options, check_paths, without_unset
+from cli.options import (
+    CommandRun,
+    DeviceOption,
+    SourceArgument,
+    WorkOption,
+    add_spec_options,
+    check_paths,
+    without_unset,
+)
 from cli.progress import progress_display
 from cli.refusals import refusals
 from core.generators.card import read_card
@@ -37,36 +45,30 @@ def protect_command(
         require_single_process("protect")
         check_paths(source, out, kind="zip")
         card = None if generator is None else read_card(generator)
-        _protect(
-            source,
-            out,
-            ProtectSpec.parse(resolve_generator_constraints(without_unset(options), card)),
-            generator,
-            work,
-            device,
-        )
+        spec = ProtectSpec.parse(resolve_generator_constraints(without_unset(options), card))
+        _protect(CommandRun(source=source, out=out, work=work, device=device), spec, generator)
 
 
 add_spec_options(protect_command, ProtectSpec.spec_fields().keys() - {"generator_id"})
 
 
-def _protect(
-    source: Path, out: Path, spec: ProtectSpec, generator: Path | None, work: Path | None, device: str | None
-) -> None:
+def _protect(run: CommandRun, spec: ProtectSpec, generator: Path | None) -> None:
     from core.recipes.options import DatasetSource, RunOptions
     from core.recipes.protect import protect  # late, because torch takes seconds to load
     from core.reports.text_tables import evidence_table
     from core.runtime.resume import resumable_checkpoints
 
-    sources = [source] if generator is None else [source, generator]
+    sources = [run.source] if generator is None else [run.source, generator]
     with (
-        resumable_checkpoints(work, sources=sources, command={"protect": spec.to_dict()}) as checkpoints,
+        resumable_checkpoints(run.work, sources=sources, command={"protect": spec.to_dict()}) as checkpoints,
         tempfile.TemporaryDirectory(prefix="unteachable-") as scratch,
         progress_display() as display,
     ):
-        options = RunOptions(scratch=Path(scratch), on_progress=display.show, checkpoints=checkpoints, device=device)
-        done = protect(DatasetSource(path=source), out, spec, options, generator=generator)
+        options = RunOptions(
+            scratch=Path(scratch), on_progress=display.show, checkpoints=checkpoints, device=run.device
+        )
+        done = protect(DatasetSource(path=run.source), run.out, spec, options, generator=generator)
     print(evidence_table(done.report.evidence))
-    print(f"{done.report.dataset.images} images protected in {done.report.seconds:.0f} s: {out}")
+    print(f"{done.report.dataset.images} images protected in {done.report.seconds:.0f} s: {run.out}")
     for skipped in done.report.dataset.skipped:
         typer.echo(f"skipped {skipped.path}: {skipped.reason}", err=True)

@@ -1,4 +1,4 @@
-"""How a command ends when it cannot go on: one clear line on standard error, and an exit status."""
+"""How a command ends when it cannot continue: one clear line on standard error, and an exit status."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ def refusals(
     """Turn an error that the user can correct, and Ctrl-C, into one line and an exit status.
 
     Args:
-        source: file or folder to name where the operating system's error names none.
+        source: file or folder to name if the error of the operating system names none.
         interrupted: the line that Ctrl-C prints.
         interrupted_status: the exit status after Ctrl-C.
 

@@ -20,23 +20,22 @@ DataOption = Annotated[
     Path | None,
     typer.Option(help="a folder with train/CLASS/* and test/CLASS/*, or CIFAR-10 or CIFAR-100 in its binary form"),
 ]
-OutOption = Annotated[
-    Path | None, typer.Option(help="where results are kept; the same folder goes on where it stopped")
-]
+OutOption = Annotated[Path | None, typer.Option(help="folder of the results; run again with the same folder to resume")]
 ScaleOption = Annotated[
     str, typer.Option("--scale", help="laptop (two cores, an hour or so), gpu (hours), or paper (days)")
 ]
-SeedsOption = Annotated[int, typer.Option(min=1, max=100, help="how many runs of everything, with seeds 0, 1, …")]
+SeedsOption = Annotated[int, typer.Option(min=1, max=100, help="how often to repeat everything, with seeds 0, 1, …")]
 DatasetOption = Annotated[
-    str | None, typer.Option(help="cifar10, cifar100 or imagenet: whose numbers to put beside; default: guessed")
+    str | None,
+    typer.Option(help="the dataset of the paper to compare with: cifar10, cifar100 or imagenet; default: guessed"),
 ]
 RowsOption = Annotated[
     list[str] | None,
-    typer.Option(help="of a table measure these rows alone, such as 4/255; may be given several times"),
+    typer.Option(help="measure only these rows of a table, such as 4/255; repeat the option for several"),
 ]
 ColumnsOption = Annotated[
     list[str] | None,
-    typer.Option(help="of a table measure these columns alone, such as EM; may be given several times"),
+    typer.Option(help="measure only these columns of a table, such as EM; repeat the option for several"),
 ]
 CoresOption = Annotated[
     int | None, typer.Option(min=1, help="how many cores each process uses; default: all, shared evenly")
@@ -71,7 +70,7 @@ def reproduce_command(
     list_all: ListOption = False,
 ) -> None:
     """Measure a table or figure of the paper (Fu et al., ICLR 2022) and write it beside the paper's numbers."""
-    stopped = "stopped; the same command goes on from here"
+    stopped = "stopped; run the same command again to resume"
     with refusals(data, interrupted=stopped, interrupted_status=INTERRUPTED):
         from experiments.catalogue import EXPERIMENTS
         from experiments.paper.grid import DATASETS
@@ -86,22 +85,21 @@ def reproduce_command(
 
         from core.runtime.device import Device  # late, because torch takes seconds to load
         from core.runtime.distributed import process_group, rank
-        from experiments.run import ReproduceConfig, reproduce
+        from experiments.run import Callbacks, ReproduceConfig, reproduce
         from experiments.scale import SCALES
 
         _check_choice("--scale", scale, SCALES)
         config = ReproduceConfig(
             scale=SCALES[scale], seeds=seeds, dataset=dataset, rows=tuple(rows or ()), columns=tuple(columns or ())
         )
-        with process_group(device) as own, progress_display() if rank() == 0 else nullcontext() as display:
+        with process_group(device) as device_name, progress_display() if rank() == 0 else nullcontext() as display:
             written = reproduce(
                 EXPERIMENTS[experiment],
                 data,
                 out,
                 config,
-                device=Device(own, cores=cores),
-                on_message=None if display is None else display.message,
-                on_progress=None if display is None else display.show,
+                device=Device(device_name, cores=cores),
+                callbacks=None if display is None else Callbacks(on_message=display.message, on_progress=display.show),
             )
         if display is None:
             return

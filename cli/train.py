@@ -8,7 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.options import DeviceOption, SourceArgument, WorkOption, add_spec_options, check_paths, without_unset
+from cli.options import (
+    CommandRun,
+    DeviceOption,
+    SourceArgument,
+    WorkOption,
+    add_spec_options,
+    check_paths,
+    without_unset,
+)
 from cli.progress import progress_display
 from cli.refusals import refusals
 from core.specs.protect import TRAINING_KEYS, ProtectSpec
@@ -38,31 +46,22 @@ def train_command(
         check_paths(source, out, kind="safetensors file")
         spec = TrainSpec(grey=grey, noise=ProtectSpec.parse_training(without_unset(options)))
         command = _command_line(source, out, {"name": name, "size": size, "grey": grey or None, **options})
-        _train(source, out, spec, name=name, size=size, work=work, device=device, command=command)
+        run = CommandRun(source=source, out=out, work=work, device=device)
+        _train(run, spec, name=name, size=size, command=command)
 
 
 add_spec_options(train_command, TRAINING_KEYS)
 
 
 def _command_line(source: Path, out: Path, options: dict[str, Any]) -> str:
-    """The command for the generator's card, which is public: paths lose their folders."""
+    """The command for the generator's card. The card is public, so paths lose their folders."""
     words: list[str] = []
     for name, value in without_unset(options).items():
         words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
     return shlex.join(["unteachable", "train", source.resolve().name, out.name, *words])
 
 
-def _train(
-    source: Path,
-    out: Path,
-    spec: TrainSpec,
-    *,
-    name: str | None,
-    size: int | None,
-    work: Path | None,
-    device: str | None,
-    command: str,
-) -> None:
+def _train(run: CommandRun, spec: TrainSpec, *, name: str | None, size: int | None, command: str) -> None:
     from core.recipes.options import DatasetSource, RunOptions
     from core.recipes.train import GeneratorOptions, train_generator
     from core.reports.text_tables import evidence_table
@@ -70,9 +69,9 @@ def _train(
     from core.runtime.resume import resumable_checkpoints
 
     with (
-        process_group(device) as own,
+        process_group(run.device) as device_name,
         resumable_checkpoints(
-            work, sources=[source], command={"train": spec.noise.to_dict(), "grey": spec.grey, "size": size}
+            run.work, sources=[run.source], command={"train": spec.noise.to_dict(), "grey": spec.grey, "size": size}
         ) as checkpoints,
         tempfile.TemporaryDirectory(prefix="unteachable-") as scratch,
         progress_display() if rank() == 0 else nullcontext() as display,
@@ -82,16 +81,16 @@ def _train(
             scratch=Path(scratch),
             on_progress=None if display is None else display.show,
             checkpoints=checkpoints,
-            device=own,
+            device=device_name,
         )
         config = GeneratorOptions(title=name, size=size, greyscale=spec.grey, command=command)
-        done = train_generator(DatasetSource(path=source), out, spec.noise, options, config)
+        done = train_generator(DatasetSource(path=run.source), run.out, spec.noise, options, config)
     if not first:
         return
     card = done.card
     print(evidence_table(done.evidence))
     print(
         f"Generator “{card.name}”: {card.method}, radius {card.radius_u}, {card.classes} classes at {card.size} px, "
-        f"trained on {card.images} images in {done.seconds:.0f} s: {out}"
+        f"trained on {card.images} images in {done.seconds:.0f} s: {run.out}"
     )
-    print(f"Use it: unteachable protect FOLDER_OR_ARCHIVE OUT.zip --generator {shlex.quote(str(out))}")
+    print(f"Use it: unteachable protect FOLDER_OR_ARCHIVE OUT.zip --generator {shlex.quote(str(run.out))}")

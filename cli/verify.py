@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.options import DeviceOption, SourceArgument, WorkOption, check_paths, without_unset
+from cli.options import CommandRun, DeviceOption, SourceArgument, WorkOption, check_paths, without_unset
 from cli.progress import progress_display
 from cli.refusals import refusals
 from core.archive.manifest import read_manifest
@@ -21,7 +21,9 @@ from core.specs.verify import VerifySpec
 
 ProtectedArgument = Annotated[
     Path | None,
-    typer.Argument(metavar="[PROTECTED.zip]", help="the archive that was made of it; without, it is tried alone"),
+    typer.Argument(
+        metavar="[PROTECTED.zip]", help="the protected archive of this dataset; without it, the dataset alone is tested"
+    ),
 ]
 OutArgument = Annotated[
     Path, typer.Option(metavar="FILE.json", help="the report to write; its page goes beside it, as .html")
@@ -56,13 +58,16 @@ def verify_command(
     work: WorkOption = None,
     device: DeviceOption = None,
 ) -> None:
-    """Train models on the originals and on their protected copies, and compare. Lists are options given repeatedly."""
+    """Train models on the originals and on their protected copies, and compare.
+
+    Repeat an option to give several values.
+    """
     with refusals(source):
         require_single_process("verify")
         check_paths(source, out, kind="JSON file")
         page = out.with_suffix(".html")
         if page == out:
-            raise BadInput(f"{out} is no name for a JSON file: its page would have the same")
+            raise BadInput(f"{out} cannot be the JSON file: the HTML page would have the same name")
         if protected is not None and not protected.exists():
             raise BadInput(f"{protected} does not exist")
         options = {
@@ -76,41 +81,35 @@ def verify_command(
         }
         radius = DEFAULT_RADIUS_A if protected is None else read_manifest(protected).spec.adversarial_radius
         spec = VerifySpec.parse(without_unset(options), radius_a=radius)
-        _verify(source, protected, spec, out, page, work, device)
+        _verify(CommandRun(source=source, out=out, work=work, device=device), protected, spec, page)
 
 
 def _training(text: str) -> Any:
-    """'Linf:4' or '4' as the spec takes it; the spec refuses any other text, which is returned unchanged."""
+    """'Linf:4' or '4' as the spec takes it. Other text is returned unchanged, and the spec refuses it."""
     norm, _, radius = text.rpartition(":")
     return {"norm": norm or "Linf", "radius": int(radius)} if radius.isdigit() and len(radius) < 10 else text
 
 
-def _verify(
-    source: Path,
-    protected: Path | None,
-    spec: VerifySpec,
-    out: Path,
-    page: Path,
-    work: Path | None,
-    device: str | None,
-) -> None:
+def _verify(run: CommandRun, protected: Path | None, spec: VerifySpec, page: Path) -> None:
     from core.recipes.options import DatasetSource, RunOptions
     from core.recipes.verify import VerificationTarget, verify  # late, because torch takes seconds to load
     from core.reports.verification_html import render_verification
     from core.runtime.resume import resumable_checkpoints
 
     def write(report: VerificationReport) -> None:
-        write_bytes(out, report.to_json().encode())
+        write_bytes(run.out, report.to_json().encode())
         write_bytes(page, render_verification(report).encode())
 
-    sources = [source] if protected is None else [source, protected]
+    sources = [run.source] if protected is None else [run.source, protected]
     with (
-        resumable_checkpoints(work, sources=sources, command={"verify": spec.to_dict()}) as checkpoints,
+        resumable_checkpoints(run.work, sources=sources, command={"verify": spec.to_dict()}) as checkpoints,
         tempfile.TemporaryDirectory(prefix="unteachable-") as scratch,
         progress_display() as display,
     ):
-        options = RunOptions(scratch=Path(scratch), on_progress=display.show, checkpoints=checkpoints, device=device)
+        options = RunOptions(
+            scratch=Path(scratch), on_progress=display.show, checkpoints=checkpoints, device=run.device
+        )
         target = None if protected is None else VerificationTarget(archive=protected)
-        report = verify(DatasetSource(path=source), target, spec, options, on_row=write)
+        report = verify(DatasetSource(path=run.source), target, spec, options, on_row=write)
     print(verification_table(report))
-    print(f"{len(report.evidence.rows)} rows measured in {report.seconds:.0f} s: {out}, {page}")
+    print(f"{len(report.evidence.rows)} rows measured in {report.seconds:.0f} s: {run.out}, {page}")

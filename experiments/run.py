@@ -17,6 +17,7 @@ from experiments.paper.grid import DATASETS, Table
 from experiments.paper.image_figure import ImageFigure
 from experiments.paper.table5 import SearchSettings
 from experiments.paper.table6 import TimeCosts
+from experiments.render.context import RenderContext
 from experiments.render.curve_figure import write_curve_figure
 from experiments.render.image_figure import write_image_figure
 from experiments.render.settings import write_settings, write_times
@@ -24,7 +25,18 @@ from experiments.render.tables import write_table
 from experiments.results_folder import check_or_create, check_or_save_settings
 from experiments.scale import Scale
 
-OnMessage = Callable[[str], None]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callbacks:
+    """What `reproduce` calls while it runs.
+
+    Attributes:
+        on_message: receives a line when a noise is made or a cell is measured.
+        on_progress: receives each step of the progress.
+    """
+
+    on_message: Callable[[str], None] | None = None
+    on_progress: Callback | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +65,7 @@ def reproduce(
     config: ReproduceConfig,
     *,
     device: Device,
-    on_message: OnMessage | None = None,
-    on_progress: Callback | None = None,
+    callbacks: Callbacks | None = None,
 ) -> list[Path]:
     """Measure what is missing of an experiment and write its pages.
 
@@ -67,8 +78,7 @@ def reproduce(
         out: folder of the results. A second run continues there.
         config: what to measure, and how large.
         device: where to compute.
-        on_message: receives a line when a noise is made or a cell is measured.
-        on_progress: receives each step of the progress.
+        callbacks: what to call with messages and progress.
 
     Returns:
         The pages. The page of a table shows every measured cell, also outside the rows and columns of `config`.
@@ -76,8 +86,8 @@ def reproduce(
     Raises:
         BadInput: the images, the folder, or the rows and columns cannot be used; nothing was measured.
     """
-    selected = _select(experiment, config)
-    progress, scale = Progress(on_progress), config.scale
+    selected, callbacks = _select(experiment, config), callbacks or Callbacks()
+    progress, scale = Progress(callbacks.on_progress), config.scale
     on_rank_0(lambda: check_or_create(out, data=fingerprint(source), scale=scale.name))
     images = load_images(source, out / "images", scale, progress=progress)
     on_rank_0(lambda: check_or_save_settings(out, scale.settings(images.size)))
@@ -87,16 +97,17 @@ def reproduce(
         raise BadInput(f"{shown}; name it with --dataset if {source} stands for it")
     seeds = 1 if isinstance(experiment, ImageFigure) else config.seeds
     cache = ExperimentCache(out, images, scale, device=device, progress=progress)
+    context = RenderContext(cache=cache, out=out, seeds=seeds, dataset=dataset)
 
     def write() -> list[Path]:
-        return on_rank_0(lambda: write_pages_of(experiment, cache, out, seeds=seeds, dataset=dataset))
+        return on_rank_0(lambda: write_pages_of(experiment, context))
 
     steps = [(step, seed) for seed in range(seeds) for step in steps_of(selected)]
     for number, (step, seed) in enumerate(steps, 1):
         message = run_step(cache, step, seed)
         if message is not None:
-            if on_message is not None and rank() == 0:
-                on_message(f"[{number}/{len(steps)}] {step.name}, seed {seed}: {message}")
+            if callbacks.on_message is not None and rank() == 0:
+                callbacks.on_message(f"[{number}/{len(steps)}] {step.name}, seed {seed}: {message}")
             if not isinstance(experiment, ImageFigure):  # an image figure needs every noise
                 write()
     return write()
@@ -111,7 +122,11 @@ def _select(experiment: Experiment, config: ReproduceConfig) -> Experiment:
 
 
 def steps_of(experiment: Experiment) -> list[Noise | Cell]:
-    """What an experiment needs: the clean cells, then each noise, followed by the cells that need it."""
+    """What an experiment needs: the clean cells, then each noise, followed by the cells that need it.
+
+    Args:
+        experiment: a table or figure of the paper.
+    """
     cells = experiment.cells
     steps: list[Noise | Cell] = [cell for cell in cells if cell.noise is None]
     for noise in experiment.noises:
@@ -141,18 +156,24 @@ def run_step(cache: ExperimentCache, step: Noise | Cell, seed: int) -> str | Non
     return f"{100 * measurement.accuracy:.1f} % in {measurement.seconds:.0f} s"
 
 
-def write_pages_of(
-    experiment: Experiment, cache: ExperimentCache, out: Path, *, seeds: int, dataset: str | None
-) -> list[Path]:
-    """The pages of an experiment, as far as it is measured."""
+def write_pages_of(experiment: Experiment, context: RenderContext) -> list[Path]:
+    """Write the pages of an experiment with the results that exist.
+
+    Args:
+        experiment: the experiment.
+        context: the results to show, and where to write the pages.
+
+    Returns:
+        The files that were written.
+    """
     match experiment:
         case Table():
-            return write_table(experiment, cache, out, seeds=seeds, dataset=dataset)
+            return write_table(experiment, context)
         case CurveFigure():
-            return write_curve_figure(experiment, cache, out, seeds=seeds, dataset=dataset)
+            return write_curve_figure(experiment, context)
         case ImageFigure():
-            return write_image_figure(experiment, cache, out, seeds=seeds, dataset=dataset)
+            return write_image_figure(experiment, context)
         case SearchSettings():
-            return write_settings(experiment, cache, out, seeds=seeds, dataset=dataset)
+            return write_settings(experiment, context)
         case TimeCosts():
-            return write_times(experiment, cache, out, seeds=seeds, dataset=dataset)
+            return write_times(experiment, context)

@@ -17,7 +17,7 @@ class ChartLine:
     Attributes:
         name: lines of one name have one colour.
         points: pairs of an x value and a y value.
-        dashed: whether the line is dashed, as those of the paper are.
+        dashed: whether the line is dashed, which marks the numbers of the paper.
     """
 
     name: str
@@ -45,7 +45,11 @@ class Panel:
 
 
 def draw(panels: Sequence[Panel]) -> str:
-    """The panels as one SVG document."""
+    """Draw the panels as one SVG document.
+
+    Args:
+        panels: from left to right. Lines of one name have one colour in all panels.
+    """
     names = list(dict.fromkeys(line.name for panel in panels for line in panel.lines))
     width, height = WIDTH * len(panels), HEIGHT + LEGEND * (1 + (len(names) - 1) // max(1, 2 * len(panels)))
     parts = [

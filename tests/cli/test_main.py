@@ -1,4 +1,4 @@
-"""The command line: what each command prints, and that light ones stay light."""
+"""The command line: what each command prints, and that light commands import nothing heavy."""
 
 import re
 import subprocess
@@ -57,7 +57,7 @@ def test_token_imports_nothing_heavy(settings: Settings) -> None:
     assert done.stdout.endswith("\n[]\n")
 
 
-def test_migrate_says_where_the_database_is(settings: Settings) -> None:
+def test_migrate_prints_the_version_of_the_database(settings: Settings) -> None:
     (settings.home / "unteachable.db").unlink()
     assert re.match(r"The database was at nothing and is at \d+", run(settings, "migrate").stdout)
     assert re.match(r"The database was at (\d+) and is at \1", run(settings, "migrate").stdout)

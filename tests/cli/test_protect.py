@@ -1,4 +1,4 @@
-"""The command line without a service."""
+"""`unteachable protect` on the command line: what it writes, and what is refused in one line."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ def test_a_switch_that_is_on_has_an_option_to_turn_it_off() -> None:
     assert "--no-keep-exif" not in text
 
 
-def test_an_archive_is_protected_and_the_end_says_so(tmp_path: Path) -> None:
+def test_an_archive_is_protected_and_the_result_is_printed(tmp_path: Path) -> None:
     source, out = write_zip(tmp_path / "in.zip", two_classes(cat__broken_dot_png=b"x")), tmp_path / "out.zip"
     done = protect(source, out, "--method", "em", "--evidence", "none", "--radius-u", 5)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""The command line."""
+"""`unteachable reproduce` on the command line: what it writes, and what is refused in one line."""
 
 import signal
 import subprocess
@@ -42,7 +42,7 @@ def test_what_cannot_be_done_is_one_clear_line(tmp_path: Path, words: list[str],
     assert not (tmp_path / "out").exists()
 
 
-def test_ctrl_c_ends_it_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
+def test_ctrl_c_ends_it_cleanly_and_tells_how_to_resume(tmp_path: Path) -> None:
     source, out = drawn_folder(tmp_path / "data"), tmp_path / "out"
     words = ["reproduce", "figure3", "--data", str(source), "--out", str(out)]
     with subprocess.Popen(
@@ -53,10 +53,10 @@ def test_ctrl_c_ends_it_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
     ) as process:
         wait_until((out / "images" / "about.json").exists, seconds=120)
         process.send_signal(signal.SIGINT)
-        _, message = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert message.splitlines()[-1] == "stopped; the same command goes on from here"
-    assert "Traceback" not in message
+    assert errors.splitlines()[-1] == "stopped; run the same command again to resume"
+    assert "Traceback" not in errors
 
 
 def test_a_laptop_writes_table_5(tmp_path: Path) -> None:

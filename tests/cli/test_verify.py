@@ -24,7 +24,7 @@ def short() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """pets.zip and what was made of it, out.zip, with noise of radius 8 against adversarial training at 3."""
+    """pets.zip and its protected archive out.zip, with noise of radius 8 against adversarial training at 3."""
     folder = tmp_path_factory.mktemp("verify")
     source = write_images_zip(folder / "pets.zip", classes=2, per_class=130)
     (folder / "work").mkdir()
@@ -49,7 +49,7 @@ def test_it_writes_the_report_and_its_page(folder: Path) -> None:
     assert "Linf 3/255" in (folder / "r.html").read_text()
 
 
-def test_what_is_listed_is_combined(folder: Path) -> None:
+def test_lists_are_combined(folder: Path) -> None:
     lists = ("--trainings", "0", "--trainings", "L1:900", "--percentages", "100", "--percentages", "50")
     done = verify(folder / "pets.zip", folder / "out.zip", "--out", folder / "many.json", *lists)
     assert done.exit_code == 0, done.output

@@ -13,6 +13,7 @@ from core.runtime.folder_checkpoints import FolderCheckpointStore
 from experiments.cells import Cell, Noise
 from experiments.measurement_record import Measurement
 from experiments.paper.grid import Table, TableRow
+from experiments.render.context import RenderContext
 from experiments.render.pages import caption
 from experiments.render.svg import ChartLine, Panel, draw
 from experiments.render.tables import mean_and_spread, write_table
@@ -48,9 +49,13 @@ def put(folder: Path, cell: Cell, *accuracies: float) -> None:
         write_json(folder / "cells" / f"{cell.name}.seed-{seed}.json", measured(accuracy).to_json(cell, seed))
 
 
+def context(folder: Path, *, seeds: int, dataset: str | None) -> RenderContext:
+    return RenderContext(cache=tiny_cache(folder), out=folder, seeds=seeds, dataset=dataset)
+
+
 def test_a_table_shows_mean_spread_and_the_papers_number(tmp_path: Path) -> None:
     put(tmp_path, Cell(radius=4), 0.5, 0.6)
-    page, data = write_table(TABLE, tiny_cache(tmp_path), tmp_path, seeds=2, dataset="cifar10")
+    page, data = write_table(TABLE, context(tmp_path, seeds=2, dataset="cifar10"))
     lines = page.read_text().splitlines()
     assert lines[0] == "# Table 1: a test"
     assert lines[-3:] == ["| Radius | Clean | EM |", "| --- | --- | --- |", "| 4/255 | 55.0 ± 7.1 / 89.51 | – |"]
@@ -73,7 +78,7 @@ def test_a_table_shows_mean_spread_and_the_papers_number(tmp_path: Path) -> None
 
 def test_a_table_of_other_data_shows_no_numbers_of_the_paper(tmp_path: Path) -> None:
     put(tmp_path, Cell(radius=4), 0.5)
-    page, _ = write_table(TABLE, tiny_cache(tmp_path), tmp_path, seeds=1, dataset=None)
+    page, _ = write_table(TABLE, context(tmp_path, seeds=1, dataset=None))
     assert page.read_text().splitlines()[-1] == "| 4/255 | 50.0 | – |"
     assert "not compared with the paper" in page.read_text()
 

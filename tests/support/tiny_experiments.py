@@ -16,7 +16,7 @@ from core.specs.presets import PRESETS
 from experiments.catalogue import EXPERIMENTS
 from experiments.datasets import ExperimentImages
 from experiments.measure import ExperimentCache
-from experiments.run import ReproduceConfig, reproduce
+from experiments.run import Callbacks, ReproduceConfig, reproduce
 from experiments.scale import Scale
 
 _SHORT = PGDSearch(outer_steps=2, outer_step=0.5, samples=1, inner_steps=1, inner_step=0.5)
@@ -96,7 +96,8 @@ def run_tiny(name: str, source: Path, out: Path, **options: Any) -> list[str]:
         sys.stderr.flush()
 
     config = ReproduceConfig(scale=TINY, **options)
-    reproduce(EXPERIMENTS[name], source, out, config, device=Device("cpu", cores=2), on_message=print_line)
+    callbacks = Callbacks(on_message=print_line)
+    reproduce(EXPERIMENTS[name], source, out, config, device=Device("cpu", cores=2), callbacks=callbacks)
     return lines
 
 
