@@ -74,7 +74,7 @@ def read_images(
     records = tuple(
         ImageRecord(
             path=file.name,
-            file=file,
+            disk_path=file,
             label=label,
             split=None,
             width=size,

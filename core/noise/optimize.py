@@ -11,7 +11,7 @@ from core.noise.objective import Objective, robust_loss
 def optimize_noise(
     network: Network, x: Tensor, y: Tensor, objective: Objective, *, generator: torch.Generator, tick: Tick
 ) -> Tensor:
-    """Search the delta_u of a batch from a random start: lines 8 to 16 of Algorithm 1.
+    """Search for the delta_u of a batch from a random start: lines 8 to 16 of Algorithm 1.
 
     Args:
         network: Maps images to logits; its weights stay fixed.

@@ -182,7 +182,7 @@ def test_adversarial_examples_are_as_far_as_the_threat_allows(norm: str, radius:
 
 
 @pytest.mark.parametrize("began_on", ["cuda", "cpu"])
-def test_a_learner_that_broke_off_goes_on(began_on: str, device: Device) -> None:
+def test_an_interrupted_learner_resumes(began_on: str, device: Device) -> None:
     """Also one that a CPU began."""
     checkpoints, broken = MemoryCheckpointStore(), a_run(Device(began_on), updates=20)
     steps = broken.steps(Progress())

@@ -1,4 +1,4 @@
-"""Files of generators that hold a card and no weights: enough for whoever does not run them."""
+"""Files of generators that hold a card and no weights: enough for tests that do not run them."""
 
 import json
 import struct

@@ -52,7 +52,7 @@ SHARDS = (3, 2, 4, 1, 2)  # images in each, so that the last of the rounds of tw
 
 
 def launched(processes: int, module: str, *words: object) -> list[str]:
-    """The command that starts `python -m module words` in so many processes."""
+    """The command that starts `python -m module words` in `processes` processes."""
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     return [*launcher, "-m", module, *map(str, words)]
 

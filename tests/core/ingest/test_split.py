@@ -9,7 +9,7 @@ from core.specs.work_size import work_size
 LABELS = np.repeat(np.arange(4), 25)
 
 
-def test_a_fifth_of_each_class_is_kept_for_testing() -> None:
+def test_a_fifth_of_each_class_is_for_testing() -> None:
     mask = select_test_mask(LABELS, [None] * 100, seed=0)
     assert np.bincount(LABELS[mask]).tolist() == [5, 5, 5, 5]
     assert not np.array_equal(mask, select_test_mask(LABELS, [None] * 100, seed=1))

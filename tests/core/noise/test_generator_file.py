@@ -80,7 +80,7 @@ def test_a_card_and_its_file_agree_whether_there_is_a_noise_network(file: Path, 
         load_generator(file, device="cpu")
 
 
-def test_a_card_of_before_there_were_noise_networks_is_read(file: Path) -> None:
+def test_a_card_older_than_noise_networks_is_read(file: Path) -> None:
     card = a_card().to_dict()
     del card["network_updates"], card["grey_updates"]
     assert read_card(rewrite(file, card=card)) == a_card()

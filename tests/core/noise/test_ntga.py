@@ -156,7 +156,7 @@ def test_it_can_be_stopped_within_a_block() -> None:
         noise_of(8, progress=Progress(stop, interval=0.0))
 
 
-def test_blocks_are_shuffled_whole_and_no_larger_than_asked() -> None:
+def test_blocks_are_shuffled_whole_and_no_larger_than_requested() -> None:
     indices = np.arange(100, 130)
     blocks = shuffled_blocks(indices, 8, seed=(0,))
     assert [len(block) for block in blocks] == [8, 8, 7, 7]

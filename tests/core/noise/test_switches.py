@@ -94,7 +94,7 @@ def test_em_noise_is_searched_on_the_pixels_it_is_added_to() -> None:
 
 
 @pytest.mark.parametrize("method", ["rem", "sem"])
-def test_without_eot_the_surrogate_learns_from_the_very_pixels_too(method: str) -> None:
+def test_without_eot_the_surrogate_learns_from_untransformed_images(method: str) -> None:
     """Eq. (4) has no T anywhere. With T in its training alone, noise protects nearly as well as with EOT."""
     pixels, labels = images(20)
     aim = an_objective(method, eot=False)
@@ -210,7 +210,7 @@ def test_an_adversary_of_radius_zero_costs_nothing() -> None:
     assert an_objective("rem").passes == 12 * 2 * 3
 
 
-def test_the_report_says_what_each_method_used() -> None:
+def test_the_report_states_what_each_method_used() -> None:
     def described(method: str, **spec: object) -> dict[str, object]:
         return describe_noise(
             NoiseSetup(spec=ProtectSpec(method=method, **spec), preset=QUICK), size=32, trained_on=500

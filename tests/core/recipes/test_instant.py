@@ -45,7 +45,7 @@ def test_of_two_equal_generators_the_one_without_greyscale_training_is_taken(tmp
     assert select_shipped_generator(channels=3, size=32, classes=2, folder=tmp_path).file.stem == "b"
 
 
-def test_where_none_fits_it_says_why_and_what_else_there_is(folder: Path) -> None:
+def test_if_no_generator_fits_the_message_gives_the_reason_and_alternatives(folder: Path) -> None:
     with pytest.raises(BadInput, match="was trained on 5 classes, and this dataset has 6") as refused:
         select_shipped_generator(size=32, classes=6, folder=folder)
     assert "Choose the preset quick instead" in str(refused.value)

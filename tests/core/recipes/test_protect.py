@@ -115,7 +115,7 @@ def test_a_share_leaves_the_rest_as_it_was(tmp_path: Path) -> None:
     assert [sum(name.startswith(c) for name in changed) for c in ("cat", "dog")] == [3, 3]
 
 
-def test_evidence_is_taken_on_the_share_that_was_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evidence_is_measured_at_the_requested_percentage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[EvaluationData] = []
 
     def recorded(data: EvaluationData, *args: Any, **kwargs: Any) -> Evidence:

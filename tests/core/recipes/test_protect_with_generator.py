@@ -25,7 +25,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_what_does_not_fit_is_said_in_words() -> None:
+def test_the_message_states_what_does_not_fit() -> None:
     card = a_card(size=64)
     assert (
         incompatibilities(card, channels=3, size=64, classes=3)

@@ -39,7 +39,7 @@ def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "made.safetensors"
 
 
-def test_the_card_says_how_it_was_made(generator: Path) -> None:
+def test_the_card_states_how_it_was_made(generator: Path) -> None:
     card = read_card(generator)
     assert (card.name, card.method, card.preset, card.architecture) == ("made", "em", "quick", "small")
     assert (card.channels, card.size, card.class_names) == (3, 32, ("ant", "bee", "cow"))
@@ -66,7 +66,7 @@ def test_a_generator_protects_other_images_without_training(generator: Path, tmp
         assert "trained beforehand on 15 images" in archive.read("report.html").decode()
 
 
-def test_the_report_says_that_the_generator_may_know_the_images(generator: Path, tmp_path: Path) -> None:
+def test_the_report_states_that_the_generator_may_know_the_images(generator: Path, tmp_path: Path) -> None:
     for name, classes, known in (
         ("other", "ant bee cow", True),
         ("learn", "dog elk", True),
@@ -116,7 +116,7 @@ def test_larger_images_are_protected_at_the_size_of_the_generator(generator: Pat
     assert all(0 < change <= 6 for change in changes(source, out).values())
 
 
-def test_what_does_not_fit_is_refused_in_words(generator: Path, tmp_path: Path) -> None:
+def test_a_generator_that_does_not_fit_is_refused_with_the_reason(generator: Path, tmp_path: Path) -> None:
     many = drawn(tmp_path / "many.zip", "a b c d", each=2)
     with pytest.raises(BadInput, match="was trained on 3 classes, and this dataset has 4"):
         protect(many, tmp_path / "out.zip", generator)
@@ -143,7 +143,7 @@ def command(*words: object) -> Result:
     return CliRunner().invoke(app, [str(word) for word in words])
 
 
-def test_the_commands_train_and_then_protect_as_the_last_line_says(tmp_path: Path) -> None:
+def test_the_commands_train_and_then_protect_as_the_last_line_states(tmp_path: Path) -> None:
     source, out = drawn(tmp_path / "learn.zip"), tmp_path / "a b.safetensors"
     made = command("train", source, out, "--method", "em", "--name", "Mine")
     assert made.exit_code == 0, made.output

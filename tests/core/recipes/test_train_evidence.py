@@ -60,7 +60,7 @@ def train(
         return train_generator(DatasetSource(path=source), out, spec, options)
 
 
-def test_the_card_says_what_models_learn_with_its_noise_and_without(enough: Path, tmp_path: Path) -> None:
+def test_the_card_states_what_models_learn_with_its_noise_and_without(enough: Path, tmp_path: Path) -> None:
     done = train(enough, tmp_path / "g.safetensors")
     card = read_card(tmp_path / "g.safetensors")
     train_images = len(CLASSES) * EACH - MIN_TEST_IMAGES
@@ -134,7 +134,7 @@ def test_where_nothing_is_measured_everything_is_learned_from(enough: Path, tmp_
     assert "too few images: 3 could be held out" in few.measured[OWN_IMAGES][NOTE]
 
 
-def test_broken_off_while_it_is_measured_it_goes_on_to_the_same_file(enough: Path, tmp_path: Path) -> None:
+def test_an_interrupted_measurement_resumes_to_the_same_file(enough: Path, tmp_path: Path) -> None:
     checkpoints, whole, out = MemoryCheckpointStore(), tmp_path / "whole.safetensors", tmp_path / "g.safetensors"
     stages: list[str] = []
 
@@ -155,7 +155,7 @@ def test_broken_off_while_it_is_measured_it_goes_on_to_the_same_file(enough: Pat
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_the_command_says_it_too(enough: Path, tmp_path: Path) -> None:
+def test_the_command_prints_it_too(enough: Path, tmp_path: Path) -> None:
     out = tmp_path / "g.safetensors"
     done = CliRunner().invoke(app, ["train", str(enough), str(out), "--method", "em"])
     assert done.exit_code == 0, done.output

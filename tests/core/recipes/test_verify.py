@@ -30,7 +30,7 @@ from tests.support.generator_files import a_card
 from tests.support.uploads import image_file, write_zip
 
 EACH = 130  # a fifth of both classes makes 52 to test on
-Heard = list[tuple[LearnerConfig, LabelledArrays, LabelledArrays]]
+TrainedLearners = list[tuple[LearnerConfig, LabelledArrays, LabelledArrays]]
 
 
 @pytest.fixture(scope="module")
@@ -55,17 +55,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
-    """What each learner was given. They learn nothing: their accuracy is made up, higher with each seed."""
-    heard: Heard = []
+def trained(monkeypatch: pytest.MonkeyPatch) -> TrainedLearners:
+    """The config and images of each learner. None is trained: their accuracy is invented, higher with each seed."""
+    trained: TrainedLearners = []
 
     def run_learner(config: LearnerConfig, data: LabelledArrays, test: LabelledArrays, *more: Any, **how: Any) -> Curve:
-        heard.append((config, data, test))
+        trained.append((config, data, test))
         end = 0.5 + 0.1 * config.seed
         return Curve(epoch=(1, 2), accuracy=(0.6, end), loss=(1.0, 0.5))
 
     monkeypatch.setattr(learner_run, "run_learner", run_learner)
-    return heard
+    return trained
 
 
 def run(folder: Path, tmp_path: Path, *, alone: bool = False, **more: Any) -> VerificationReport:
@@ -80,10 +80,10 @@ def run(folder: Path, tmp_path: Path, *, alone: bool = False, **more: Any) -> Ve
 
 
 def test_both_arms_have_the_same_images_and_the_split_of_the_protection(
-    folder: Path, tmp_path: Path, heard: Heard
+    folder: Path, tmp_path: Path, trained: TrainedLearners
 ) -> None:
     report = run(folder, tmp_path)
-    (_, before, test), (_, after, same) = heard
+    (_, before, test), (_, after, same) = trained
     assert len(before.labels) == 208
     assert len(test.labels) == 52
     assert (before.labels == after.labels).all()
@@ -102,8 +102,8 @@ def test_both_arms_have_the_same_images_and_the_split_of_the_protection(
 
 
 @pytest.mark.parametrize(("classes", "known"), [(("cat", "dog", "newt"), True), (("elk", "fox"), False)])
-def test_the_report_says_that_the_generator_may_know_the_images(
-    folder: Path, tmp_path: Path, heard: Heard, classes: tuple[str, ...], known: bool
+def test_the_report_states_that_the_generator_may_know_the_images(
+    folder: Path, tmp_path: Path, trained: TrainedLearners, classes: tuple[str, ...], known: bool
 ) -> None:
     made = tmp_path / "made.zip"
     with zipfile.ZipFile(folder / "out.zip") as own, zipfile.ZipFile(made, "w") as out:
@@ -120,10 +120,10 @@ def test_the_report_says_that_the_generator_may_know_the_images(
 
 
 @pytest.mark.parametrize(("one_draw", "percentage", "real"), [(True, 90, 100), (True, 50, 62), (False, 50, 50)])
-def test_the_share_that_is_said_is_that_of_what_is_trained_on(
+def test_the_reported_percentage_is_that_of_the_training_images(
     folder: Path,
     tmp_path: Path,
-    heard: Heard,
+    trained: TrainedLearners,
     monkeypatch: pytest.MonkeyPatch,
     one_draw: bool,
     percentage: int,
@@ -145,29 +145,31 @@ def test_the_share_that_is_said_is_that_of_what_is_trained_on(
         options = RunOptions(scratch=tmp_path / "work")
         protect.protect(DatasetSource(path=folder / "pets.zip"), tmp_path / "part.zip", spec, options)
     report = run(folder, tmp_path, archive=tmp_path / "part.zip")
-    (_, before, _), (_, after, _) = heard
+    (_, before, _), (_, after, _) = trained
     assert (before.pixels != after.pixels).any(axis=(1, 2, 3)).mean() == pytest.approx(real / 100, abs=0.01)
     assert [row.protected_percentage for row in report.evidence.rows] == [real]
     assert any(f"and {real}\u00a0% of the training images" in caveat for caveat in report.caveats)
 
 
-def test_a_share_is_mixed_and_its_clean_rest_is_tried_alone(folder: Path, tmp_path: Path, heard: Heard) -> None:
+def test_a_percentage_is_trained_mixed_and_its_clean_rest_alone(
+    folder: Path, tmp_path: Path, trained: TrainedLearners
+) -> None:
     report = run(folder, tmp_path, percentages=[100, 25])
-    assert [len(data.labels) for _, data, _ in heard] == [208, 208, 208, 156]
-    clean, whole, quarter, rest = (data.pixels for _, data, _ in heard)
+    assert [len(data.labels) for _, data, _ in trained] == [208, 208, 208, 156]
+    clean, whole, quarter, rest = (data.pixels for _, data, _ in trained)
     changed = (quarter != clean).any((1, 2, 3))
     assert changed.sum() == 52
     assert (quarter[changed] == whole[changed]).all()
     assert (rest == clean[~changed]).all()
     assert [row.rest is None for row in report.evidence.rows] == [True, False]
-    assert len({config.updates for config, _, _ in heard}) == 1
+    assert len({config.updates for config, _, _ in trained}) == 1
 
 
 def test_the_originals_are_learned_once_for_all_shares_and_rows_are_means(
-    folder: Path, tmp_path: Path, heard: Heard
+    folder: Path, tmp_path: Path, trained: TrainedLearners
 ) -> None:
     report = run(folder, tmp_path, percentages=[100, 50], seeds=3)
-    assert [config.seed for config, _, _ in heard] == [0, 1, 2] * 4  # before, after; after, rest
+    assert [config.seed for config, _, _ in trained] == [0, 1, 2] * 4  # before, after; after, rest
     row = report.evidence.rows[0]
     assert row.before.runs == (0.5, 0.6, 0.7)
     assert row.before.accuracy == pytest.approx(0.6)
@@ -175,7 +177,7 @@ def test_the_originals_are_learned_once_for_all_shares_and_rows_are_means(
     assert row.before.peak == pytest.approx((0.6 + 0.6 + 0.7) / 3)
 
 
-def test_work_that_broke_off_goes_on_with_the_row_it_was_at(folder: Path, tmp_path: Path, heard: Heard) -> None:
+def test_an_interrupted_verification_resumes_in_its_row(folder: Path, tmp_path: Path, trained: TrainedLearners) -> None:
     checkpoints, rows = MemoryCheckpointStore(), {"trainings": [{"radius": radius} for radius in (0, 2, 4)]}
 
     def stop(report: VerificationReport) -> None:
@@ -184,8 +186,8 @@ def test_work_that_broke_off_goes_on_with_the_row_it_was_at(folder: Path, tmp_pa
 
     with pytest.raises(Cancelled):
         run(folder, tmp_path, checkpoints=checkpoints, on_row=stop, **rows)
-    assert [config.radius for config, _, _ in heard] == [0, 0, 2, 2]
-    heard.clear()
+    assert [config.radius for config, _, _ in trained] == [0, 0, 2, 2]
+    trained.clear()
     steps: list[Step] = []
     seen: list[int] = []
     run(
@@ -196,14 +198,14 @@ def test_work_that_broke_off_goes_on_with_the_row_it_was_at(folder: Path, tmp_pa
         on_progress=steps.append,
         **rows,
     )
-    assert [config.radius for config, _, _ in heard] == [4, 4]
+    assert [config.radius for config, _, _ in trained] == [4, 4]
     assert seen == [1, 2, 3]
     assert {step.total for step in steps if step.stage == "evidence"} == {3}
 
 
 @pytest.mark.parametrize("unpacked", [False, True])
 def test_what_noise_adds_to_an_upload_is_over_no_limit(
-    folder: Path, tmp_path: Path, heard: Heard, unpacked: bool
+    folder: Path, tmp_path: Path, trained: TrainedLearners, unpacked: bool
 ) -> None:
     with zipfile.ZipFile(folder / "pets.zip") as upload, zipfile.ZipFile(folder / "out.zip") as out:
         sizes = [info.file_size for info in upload.infolist()]
@@ -215,9 +217,9 @@ def test_what_noise_adds_to_an_upload_is_over_no_limit(
     assert len(report.evidence.rows) == 1
 
 
-def test_a_dataset_alone_has_one_side(folder: Path, tmp_path: Path, heard: Heard) -> None:
+def test_a_dataset_alone_has_only_the_learner_before(folder: Path, tmp_path: Path, trained: TrainedLearners) -> None:
     report = run(folder, tmp_path, alone=True)
-    assert len(heard) == 1
+    assert len(trained) == 1
     assert report.target is None
     row = json.loads(report.to_json())["evidence"]["rows"][0]
     assert (row["accuracy_before"], row["accuracy_after"], row["ci95_rest"]) == (0.5, None, None)
@@ -227,7 +229,7 @@ def test_a_dataset_alone_has_one_side(folder: Path, tmp_path: Path, heard: Heard
         run(folder, tmp_path, alone=True, percentages=[50])
 
 
-def test_the_heat_map_has_a_cell_for_every_row(folder: Path, tmp_path: Path, heard: Heard) -> None:
+def test_the_heat_map_has_a_cell_for_every_row(folder: Path, tmp_path: Path, trained: TrainedLearners) -> None:
     report = run(
         folder, tmp_path, trainings=[{"radius": 0}, {"norm": "L2", "radius": 50}], countermeasures=["none", "cutout"]
     )
@@ -242,7 +244,7 @@ def test_the_heat_map_has_a_cell_for_every_row(folder: Path, tmp_path: Path, hea
     assert "<script" not in render_verification(hostile)
 
 
-def test_colours_tell_how_much_is_still_learned(folder: Path, tmp_path: Path, heard: Heard) -> None:
+def test_colours_tell_how_much_is_still_learned(folder: Path, tmp_path: Path, trained: TrainedLearners) -> None:
     report = run(folder, tmp_path)
     row = report.evidence.rows[0]
 
@@ -258,7 +260,7 @@ def test_colours_tell_how_much_is_still_learned(folder: Path, tmp_path: Path, he
     assert (cell(0.9, 0.7).accuracy, cell(0.9, 0.7).before, cell(0.9, 0.7).difference) == ("70.0", "90.0", "−20.0")
 
 
-def test_other_archives_are_refused(folder: Path, tmp_path: Path, heard: Heard) -> None:
+def test_other_archives_are_refused(folder: Path, tmp_path: Path, trained: TrainedLearners) -> None:
     others = write_zip(
         tmp_path / "others.zip", {f"{c}/{i}.jpg": image_file("JPEG", seed=i) for c in "ab" for i in range(3)}
     )

@@ -4,7 +4,7 @@ from core.reports.text_tables import evidence_table
 from tests.support.report_samples import adversarial, evidence, row
 
 
-def test_the_table_has_a_line_a_row_and_says_what_was_tested() -> None:
+def test_the_table_has_a_line_for_each_row_and_states_what_was_tested() -> None:
     table = evidence_table(evidence(row(before=0.662, after=0.247), adversarial(4, before=0.558, after=0.384)))
     head, rule, standard, attacked, foot = table.splitlines()
     assert " ".join(head.split()) == "trained on originals 95 % interval protected 95 % interval protection"

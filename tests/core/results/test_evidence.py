@@ -28,7 +28,7 @@ def test_wilson_is_symmetric_and_stays_inside_zero_and_one() -> None:
             assert wilson_interval(n - correct, n) == pytest.approx((1 - high, 1 - low))
 
 
-def test_wilson_knows_nothing_of_nothing_and_refuses_nonsense() -> None:
+def test_the_wilson_interval_of_no_trials_is_0_to_1_and_impossible_counts_are_refused() -> None:
     assert wilson_interval(0, 0) == (0.0, 1.0)
     for correct, n in ((5, 4), (-1, 4)):
         with pytest.raises(ValueError, match="correct must be"):

@@ -97,7 +97,7 @@ def test_only_what_was_measured_has_a_noise_network() -> None:
     assert {(recipe.greyscale_share, recipe.greyscale_probability) for recipe in recipes} == {(0.3, 0.5)}
 
 
-def test_kept_work_of_before_a_change_of_what_it_is_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fingerprint_changes_with_the_checkpoint_version(monkeypatch: pytest.MonkeyPatch) -> None:
     before = fingerprint()
     monkeypatch.setattr("core.specs.presets.CHECKPOINT_VERSION", CHECKPOINT_VERSION - 1)
     assert fingerprint() != before

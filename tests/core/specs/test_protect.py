@@ -1,4 +1,4 @@
-"""What can be asked, and how a bad wish is refused."""
+"""Which specs are valid, and how an invalid one is refused."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""One protected class among clean ones: which pictures its learners get, what tests them, and how it is told."""
+"""Verification with one protected class: training images, test images, and the report."""
 
 import json
 from dataclasses import replace
@@ -27,7 +27,7 @@ from tests.support.uploads import image_file, write_zip
 
 COUNTS = {"cat": 250, "dog": 20, "owl": 255}  # a fifth of each is tested: 50, 4 and 51
 CAT, OWL = 0, 2
-Heard = list[tuple[LearnerConfig, LabelledArrays, LabelledArrays]]
+TrainedLearners = list[tuple[LearnerConfig, LabelledArrays, LabelledArrays]]
 
 
 @pytest.fixture(scope="module")
@@ -52,31 +52,31 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def listen(patched: pytest.MonkeyPatch) -> Heard:
-    """What each learner is given. They learn nothing: their accuracy is made up, 0.9 and then 0.1 by turns."""
-    heard: Heard = []
+def record_learners(patched: pytest.MonkeyPatch) -> TrainedLearners:
+    """Record the config and images of each learner. None is trained: their accuracy is 0.9 and 0.1 in turn."""
+    trained: TrainedLearners = []
 
     def run_learner(config: LearnerConfig, data: LabelledArrays, test: LabelledArrays, *more: Any, **how: Any) -> Curve:
-        heard.append((config, data, test))
-        end = 0.9 if len(heard) % 2 else 0.1
+        trained.append((config, data, test))
+        end = 0.9 if len(trained) % 2 else 0.1
         return Curve(epoch=(1, 2), accuracy=(0.1, end), loss=(1.0, 0.5))
 
     patched.setattr(learner_run, "run_learner", run_learner)
-    return heard
+    return trained
 
 
 @pytest.fixture
-def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
-    """What each learner of a test is given."""
-    return listen(monkeypatch)
+def trained(monkeypatch: pytest.MonkeyPatch) -> TrainedLearners:
+    """The config and images of each learner."""
+    return record_learners(monkeypatch)
 
 
 @pytest.fixture(scope="module")
-def of_cats(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[VerificationReport, Heard]:
-    """A verification of cats alone, and what its learners were given."""
+def of_cats(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[VerificationReport, TrainedLearners]:
+    """A verification of cats alone, and the config and images of its learners."""
     with pytest.MonkeyPatch.context() as patched:
-        heard = listen(patched)
-        return run(folder, tmp_path_factory.mktemp("cats")), heard
+        trained = record_learners(patched)
+        return run(folder, tmp_path_factory.mktemp("cats")), trained
 
 
 def run(folder: Path, tmp_path: Path, *, archive: str | None = "out.zip", **more: Any) -> VerificationReport:
@@ -87,7 +87,9 @@ def run(folder: Path, tmp_path: Path, *, archive: str | None = "out.zip", **more
     return verify(DatasetSource(path=folder / "pets.zip"), target, spec, RunOptions(scratch=scratch, **how))
 
 
-def test_that_class_alone_is_learned_as_delivered_and_tested(of_cats: tuple[VerificationReport, Heard]) -> None:
+def test_only_that_class_is_protected_and_tested(
+    of_cats: tuple[VerificationReport, TrainedLearners],
+) -> None:
     report, [(first, before, test), (second, after, same)] = of_cats
     changed = (after.pixels != before.pixels).any((1, 2, 3))
     assert (before.labels == after.labels).all()
@@ -105,23 +107,23 @@ def test_that_class_alone_is_learned_as_delivered_and_tested(of_cats: tuple[Veri
     assert (row.protected_class, row.rest, report.evidence.test_images) == ("cat", None, 50)
 
 
-def test_chance_is_naming_every_class_equally_often(of_cats: tuple[VerificationReport, Heard]) -> None:
+def test_chance_is_naming_every_class_equally_often(of_cats: tuple[VerificationReport, TrainedLearners]) -> None:
     report, _ = of_cats
-    assert report.evidence.chance == pytest.approx(1 / 3)  # of the tested pictures the commonest class has all
+    assert report.evidence.chance == pytest.approx(1 / 3)  # all tested images are of one class
     cell = heat_map(report).rows[0].cells[0]
     assert cell is not None
     assert (cell.accuracy, cell.before, cell.level, cell.outcome) == ("10.0", "90.0", 0, "shown")
 
 
-def test_a_curve_that_is_kept_is_that_of_its_class(folder: Path, tmp_path: Path, heard: Heard) -> None:
+def test_a_saved_curve_is_reused_for_its_class_alone(folder: Path, tmp_path: Path, trained: TrainedLearners) -> None:
     checkpoints = MemoryCheckpointStore()
     for name in ("cat", "owl", None, "owl"):
         run(folder, tmp_path, checkpoints=checkpoints, protected_class=name)
-    tested = [set(test.labels.tolist()) for _, _, test in heard]
+    tested = [set(test.labels.tolist()) for _, _, test in trained]
     assert tested == [{CAT}, {CAT}, {OWL}, {OWL}, {0, 1, 2}, {0, 1, 2}]
 
 
-def test_what_was_tested_is_said_everywhere(of_cats: tuple[VerificationReport, Heard]) -> None:
+def test_every_report_states_what_was_tested(of_cats: tuple[VerificationReport, TrainedLearners]) -> None:
     report, _ = of_cats
     sentence = "Tested on the 50 clean images of “cat” alone; the other classes were clean."
     assert any(caveat.startswith(sentence) for caveat in report.caveats)
@@ -139,7 +141,7 @@ def test_what_was_tested_is_said_everywhere(of_cats: tuple[VerificationReport, H
     assert "<script" not in render_verification(hostile)
 
 
-def test_reports_of_older_versions_are_read_and_drawn(folder: Path, tmp_path: Path, heard: Heard) -> None:
+def test_reports_of_older_versions_are_read_and_drawn(folder: Path, tmp_path: Path, trained: TrainedLearners) -> None:
     report = run(folder, tmp_path, protected_class=None)
     old = json.loads(report.to_json())
     del old["spec"]["protected_class"]
@@ -160,16 +162,16 @@ def test_reports_of_older_versions_are_read_and_drawn(folder: Path, tmp_path: Pa
         ({"archive": "part.zip"}, "only 40 % of this archive"),
     ],
 )
-def test_what_cannot_be_tried_names_the_field(
-    folder: Path, tmp_path: Path, heard: Heard, requested: dict[str, Any], message: str
+def test_a_refusal_names_the_field(
+    folder: Path, tmp_path: Path, trained: TrainedLearners, requested: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(SpecError, match=message) as refused:
         run(folder, tmp_path, **requested)
     assert [error.field for error in refused.value.errors] == ["protected_class"]
-    assert heard == []
+    assert trained == []
 
 
-def test_a_class_of_too_few_pictures_says_nothing(folder: Path, tmp_path: Path, heard: Heard) -> None:
+def test_a_class_of_too_few_images_is_refused(folder: Path, tmp_path: Path, trained: TrainedLearners) -> None:
     with pytest.raises(BadInput, match="too few images of “dog”: 4 could be held out for testing, and at least 50"):
         run(folder, tmp_path, protected_class="dog")
-    assert heard == []
+    assert trained == []

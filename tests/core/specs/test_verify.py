@@ -54,7 +54,7 @@ def test_rows_are_every_combination_once() -> None:
     assert VerifySpec.parse(spec.to_dict()) == spec
 
 
-def test_a_class_is_asked_for_by_its_name() -> None:
+def test_a_class_is_requested_by_its_name() -> None:
     spec = VerifySpec.parse({"protected_class": "cat"})
     assert (spec.protected_class, spec.percentages) == ("cat", (100,))
     assert VerifySpec.parse(spec.to_dict()) == spec
