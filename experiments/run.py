@@ -93,8 +93,8 @@ def reproduce(
     on_rank_0(lambda: check_or_save_settings(out, scale.settings(images.size)))
     dataset = config.dataset or guess_dataset(images)
     if isinstance(experiment, ImageFigure) and experiment.dataset not in (None, dataset):
-        shown = f"{experiment.name} shows {DATASETS[str(experiment.dataset)]}"
-        raise BadInput(f"{shown}; name it with --dataset if {source} stands for it")
+        difference = f"{experiment.name} shows {DATASETS[str(experiment.dataset)]}"
+        raise BadInput(f"{difference}; name it with --dataset if {source} stands for it")
     seeds = 1 if isinstance(experiment, ImageFigure) else config.seeds
     cache = ExperimentCache(out, images, scale, device=device, progress=progress)
     context = RenderContext(cache=cache, out=out, seeds=seeds, dataset=dataset)

@@ -37,9 +37,9 @@ def test_a_spec_survives_json() -> None:
         ({"preset": "instant"}, ["preset"]),
     ],
 )
-def test_every_wrong_field_is_named(asked: dict[str, Any], fields: list[str]) -> None:
+def test_every_wrong_field_is_named(requested: dict[str, Any], fields: list[str]) -> None:
     with pytest.raises(SpecError) as refused:
-        TrainSpec.parse(asked)
+        TrainSpec.parse(requested)
     assert sorted(error.field for error in refused.value.errors) == fields
 
 

@@ -42,13 +42,13 @@ def test_defaults_follow_the_scale_and_the_protection() -> None:
 
 
 def test_rows_are_every_combination_once() -> None:
-    asked = {
+    requested = {
         "architectures": ["small", "vgg16", "small"],
         "trainings": [{"radius": 0}, {"norm": "L2", "radius": 0}, {"norm": "L1", "radius": 1000}],
         "countermeasures": [NO_COUNTERMEASURE, "jpeg-75"],
         "percentages": [100, 80],
     }
-    spec = VerifySpec.parse(asked)
+    spec = VerifySpec.parse(requested)
     assert len(spec.rows) == len(set(spec.rows)) == 2 * 2 * 2 * 2
     assert {row.countermeasure for row in spec.rows} == {None, "jpeg-75"}
     assert VerifySpec.parse(spec.to_dict()) == spec
@@ -86,8 +86,8 @@ def test_a_class_is_requested_by_its_name() -> None:
         ({"protected_class": "cat", "percentages": [80]}, {"protected_class"}),
     ],
 )
-def test_what_is_refused_is_named(asked: dict[str, Any], fields: set[str]) -> None:
+def test_what_is_refused_is_named(requested: dict[str, Any], fields: set[str]) -> None:
     with pytest.raises(SpecError) as refused:
-        VerifySpec.parse(asked)
+        VerifySpec.parse(requested)
     assert {error.field for error in refused.value.errors} == fields
     assert all(error.message for error in refused.value.errors)
