@@ -12,7 +12,10 @@ SLOWEST_FIRST = ("tests/worker", "tests/ops", "tests/e2e", "tests/cli")  # so th
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest."""
+    """Begin with the files that take longest; mark browsers and the second database as slow."""
+    for item in items:
+        if item.nodeid.startswith("tests/e2e") or "[postgresql" in item.nodeid or "postgresql]" in item.nodeid:
+            item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: not item.nodeid.startswith(SLOWEST_FIRST))
 
 

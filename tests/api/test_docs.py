@@ -29,6 +29,7 @@ def is_ready(url: str) -> bool:
         return False
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_every_block_works_as_written(
     make_settings: Callable[..., Any], commands: Callable[..., Any], tmp_path: Path

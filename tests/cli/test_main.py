@@ -75,6 +75,7 @@ def test_doctor_finds_all_well(settings: Settings) -> None:
     assert "FAIL" not in done.stdout
 
 
+@pytest.mark.slow
 def test_doctor_finds_what_is_wrong(settings: Settings) -> None:
     (settings.home / "unteachable.db").unlink()
     (settings.home / "files").write_text("a file where a folder should be")

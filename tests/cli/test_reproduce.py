@@ -42,6 +42,7 @@ def test_what_cannot_be_done_is_one_clear_line(tmp_path: Path, words: list[str],
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_it_cleanly_and_tells_how_to_resume(tmp_path: Path) -> None:
     source, out = drawn_folder(tmp_path / "data"), tmp_path / "out"
     words = ["reproduce", "figure3", "--data", str(source), "--out", str(out)]
@@ -59,6 +60,7 @@ def test_ctrl_c_ends_it_cleanly_and_tells_how_to_resume(tmp_path: Path) -> None:
     assert "Traceback" not in errors
 
 
+@pytest.mark.slow
 def test_a_laptop_writes_table_5(tmp_path: Path) -> None:
     source, out = drawn_folder(tmp_path / "data"), tmp_path / "out"
     done = reproduce("table5", "--data", source, "--out", out, "--dataset", "cifar10", "--cores", 1)

@@ -33,6 +33,7 @@ def entries(out: Path, name: str) -> list[dict[str, Any]]:
     return [entry for row in rows for entry in row["cells"]]
 
 
+@pytest.mark.slow
 def test_table_1_is_measured_from_end_to_end(table1: tuple[Path, list[str]]) -> None:
     out, messages = table1
     assert len(messages) == 50 + 9  # learners and noises
@@ -44,6 +45,7 @@ def test_table_1_is_measured_from_end_to_end(table1: tuple[Path, list[str]]) -> 
     assert not list(out.rglob("*.part"))
 
 
+@pytest.mark.slow
 def test_nothing_is_measured_twice(table1: tuple[Path, list[str]], source: Path) -> None:
     """Table 1 and the figures with its cells measure nothing again. Table 2 lacks only the cells of partial shares."""
     out, _ = table1
@@ -60,6 +62,7 @@ def test_nothing_is_measured_twice(table1: tuple[Path, list[str]], source: Path)
     assert len(set(shares.cells) - set(whole.cells)) == 2 * (4 * 4 + 4)
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     program = [sys.executable, "-m", "tests.support.tiny_experiments", "figure2", str(source), str(out)]

@@ -97,6 +97,7 @@ def test_it_starts_restarts_a_killed_process_stops_and_keeps_its_data(commands: 
     assert [pid for pid in stop(second) if is_alive(pid)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_no_process_outlives_a_killed_supervisor_and_it_can_start_again(commands: Start, alone: Settings) -> None:
     first = started(commands, alone)
@@ -117,6 +118,7 @@ def test_a_port_in_use_is_refused(commands: Start, alone: Settings) -> None:
     assert f"cannot listen on 127.0.0.1:{alone.port} (Address already in use): set UNTEACHABLE_PORT" in command.said()
 
 
+@pytest.mark.slow
 def test_a_data_folder_in_use_is_refused(
     commands: Start, alone: Settings, make_settings: Callable[..., Settings]
 ) -> None:

@@ -36,6 +36,7 @@ def test_an_enqueued_job_runs_at_once(context: WorkerContext, upload: Upload, ch
     assert (row.attempt, count_claims(check_worker)) == (1, 1)
 
 
+@pytest.mark.slow
 def test_a_job_that_is_enqueued_ten_times_runs_once(
     context: WorkerContext, upload: Upload, check_worker: Command
 ) -> None:
@@ -73,6 +74,7 @@ def test_a_job_runs_again_when_the_child_is_killed(
     wait_until(lambda: list(context.settings.scratch.glob("*.2")) == [], seconds=5)
 
 
+@pytest.mark.slow
 def test_jobs_survive_a_broker_that_loses_its_data(
     context: WorkerContext, upload: Upload, broker: "Server[bytes]", commands: Start
 ) -> None:
@@ -99,6 +101,7 @@ def test_jobs_survive_a_broker_that_loses_its_data(
         again.wait(10)
 
 
+@pytest.mark.slow
 def test_a_running_check_is_canceled_within_five_seconds(
     context: WorkerContext, upload: Upload, check_worker: Command
 ) -> None:
@@ -142,6 +145,7 @@ def child_after_first_job(context: WorkerContext, check_worker: Command, upload:
     return child
 
 
+@pytest.mark.slow
 def test_a_worker_stops_while_its_child_sends_results(
     context: WorkerContext, check_worker: Command, upload: Upload
 ) -> None:
@@ -156,6 +160,7 @@ def test_a_worker_stops_while_its_child_sends_results(
     assert not is_alive(child)
 
 
+@pytest.mark.slow
 def test_a_worker_stops_soon_although_its_child_has_an_unread_message(
     context: WorkerContext, check_worker: Command, upload: Upload
 ) -> None:
@@ -182,6 +187,7 @@ def test_the_child_of_a_killed_idle_worker_ends(check_worker: Command) -> None:
     wait_until(lambda: not is_alive(child), seconds=60)  # it may still be starting
 
 
+@pytest.mark.slow
 def test_a_suspended_worker_writes_nothing_after_its_lease_expired(
     context: WorkerContext, upload: Upload, check_worker: Command, commands: Start
 ) -> None:
@@ -208,6 +214,7 @@ def test_a_suspended_worker_writes_nothing_after_its_lease_expired(
     assert count_claims(check_worker, other) == 3
 
 
+@pytest.mark.slow
 def test_a_job_fails_with_the_reason_after_three_lost_attempts(
     context: WorkerContext, upload: Upload, check_worker: Command
 ) -> None:

@@ -57,6 +57,7 @@ def test_progress_is_written_and_renews_the_lease(context: WorkerContext) -> Non
         assert recover_jobs(session, max_attempts=3, enqueue_seconds=60).requeued == ()
 
 
+@pytest.mark.slow
 def test_work_without_progress_keeps_its_lease(context: WorkerContext) -> None:
     claim = new_claim(context)
     with LeaseKeeper(context, claim):
@@ -163,6 +164,7 @@ with LeaseKeeper(context, claim), scratch_folder(context, claim) as folder:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("why", "state"), [("cancel", m.CANCELED), ("stop", m.QUEUED)])
 def test_work_that_does_not_stop_is_ended_with_its_process(
     context: WorkerContext, tmp_path: Path, why: str, state: str

@@ -72,6 +72,7 @@ def test_a_protect_job_stores_its_archive_and_report(
     wait_until(lambda: list(context.settings.scratch.iterdir()) == [])
 
 
+@pytest.mark.slow
 def test_a_job_runs_again_when_the_whole_worker_is_killed(
     context: WorkerContext, dataset: str, science_worker: Command, commands: Start, tmp_path: Path
 ) -> None:
@@ -92,6 +93,7 @@ def test_a_job_runs_again_when_the_whole_worker_is_killed(
     wait_until(lambda: list(context.settings.scratch.iterdir()) == [], seconds=30)
 
 
+@pytest.mark.slow
 def test_a_protect_job_is_canceled_within_five_seconds_in_its_long_stages(
     context: WorkerContext, upload: Upload, science_worker: Command
 ) -> None:

@@ -100,6 +100,7 @@ def test_a_generator_keeps_its_file_when_its_commit_gets_no_answer(
         assert context.files.exists(session.get_one(m.Generator, id_).file_key)
 
 
+@pytest.mark.slow
 def test_a_job_that_is_canceled_while_it_stores_its_generator_leaves_no_file(
     context: WorkerContext, dataset: str, short: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

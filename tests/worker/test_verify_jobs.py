@@ -165,6 +165,7 @@ def checkpoint_name(name: str) -> str:
     return f"{fingerprint()}/{name}"
 
 
+@pytest.mark.slow
 def test_the_next_attempt_resumes_the_learner_of_a_lost_one(
     context: WorkerContext, target: m.Job, saved: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +176,7 @@ def test_the_next_attempt_resumes_the_learner_of_a_lost_one(
     assert job_of(context.database, id_).state == m.SUCCEEDED
 
 
+@pytest.mark.slow
 def test_a_job_that_was_begun_with_other_presets_starts_anew(
     context: WorkerContext, target: m.Job, saved: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

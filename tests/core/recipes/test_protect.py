@@ -96,6 +96,7 @@ def test_evidence_is_taken_from_both_trainings(tmp_path: Path) -> None:
     assert set(report.stages) == {"unpacking", "decoding", "training", "noise", "writing", "evidence", "report"}
 
 
+@pytest.mark.slow
 def test_full_evidence_adds_half_the_radius_and_what_is_easily_done(tmp_path: Path) -> None:
     report, _ = run(upload(tmp_path, each=MEASURED), tmp_path, method="em", evidence="full")
     assert [(row.radius, row.countermeasure) for row in report.evidence.rows] == [

@@ -155,6 +155,7 @@ def test_an_interrupted_measurement_resumes_to_the_same_file(enough: Path, tmp_p
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+@pytest.mark.slow
 def test_the_command_prints_it_too(enough: Path, tmp_path: Path) -> None:
     out = tmp_path / "g.safetensors"
     done = CliRunner().invoke(app, ["train", str(enough), str(out), "--method", "em"])

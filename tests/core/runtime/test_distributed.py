@@ -18,6 +18,8 @@ from tests.support.ranks import EXPERIMENTS, everything, launched, run
 from tests.support.short_training import drawn
 from tests.support.tiny_experiments import drawn_folder, run_tiny
 
+pytestmark = pytest.mark.slow
+
 ROUNDING = 1e-6  # after one update
 
 
@@ -97,6 +99,7 @@ def test_an_interrupted_training_resumes_from_the_checkpoint_of_process_0(
 def test_processes_share_the_shards_and_each_gets_all_the_noise(
     by_one: dict[str, Tensor], by_two: list[dict[str, Tensor]], name: str
 ) -> None:
+
     single = part(by_one, name)
     assert single[f"{name}: noise"].unique().tolist() == [0, 1, 2, 3, 4, 5]
     assert single[f"{name}: counted"] == 12

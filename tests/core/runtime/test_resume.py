@@ -79,6 +79,7 @@ def test_training_resumes_to_the_same_weights(tmp_path: Path, monkeypatch: pytes
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("saves", [3, 12])
 def test_protection_resumes_to_the_same_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saves: int) -> None:
     source, work = write_images_zip(tmp_path / "pets.zip", classes=2, per_class=130), tmp_path / "work"
@@ -97,6 +98,7 @@ def test_protection_resumes_to_the_same_archive(tmp_path: Path, monkeypatch: pyt
     assert images[0] == images[1] != {}
 
 
+@pytest.mark.slow
 def test_verification_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, work = write_images_zip(tmp_path / "pets.zip", classes=2, per_class=130), tmp_path / "work"
     command = ("verify", source, "--trainings", "0", "--trainings", "2", "--work", work, "--out")

@@ -20,7 +20,7 @@ def test_a_spec_survives_json() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "fields"),
+    ("requested", "fields"),
     [
         ({"name": ""}, ["name"]),
         ({"name": " "}, ["name"]),

@@ -62,7 +62,7 @@ def test_a_class_is_requested_by_its_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "fields"),
+    ("requested", "fields"),
     [
         ({"architectures": "small"}, {"architectures"}),
         ({"architectures": [["small"]]}, {"architectures"}),
