@@ -148,7 +148,7 @@ def test_a_process_that_was_suspended_keeps_a_job_that_no_other_worker_claimed(c
 STUCK_WORK = """
 import sys, time
 from store import leases, leases
-from worker.lease import LeaseKeeper, request_process_stop
+from worker.lease_keeper import LeaseKeeper, request_process_stop
 from worker.context import process_context
 from worker.job_files import scratch_folder
 context = process_context()
