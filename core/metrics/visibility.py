@@ -1,0 +1,151 @@
+"""How visible the difference between two images is, at full size: FLIP and SSIMULACRA2.
+
+FLIP (Andersson et al. 2020) is the mean over the pixels of the difference that a person sees who alternates between
+the two images: 0 is none, 1 the most. SSIMULACRA2 (Sneyers 2023) is the quality of a compressed image: 100 is the
+original, 90 cannot be told from it by flickering, 70 is hard to tell without the original. Both know colour.
+
+Both are computed by their packages, for a screen at arm's length (67 pixels a degree) that shows each pixel at its own
+size. Of an image with a side of `TWO_WINDOWS_FROM` pixels or more, windows are compared, so that a large photograph
+takes seconds and little memory.
+"""
+
+import io
+from dataclasses import dataclass
+
+import flip_evaluator
+import numpy as np
+import ssimulacra2 as ssimulacra2_package
+from numpy.typing import NDArray
+from PIL import Image
+
+MIN_SSIMULACRA2_SIDE = 225
+"""The shortest side, in pixels, that has all six scales of SSIMULACRA2. On fewer scales its weights do not fit."""
+
+WINDOW = 400  # pixels
+TWO_WINDOWS_FROM = 2 * WINDOW
+BACKGROUNDS = (0, 255)  # behind an image with alpha; the more visible of the two counts
+
+
+@dataclass(frozen=True, slots=True)
+class VisibilityScore:
+    """How visible a change is.
+
+    Attributes:
+        flip: From 0, invisible, to 1.
+        ssimulacra2: Up to 100, identical; may be negative. None if a side is shorter than MIN_SSIMULACRA2_SIDE.
+    """
+
+    flip: float
+    ssimulacra2: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A rectangle of an image, in pixels from its upper left corner; `right` and `bottom` lie outside."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    def of(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The part of pixels (h, w) or (h, w, c) in this window."""
+        return pixels[self.top : self.bottom, self.left : self.right]
+
+
+def windows_of(width: int, height: int) -> tuple[Window, ...]:
+    """The windows that stand for an image: itself, or two windows along each side of TWO_WINDOWS_FROM pixels or more.
+
+    Args:
+        width: Of the image, in pixels.
+        height: Of the image, in pixels.
+    """
+    return tuple(Window(left, top, right, bottom) for top, bottom in _spans(height) for left, right in _spans(width))
+
+
+def score_pair(original: NDArray[np.uint8], delivered: NDArray[np.uint8]) -> VisibilityScore:
+    """Both measures of one image: the means over its windows.
+
+    Args:
+        original: Pixels as uploaded, uint8 (h, w) or (h, w, c); c is 1 (greyscale), 2 (and alpha), 3 (RGB) or 4.
+        delivered: Pixels as delivered, of the same height and width.
+
+    Raises:
+        ValueError: The sizes differ.
+    """
+    if original.shape[:2] != delivered.shape[:2]:
+        raise ValueError(f"the sizes differ: {original.shape[:2]} and {delivered.shape[:2]}")
+    windows = windows_of(original.shape[1], original.shape[0])
+    return mean_score([score_window(window.of(original), window.of(delivered)) for window in windows])
+
+
+def mean_score(scores: list[VisibilityScore]) -> VisibilityScore:
+    """The mean of the scores of an image's windows, which all have SSIMULACRA2 or all have none."""
+    qualities = [score.ssimulacra2 for score in scores if score.ssimulacra2 is not None]
+    return VisibilityScore(
+        flip=float(np.mean([score.flip for score in scores])),
+        ssimulacra2=float(np.mean(qualities)) if qualities else None,
+    )
+
+
+def score_window(original: NDArray[np.uint8], delivered: NDArray[np.uint8]) -> VisibilityScore:
+    """Both measures of the whole of two pixel arrays.
+
+    Args:
+        original: uint8 (h, w) or (h, w, c), as in `score_pair`.
+        delivered: Of the same height and width.
+    """
+    pairs = list(zip(_as_rgb(original), _as_rgb(delivered), strict=False))
+    qualities = [quality for pair in pairs if (quality := ssimulacra2(*pair)) is not None]
+    return VisibilityScore(flip=max(flip(*pair) for pair in pairs), ssimulacra2=min(qualities) if qualities else None)
+
+
+def flip(original: NDArray[np.uint8], delivered: NDArray[np.uint8]) -> float:
+    """The mean FLIP of two images, from 0 to 1.
+
+    Args:
+        original: sRGB, uint8 (h, w, 3).
+        delivered: sRGB, uint8 (h, w, 3).
+    """
+    one, two = (np.ascontiguousarray(pixels, np.float32) / 255 for pixels in (original, delivered))
+    return float(flip_evaluator.evaluate(one, two, "LDR", applyMagma=False)[1])
+
+
+def ssimulacra2(original: NDArray[np.uint8], delivered: NDArray[np.uint8]) -> float | None:
+    """SSIMULACRA2 of two images, at most 100; None if a side is shorter than MIN_SSIMULACRA2_SIDE.
+
+    Args:
+        original: sRGB, uint8 (h, w, 3).
+        delivered: sRGB, uint8 (h, w, 3).
+    """
+    if min(original.shape[:2]) < MIN_SSIMULACRA2_SIDE:
+        return None
+    return float(ssimulacra2_package.compute_ssimulacra2(_as_file(original), _as_file(delivered)))
+
+
+def _spans(length: int) -> list[tuple[int, int]]:
+    """The start and the end of each window along a side: all of it, or the middles of its two halves."""
+    if length < TWO_WINDOWS_FROM:
+        return [(0, length)]
+    starts = [(length // 2 - WINDOW) // 2, length - WINDOW - (length // 2 - WINDOW) // 2]
+    return [(start, start + WINDOW) for start in starts]
+
+
+def _as_rgb(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """Pixels (h, w) or (h, w, c) as RGB (h, w, 3): once, or before each of the BACKGROUNDS if there is alpha."""
+    values = np.atleast_3d(pixels)
+    channels = values.shape[2]
+    colours = values[..., : channels - 1] if channels in (2, 4) else values
+    colours = np.repeat(colours, 3, axis=2) if colours.shape[2] == 1 else colours
+    if channels not in (2, 4):
+        return [colours]
+    alpha = values[..., -1:].astype(np.float32) / 255
+    return [np.rint(alpha * colours + (1 - alpha) * behind).astype(np.uint8) for behind in BACKGROUNDS]
+
+
+def _as_file(pixels: NDArray[np.uint8]) -> io.BytesIO:
+    """Pixels as a BMP in memory: the package reads files only."""
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "BMP")
+    file.seek(0)
+    return file
