@@ -78,8 +78,8 @@ test-all: lint
 COMPILE = $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 lock: $(UV)
-	@$(COMPILE) --extra worker --extra dev pyproject.toml -o requirements/dev.txt
-	@$(COMPILE) -c requirements/dev.txt --extra worker pyproject.toml -o requirements/worker.txt
+	@$(COMPILE) --extra worker --extra pretrained --extra dev pyproject.toml -o requirements/dev.txt
+	@$(COMPILE) -c requirements/dev.txt --extra worker --extra pretrained pyproject.toml -o requirements/worker.txt
 	@$(COMPILE) -c requirements/dev.txt pyproject.toml -o requirements/service.txt
 
 clean:
