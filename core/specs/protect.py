@@ -62,6 +62,13 @@ class ProtectSpec(Spec):
     evidence: Annotated[str, OneOf(EVIDENCE_AMOUNTS)] = Field(
         default="quick", description="how much to measure: none, quick, or full (more radii, more training)"
     )
+    evidence_minutes: int = Field(
+        default=5,
+        ge=0,
+        le=1440,
+        description="minutes that the measurement may take on this machine; if it would take longer, models are "
+        "trained for fewer updates, and then rows are left out; 0 for no limit; the preset paper has none",
+    )
     seed: int = Field(
         default=0, ge=0, le=2**32 - 1, description="the same seed gives the same noise on the same machine"
     )
@@ -91,6 +98,11 @@ class ProtectSpec(Spec):
     def adversarial_radius(self) -> int:
         """radius_a, or its default, in pixel units of 255."""
         return min(DEFAULT_RADIUS_A, self.radius_u // 2) if self.radius_a is None else self.radius_a
+
+    @property
+    def evidence_seconds(self) -> float | None:
+        """How long the evidence may take, in seconds; None without a limit."""
+        return None if self.evidence_minutes == 0 or self.preset == "paper" else 60.0 * self.evidence_minutes
 
     @classmethod
     def parse_training(cls, mapping: Mapping[str, Any]) -> Self:
