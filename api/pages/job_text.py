@@ -107,6 +107,8 @@ def request_details(job: m.Job) -> list[tuple[str, Any]]:
         details.append(("Greyscale", "also trained on greyscale"))
     details.append(("Measurement", spec.get("evidence", "quick")))
     if job.kind == m.PROTECT:
+        if spec.get("evidence") != "none" and spec.get("evidence_minutes"):
+            details.append(("Measurement may take", format_count(spec["evidence_minutes"], "minute")))
         details.append(("Format", spec.get("format", "png")))
     if spec.get("generator_id"):
         details.append(("Trained generator", spec["generator_id"]))

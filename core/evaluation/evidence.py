@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from core.evaluation.learner_cost import LearnerCost, measure_cost
 from core.evaluation.learner_run import LearnerConfig, ScaledProgress, load_curve, measure_curve
 from core.evaluation.sample_size import too_few_images
-from core.results.evidence import Curve, Evidence, EvidenceRow, Interval, wilson_interval
+from core.evaluation.subset import stratified_subset
+from core.evaluation.time_budget import MAX_UNPLANNED_UPDATES, RowWork, TimeBudget
+from core.results.evidence import Curve, Evidence, EvidenceRow, Interval, training_name, wilson_interval
 from core.runtime.context import RunContext
 from core.specs.catalog import ARCHITECTURE_LABELS
-from core.specs.configs import LearnerSchedule, Preset
+from core.specs.configs import Preset
 from core.specs.protect import ProtectSpec
 from core.training.labelled_images import LabelledArrays
 
@@ -30,6 +33,11 @@ class EvidenceCase:
 
     radius: int
     countermeasure: str | None = None
+
+    @property
+    def name(self) -> str:
+        """How the training of this row is called in reports."""
+        return training_name("Linf", self.radius, self.countermeasure)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,72 +82,122 @@ def unmeasurable(amount: str, labels: NDArray[np.int64], test_mask: NDArray[np.b
 
 
 def measure_evidence(data: EvaluationData, spec: ProtectSpec, preset: Preset, run: RunContext) -> Evidence:
-    """Measure every row that the spec requests.
+    """Measure the rows that the spec requests, within the time that it allows.
 
     Args:
         data: The images to compare.
-        spec: The amount of evidence, the radius of the adversarial training, and the seed.
+        spec: The amount of evidence, the time for it, the radius of the adversarial training, and the seed.
         preset: The architecture and the schedule of the learners.
         run: Its checkpoints keep finished rows and the unfinished learner.
 
     Returns:
         The rows, or the note of `data` without rows.
     """
-    train_images, counts = (
-        int((~data.test_mask).sum()),
-        np.bincount(data.labels[data.test_mask], minlength=data.classes),
-    )
     began = time.monotonic()
-    rows: tuple[EvidenceRow, ...] = ()
-    if data.note is None:
-        cases, schedule = evidence_cases(spec.evidence, spec.adversarial_radius), preset.schedules[spec.evidence]
-        updates = schedule.length.updates(train_images)
-        run.progress.start("evidence", 2 * updates * sum(_passes(case, schedule) for case in cases))
-        rows = tuple(_rows(cases, data, spec, preset, run))
+    measurement = None if data.note is not None else _Measurement(data, spec, preset, run)
+    rows = () if measurement is None else tuple(measurement.rows())
+    tested = data.labels[data.test_mask] if measurement is None else measurement.test.labels
     return Evidence(
         learner=ARCHITECTURE_LABELS[preset.architecture],
         image_size=data.clean.shape[-1],
-        train_images=train_images,
-        test_images=int(data.test_mask.sum()),
-        chance=float(counts.max() / max(1, counts.sum())),
+        train_images=int((~data.test_mask).sum()),
+        test_images=len(tested),
+        chance=float(np.bincount(tested, minlength=data.classes).max() / max(1, len(tested))),
         rows=rows,
         note=data.note,
         seconds=time.monotonic() - began,
+        plan=None if measurement is None or measurement.budget is None else measurement.budget.plan(),
     )
 
 
-def _passes(case: EvidenceCase, schedule: LearnerSchedule) -> int:
-    """Forward and backward passes of one update, which make the progress even over rows of unequal cost."""
-    return 1 + (schedule.attack_steps if case.radius else 0)
+class _Measurement:
+    """The learners of all rows.
 
+    Attributes:
+        test: The clean test images.
+        budget: Divides the time among the rows; None where there is no limit, or so little to do that it cannot matter.
+    """
 
-def _rows(
-    cases: list[EvidenceCase], data: EvaluationData, spec: ProtectSpec, preset: Preset, run: RunContext
-) -> Iterator[EvidenceRow]:
-    schedule = preset.schedules[spec.evidence]
-    clean = LabelledArrays(pixels=data.clean, labels=data.labels, classes=data.classes)
-    test, train_mask = clean.select(data.test_mask), ~data.test_mask
-    for case in cases:
-        config = LearnerConfig(
-            architecture=preset.architecture,
+    def __init__(self, data: EvaluationData, spec: ProtectSpec, preset: Preset, run: RunContext) -> None:
+        self._data, self._spec, self._preset, self._run = data, spec, preset, run
+        self._clean = LabelledArrays(pixels=data.clean, labels=data.labels, classes=data.classes)
+        self._train = np.flatnonzero(~data.test_mask)
+        self._schedule = preset.schedules[spec.evidence]
+        self._updates = self._schedule.length.updates(len(self._train))
+        self._cases = evidence_cases(spec.evidence, spec.adversarial_radius)
+        self.test = self._clean.select(data.test_mask)
+        self.budget = self._open_budget()
+        if self.budget is not None and self.budget.test_images < len(self.test):
+            chosen = stratified_subset(self.test.labels, self.budget.test_images, seed=spec.seed)
+            self.test = self.test.select(chosen)
+
+    def rows(self) -> Iterator[EvidenceRow]:
+        """Measure one row after the other."""
+        expected = [self._expected_updates(case) for case in self._cases]
+        total = sum(updates * self._passes(case) for updates, case in zip(expected, self._cases, strict=True))
+        self._run.progress.start("evidence", 2 * total)
+        for number, (case, updates) in enumerate(zip(self._cases, expected, strict=True)):
+            share = updates * self._passes(case)
+            if self.budget is None:
+                yield self._row(case, updates, self._train, share)
+            elif (plan := self.budget.begin(number)) is not None:
+                chosen = stratified_subset(self._data.labels[self._train], plan.train_images, seed=self._spec.seed)
+                yield self._row(case, plan.updates, self._train[chosen], share)
+                self.budget.end(number)
+
+    def _open_budget(self) -> TimeBudget | None:
+        seconds = self._spec.evidence_seconds
+        if seconds is None or self._updates <= MAX_UNPLANNED_UPDATES:
+            return None
+        self._run.progress.start("evidence", 0)
+        works = [
+            RowWork(
+                name=case.name,
+                updates=self._updates,
+                batch=self._schedule.length.batch,
+                train_images=len(self._train),
+                test_images=len(self.test),
+            )
+            for case in self._cases
+        ]
+        train = self._clean.select(self._train)
+
+        def cost_of(number: int) -> LearnerCost:
+            return measure_cost(self._config(self._cases[number], self._updates), train, self.test, self._run)
+
+        return TimeBudget(seconds, works, cost_of, self._run.checkpoints)
+
+    def _expected_updates(self, case: EvidenceCase) -> int:
+        return self._updates if self.budget is None else self.budget.expected_updates(case.name)
+
+    def _passes(self, case: EvidenceCase) -> int:
+        """Forward and backward passes of one update, which make the progress even over rows of unequal cost."""
+        return 1 + (self._schedule.attack_steps if case.radius else 0)
+
+    def _config(self, case: EvidenceCase, updates: int) -> LearnerConfig:
+        return LearnerConfig(
+            architecture=self._preset.architecture,
             radius=case.radius,
             countermeasure=case.countermeasure,
-            seed=spec.seed,
-            updates=schedule.length.updates(int(train_mask.sum())),
-            schedule=schedule,
+            seed=self._spec.seed,
+            updates=updates,
+            schedule=self._schedule,
         )
-        curves = {}
-        for arm, pixels in (("before", data.clean), ("after", data.delivered)):
-            name, passes = f"curve-{case.radius}-{case.countermeasure}-{arm}", _passes(case, schedule)
-            known = load_curve(run, name)
+
+    def _row(self, case: EvidenceCase, updates: int, train: NDArray[np.int64], share: int) -> EvidenceRow:
+        """Measure a row; each of its learners advances the progress by `share`."""
+        config, curves = self._config(case, updates), {}
+        for arm, pixels in (("before", self._data.clean), ("after", self._data.delivered)):
+            name = f"curve-{case.radius}-{case.countermeasure}-{arm}"
+            known = load_curve(self._run, name)
             if known is None:
-                images = replace(clean, pixels=pixels).select(train_mask)
-                scaled = run.with_progress(ScaledProgress(run.progress, passes))
-                known = measure_curve(config, images, test, scaled, name=name)
+                images = replace(self._clean, pixels=pixels).select(train)
+                scaled = self._run.with_progress(ScaledProgress(self._run.progress, share / updates))
+                known = measure_curve(config, images, self.test, scaled, name=name)
             else:
-                run.progress.advance(passes * config.updates)
+                self._run.progress.advance(share)
             curves[arm] = known
-        yield _row(case, curves, len(test), spec, preset)
+        return _row(case, curves, len(self.test), self._spec, self._preset)
 
 
 def _row(case: EvidenceCase, curves: dict[str, Curve], tested: int, spec: ProtectSpec, preset: Preset) -> EvidenceRow:

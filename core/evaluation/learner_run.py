@@ -117,15 +117,17 @@ class ScaledProgress(Progress):
 
     Args:
         whole: The progress of the whole.
-        units: Units of the whole for each unit of the part.
+        units: Units of the whole for each unit of the part, also a fraction.
     """
 
-    def __init__(self, whole: Progress, units: int) -> None:
+    def __init__(self, whole: Progress, units: float) -> None:
         super().__init__()
         self._whole, self._units = whole, units
+        self._part = 0
 
     def advance(self, units: int = 1) -> None:
-        self._whole.advance(units * self._units)
+        before, self._part = round(self._part * self._units), self._part + units
+        self._whole.advance(round(self._part * self._units) - before)
 
     def tick(self) -> None:
         self._whole.tick()

@@ -128,7 +128,8 @@ def train_generator(
         else:
             noise = predict_noise(as_saved(network), images, run, radius=spec.radius_u, protect_mask=train_mask)
         delivered = images.pixels + noise.view(np.uint8)  # exact modulo 256, because no sum leaves 0 to 255
-    evidence = measure_evidence(data.evaluation_data(delivered), spec, setup.preset, run)
+    untimed = spec.model_copy(update={"evidence_minutes": 0})  # the figures on a card do not depend on the machine
+    evidence = measure_evidence(data.evaluation_data(delivered), untimed, setup.preset, run)
     if spec.evidence != "none":
         measured = measurements_from(evidence, data=card.data, classes=card.classes, seed=spec.seed)
         card = replace(card, measured=measured)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from core.generators.card import Card
+from core.reports.evidence_time import left_out, shortened
 from core.reports.verdict import outcome_of
 from core.reports.wording import as_sentence, percent
 from core.results.evidence import Evidence, EvidenceRow
@@ -79,6 +80,7 @@ def _about_accuracies(evidence: Evidence) -> Iterator[str]:
     not_shown = [row.name for row in evidence.rows if not outcome_of(row, chance=evidence.chance).startswith("shown")]
     if not_shown:
         yield f"Protection is not shown against: {'; '.join(not_shown)}."
+    yield from filter(None, (left_out(evidence), shortened(evidence)))
     half = max((high - low) / 2 for row in evidence.rows for low, high in (row.ci95_before, row.ci95_after))
     if half > WIDE_INTERVAL:
         yield uncertainty(evidence.test_images, half)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.reports.charts import bar_chart, curve_charts
+from core.reports.evidence_time import time_taken
 from core.reports.templating import definitions, environment
 from core.reports.verdict import verdict_of
 from core.results.protection import ProtectionReport
@@ -74,6 +75,7 @@ def render_html(report: ProtectionReport, samples: Sequence[Sample]) -> str:
         report=report,
         evidence=report.evidence,
         verdict=verdict_of(report.evidence),
+        time_taken=time_taken(report.evidence),
         bars=bar_chart(report.evidence),
         curves=curve_charts([(row.name, row.curves) for row in report.evidence.rows], chance=report.evidence.chance),
         strips=strips,

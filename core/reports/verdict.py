@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from core.reports.evidence_time import left_out
 from core.reports.wording import SPACE, as_sentence, capitalize, percent
 from core.results.evidence import Evidence, EvidenceRow
 
@@ -55,6 +56,7 @@ def verdict_of(evidence: Evidence) -> Verdict:
     all_shown = all(outcome_of(row, chance=evidence.chance) == "shown" for row in evidence.rows)
     tone = ("shown" if all_shown else "partly") if outcome.startswith("shown") else "not shown"
     details = [*_first_details(first, evidence), *(_describe_row(row, evidence.chance) for row in others)]
+    details += filter(None, [left_out(evidence)])
     return Verdict(tone=tone, headline=_headline(first, evidence.chance), details=tuple(details))
 
 

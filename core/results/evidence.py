@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from core.results.evidence_plan import EvidencePlan
+
 Interval = tuple[float, float]
 """Lower and upper end of a 95 % interval, as fractions 0 to 1."""
 
@@ -153,6 +155,7 @@ class Evidence:
         rows: One for each training. Without any, `note` says why.
         note: Why there is no row.
         seconds: How long the measurement took.
+        plan: What followed from the time that it may take; None without a limit, or where there was little to do.
     """
 
     learner: str
@@ -163,6 +166,7 @@ class Evidence:
     rows: tuple[EvidenceRow, ...]
     note: str | None = None
     seconds: float = 0.0
+    plan: EvidencePlan | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Evidence":
@@ -175,4 +179,5 @@ class Evidence:
             KeyError: A key is missing.
             TypeError: For other keys.
         """
-        return cls(**{**data, "rows": tuple(map(EvidenceRow.from_dict, data["rows"]))})
+        rows, plan = tuple(map(EvidenceRow.from_dict, data["rows"])), data.get("plan")
+        return cls(**{**data, "rows": rows, "plan": plan and EvidencePlan.from_dict(plan)})

@@ -17,9 +17,9 @@ from core.errors import SpecError
 from core.specs.protect import ProtectSpec
 from store import models as m
 
-_ADVANCED = ("method", "radius_u", "radius_a", "eot", "percentage", "seed")
+_ADVANCED = ("method", "radius_u", "radius_a", "eot", "percentage", "evidence_minutes", "seed")
 _TEXTS = ("preset", "evidence", "format", "method", "generator_id")
-_NUMBERS = ("radius_u", "radius_a", "percentage", "seed")
+_NUMBERS = ("radius_u", "radius_a", "percentage", "evidence_minutes", "seed")
 _STRENGTHS = (
     Option("4", "Gentle", "The hardest to see, and the easiest to overcome.", "4 of 255"),
     Option("8", "Balanced", "Hard to see on small images. Most published measurements use it.", "8 of 255"),

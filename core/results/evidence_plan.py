@@ -1,0 +1,62 @@
+"""How much of each row of the evidence was measured, so that it ended within its time. Imports no torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowPlan:
+    """How long the two learners of one row are trained, both alike.
+
+    Attributes:
+        name: The row's training, such as "standard training".
+        updates: Updates of the weights.
+        full_updates: Updates without a limit of time.
+        train_images: Training images.
+    """
+
+    name: str
+    updates: int
+    full_updates: int
+    train_images: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidencePlan:
+    """The numbers that follow from the time that the evidence may take on one machine.
+
+    Attributes:
+        seconds: The time that the evidence may take.
+        rows: The plan of each measured row.
+        left_out: The rows for which there was no time, by name.
+        full_train_images: Training images without a limit of time.
+        full_test_images: Test images without a limit of time.
+    """
+
+    seconds: float
+    rows: tuple[RowPlan, ...]
+    left_out: tuple[str, ...]
+    full_train_images: int
+    full_test_images: int
+
+    @property
+    def is_shortened(self) -> bool:
+        """Whether any number is smaller than without a limit of time; the test images are the caller's to compare."""
+        return bool(self.left_out) or any(
+            row.updates < row.full_updates or row.train_images < self.full_train_images for row in self.rows
+        )
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "EvidencePlan":
+        """A plan from its JSON.
+
+        Args:
+            data: The fields by name.
+
+        Raises:
+            KeyError: A key is missing.
+            TypeError: For other keys.
+        """
+        rows = tuple(RowPlan(**row) for row in data["rows"])
+        return cls(**{**data, "rows": rows, "left_out": tuple(data["left_out"])})

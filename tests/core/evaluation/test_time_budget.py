@@ -1,0 +1,237 @@
+"""Evidence ends within its time: fewer updates, then fewer images, then fewer rows, and both learners always alike."""
+
+import json
+import time
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+
+from core.errors import Cancelled
+from core.evaluation import learner_run, time_budget
+from core.evaluation.evidence import EvaluationData, measure_evidence
+from core.evaluation.learner_cost import LearnerCost, measure_cost
+from core.evaluation.learner_run import LearnerConfig
+from core.evaluation.subset import stratified_subset
+from core.evaluation.time_budget import MIN_TEST_IMAGES, MIN_UPDATES, RowWork, TimeBudget
+from core.results.evidence import Evidence
+from core.results.evidence_plan import EvidencePlan
+from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
+from core.runtime.context import RunContext
+from core.runtime.device import Device
+from core.runtime.progress import Progress
+from core.specs.configs import TrainingLength
+from core.specs.presets import QUICK
+from core.specs.protect import ProtectSpec
+from core.training.labelled_images import LabelledArrays
+from tests.support.cancelling import cancel_at
+from tests.support.checkpoints import MemoryCheckpointStore
+
+ROWS = ("standard", "at-2", "at-4")
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(time_budget, "time", clock)
+    return clock
+
+
+def budget(
+    seconds: float,
+    *,
+    costs: tuple[float, ...] = (0.1, 0.5, 0.5),
+    updates: int = 300,
+    images: int = 800,
+    tests: int = 200,
+    test_image: float = 0.0,
+    checkpoints: CheckpointStore | None = None,
+) -> TimeBudget:
+    works = [
+        RowWork(name=name, updates=updates, batch=128, train_images=images, test_images=tests)
+        for name in ROWS[: len(costs)]
+    ]
+    measured = [LearnerCost(update=cost, test_image=test_image, train_image=0.0) for cost in costs]
+    return TimeBudget(seconds, works, measured.__getitem__, checkpoints or MemoryCheckpointStore())
+
+
+def run_rows(planned: TimeBudget, clock: Clock, costs: tuple[float, ...]) -> EvidencePlan:
+    """Play the trainings of every row at these seconds for an update."""
+    for number, cost in enumerate(costs):
+        row = planned.begin(number)
+        if row is not None:
+            clock.seconds += 2 * row.updates * cost
+            planned.end(number)
+    return planned.plan()
+
+
+def test_what_fits_is_not_shortened(clock: Clock) -> None:
+    costs = (0.1, 0.5, 0.5)  # 2 * 300 * 1.1 = 660 s
+    plan = run_rows(budget(700.0, costs=costs), clock, costs)
+    assert [(row.updates, row.train_images) for row in plan.rows] == [(300, 800)] * 3
+    assert plan.left_out == ()
+    assert not plan.is_shortened
+
+
+@pytest.mark.parametrize("seconds", [250.0, 300.0, 600.0])
+@pytest.mark.parametrize("slower", [0.6, 1.0, 1.6])
+def test_shorter_trainings_end_in_time_also_where_the_first_updates_mislead(
+    clock: Clock, seconds: float, slower: float
+) -> None:
+    measured = (0.1, 0.5, 0.5)
+    began = clock.seconds
+    plan = run_rows(budget(seconds, costs=measured), clock, tuple(slower * cost for cost in measured))
+    assert len(plan.rows) == 3
+    assert plan.is_shortened
+    assert 0.8 * seconds <= clock.seconds - began <= 1.2 * seconds or plan.rows[-1].updates in (MIN_UPDATES, 300)
+
+
+def test_short_trainings_see_fewer_images_as_often(clock: Clock) -> None:
+    plan = run_rows(budget(120.0, costs=(0.1, 0.5), updates=800, images=50_000), clock, (0.1, 0.5))
+    for row in plan.rows:
+        passes = row.updates * 128 / row.train_images
+        assert row.train_images < 50_000
+        assert passes == pytest.approx(800 * 128 / 50_000, rel=0.05)  # as often as in the full training
+    plan = run_rows(budget(120.0, costs=(0.1, 0.5), updates=800, images=20_000), clock, (0.1, 0.5))
+    assert all(row.updates * 128 / row.train_images == pytest.approx(4, rel=0.05) for row in plan.rows)
+    plan = run_rows(budget(120.0, costs=(0.1, 0.5)), clock, (0.1, 0.5))
+    assert all(row.updates < 300 and row.train_images == 800 for row in plan.rows)
+
+
+def test_the_last_rows_are_left_out_and_named(clock: Clock) -> None:
+    costs = (0.1, 2.0, 4.0)
+    plan = run_rows(budget(300.0, costs=costs), clock, costs)
+    assert [row.name for row in plan.rows] == ["standard", "at-2"]
+    assert plan.left_out == ("at-4",)
+    plan = run_rows(budget(60.0, costs=costs), clock, costs)
+    assert plan.left_out == ("at-2", "at-4")
+
+
+def test_the_first_row_is_measured_even_if_it_takes_too_long(clock: Clock) -> None:
+    plan = run_rows(budget(60.0, costs=(30.0, 100.0)), clock, (30.0, 100.0))
+    assert [(row.name, row.updates) for row in plan.rows] == [("standard", MIN_UPDATES)]
+    assert plan.left_out == ("at-2",)
+
+
+def test_slow_tests_use_fewer_test_images(clock: Clock) -> None:
+    few = budget(300.0, costs=(0.1, 0.5), tests=2_000, test_image=0.01)
+    assert few.test_images == 200
+    some = budget(300.0, costs=(0.1, 0.5), tests=2_000, test_image=0.005)
+    assert MIN_TEST_IMAGES < some.test_images < 2_000
+    assert budget(3_000.0, costs=(0.1, 0.5), tests=2_000, test_image=0.01).test_images == 2_000
+
+
+def test_an_attempt_that_resumes_keeps_the_plans_and_the_time_that_was_spent(clock: Clock) -> None:
+    checkpoints = MemoryCheckpointStore()
+    first = budget(150.0, checkpoints=checkpoints)
+    row = first.begin(0)
+    assert row is not None
+    clock.seconds += 2 * row.updates * 0.1
+    first.end(0)
+    second_row = first.begin(1)
+    clock.seconds += 1_000  # the service was down
+
+    def unwanted(number: int) -> LearnerCost:
+        raise AssertionError("costs are known")
+
+    works = [RowWork(name=name, updates=300, batch=128, train_images=800, test_images=200) for name in ROWS]
+    resumed = TimeBudget(150.0, works, unwanted, checkpoints)
+    assert (resumed.begin(0), resumed.begin(1)) == (row, second_row)
+    last = resumed.begin(2)
+    assert last is None or last.updates < 300
+
+
+def test_a_subset_has_every_class_with_its_share() -> None:
+    labels = np.array([0] * 600 + [1] * 300 + [2] * 100)
+    chosen = stratified_subset(labels, 100, seed=3)
+    assert len(set(chosen)) == 100
+    assert np.bincount(labels[chosen]).tolist() == [60, 30, 10]
+    assert set(chosen) <= set(stratified_subset(labels, 200, seed=3))
+    assert stratified_subset(labels, 1000, seed=3).tolist() == list(range(1000))
+
+
+def images(count: int, *, seed: int) -> LabelledArrays:
+    labels = np.arange(count) % 2
+    pixels = np.random.default_rng(seed).integers(0, 160, (count, 3, 32, 32)) + 40 * labels[:, None, None, None]
+    return LabelledArrays(pixels=pixels.astype(np.uint8), labels=labels, classes=2)
+
+
+def evidence(seconds: float | None, checkpoints: CheckpointStore, progress: Progress) -> Evidence:
+    clean = images(300, seed=1)
+    data = EvaluationData(
+        clean=clean.pixels,
+        delivered=255 - clean.pixels,
+        labels=clean.labels,
+        test_mask=np.arange(300) < 100,
+        classes=2,
+        note=None,
+    )
+    length = TrainingLength(epochs=0, min_updates=60, max_updates=60, batch=32)
+    schedule = replace(QUICK.schedules["quick"], length=length, attack_steps=1)
+    preset = replace(QUICK, schedules={"quick": schedule})
+    run = RunContext(device=Device("cpu", cores=2), progress=progress, checkpoints=checkpoints)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ProtectSpec, "evidence_seconds", property(lambda _: seconds))
+        return measure_evidence(data, ProtectSpec(), preset, run)
+
+
+def let_updates_cost(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    cost = LearnerCost(update=seconds, test_image=0.0, train_image=0.0)
+    monkeypatch.setattr("core.evaluation.evidence.measure_cost", lambda *_: cost)
+
+
+def test_enough_time_changes_no_byte_of_the_evidence() -> None:
+    limited = evidence(1_000.0, NullCheckpointStore(), Progress())
+    assert limited.rows == evidence(None, NullCheckpointStore(), Progress()).rows
+    assert limited.plan is not None
+    assert not limited.plan.is_shortened
+    assert evidence(None, NullCheckpointStore(), Progress()).plan is None
+
+
+def test_both_learners_of_a_row_are_trained_alike_after_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plan that an attempt recorded counts, whatever the machine of the next attempt can do."""
+    monkeypatch.setattr(time_budget, "MIN_UPDATES", 10)
+    let_updates_cost(monkeypatch, 0.1)
+    seen: list[tuple[int, int]] = []
+    real = learner_run.run_learner
+
+    def run_learner(config: LearnerConfig, data: LabelledArrays, *more: object, **how: object) -> object:
+        seen.append((config.updates, len(data)))
+        return real(config, data, *more, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(learner_run, "run_learner", run_learner)
+    checkpoints = MemoryCheckpointStore()
+    with pytest.raises(Cancelled):
+        evidence(8.0, checkpoints, cancel_at(30))  # in the second learner
+    assert len(seen) == 2
+    let_updates_cost(monkeypatch, 9.0)
+    resumed = evidence(8.0, checkpoints, Progress())
+    assert seen[0] == seen[1] == seen[2]
+    assert seen[0][0] < 60
+    assert resumed.plan is not None
+    assert resumed.plan.rows[0].updates == seen[0][0]
+    assert resumed.plan.is_shortened
+    assert Evidence.from_dict(json.loads(json.dumps(asdict(resumed)))) == resumed
+
+
+def test_the_cost_of_a_learner_is_what_its_updates_take() -> None:
+    config = LearnerConfig(
+        architecture="small", radius=0, countermeasure=None, seed=0, updates=60, schedule=QUICK.schedules["quick"]
+    )
+    run = RunContext(device=Device("cpu", cores=2), progress=Progress())
+    cost = measure_cost(config, images(300, seed=1), images(100, seed=2), run)
+    assert cost.update > 0
+    began = time.monotonic()
+    learner_run.run_learner(config, images(300, seed=1), images(100, seed=2), run)
+    taken = time.monotonic() - began
+    assert cost.seconds(60, train_images=300, test_images=100) == pytest.approx(taken, rel=0.9)
