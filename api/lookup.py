@@ -31,7 +31,7 @@ def own_dataset(session: Session, user: m.User, dataset_id: str) -> m.Dataset:
 def own_job(session: Session, user: m.User, job_id: str) -> m.Job:
     """The job of this id. Raises Problem 404 if it does not exist, is internal, or belongs to another user."""
     job = _find(session, m.Job, job_id)
-    if job is None or job.owner_id != user.id or job.kind == m.CHECK:
+    if job is None or job.owner_id != user.id or job.kind in m.INTERNAL:
         raise not_found("job")
     return job
 

@@ -10,6 +10,7 @@ from core.specs.protect import ProtectSpec
 from core.specs.train import TrainSpec
 from core.specs.verify import VerifySpec
 from store import models as m
+from store.image_index import IndexedImage
 
 T = TypeVar("T")
 
@@ -82,6 +83,32 @@ class DatasetOut(BaseModel):
         return cls.model_validate(
             {name: getattr(row, name) for name in cls.model_fields if name != "thumbnails"} | {"thumbnails": thumbnails}
         )
+
+
+class ImageOut(BaseModel):
+    """One image of a dataset."""
+
+    number: int = Field(description="Its place in the order of the paths, from 0.")
+    path: str
+    class_name: str
+    width: int
+    height: int
+    format: str
+    url: str
+    thumbnail_url: str
+
+    @classmethod
+    def of(cls, dataset_id: str, number: int, image: IndexedImage) -> Self:
+        """The JSON form of an image.
+
+        Args:
+            dataset_id: The id of the dataset.
+            number: The number of the image, from 0.
+            image: The image.
+        """
+        url = f"/v1/datasets/{dataset_id}/images/{number}"
+        values = {name: getattr(image, name) for name in ("path", "class_name", "width", "height", "format")}
+        return cls(number=number, url=url, thumbnail_url=f"{url}/thumbnail", **values)
 
 
 class ProgressOut(BaseModel):

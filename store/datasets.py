@@ -36,7 +36,7 @@ class DatasetContents:
     images: int
     classes: list[dict[str, Any]]  # [{"name", "images"}]
     skipped: list[dict[str, Any]]  # [{"path", "reason"}]
-    thumbs: list[dict[str, Any]]  # [{"key", "path"}]
+    thumbs: list[dict[str, Any]]  # [{"key", "path", "number"}]
 
 
 def create_with_check(session: Session, upload: StoredUpload, *, ttl_days: int) -> tuple[m.Dataset, m.Job]:
@@ -107,18 +107,18 @@ def _finish_check(session: Session, claim: leases.Claim, values: dict[str, Any])
 
 def waiting_jobs(session: Session, dataset_id: str) -> list[m.Job]:
     """Return the queued jobs of this dataset other than its check, oldest first."""
-    condition = (m.Job.dataset_id == dataset_id, m.Job.kind != m.CHECK, m.Job.state == m.QUEUED)
+    condition = (m.Job.dataset_id == dataset_id, m.Job.kind.not_in(m.INTERNAL), m.Job.state == m.QUEUED)
     return list(session.scalars(select(m.Job).where(*condition).order_by(m.Job.created_at)))
 
 
 def delete(session: Session, dataset_id: str) -> bool:
-    """Delete a dataset's row, and cancel its check. The caller deletes the files after the commit.
+    """Delete a dataset's row, and cancel its internal jobs. The caller deletes the files after the commit.
 
     Returns:
         False, with nothing changed, while another job of the dataset is queued or running.
     """
     open_jobs = select(m.Job.id).where(m.Job.dataset_id == dataset_id, m.Job.state.in_(jobs.OPEN))
-    if session.scalar(open_jobs.where(m.Job.kind != m.CHECK).limit(1)) is not None:
+    if session.scalar(open_jobs.where(m.Job.kind.not_in(m.INTERNAL)).limit(1)) is not None:
         return False
     for job_id in session.scalars(open_jobs).all():
         jobs.request_cancel(session, job_id)

@@ -5,11 +5,13 @@ disappears. Every change is one conditional UPDATE, and the number of rows that 
 `session` is the caller's transaction in every function: nothing here commits.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, exists, or_, select, update
+from sqlalchemy import delete as delete_rows
 from sqlalchemy.orm import Session
 
 from store import models as m
@@ -25,7 +27,7 @@ class NewJob:
     """What a job is created from."""
 
     owner_id: str
-    kind: str  # models.PROTECT, TRAIN, VERIFY or CHECK
+    kind: str  # models.PROTECT, TRAIN, VERIFY or one of INTERNAL
     dataset_id: str
     target_job_id: str | None = None  # the protect job whose archive a verify job measures
     spec: Mapping[str, Any] = field(default_factory=dict)  # the validated request, as JSON values
@@ -92,6 +94,21 @@ def delete(session: Session, job: m.Job) -> None:
     """Delete the row of a job that is over. Its verify jobs stay, without a target."""
     session.execute(update(m.Job).where(m.Job.target_job_id == job.id).values(target_job_id=None))
     session.delete(job)
+
+
+def delete_ended(session: Session, kinds: Sequence[str], *, older_than: timedelta) -> list[str]:
+    """Delete the rows of jobs that ended some time ago.
+
+    Args:
+        session: the caller's transaction.
+        kinds: the kinds of job.
+        older_than: how long ago they must have ended.
+
+    Returns:
+        The ids of the deleted jobs.
+    """
+    ended = (m.Job.kind.in_(kinds), m.Job.finished_at < now(session) - older_than)
+    return list(session.scalars(delete_rows(m.Job).where(*ended).returning(m.Job.id)))
 
 
 def mark_enqueued(session: Session, job_id: str) -> None:

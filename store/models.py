@@ -15,7 +15,9 @@ from store.clock import utc_now
 UPLOADING, CHECKING, READY, REJECTED = "uploading", "checking", "ready", "rejected"
 QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELED = "queued", "running", "succeeded", "failed", "canceled"
 FINAL = (SUCCEEDED, FAILED, CANCELED)
-PROTECT, TRAIN, VERIFY, CHECK = "protect", "train", "verify", "check"
+PROTECT, TRAIN, VERIFY = "protect", "train", "verify"
+CHECK, PREVIEW, TRIAL = "check", "preview", "trial"
+INTERNAL = (CHECK, PREVIEW, TRIAL)  # never listed as jobs; deleting their dataset cancels them
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -115,7 +117,7 @@ class Dataset(_RowMixin, Base):
     images: Mapped[int] = mapped_column(default=0)
     classes: Mapped[list[dict[str, Any]]] = mapped_column(default=list)  # [{"name", "images"}]
     skipped: Mapped[list[dict[str, Any]]] = mapped_column(default=list)  # [{"path", "reason"}]
-    thumbs: Mapped[list[dict[str, Any]]] = mapped_column(default=list)  # [{"key", "path"}]
+    thumbs: Mapped[list[dict[str, Any]]] = mapped_column(default=list)  # [{"key", "path", "number"}]
     error: Mapped[str | None] = mapped_column(Text)
     expires_at: Mapped[datetime | None]
 
@@ -133,7 +135,7 @@ class Job(_RowMixin, Base):
     )
 
     owner_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
-    kind: Mapped[str] = mapped_column(String(16))  # protect | train | verify | check (internal: never listed)
+    kind: Mapped[str] = mapped_column(String(16))  # protect | train | verify, or one of INTERNAL
     state: Mapped[str] = mapped_column(String(16), default=QUEUED)
     dataset_id: Mapped[str | None] = mapped_column(ForeignKey("datasets.id", ondelete="SET NULL"), index=True)
     target_job_id: Mapped[str | None] = mapped_column(

@@ -12,11 +12,18 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from store.job_events import connect_broker
-from store.models import CHECK, PROTECT, TRAIN, VERIFY
+from store.models import CHECK, PREVIEW, PROTECT, TRAIN, TRIAL, VERIFY
 from store.settings import Settings
 
 # job kind -> the queue whose workers run it
-QUEUE_OF_KIND = {CHECK: "check", PROTECT: "science", TRAIN: "science", VERIFY: "science"}
+QUEUE_OF_KIND = {
+    CHECK: "check",
+    PREVIEW: "check",
+    TRIAL: "science",
+    PROTECT: "science",
+    TRAIN: "science",
+    VERIFY: "science",
+}
 QUEUE_NAMES = tuple(dict.fromkeys(QUEUE_OF_KIND.values()))
 TASK_NAME = "unteachable.run_job"  # must not change: messages in a broker carry it
 CONNECT_TIMEOUT_SECONDS = 2.0

@@ -76,6 +76,10 @@ def run_handler(job: RunningJob) -> None:
         from worker.handlers.check import run_check
 
         run_check(job)
+    elif job.claim.kind == m.PREVIEW:
+        from worker.handlers.preview import run_preview
+
+        run_preview(job)
     elif job.claim.kind == m.TRAIN:
         from worker.handlers.train import run_training
 

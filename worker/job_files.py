@@ -61,7 +61,7 @@ def clean_up(context: WorkerContext, claim: Claim, *, keep_checkpoints: bool) ->
         purge(context, job_prefix(claim.job_id))
     elif not _may_have_succeeded(context, claim):
         purge(context, result_prefix(claim.job_id, claim.attempt))
-    if claim.kind == m.CHECK:
+    if claim.kind in m.INTERNAL:
         purge_deleted_dataset(context, claim)
 
 
@@ -79,11 +79,11 @@ def purge(context: WorkerContext, prefix: str) -> None:
 
 
 def purge_deleted_dataset(context: WorkerContext, claim: Claim) -> None:
-    """Delete the objects of a check's dataset if its row was deleted while the check ran.
+    """Delete the objects of an internal job's dataset if its row was deleted while the job ran.
 
     Args:
         context: the services of this process.
-        claim: the check's claim.
+        claim: the job's claim.
     """
     if claim.dataset_id is None:
         return

@@ -23,11 +23,13 @@ class Thumbnail:
         src: The address of the thumbnail.
         path: The path of the image in the upload.
         class_name: The folder of the image.
+        page: The address of the page that shows the image; None if an earlier release made the thumbnail.
     """
 
     src: str
     path: str
     class_name: str
+    page: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +59,12 @@ class JobCard:
 
 def thumbnails_of(dataset: m.Dataset) -> list[Thumbnail]:
     """List the thumbnails of a dataset."""
-    paths = [PurePosixPath(thumb.get("path", "")) for thumb in dataset.thumbs]
-    return [
-        Thumbnail(f"/v1/datasets/{dataset.id}/thumbnails/{n}", str(path), path.parent.name)
-        for n, path in enumerate(paths)
-    ]
+    found = []
+    for n, thumb in enumerate(dataset.thumbs):
+        path, number = PurePosixPath(thumb.get("path", "")), thumb.get("number")
+        page = None if number is None else f"/datasets/{dataset.id}/images/{number}"
+        found.append(Thumbnail(f"/v1/datasets/{dataset.id}/thumbnails/{n}", str(path), path.parent.name, page))
+    return found
 
 
 def job_cards(session: Session, jobs: Sequence[m.Job]) -> list[JobCard]:
@@ -97,14 +100,16 @@ def newest_datasets(session: Session, user: m.User, *, limit: int) -> list[m.Dat
 
 
 def newest_jobs(session: Session, user: m.User, *, limit: int) -> list[m.Job]:
-    """List the newest jobs of a user, without the checks of uploads.
+    """List the newest jobs of a user, without the internal ones.
 
     Args:
         session: Reads the jobs.
         user: Their owner.
         limit: The largest number of jobs.
     """
-    query = select(m.Job).where(m.Job.owner_id == user.id, m.Job.kind != m.CHECK).order_by(m.Job.created_at.desc())
+    query = (
+        select(m.Job).where(m.Job.owner_id == user.id, m.Job.kind.not_in(m.INTERNAL)).order_by(m.Job.created_at.desc())
+    )
     return list(session.scalars(query.limit(limit)))
 
 
@@ -115,7 +120,7 @@ def jobs_of_dataset(session: Session, dataset: m.Dataset) -> list[m.Job]:
         session: Reads the jobs.
         dataset: The dataset.
     """
-    conditions = (m.Job.dataset_id == dataset.id, m.Job.owner_id == dataset.owner_id, m.Job.kind != m.CHECK)
+    conditions = (m.Job.dataset_id == dataset.id, m.Job.owner_id == dataset.owner_id, m.Job.kind.not_in(m.INTERNAL))
     return list(session.scalars(select(m.Job).where(*conditions).order_by(m.Job.created_at.desc()).limit(_MAX_JOBS)))
 
 

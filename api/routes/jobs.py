@@ -90,7 +90,7 @@ def _target_of(requested: JobIn) -> str | None:
 @router.get("", summary="List jobs")
 def list_jobs(user: CurrentUser, db: Db, page: Pagination) -> Page[JobOut]:
     """Your jobs, newest first."""
-    query = select(m.Job).where(m.Job.owner_id == user.id, m.Job.kind != m.CHECK)
+    query = select(m.Job).where(m.Job.owner_id == user.id, m.Job.kind.not_in(m.INTERNAL))
     rows, cursor = page.select(db, query, m.Job)
     return Page(items=[JobOut.of(row) for row in rows], next=cursor)
 

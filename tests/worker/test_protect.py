@@ -65,9 +65,8 @@ def test_a_protect_job_stores_its_archive_and_report(
     enqueue(context, id_, m.PROTECT)
     row = wait_for_state(context, id_, m.SUCCEEDED, seconds=200)
     assert sha256_of(context, id_, tmp_path)
-    wait_until(
-        lambda: results_of(context, id_) == [f"results/1/{n}" for n in ("archive.zip", "report.html", "report.json")]
-    )
+    names = ("archive.zip", "images/00000.json", "report.html", "report.json")
+    wait_until(lambda: results_of(context, id_) == [f"results/1/{n}" for n in names])
     assert (row.attempt, row.error, row.cancel_requested) == (1, None, False)
     wait_until(lambda: list(context.settings.scratch.iterdir()) == [])
 

@@ -1,12 +1,19 @@
 """Checking an upload: unpack it, decode every image, find the classes, make thumbnails. Imports no torch."""
 
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
 import structlog
 
 from core.imaging.sandbox import DecoderSandbox
+from core.ingest.archives.reader import is_zip
+from core.ingest.archives.zip_locations import locate_files
 from core.ingest.dataset import ImageDataset, open_dataset
 from core.ingest.thumbnails import make_thumbnails
 from core.runtime.progress import Progress
-from store import datasets, job_events, task_queue
+from store import datasets, image_index, job_events, task_queue
+from store.image_index import IndexedImage, StoredBytes
 from store.object_keys import dataset_prefix
 from worker.fetch_upload import fetch_upload, upload_limits
 from worker.job_files import purge_deleted_dataset
@@ -33,12 +40,15 @@ def run_check(job: RunningJob) -> None:
             upload.path, job.scratch / "unpacked", name=upload.name, limits=limits, progress=progress, sandbox=sandbox
         )
         images = make_thumbnails(dataset, THUMBNAILS, sandbox=sandbox)
-    thumbs = []
+    job.lease.check()
+    image_index.write_images(context.files, str(claim.dataset_id), indexed_images(dataset, upload.path))
+    numbers = {image.path: number for number, image in enumerate(dataset.images)}
+    thumbs: list[dict[str, Any]] = []
     for number, (path, data) in enumerate(images):
         job.lease.check()
         key = f"{dataset_prefix(str(claim.dataset_id))}/thumbs/{number}"
         context.files.write(key, data)
-        thumbs.append({"key": key, "path": path})
+        thumbs.append({"key": key, "path": path, "number": numbers[path]})
     job.lease.stop_renewing()
     with context.database.write.begin() as session:
         if not datasets.mark_ready(session, claim, contents_of(dataset, thumbs)):
@@ -51,12 +61,33 @@ def run_check(job: RunningJob) -> None:
         job_events.publish(context.settings, other.id)
 
 
-def contents_of(dataset: ImageDataset, thumbs: list[dict[str, str]]) -> datasets.DatasetContents:
+def indexed_images(dataset: ImageDataset, upload: Path) -> list[IndexedImage]:
+    """Return the list of a dataset's images for the pages.
+
+    Args:
+        dataset: the opened dataset.
+        upload: the file that it was opened from.
+    """
+    locations = locate_files(upload) if is_zip(upload) else {}
+    return [
+        IndexedImage(
+            path=image.path,
+            class_name=dataset.classes[image.label],
+            width=image.width,
+            height=image.height,
+            format=image.format,
+            location=StoredBytes(**asdict(locations[image.path])) if image.path in locations else None,
+        )
+        for image in dataset.images
+    ]
+
+
+def contents_of(dataset: ImageDataset, thumbs: list[dict[str, Any]]) -> datasets.DatasetContents:
     """Return the contents of a dataset for its row.
 
     Args:
         dataset: the opened dataset.
-        thumbs: its stored thumbnails, as `{"key", "path"}`.
+        thumbs: its stored thumbnails, as `{"key", "path", "number"}`.
     """
     counts = [0] * len(dataset.classes)
     for image in dataset.images:

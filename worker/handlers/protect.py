@@ -14,6 +14,7 @@ from store import leases
 from store import models as m
 from store.leases import JobResult
 from store.object_keys import checkpoint_prefix
+from worker.delivered_images import write_delivered_images
 from worker.fetch_upload import fetch_upload
 from worker.job_files import purge
 from worker.run_options import run_options
@@ -91,6 +92,7 @@ def store_result(job: RunningJob, archive: Path) -> JobResult:
     with zipfile.ZipFile(archive) as packed:
         files.write(f"{prefix}/report.json", packed.read("report.json"))
         files.write(f"{prefix}/report.html", packed.read("report.html"))
+    write_delivered_images(files, str(job.claim.dataset_id), prefix, archive)
     files.move(f"{prefix}/archive.zip", archive)
     return JobResult(
         archive_key=f"{prefix}/archive.zip",

@@ -16,6 +16,8 @@ from core.ingest.archives.unpack_budget import UnpackBudget
 from core.ingest.archives.zip import zip_members
 from core.limits import Limits, SkippedFile
 
+ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
+
 
 def open_members(source: Path, limits: Limits, name_filter: NameFilter) -> Iterator[Member]:
     """Iterate over the regular files of an archive or a folder.
@@ -35,11 +37,17 @@ def open_members(source: Path, limits: Limits, name_filter: NameFilter) -> Itera
         head = file.read(512)
     if not head:
         raise BadInput("The file is empty; send class folders as a zip, tar, tar.gz or tar.xz.")
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+    if head.startswith(ZIP_SIGNATURES):
         return zip_members(source, limits, name_filter)
     if head.startswith(b"PK\x07\x08"):
         raise BadInput("The zip is split into several parts; pack it as one file.")
     return tar_members(source, limits, name_filter, head)
+
+
+def is_zip(source: Path) -> bool:
+    """Whether `open_members` reads this file as a zip."""
+    with source.open("rb") as file:
+        return file.read(4).startswith(ZIP_SIGNATURES)
 
 
 def folder_members(source: Path, limits: Limits, name_filter: NameFilter) -> Iterator[Member]:

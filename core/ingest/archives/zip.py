@@ -52,7 +52,7 @@ def zip_members(source: Path, limits: Limits, name_filter: NameFilter) -> Iterat
             infos = archive.infolist()
             _refuse_overlaps(infos)
             for info in infos:
-                path = normalize_path(_name(info))
+                path = normalize_path(stored_name(info))
                 if not path or _is_folder(info):
                     continue
                 _refuse_unreadable(info, path)
@@ -83,7 +83,7 @@ def _member_chunks(
     return lambda: checked_chunks(path, info.file_size, read(), budget)
 
 
-def _name(info: zipfile.ZipInfo) -> str:
+def stored_name(info: zipfile.ZipInfo) -> str:
     """The name as stored. Many tools write UTF-8 without setting its flag, so UTF-8 is tried first."""
     name = info.orig_filename
     if info.flag_bits & 0x800 or name.isascii():

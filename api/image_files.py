@@ -1,0 +1,66 @@
+"""Images of users as responses: with a type that is taken from their own bytes, and rights to nothing."""
+
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import PurePosixPath
+
+from fastapi import Response
+from fastapi.responses import StreamingResponse
+
+from api.downloads import content_disposition
+from api.problems import Problem
+from store.image_index import StoredBytes, read_bytes
+from store.object_store import ObjectStore
+
+_SIGNATURES = (
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"GIF8", "image/gif"),
+    (b"BM", "image/bmp"),
+)
+_AVIF_BRANDS = (b"ftypavif", b"ftypavis", b"ftypmif1")
+_HEADERS = {
+    "Cache-Control": "private, max-age=86400, immutable",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",  # browsers style a lone image
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def image_type(head: bytes) -> str | None:
+    """The media type of an image that browsers can show, from its first bytes; None if it is no such image."""
+    for signature, media_type in _SIGNATURES:
+        if head.startswith(signature):
+            return media_type
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "image/webp"
+    return "image/avif" if head[4:12] in _AVIF_BRANDS else None
+
+
+def image_response(files: ObjectStore, key: str, location: StoredBytes, *, path: str) -> Response:
+    """Answer with an image that lies in a stored object.
+
+    Args:
+        files: The object store.
+        key: The object.
+        location: Where the image lies in it.
+        path: Its path in the upload or the archive; the last part names the file.
+
+    Returns:
+        The image, as a stream.
+
+    Raises:
+        Problem: 410 if the object was deleted; 415 if browsers cannot show the image.
+    """
+    chunks = read_bytes(files, key, location)
+    try:
+        first = next(chunks, b"")
+    except FileNotFoundError:
+        raise Problem(410, "This file was deleted.", kind="gone") from None
+    media_type = image_type(first)
+    if media_type is None:
+        detail = "Browsers cannot show this kind of image. Download the archive to open it."
+        raise Problem(415, detail, kind="not-displayable")
+    disposition = content_disposition(PurePosixPath(path).name).replace("attachment", "inline", 1)
+    headers = _HEADERS | {"Content-Disposition": disposition, "Content-Length": str(location.size)}
+    body: Iterator[bytes] = chain((first,), chunks)
+    return StreamingResponse(body, headers=headers, media_type=media_type)
