@@ -27,7 +27,7 @@ from core.runtime.atomic_files import atomic_file
 from core.runtime.progress import Progress
 
 SECONDS_PER_PIXEL = 5e-6  # ten times the time of a photo, so that 100 megapixels on a busy machine do not time out
-DIFFERENCES = ("linf", "mae", "mse")
+DIFFERENCES = ("linf", "mae", "mse", "beyond")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +36,14 @@ class ArchiveSettings:
 
     Attributes:
         radius: Maximum absolute value of the noise, of 255. Lossless formats change no colour value by more.
-        format: `png`, or `same` for the format of the upload.
+        format: `same` for the format of the upload, or `png`.
         keep_exif: Whether EXIF and XMP are kept.
         protect_mask: bool (n,), True for an image that gets noise; the others are encoded the same way without noise.
             None: all get noise.
     """
 
     radius: int
-    format: str = "png"
+    format: str = "same"
     keep_exif: bool = False
     protect_mask: NDArray[np.bool_] | None = None
 
@@ -57,6 +57,7 @@ class DeliveredImages:
         linf: float (n,), largest change of a colour value at full size, of 255.
         mae: float (n,), mean absolute change at full size, of 255.
         mse: float (n,), mean squared change at full size, of 255².
+        beyond: float (n,), share of colour values that changed by more than the radius: none in a lossless format.
         paths: Path in the archive; None for an image that could not be written. Its pixels are then the upload's.
     """
 
@@ -64,6 +65,7 @@ class DeliveredImages:
     linf: NDArray[np.float64]
     mae: NDArray[np.float64]
     mse: NDArray[np.float64]
+    beyond: NDArray[np.float64]
     paths: tuple[str | None, ...]
 
 
@@ -212,8 +214,9 @@ def _write_images(
         progress.advance()
     if len(failed) == len(paths):
         raise BadInput(f"None of the images could be written. The first: “{failed[0].path}”: {failed[0].reason}.")
-    linf, mae, mse = differences
-    return DeliveredImages(pixels=pixels, linf=linf, mae=mae, mse=mse, paths=tuple(paths)), failed
+    linf, mae, mse, beyond = differences
+    delivered = DeliveredImages(pixels=pixels, linf=linf, mae=mae, mse=mse, beyond=beyond, paths=tuple(paths))
+    return delivered, failed
 
 
 def _invalid_encoding(result: SandboxResult, image: ImageRecord, size: int) -> str | None:

@@ -24,6 +24,7 @@ from PIL import (
 )
 
 from core.errors import ImageRefused
+from core.imaging.compression import Compression, read_compression
 from core.imaging.metadata import SWAPS_EDGES, exif_and_transpose, xmp_without_orientation
 from core.imaging.to_8bit import convert_to_8bit
 
@@ -46,6 +47,7 @@ class DecodedImage:
         icc: The colour profile, if it still applies.
         exif: The EXIF block without the orientation.
         xmp: The XMP packet without the orientation.
+        compression: How the file is compressed.
     """
 
     image: Image.Image
@@ -55,6 +57,7 @@ class DecodedImage:
     icc: bytes | None
     exif: bytes | None
     xmp: bytes | None
+    compression: Compression
 
 
 def load_decoders(*, max_pixels: int) -> None:
@@ -143,6 +146,7 @@ def decode(data: bytes, *, min_edge: int | None = None) -> DecodedImage:
         icc=icc if isinstance(icc, bytes) and _profile_applies(icc, converted.mode) else None,
         exif=exif,
         xmp=xmp_without_orientation(xmp),
+        compression=read_compression(image, data, turned=transpose in SWAPS_EDGES),
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from PIL import Image
 
+from core.imaging.compression import MAX_GROWTH, finest_within, is_lossy, lossy_settings
 from core.imaging.decode import DecodedImage
 from core.imaging.metadata import metadata_options
 
@@ -14,42 +15,52 @@ from core.imaging.metadata import metadata_options
 PNG_LEVEL = 1
 PNG_STRATEGY = 3  # zlib's Z_RLE
 
-JPEG_QUALITY = 95
 
-
-def encode(image: Image.Image, source: DecodedImage, *, format: str, keep_exif: bool) -> bytes:
-    """Encode an image with the colour profile of its source.
+def encode(
+    image: Image.Image, source: DecodedImage, *, format: str, keep_exif: bool, fine_colour: bool = False
+) -> bytes:
+    """Encode an image with the colour profile of its source; with loss if the source was, else without.
 
     Args:
         image: L, RGB, LA or RGBA.
         source: The decoded file that the image comes from.
         format: PNG, JPEG, WEBP, BMP, TIFF or AVIF.
         keep_exif: Whether the source's EXIF and XMP are written too. A BMP holds neither.
+        fine_colour: Whether the noise has colours as fine as pixels. A JPEG then keeps them at full size.
 
     Returns:
         The file.
     """
-    options: dict[str, Any] = dict(_options(format))
+    common: dict[str, Any] = {}
     if source.icc is not None and format != "BMP":
-        options["icc_profile"] = source.icc
+        common["icc_profile"] = source.icc
     if keep_exif:
-        options |= metadata_options(source.exif, source.xmp, format=format)
+        common |= metadata_options(source.exif, source.xmp, format=format)
     bare = image.copy()
     bare.info = {}  # Pillow would write comments and profiles of the upload
-    out = io.BytesIO()
-    bare.save(out, format, **options)
-    return out.getvalue()
+
+    def save(options: dict[str, Any]) -> bytes:
+        out = io.BytesIO()
+        try:
+            bare.save(out, format, **(options | common))
+        except OSError:
+            if not options.get("optimize"):
+                raise
+            out = io.BytesIO()  # Pillow's buffer is too small for pure noise with optimal codes
+            bare.save(out, format, **(options | common | {"optimize": False, "progressive": False}))
+        return out.getvalue()
+
+    if not is_lossy(format, source.compression):
+        return save(_lossless_options(format))
+    settings = lossy_settings(format, source.compression, fine_colour=fine_colour)
+    return finest_within(settings, save, MAX_GROWTH * source.compression.file_bytes)
 
 
-def _options(format: str) -> dict[str, Any]:
+def _lossless_options(format: str) -> dict[str, Any]:
     if format == "PNG":
         return {"compress_level": PNG_LEVEL, "compress_type": PNG_STRATEGY}
-    if format == "JPEG":
-        return {"quality": JPEG_QUALITY, "subsampling": 0}
     if format == "WEBP":
         return {"lossless": True, "exact": True, "quality": 20, "method": 1}
     if format == "TIFF":
         return {"compression": "tiff_adobe_deflate"}
-    if format == "AVIF":
-        return {"quality": 95, "subsampling": "4:4:4", "speed": 8, "max_threads": 1}
     return {}

@@ -1,6 +1,5 @@
 """File formats of delivered images. Imports nothing, so that code without Pillow can use it."""
 
-LOSSY = ("JPEG", "AVIF")
 SUFFIXES = {
     "PNG": (".png",),
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),

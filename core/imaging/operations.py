@@ -10,13 +10,15 @@ import numpy as np
 from PIL import Image
 
 from core.errors import ImageRefused
-from core.imaging.decode import decode
+from core.imaging.compression import is_lossy
+from core.imaging.decode import DecodedImage, decode
 from core.imaging.encode import encode
-from core.imaging.formats import LOSSY, delivered_format
+from core.imaging.formats import delivered_format
 from core.imaging.pixel_math import add_noise, pixel_difference, resized_pixels
 from core.imaging.sandbox_protocol import Frame, Operation
 
 TINY_EDGE = 64  # thumbnails up to this size are PNG
+COARSE_NOISE = 2  # noise enlarged this many times has no colours that a JPEG with halved colours would lose
 
 
 def probe(data: bytes) -> Frame:
@@ -64,7 +66,8 @@ def encode_with_noise(
 
     Returns:
         Values: `format` of the new file; `linf`, `mae` and `mse`, its distance from the old one over all colour values
-        at full size, of 255. Blobs: the new file, and its pixels as a network reads them, (channels, size, size).
+        at full size, of 255; `beyond`, the share of colour values that changed by more than `radius`. Blobs: the new
+        file, and its pixels as a network reads them, (channels, size, size).
 
     Raises:
         ImageRefused: The encoder changed the size, or a lossless format the colours by more than `radius`.
@@ -72,17 +75,25 @@ def encode_with_noise(
     original = decode(data)
     image = add_noise(original.image, np.frombuffer(noise, np.int8).reshape(channels, size, size), radius)
     file_format = delivered_format(original.format, image.mode, format)
-    encoded = encode(image, original, format=file_format, keep_exif=keep_exif)
+    fine_colour = min(image.size) < COARSE_NOISE * size
+    encoded = encode(image, original, format=file_format, keep_exif=keep_exif, fine_colour=fine_colour)
+    delivered, difference = _as_delivered(encoded, original, image, radius=radius)
+    if difference["beyond"] and not is_lossy(file_format, original.compression):
+        raise ImageRefused("the encoder changed its colours")
+    network_input = resized_pixels(delivered, size, channels)
+    return {"format": file_format, **difference}, [encoded, network_input.tobytes()]
+
+
+def _as_delivered(
+    encoded: bytes, original: DecodedImage, image: Image.Image, *, radius: int
+) -> tuple[Image.Image, dict[str, float]]:
+    """The image as it is decoded from the file that is delivered, and how it differs from the original."""
     delivered = decode(encoded).image
     if delivered.mode != image.mode and delivered.mode != original.image.mode:
         delivered = delivered.convert(image.mode)  # an AVIF of a greyscale image is decoded as RGB
     if delivered.size != original.image.size:
         raise ImageRefused("the encoder changed its size")
-    difference = pixel_difference(original.image, delivered)
-    if file_format not in LOSSY and difference["linf"] > radius:
-        raise ImageRefused("the encoder changed its colours")
-    network_input = resized_pixels(delivered, size, channels)
-    return {"format": file_format, **difference}, [encoded, network_input.tobytes()]
+    return delivered, pixel_difference(original.image, delivered, radius)
 
 
 def thumbnail(data: bytes, *, edge: int) -> Frame:

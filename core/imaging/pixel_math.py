@@ -74,11 +74,17 @@ def add_noise(image: Image.Image, noise: NDArray[np.int8], radius: int) -> Image
     return Image.merge(image.mode, (*changed.split(), image.getchannel("A")))
 
 
-def pixel_difference(before: Image.Image, after: Image.Image) -> dict[str, float]:
+def pixel_difference(before: Image.Image, after: Image.Image, radius: int) -> dict[str, float]:
     """How much the colour values of two images of one size differ.
 
+    Args:
+        before: L, RGB, LA or RGBA.
+        after: The same.
+        radius: Of the noise, of 255.
+
     Returns:
-        `linf`, `mae` and `mse` over all colour values, in pixel units of 255.
+        `linf`, `mae` and `mse` over all colour values, in pixel units of 255, and `beyond`, the share of colour values
+        that changed by more than the radius.
     """
     first, second = without_alpha(before), without_alpha(after)
     if first.mode != second.mode:
@@ -89,4 +95,5 @@ def pixel_difference(before: Image.Image, after: Image.Image) -> dict[str, float
         "linf": float(np.flatnonzero(counts)[-1]),
         "mae": float(counts @ steps / counts.sum()),
         "mse": float(counts @ steps**2 / counts.sum()),
+        "beyond": float(counts[radius + 1 :].sum() / counts.sum()),
     }

@@ -36,6 +36,7 @@ def build_report(
         made_by |= describe_use(
             generator, classes=len(dataset.classes), channels=data.channels, may_know_images=may_know_images
         )
+    exceeded = delivered.linf > spec.radius_u
     progress.finish()
     return ProtectionReport(
         job_id=job_id,
@@ -59,7 +60,8 @@ def build_report(
                 work_size=data.work_size,
                 images=len(dataset.images),
                 enlarged=sum(max(image.width, image.height) > data.work_size for image in dataset.images),
-                exceeded=int((delivered.linf > spec.radius_u).sum()),
+                exceeded=int(exceeded.sum()),
+                beyond=float(delivered.beyond[exceeded].mean()) if exceeded.any() else 0.0,
             ),
             None if generator is None else GeneratorUse(card=generator.card, may_know_images=may_know_images),
         ),

@@ -31,12 +31,14 @@ class DeliveryCounts:
         images: Images in all.
         enlarged: Images with a side longer than `work_size`, whose noise was enlarged.
         exceeded: Images that differ from the upload by more than radius_u, because their format is lossy.
+        beyond: Share of the colour values of these images that differ by more.
     """
 
     work_size: int
     images: int
     enlarged: int
     exceeded: int
+    beyond: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +138,8 @@ def _about_images(spec: ProtectSpec, counts: DeliveryCounts) -> Iterator[str]:
     if counts.exceeded:
         yield (
             f"{counts.exceeded:,} of {counts.images:,} delivered images differ from the upload by more than "
-            f"{spec.radius_u} of 255 in some colour value, because their format is lossy. The png format stays within "
-            "the radius."
+            f"{spec.radius_u} of 255 in some colour values ({percent(counts.beyond, digits=1)} of theirs). JPEG and "
+            "other lossy formats round the values that radius_u bounds; the png format stays within it."
         )
     if counts.enlarged:
         yield (

@@ -18,7 +18,7 @@ INSTANT = "instant"
 """The preset that trains nothing: a generator that ships with the release makes the noise."""
 TRAINING_PRESETS = ("quick", "standard", "paper")
 PRESET_NAMES = (INSTANT, *TRAINING_PRESETS)
-FORMATS = ("png", "same")
+FORMATS = ("same", "png")
 EVIDENCE_AMOUNTS = ("none", "quick", "full")
 TRAINING_KEYS = ("preset", "method", "radius_u", "radius_a", "evidence", "seed")
 """The keys of a spec that apply to the training of a generator."""
@@ -39,7 +39,13 @@ class ProtectSpec(Spec):
     method: Annotated[str, OneOf(METHODS)] | None = Field(
         default=None, description="which noise; default: the preset's, the one measured strongest for its time"
     )
-    radius_u: int = Field(default=8, ge=1, le=64, description="largest change of a pixel, of 255")
+    radius_u: int = Field(
+        default=8,
+        ge=1,
+        le=64,
+        description="largest change of a pixel by the noise, of 255; JPEG and other lossy formats round it, so that "
+        "single pixels may change by more",
+    )
     radius_a: int | None = Field(
         default=None,
         ge=0,
@@ -56,8 +62,9 @@ class ProtectSpec(Spec):
         default=100, ge=1, le=100, description="share of the images that are protected, in per cent"
     )
     format: Annotated[str, OneOf(FORMATS)] = Field(
-        default="png",
-        description="png (lossless), or same: each file's own format, JPEG at a high quality",
+        default="same",
+        description="same: each file's own format, JPEG as JPEG at up to 1.5 times the upload's size; png: lossless, "
+        "several times as large for photos",
     )
     evidence: Annotated[str, OneOf(EVIDENCE_AMOUNTS)] = Field(
         default="quick", description="how much to measure: none, quick, or full (more radii, more training)"

@@ -73,8 +73,8 @@ OPTION_LABELS: dict[str, dict[str, Option]] = {
         "full": Option("full", "Everything", "Tests more kinds of training. Takes several times as long."),
     },
     "format": {
-        "png": Option("png", "PNG, lossless (recommended)"),
-        "same": Option("same", "The format of each uploaded image"),
+        "same": Option("same", "As uploaded: JPEG stays JPEG, at most 1.5 times as large"),
+        "png": Option("png", "PNG: lossless, several times as large for photos"),
     },
     "method": {
         "": Option("", "The best one for the chosen thoroughness"),

@@ -43,7 +43,7 @@ def generate_noise(dataset: ImageDataset, radius: int = 8, seed: int = 0) -> np.
 
 def write(dataset: ImageDataset, out: Path, **options: object) -> ArchiveWriter:
     noise = options.pop("noise", generate_noise(dataset))
-    settings = ArchiveSettings(**({"radius": 8} | options))  # type: ignore[arg-type]
+    settings = ArchiveSettings(**({"radius": 8, "format": "png"} | options))  # type: ignore[arg-type]
     with write_archive(dataset, noise, out, settings) as archive:  # type: ignore[arg-type]
         archive.manifest_extra["seed"] = 3
         archive.add("report.json", '{"a": 1}')

@@ -25,7 +25,7 @@ def caveats_of(
     lines = protection_caveats(
         ProtectSpec(**spec),
         found,
-        DeliveryCounts(work_size=32, images=1000, enlarged=enlarged, exceeded=exceeded),
+        DeliveryCounts(work_size=32, images=1000, enlarged=enlarged, exceeded=exceeded, beyond=exceeded / 500),
         None if generator is None else GeneratorUse(card=generator, may_know_images=may_know_images),
     )
     assert len(set(lines)) == len(lines)
@@ -73,6 +73,7 @@ def test_partial_protection_is_stated() -> None:
 def test_lossy_files_and_enlarged_noise_are_counted() -> None:
     text = caveats_of(format="same", exceeded=17, enlarged=1000)
     assert "17 of 1,000 delivered images differ from the upload by more than 8 of 255" in text
+    assert "in some colour values (3.4 % of theirs)" in text
     assert "made at 32 x 32 pixels and enlarged for 1,000 of 1,000" in text
     assert "lossy" not in caveats_of()
     assert "enlarged" not in caveats_of()
