@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from api.dependencies import CurrentUser, Db
 from api.pages.forms.fields import OPTION_LABELS
+from api.pages.generator_advice import GeneratorAdvice, advice_for
 from api.pages.generator_measurements import Measurements, parse_measurements
 from api.pages.render import render_page
 from core.generators.card import Card
@@ -34,6 +35,7 @@ class GeneratorView:
         own_job: The id of this job, if it belongs to the user.
         command: The command that trains the same generator.
         measurements: What was measured.
+        advice: When to take it.
     """
 
     row: m.Generator
@@ -45,13 +47,15 @@ class GeneratorView:
     own_job: str | None
     command: str
     measurements: Measurements
+    advice: GeneratorAdvice
 
 
 @router.get("/generators")
 def show(user: CurrentUser, db: Db) -> Response:
-    """Show all generators, newest first. Every user may see all of them, as at `GET /v1/generators`."""
+    """Show all generators, the recommended ones first. Every user may see all, as at `GET /v1/generators`."""
     rows = db.scalars(select(m.Generator).order_by(m.Generator.created_at.desc(), m.Generator.id))
     views = [_generator_view(db, user, row) for row in rows]
+    views.sort(key=lambda view: not view.advice.recommended)
     return render_page("generators.html", user=user, current="generators", generators=views)
 
 
@@ -70,6 +74,7 @@ def _generator_view(session: Session, user: m.User, row: m.Generator) -> Generat
         own_job=job.id if job is not None and job.owner_id == user.id else None,
         command=_equivalent_command(card) if trained_here else card.command,
         measurements=parse_measurements(card.measured),
+        advice=advice_for(row, card),
     )
 
 

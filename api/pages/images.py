@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from api import dataset_images
 from api.context import AppContext
 from api.dependencies import Context, CurrentUser, Db, OwnDataset, OwnJob
-from api.pages import job_text
+from api.pages.job_summary import request_summary
 from api.pages.render import render_page
 from api.problems import Problem, not_found
 from api.routes.images import ImageNumber
@@ -90,7 +90,7 @@ def _gallery(context: AppContext, user: m.User, dataset: m.Dataset, job: m.Job |
         user=user,
         dataset=dataset,
         job=job,
-        job_summary=job_text.request_summary(job) if job else None,
+        job_summary=request_summary(job) if job else None,
         base=_base(dataset, job),
         images=_gallery_images(context, dataset, job, first, images),
         first=first + 1,
@@ -124,7 +124,7 @@ def _image_page(context: AppContext, user: m.User, dataset: m.Dataset, job: m.Jo
         user=user,
         dataset=dataset,
         job=job,
-        job_summary=job_text.request_summary(job) if job else None,
+        job_summary=request_summary(job) if job else None,
         base=_base(dataset, job),
         image=image,
         delivered=delivered,

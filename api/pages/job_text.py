@@ -1,7 +1,5 @@
-"""What the pages say about a job: its titles, a summary of its request, and the request in full."""
+"""What the pages say about a job: its titles, and its request in full."""
 
-import math
-from collections.abc import Mapping
 from typing import Any
 
 from api.pages.formatting import format_count
@@ -68,27 +66,6 @@ def page_heading(job: m.Job, dataset_name: str) -> str:
         dataset_name: The name of its dataset.
     """
     return _HEADINGS.get(job.kind, _HEADINGS[m.PROTECT])[job.state].replace("{}", dataset_name)
-
-
-def request_summary(job: m.Job) -> str:
-    """Say in one line what a job was asked to do."""
-    spec = job.spec
-    if job.kind == m.VERIFY:
-        line = f"Verification, {spec.get('scale', 'quick')}: {format_count(verification_row_count(spec), 'row')}"
-        return f"{line}, only “{spec['protected_class']}” protected" if spec.get("protected_class") else line
-    kind = f"Generator “{spec['name']}”: " if spec.get("name") else "Generator: " if job.kind == m.TRAIN else ""
-    line = f"{kind}{spec.get('preset', 'quick').capitalize()}, strength {spec.get('radius_u', 8)} of 255"
-    return f"{line}, {spec['method'].upper()}" if spec.get("method") else line
-
-
-def verification_row_count(spec: Mapping[str, Any]) -> int:
-    """Return the number of rows of a verification.
-
-    Args:
-        spec: The spec of a verify job, as JSON.
-    """
-    lists = ("architectures", "trainings", "countermeasures", "percentages")
-    return math.prod(len(spec.get(name, ())) for name in lists)
 
 
 def request_details(job: m.Job) -> list[tuple[str, Any]]:

@@ -8,7 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.pages.job_stages import stage_activity
-from api.pages.job_text import job_title, request_summary
+from api.pages.job_summary import request_summary
+from api.pages.job_text import job_title
 from store import models as m
 
 DELETED_DATASET = "a deleted dataset"
