@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from core.errors import FieldError, SpecError
 from core.specs.base import OneOf, Spec, refusal
+from core.specs.visibility import DEFAULT_VISIBILITY, VISIBILITIES
 
 METHODS = ("sem", "rem", "em", "tap", "ntga")
 METHODS_WITHOUT_SURROGATE = ("ntga",)
@@ -45,6 +46,12 @@ class ProtectSpec(Spec):
         le=64,
         description="largest change of a pixel by the noise, of 255; JPEG and other lossy formats round it, so that "
         "single pixels may change by more",
+    )
+    visibility: Annotated[str, OneOf(VISIBILITIES)] = Field(
+        default=DEFAULT_VISIBILITY,
+        description="how visible the noise on photographs may be: subtle, balanced or strong; the noise of each image "
+        "is scaled until the image meets the target, never above radius_u; images of up to 64 px and the preset paper "
+        "have no target",
     )
     radius_a: int | None = Field(
         default=None,

@@ -8,6 +8,7 @@ from api.spec_texts import PRESET_TEXTS
 from core.errors import SpecError
 from core.reports.wording import capitalize
 from core.specs.protect import EVIDENCE_AMOUNTS, FORMATS, METHODS, PRESET_NAMES, ProtectSpec
+from core.specs.visibility import VISIBILITIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,11 @@ class FormFields:
 
 OPTION_LABELS: dict[str, dict[str, Option]] = {
     "preset": {name: Option(name, title, hint) for name, (title, hint) in PRESET_TEXTS.items()},
+    "visibility": {
+        "subtle": Option("subtle", "Subtle", "The hardest to see, and the weakest protection."),
+        "balanced": Option("balanced", "Balanced", "Shows in smooth areas when compared with the original."),
+        "strong": Option("strong", "Strong", "A texture shows in smooth areas such as sky. The strongest protection."),
+    },
     "evidence": {
         "none": Option("none", "Nothing", "Fastest. The report does not say how well the protection works."),
         "quick": Option("quick", "Before and after", "Trains models on the originals and on the protected images."),
@@ -99,7 +105,7 @@ def spec_options() -> dict[str, list[Option]]:
         KeyError: A value of the spec has no label.
     """
     values = {"preset": PRESET_NAMES, "evidence": EVIDENCE_AMOUNTS, "format": FORMATS, "method": ("", *METHODS)}
-    values |= {"eot": ("true", "false")}
+    values |= {"eot": ("true", "false"), "visibility": VISIBILITIES}
     return {name: [OPTION_LABELS[name][value] for value in values[name]] for name in values}
 
 

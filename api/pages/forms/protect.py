@@ -18,7 +18,7 @@ from core.specs.protect import ProtectSpec
 from store import models as m
 
 _ADVANCED = ("method", "radius_u", "radius_a", "eot", "percentage", "evidence_minutes", "seed")
-_TEXTS = ("preset", "evidence", "format", "method", "generator_id")
+_TEXTS = ("preset", "visibility", "evidence", "format", "method", "generator_id")
 _NUMBERS = ("radius_u", "radius_a", "percentage", "evidence_minutes", "seed")
 _STRENGTHS = (
     Option("4", "Gentle", "The hardest to see, and the easiest to overcome.", "4 of 255"),
