@@ -116,23 +116,20 @@ def thumbnail(data: bytes, *, edge: int) -> Frame:
     return {}, [out.getvalue()]
 
 
-def view(data: bytes, *, edge: int, mode: str) -> Frame:
-    """Decode an image at its own aspect ratio, for a page.
+def windows(data: bytes, *, mode: str, windows: list[list[int]]) -> Frame:
+    """Decode an image at full size, and cut rectangles out of it.
 
     Args:
         data: The image file.
-        edge: Maximum width and height in pixels; a larger image is reduced.
         mode: Mode of the uploaded image. An encoder may have changed it: greyscale to RGB, or dropped an opaque alpha.
+        windows: Left, top, right and bottom of each rectangle, in pixels of the upright image.
 
     Returns:
-        Values: `height`, `width` and `channels`. One blob: the pixels (height, width, channels).
+        Values: `channels`. One blob for each rectangle: the pixels (bottom - top, right - left, channels).
     """
-    image = decode(data).image.convert(mode)
-    if max(image.size) > edge:
-        image.thumbnail((edge, edge), Image.Resampling.BOX)
-    values = np.atleast_3d(np.asarray(image))
-    height, width, channels = values.shape
-    return {"height": height, "width": width, "channels": channels}, [values.tobytes()]
+    values = np.atleast_3d(np.asarray(decode(data).image.convert(mode)))
+    blobs = [values[top:bottom, left:right].tobytes() for left, top, right, bottom in windows]
+    return {"channels": values.shape[2]}, blobs
 
 
 OPERATIONS: dict[Operation, Callable[..., Frame]] = {
@@ -140,5 +137,5 @@ OPERATIONS: dict[Operation, Callable[..., Frame]] = {
     "pixels": pixels,
     "encode_with_noise": encode_with_noise,
     "thumbnail": thumbnail,
-    "view": view,
+    "windows": windows,
 }

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Literal
 from core.errors import SandboxError
 
 HEAD = struct.Struct(">II")
-Operation = Literal["probe", "pixels", "encode_with_noise", "thumbnail", "view"]  # see core.imaging.operations
+Operation = Literal["probe", "pixels", "encode_with_noise", "thumbnail", "windows"]  # see core.imaging.operations
 MODES = ("L", "RGB", "LA", "RGBA")  # Pillow's modes of the images that come out
 MAX_JSON_BYTES = 1 << 24
 MAX_BLOBS = 1 << 12

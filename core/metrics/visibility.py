@@ -11,6 +11,7 @@ takes seconds and little memory.
 
 import io
 from dataclasses import dataclass
+from importlib import metadata
 
 import flip_evaluator
 import numpy as np
@@ -48,9 +49,19 @@ class Window:
     right: int
     bottom: int
 
+    @property
+    def pixels(self) -> int:
+        """Its area."""
+        return (self.right - self.left) * (self.bottom - self.top)
+
     def of(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The part of pixels (h, w) or (h, w, c) in this window."""
         return pixels[self.top : self.bottom, self.left : self.right]
+
+
+def metric_versions() -> dict[str, str]:
+    """The version of each package that computes the measures."""
+    return {package: metadata.version(package) for package in ("flip-evaluator", "ssimulacra2")}
 
 
 def windows_of(width: int, height: int) -> tuple[Window, ...]:

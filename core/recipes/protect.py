@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from core.archive.delivered_files import DeliveredFiles
 from core.archive.writer import ArchiveSettings, ArchiveWriter, write_archive
 from core.errors import BadInput
+from core.evaluation.delivered_visibility import measure_visibility
 from core.evaluation.evidence import measure_evidence, unmeasurable
 from core.generators.card import read_card
 from core.generators.compatibility import apply_generator_constraints, incompatibilities
@@ -91,10 +93,12 @@ def protect(
             dataset, noise, out, _archive_settings(data), progress=run.progress, sandbox=sandbox
         ) as archive:
             evidence = measure_evidence(data.evaluation_data(archive.delivered.pixels), spec, data.setup.preset, run)
-            run.progress.start("report", 1)
-            report = build_report(data, archive, evidence, run, job_id=job_id)
-            samples = take_samples(dataset, archive, options.scratch, sandbox)
-            _add_report(archive, report, render_html(report, samples))
+            files = DeliveredFiles(
+                dataset=dataset, archive=archive, scratch=options.scratch, sandbox=sandbox, progress=run.progress
+            )
+            visibility = measure_visibility(files, seed=spec.seed, threads=run.device.cores)
+            report = build_report(data, archive, evidence, visibility, run, job_id=job_id)
+            _add_report(archive, report, render_html(report, take_samples(files, visibility)))
             run.progress.advance()
     return ProtectionResult(archive=out, report=report)
 

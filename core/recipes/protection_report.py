@@ -1,8 +1,10 @@
 """The report of a protection."""
 
 from core.archive.writer import ArchiveWriter
+from core.evaluation.delivered_visibility import DeliveredVisibility, with_visibility
 from core.evaluation.imperceptibility import measure_imperceptibility
 from core.generators.compatibility import may_have_trained_on
+from core.metrics.visibility import metric_versions
 from core.noise.description import describe_noise
 from core.noise.generator_file import describe_use
 from core.recipes.protection_data import ProtectionData
@@ -15,7 +17,13 @@ from core.version import versions
 
 
 def build_report(
-    data: ProtectionData, archive: ArchiveWriter, evidence: Evidence, run: RunContext, *, job_id: str | None
+    data: ProtectionData,
+    archive: ArchiveWriter,
+    evidence: Evidence,
+    visibility: DeliveredVisibility,
+    run: RunContext,
+    *,
+    job_id: str | None,
 ) -> ProtectionReport:
     """Build the report of a protection, and finish the last stage of its progress.
 
@@ -23,6 +31,7 @@ def build_report(
         data: What was protected, and how.
         archive: The delivered images, and the files that were left out.
         evidence: The accuracies of learners before and after.
+        visibility: How visible the noise is on the delivered files.
         run: The device and the seconds of each stage.
         job_id: The id of the service's job, if there is one.
     """
@@ -37,21 +46,22 @@ def build_report(
             generator, classes=len(dataset.classes), channels=data.channels, may_know_images=may_know_images
         )
     exceeded = delivered.linf > spec.radius_u
+    figures = measure_imperceptibility(
+        data.images.pixels, delivered.pixels, linf=delivered.linf, mae=delivered.mae, mse=delivered.mse
+    )
     progress.finish()
     return ProtectionReport(
         job_id=job_id,
         created_at=utc_timestamp(),
         seed=spec.seed,
-        versions=versions(),
+        versions=versions() | metric_versions(),
         device=run.device.label,
         seconds=sum(progress.seconds.values()),
         stages=dict(progress.seconds),
         dataset=describe_dataset(dataset, archive.skipped),
         spec=spec.to_dict(),
         generator=made_by,
-        imperceptibility=measure_imperceptibility(
-            data.images.pixels, delivered.pixels, linf=delivered.linf, mae=delivered.mae, mse=delivered.mse
-        ),
+        imperceptibility=with_visibility(figures, visibility, delivered.paths),
         evidence=evidence,
         caveats=protection_caveats(
             spec,

@@ -1,52 +1,76 @@
-"""A few images for the page of a report, as uploaded and as delivered."""
+"""The images of a report's page, as uploaded and as delivered, at full size: the worst first."""
 
-import tempfile
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.archive.writer import ArchiveWriter
-from core.imaging.sandbox import DecoderSandbox, SandboxResult, SandboxTask
-from core.ingest.dataset import ImageDataset
-from core.reports.protection_html import MAX_SAMPLES, MAX_SIDE, Sample
+from core.archive.delivered_files import DeliveredFiles
+from core.evaluation.delivered_visibility import DeliveredVisibility, MeasuredImage
+from core.metrics.visibility import VisibilityScore, Window
+
+MAX_WORST, MAX_TYPICAL = 6, 2
+MAX_SHOWN = 1024  # pixels a side; of a larger image the page shows a part at full size
 
 
-def take_samples(dataset: ImageDataset, archive: ArchiveWriter, scratch: Path, sandbox: DecoderSandbox) -> list[Sample]:
-    """Up to MAX_SAMPLES images that changed, one of each class in turn.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """An image of the report, as uploaded and as delivered.
+
+    Attributes:
+        path: Its path in the archive.
+        original: Pixels uint8 (h, w, c); c is 1 (greyscale), 2 (greyscale and alpha), 3 (RGB) or 4 (RGB and alpha).
+        delivered: Pixels of the same shape.
+        score: How visible the change of the whole image is.
+        is_part: Whether the pixels are a part of the image.
+    """
+
+    path: str
+    original: NDArray[np.uint8]
+    delivered: NDArray[np.uint8]
+    score: VisibilityScore
+    is_part: bool = False
+
+
+def take_samples(files: DeliveredFiles, visibility: DeliveredVisibility) -> list[Sample]:
+    """The images with the largest FLIP, and a few in the middle, worst first.
 
     Args:
-        dataset: The upload.
-        archive: What is delivered; both versions are decoded from their encoded bytes.
-        scratch: Folder for temporary files.
-        sandbox: Decodes the images.
+        files: The uploaded and the delivered files; both are decoded from their encoded bytes.
+        visibility: The images that were measured.
     """
+    chosen = {image.index: image for image in _worst_and_typical(visibility.images)}
+    windows = {i: _shown_window(image, files) for i, image in chosen.items()}
     samples = []
-    for i in _one_class_in_turn(dataset, archive):
-        image, delivered = dataset.images[i], archive.delivered.paths[i]
-        with tempfile.NamedTemporaryFile(dir=scratch) as copy:
-            copy.write(archive.read(str(delivered)))
-            copy.flush()
-            args = {"edge": MAX_SIDE, "mode": image.mode}
-            tasks = [SandboxTask(op="view", file=file, args=args) for file in (image.disk_path, Path(copy.name))]
-            before, after = (answer for _, answer in sandbox.map(tasks))
-        if before.refused is None and after.refused is None:
-            samples.append(Sample(path=image.path, original=_pixels(before), protected=_pixels(after)))
+    for i, (pair,) in files.read([(i, (window,)) for i, window in windows.items()]):
+        record = files.dataset.images[i]
+        samples.append(
+            Sample(
+                path=str(files.archive.delivered.paths[i]),
+                original=pair.original,
+                delivered=pair.delivered,
+                score=chosen[i].score,
+                is_part=windows[i].pixels < record.width * record.height,
+            )
+        )
     return samples
 
 
-def _one_class_in_turn(dataset: ImageDataset, archive: ArchiveWriter) -> list[int]:
-    """Indices of changed images: the first of each class, then the second of each class, and so on."""
-    delivered = archive.delivered
-    seen = dict.fromkeys(range(len(dataset.classes)), 0)
-    ranked = []
-    for i, image in enumerate(dataset.images):
-        if delivered.paths[i] is not None and delivered.linf[i] > 0:
-            ranked.append((seen[image.label], image.label, i))
-            seen[image.label] += 1
-    return [i for _, _, i in sorted(ranked)[:MAX_SAMPLES]]
+def _worst_and_typical(images: tuple[MeasuredImage, ...]) -> tuple[MeasuredImage, ...]:
+    if len(images) <= MAX_WORST + MAX_TYPICAL:
+        return images
+    middle = max(MAX_WORST, len(images) // 2)
+    return images[:MAX_WORST] + images[middle : middle + MAX_TYPICAL]
 
 
-def _pixels(answer: SandboxResult) -> NDArray[np.uint8]:
-    height, width, channels = (answer.values[key] for key in ("height", "width", "channels"))
-    return np.frombuffer(answer.blobs[0], np.uint8).reshape(height, width, channels)
+def _shown_window(image: MeasuredImage, files: DeliveredFiles) -> Window:
+    """The whole image, or MAX_SHOWN pixels around the middle of its worst window."""
+    record, worst = files.dataset.images[image.index], image.worst_window
+    left, right = _span(record.width, (worst.left + worst.right) // 2)
+    top, bottom = _span(record.height, (worst.top + worst.bottom) // 2)
+    return Window(left, top, right, bottom)
+
+
+def _span(length: int, middle: int) -> tuple[int, int]:
+    start = max(0, min(middle - MAX_SHOWN // 2, length - MAX_SHOWN))
+    return start, min(length, start + MAX_SHOWN)

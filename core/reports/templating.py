@@ -1,5 +1,7 @@
-"""The Jinja environment of the reports, and values as text. No torch."""
+"""The Jinja environment of the reports, the script of their pages, and values as text. No torch."""
 
+import base64
+import hashlib
 import json
 import unicodedata
 from collections.abc import Mapping
@@ -7,15 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from core.reports.verdict import outcome_of
 from core.reports.wording import capitalize, format_interval, percent
+
+TEMPLATES = Path(__file__).parent / "templates"
+SCRIPT = (TEMPLATES / "compare.js").read_text("utf-8")
+"""The only script of a report's page. Where it may not run, the page shows the images side by side."""
+
+SCRIPT_SOURCE = "'sha256-" + base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode("ascii") + "'"
+"""SCRIPT as a Content-Security-Policy allows it: no other script runs."""
 
 
 def environment() -> Environment:
     """The templates and their filters. Every value is escaped, and a missing value is an error."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -29,6 +39,7 @@ def environment() -> Environment:
         "outcome": outcome_of,
         "capital": capitalize,
     }
+    environment.globals |= {"script": Markup(SCRIPT), "script_source": SCRIPT_SOURCE}
     return environment
 
 
@@ -53,10 +64,11 @@ def duration(seconds: float) -> str:
 
 def definitions(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Keys and values of a mapping as text, in its order."""
-    return [(key.replace("_", " "), _text(value)) for key, value in values.items()]
+    return [(key.replace("_", " "), value_text(value)) for key, value in values.items()]
 
 
-def _text(value: Any) -> str:
+def value_text(value: Any) -> str:
+    """A value of a spec as text: None as 'default', and a boolean as 'yes' or 'no'."""
     if value is None:
         return "default"
     if isinstance(value, bool):

@@ -15,8 +15,27 @@ JSON_KEYS = {"imperceptibility": "invisibility", "caveats": "limits"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImageVisibility:
+    """How visible the change of one image is, at full size.
+
+    Attributes:
+        path: Its path in the archive.
+        flip: FLIP, from 0 (invisible) to 1.
+        ssimulacra2: SSIMULACRA2, at most 100 (identical); None where the image is too small for it.
+    """
+
+    path: str
+    flip: float
+    ssimulacra2: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Imperceptibility:
     """How far the delivered images are from the uploaded ones. Means are over the images that changed.
+
+    FLIP and SSIMULACRA2 compare the delivered files with the uploaded ones at full size. They take time, so of many
+    images they are measured on a sample that is drawn by the seed, for the means, and on images with the largest mean
+    squared change besides, for the worst. Reports of earlier releases have none of them.
 
     Attributes:
         linf_max: Largest change of a colour value in any image, in pixel units of 255.
@@ -24,6 +43,14 @@ class Imperceptibility:
         mae: Mean absolute change of a colour value, in pixel units of 255.
         psnr_db: Mean peak signal-to-noise ratio at the images' own size; None where no image changed.
         ssim: Mean structural similarity at the size that the noise was made at; None where no image changed.
+        flip: Mean FLIP, from 0 (invisible) to 1; None where it was not measured.
+        flip_worst: The largest FLIP of an image that was measured.
+        ssimulacra2: Mean SSIMULACRA2, at most 100 (identical); None where all images are too small, or none measured.
+        ssimulacra2_worst: The least SSIMULACRA2 of an image that was measured.
+        changed_images: Number of images that changed; None where it is unknown.
+        measured_images: Number of images that FLIP was measured on.
+        ssimulacra2_images: Number of images that SSIMULACRA2 was measured on.
+        worst_images: The images with the largest FLIP, worst first.
     """
 
     linf_max: float
@@ -31,6 +58,27 @@ class Imperceptibility:
     mae: float
     psnr_db: float | None
     ssim: float | None
+    flip: float | None = None
+    flip_worst: float | None = None
+    ssimulacra2: float | None = None
+    ssimulacra2_worst: float | None = None
+    changed_images: int | None = None
+    measured_images: int = 0
+    ssimulacra2_images: int = 0
+    worst_images: tuple[ImageVisibility, ...] = ()
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Imperceptibility":
+        """The figures from their JSON, also of a report of an earlier release.
+
+        Args:
+            data: The fields by name.
+
+        Raises:
+            TypeError: A key is missing or unknown.
+        """
+        worst = tuple(ImageVisibility(**one) for one in data.get("worst_images", ()))
+        return cls(**{**data, "worst_images": worst})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +178,7 @@ class ProtectionReport:
         data = json.loads(text)
         return cls(
             dataset=ReportDataset.from_dict(data.pop("dataset")),
-            imperceptibility=Imperceptibility(**data.pop("invisibility")),
+            imperceptibility=Imperceptibility.from_dict(data.pop("invisibility")),
             evidence=Evidence.from_dict(data.pop("evidence")),
             caveats=tuple(data.pop("limits")),
             **data,

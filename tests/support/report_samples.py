@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from core.limits import SkippedFile
+from core.metrics.visibility import VisibilityScore
 from core.reports.protection_caveats import DeliveryCounts, protection_caveats
-from core.reports.protection_html import Sample
+from core.reports.samples import Sample
 from core.results.evidence import Curve, Evidence, EvidenceRow, wilson_interval
-from core.results.protection import ClassCount, Imperceptibility, ProtectionReport, ReportDataset
+from core.results.protection import ClassCount, ImageVisibility, Imperceptibility, ProtectionReport, ReportDataset
 from core.specs.protect import ProtectSpec
 
 CHANCE = 0.1
@@ -89,20 +90,45 @@ def report(found: Evidence | None = None, *, name: str = "Field pictures", **spe
         ),
         spec=spec.to_dict(),
         generator={"method": "sem", "surrogate": "small", "work_size": 32, "steps": 800, "radius_a": 4},
-        imperceptibility=Imperceptibility(linf_max=8.0, linf_mean=8.0, mae=5.31, psnr_db=32.4, ssim=0.937),
+        imperceptibility=Imperceptibility(
+            linf_max=8.0,
+            linf_mean=8.0,
+            mae=5.31,
+            psnr_db=32.4,
+            ssim=0.937,
+            flip=0.051,
+            flip_worst=0.094,
+            ssimulacra2=76.2,
+            ssimulacra2_worst=61.5,
+            changed_images=10000,
+            measured_images=82,
+            ssimulacra2_images=80,
+            worst_images=(
+                ImageVisibility(path="train/oak/0001.jpg", flip=0.094, ssimulacra2=61.5),
+                ImageVisibility(path="train/oak/tiny.jpg", flip=0.093, ssimulacra2=None),
+            ),
+        ),
         evidence=found,
         caveats=protection_caveats(spec, found, DeliveryCounts(work_size=32, images=10000, enlarged=7031, exceeded=0)),
     )
 
 
-def sample(path: str = "train/oak/0001.jpg", *, height: int = 60, width: int = 80, channels: int = 3) -> Sample:
-    """A picture of soft blobs with noise within 8."""
+def sample(
+    path: str = "train/oak/0001.jpg", *, height: int = 60, width: int = 80, channels: int = 3, is_part: bool = False
+) -> Sample:
+    """An image of soft blobs with noise within 8; its scores are made up."""
     rng = np.random.default_rng(height * width + channels)
     y, x = np.mgrid[0:height, 0:width] / 12.0
     planes = [128 + 60 * np.sin(x + i) * np.cos(y - i) for i in range(channels)]
     original = np.stack(planes, axis=-1).astype(np.uint8)
     noise = rng.integers(-8, 9, original.shape)
-    return Sample(path, original, (original + noise).astype(np.uint8))
+    return Sample(
+        path=path,
+        original=original,
+        delivered=(original + noise).astype(np.uint8),
+        score=VisibilityScore(flip=0.094, ssimulacra2=61.5 if min(height, width) >= 225 else None),
+        is_part=is_part,
+    )
 
 
 def without_curves(one: EvidenceRow) -> EvidenceRow:

@@ -168,3 +168,15 @@ def test_differences_and_pixels_are_those_of_the_encoded_file(run) -> None:  # t
     assert result.values["beyond"] == pytest.approx((gap > 8).mean())
     small = np.asarray(image.resize((16, 16), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
     np.testing.assert_array_equal(np.frombuffer(result.blobs[1], np.uint8).reshape(3, 16, 16), small)
+
+
+def test_windows_are_cut_out_of_the_upright_image_at_full_size(run) -> None:  # type: ignore[no-untyped-def]
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(RGB, "PNG", exif=exif)
+    upright = np.asarray(RGB.transpose(Image.Transpose.ROTATE_270))
+    result = run(data, "windows", mode="RGB", windows=[[0, 0, 30, 40], [5, 10, 12, 30]])
+    assert result.values["channels"] == 3
+    whole, part = (np.frombuffer(blob, np.uint8) for blob in result.blobs)
+    np.testing.assert_array_equal(whole.reshape(upright.shape), upright)
+    np.testing.assert_array_equal(part.reshape(20, 7, 3), upright[10:30, 5:12])
