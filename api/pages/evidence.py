@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from core.reports.charts import Bar, accuracy_bars
 from core.reports.verdict import Verdict, outcome_of, verdict_of
+from core.reports.visibility_wording import describe_measuring, describe_visibility
 from core.reports.wording import capitalize
 from core.results.evidence import EvidenceRow
-from core.results.protection import ProtectionReport
+from core.results.protection import Imperceptibility, ProtectionReport
 
 _BAR_TOPS = (8, 52)  # of the two bars, in per cent of the height of their chart
 
@@ -41,6 +42,8 @@ class EvidenceView:
         chance: The accuracy of guessing, in per cent.
         test_images: The number of test images.
         visibility: Measures of the change, as pairs of a label and a value.
+        visibility_in_words: Sentences that compare the measures with JPEG.
+        measuring: Which images were measured; None if that is unknown.
         caveats: What the report does not show.
     """
 
@@ -49,6 +52,8 @@ class EvidenceView:
     chance: str
     test_images: int
     visibility: Sequence[tuple[str, str]]
+    visibility_in_words: Sequence[str]
+    measuring: str | None
     caveats: Sequence[str]
 
 
@@ -60,19 +65,24 @@ def evidence_view(report: ProtectionReport) -> EvidenceView:
         rows=[_table_row(row, evidence.chance) for row in evidence.rows],
         chance=_percent(evidence.chance),
         test_images=evidence.test_images,
-        visibility=_visibility(report),
+        visibility=_visibility(report.imperceptibility),
+        visibility_in_words=describe_visibility(report.imperceptibility),
+        measuring=describe_measuring(report.imperceptibility),
         caveats=report.caveats,
     )
 
 
-def _visibility(report: ProtectionReport) -> list[tuple[str, str]]:
-    figures = report.imperceptibility
-    measures = [("Largest change", f"{figures.linf_max:g} of 255"), ("Mean change", f"{figures.mae:.1f} of 255")]
-    if figures.psnr_db is not None:
-        measures.append(("PSNR", f"{figures.psnr_db:.1f} dB"))
-    if figures.ssim is not None:
-        measures.append(("SSIM", f"{figures.ssim:.3f}"))
-    return measures
+def _visibility(figures: Imperceptibility) -> list[tuple[str, str]]:
+    measures = []
+    if figures.flip is not None:
+        measures.append(("FLIP, mean and worst", f"{figures.flip:.3f}, {figures.flip_worst:.3f}"))
+    if figures.ssimulacra2 is not None:
+        measures.append(("SSIMULACRA2, mean and worst", f"{figures.ssimulacra2:.0f}, {figures.ssimulacra2_worst:.0f}"))
+    return [
+        *measures,
+        ("Largest change", f"{figures.linf_max:g} of 255"),
+        ("Mean change", f"{figures.mae:.1f} of 255"),
+    ]
 
 
 def _table_row(row: EvidenceRow, chance: float) -> EvidenceTableRow:

@@ -60,7 +60,7 @@ def cancel(user: CurrentUser, job: OwnJob, db: Db, context: Context) -> Response
 
 @router.get("/jobs/{job_id}/report")
 def report(user: CurrentUser, job: OwnJob, db: Db) -> Response:
-    """Show the HTML report in a frame that runs no scripts.
+    """Show the HTML report in a frame that runs no script but the one of its sliders.
 
     Raises:
         Problem: 404 if there is no report, or not yet.

@@ -27,7 +27,7 @@ _STAGES = {
     "noise": StageLabel("Make the noise", "Making the noise for every image"),
     "writing": StageLabel("Write images", "Writing the protected images"),
     "evidence": StageLabel("Test it", "Training models on the originals and on the protected images, to compare them"),
-    "report": StageLabel("Report", "Writing the report"),
+    "report": StageLabel("Report", "Measuring how visible the noise is, and writing the report"),
 }
 assert tuple(_STAGES) == STAGES, "every stage needs its label, in the order of the stages"
 

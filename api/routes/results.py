@@ -13,14 +13,15 @@ from api.downloads import StoredFile
 from api.openapi import PUBLIC, Responses, problem_responses
 from api.problems import Problem, not_found
 from api.schemas import LinkIn, LinkOut
+from core.reports.templating import SCRIPT_SOURCE
 from store import models as m
 from store.object_keys import checkpoint_key
 
 router = APIRouter(tags=["results"])
 
 REPORT_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'self'; sandbox allow-same-origin"
+    f"default-src 'none'; script-src {SCRIPT_SOURCE}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'self'; sandbox allow-same-origin allow-scripts"
 )
 _ZIP: dict[str, Any] = {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}
 _REPORT: Responses = {200: {"content": {"application/json": {}, "text/html": {}}, "description": "The report"}}
@@ -56,7 +57,8 @@ def report_response(data: bytes, *, as_page: bool) -> Response:
 
     Args:
         data: The file of the report.
-        as_page: Whether it is the HTML page. The page runs no scripts, and only pages of this service may frame it.
+        as_page: Whether it is the HTML page. The page runs no script but the one of the
+            sliders, and only pages of this service may frame it.
 
     Returns:
         The response.

@@ -12,7 +12,7 @@ from core.reports.verdict import verdict_of
 from core.reports.visibility_wording import JPEG_SCALE, SSIMULACRA2_GRADES, describe_measuring, describe_visibility
 from core.results.protection import ProtectionReport
 
-ONLY_IN_JSON = ("card", "class_outputs", "source")  # keys of `generator` that are too long for the page
+ONLY_IN_JSON = ("card", "class_outputs")  # keys of `generator` that are too long for the page
 MAX_CLASSES, MAX_SKIPPED = 24, 100
 
 

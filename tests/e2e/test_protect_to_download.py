@@ -75,12 +75,15 @@ def make_link(browser_page: BrowserPage) -> bytes:
 
 
 def read_report(browser_page: BrowserPage) -> None:
-    """Open the report and check that its images are loaded and its frame is as tall as the report."""
+    """Open the report: its images are loaded, their sliders move, and its frame is as tall as the report."""
     page = browser_page.page
     page.get_by_role("link", name="Read the full report").click()
     frame = page.frame_locator("#report")
     expect(frame.locator("h2").first).to_be_visible()
     assert frame.locator("img").first.evaluate("image => image.complete && image.naturalWidth > 0")
+    frame.get_by_role("slider").first.press("ArrowRight")
+    split = "images => images.style.getPropertyValue('--split')"
+    assert frame.locator(".images").first.evaluate(split) == "51%"
     height = frame.locator("html").evaluate("html => html.scrollHeight")
     assert page.locator("#report").evaluate("frame => frame.clientHeight") >= height - 2
 
