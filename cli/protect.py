@@ -56,6 +56,7 @@ def _protect(run: CommandRun, spec: ProtectSpec, generator: Path | None) -> None
     from core.recipes.options import DatasetSource, RunOptions
     from core.recipes.protect import protect  # late, because torch takes seconds to load
     from core.reports.text_tables import evidence_table
+    from core.reports.visibility_wording import describe_visibility
     from core.runtime.resume import resumable_checkpoints
 
     sources = [run.source] if generator is None else [run.source, generator]
@@ -69,6 +70,8 @@ def _protect(run: CommandRun, spec: ProtectSpec, generator: Path | None) -> None
         )
         done = protect(DatasetSource(path=run.source), run.out, spec, options, generator=generator)
     print(evidence_table(done.report.evidence))
+    for sentence in describe_visibility(done.report.imperceptibility):
+        print(sentence)
     print(f"{done.report.dataset.images} images protected in {done.report.seconds:.0f} s: {run.out}")
     for skipped in done.report.dataset.skipped:
         typer.echo(f"skipped {skipped.path}: {skipped.reason}", err=True)

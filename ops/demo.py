@@ -14,6 +14,7 @@ import httpx
 
 from core.reports.text_tables import evidence_table
 from core.reports.verdict import verdict_of
+from core.reports.visibility_wording import describe_visibility
 from core.results.protection import ProtectionReport
 from ops.admin import create_admin_token
 from ops.instance_lock import is_ready
@@ -181,6 +182,8 @@ def _print_evidence(report: ProtectionReport, archive: Path, settings: Settings,
     print(f"\n{evidence_table(report.evidence)}\n\n{verdict.headline}".replace("\u00a0", " "))
     for detail in verdict.details:
         print(f"  {detail}".replace("\u00a0", " "))
+    for sentence in describe_visibility(report.imperceptibility):
+        print(sentence)
     print(f"\nThe report:  {settings.address}/jobs/{job_id} while the service runs; report.html in the archive")
     print(f"The archive: {archive}")
 

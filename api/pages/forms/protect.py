@@ -22,7 +22,7 @@ _TEXTS = ("preset", "visibility", "evidence", "format", "method", "generator_id"
 _NUMBERS = ("radius_u", "radius_a", "percentage", "evidence_minutes", "seed")
 _STRENGTHS = (
     Option("4", "Gentle", "The hardest to see, and the easiest to overcome.", "4 of 255"),
-    Option("8", "Balanced", "Hard to see on small images. Most published measurements use it.", "8 of 255"),
+    Option("8", "Balanced", "Most published measurements use it. The report measures how visible it is.", "8 of 255"),
     Option("16", "Strong", "A fine grain shows on smooth areas such as sky.", "16 of 255"),
 )
 _HINTS = {
