@@ -78,11 +78,11 @@ def test_a_finger_moves_the_divider(new_browser_page: NewBrowserPage, page_url: 
 
 def test_an_image_opens_at_full_size(new_browser_page: NewBrowserPage, page_url: str) -> None:
     page = new_browser_page(page_url).open("")
-    shown = page.locator(".side img").first
+    first = page.locator(".side img").first
     width = "image => image.getBoundingClientRect().width"
-    assert shown.evaluate(width) < 700
+    assert first.evaluate(width) < 700
     page.get_by_label("At full size, 700 x 600").check()
-    assert shown.evaluate(width) == 700
+    assert first.evaluate(width) == 700
     assert page.locator(".side img").nth(1).evaluate(width) == 700, "both versions lie on each other"
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
 

@@ -147,8 +147,8 @@ def test_every_kind_and_size_of_image_is_measured(tmp_path: Path) -> None:
 def test_samples_are_the_worst_first_and_a_few_in_the_middle(tmp_path: Path) -> None:
     delivery = Delivery(tmp_path, photographs(15, side=24), strengths=[1 + i % 8 for i in range(15)])
     ranked = [delivery.paths[image.index] for image in delivery.visibility.images]
-    shown = [sample.path for sample in delivery.samples]
-    assert shown == ranked[:MAX_WORST] + ranked[7 : 7 + MAX_TYPICAL]
+    paths = [sample.path for sample in delivery.samples]
+    assert paths == ranked[:MAX_WORST] + ranked[7 : 7 + MAX_TYPICAL]
     for sample in delivery.samples:
         before, after = delivery.decoded(delivery.paths.index(sample.path))
         assert np.array_equal(sample.original, before)

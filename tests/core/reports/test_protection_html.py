@@ -83,11 +83,11 @@ def test_a_comparison_holds_the_exact_pixels_and_the_amplified_noise(
     assert np.array_equal(np.asarray(after.convert(mode)).reshape(one.delivered.shape), one.delivered)
     bands = channels - 1 if channels in (2, 4) else channels
     difference = one.delivered[..., :bands].astype(int) - one.original[..., :bands]
-    shown = np.asarray(noise).reshape(height, width, bands).astype(int)
+    amplified = np.asarray(noise).reshape(height, width, bands).astype(int)
     if format == "PNG":
-        assert np.array_equal(shown, 128 + 15 * difference)
+        assert np.array_equal(amplified, 128 + 15 * difference)
     else:
-        assert np.abs(shown - (128 + 15 * difference)).mean() < 16  # JPEG
+        assert np.abs(amplified - (128 + 15 * difference)).mean() < 16  # JPEG
 
 
 def test_large_images_are_jpeg_at_full_size_and_the_page_says_so() -> None:
