@@ -11,7 +11,8 @@ from PIL import Image
 
 from core.reports.samples import Sample
 
-ENLARGED_SIDE = 64  # pixels; images up to this side are PNG, and the page enlarges them with hard edges
+PNG_SIDE = 64  # pixels; images up to this side are PNG
+ENLARGED_SIDE = 128  # pixels; images up to this side are enlarged by the page, with hard edges
 LOSSLESS_PIXELS = 300_000  # up to this area an image is lossless WebP, beyond it JPEG
 JPEG_QUALITY = 95  # with full chroma; on photographs it adds a FLIP of 0.014 of its own, to both versions alike
 NOISE_SIDE = 256  # pixels of the amplified noise, which is only an illustration
@@ -77,7 +78,6 @@ def _compare(sample: Sample, amplification: int) -> Comparison:
     bands = channels - 1 if channels in (2, 4) else channels  # without alpha
     difference = sample.delivered[..., :bands].astype(np.int16) - sample.original[..., :bands]
     noise = np.clip(128 + amplification * difference, 0, 255).astype(np.uint8)
-    tiny = max(height, width) <= ENLARGED_SIDE
     lossless = bands < channels or height * width <= LOSSLESS_PIXELS
     return Comparison(
         path=sample.path,
@@ -85,10 +85,10 @@ def _compare(sample: Sample, amplification: int) -> Comparison:
         ssimulacra2=sample.score.ssimulacra2,
         original=_data_uri(_image(sample.original), lossless=lossless),
         delivered=_data_uri(_image(sample.delivered), lossless=lossless),
-        noise=_data_uri(_reduced(_image(noise)), lossless=tiny),
+        noise=_data_uri(_reduced(_image(noise)), lossless=max(height, width) <= PNG_SIDE),
         width=width,
         height=height,
-        enlarged=tiny,
+        enlarged=max(height, width) <= ENLARGED_SIDE,
         lossless=lossless,
         is_part=sample.is_part,
     )
@@ -105,7 +105,7 @@ def _reduced(image: Image.Image) -> Image.Image:
 
 def _data_uri(image: Image.Image, *, lossless: bool) -> str:
     out = io.BytesIO()
-    if lossless and max(image.size) <= ENLARGED_SIDE:
+    if lossless and max(image.size) <= PNG_SIDE:
         image.save(out, kind := "PNG", optimize=True)
     elif lossless:
         image.convert("RGBA" if image.mode == "LA" else image.mode).save(out, kind := "WEBP", lossless=True, exact=True)
