@@ -21,7 +21,7 @@ router = APIRouter(tags=["results"])
 
 REPORT_POLICY = (
     f"default-src 'none'; script-src {SCRIPT_SOURCE}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'self'; sandbox allow-same-origin allow-scripts"
+    "form-action 'none'; frame-ancestors 'self'"
 )
 _ZIP: dict[str, Any] = {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}
 _REPORT: Responses = {200: {"content": {"application/json": {}, "text/html": {}}, "description": "The report"}}

@@ -190,7 +190,8 @@ def test_the_report_is_json_or_html_by_the_accept_header(
         policy = answer.headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert f"script-src {SCRIPT_SOURCE};" in policy, "the script of the sliders, and no other"
-        assert "sandbox allow-same-origin allow-scripts" in policy
+        assert "form-action 'none'" in policy
+        assert "frame-ancestors 'self'" in policy
     else:
         assert answer.json() == json.loads(REPORT)
 
