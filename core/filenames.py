@@ -8,10 +8,13 @@ from core.errors import BadInput
 from core.limits import SkippedFile
 
 IMAGE_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".avif")
+    (
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".avif"),
+        *(".heic", ".heif", ".hif"),
+    )
 )
 UNSUPPORTED_IMAGE_SUFFIXES = frozenset(
-    (".svg", ".svgz", ".heic", ".heif", ".jp2", ".j2k", ".jxl", ".psd", ".ico", ".eps", ".dng", ".cr2", ".nef", ".arw")
+    (".svg", ".svgz", ".jp2", ".j2k", ".jxl", ".psd", ".ico", ".eps", ".dng", ".cr2", ".nef", ".arw")
 )
 ARCHIVE_SUFFIXES = (
     ".zip", ".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".7z", ".rar", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst",
@@ -97,7 +100,9 @@ def skipped_by_name(path: str) -> SkippedFile | None:
         return SkippedFile(printable(path), "its name is not valid Unicode (UTF-8); rename it")
     if suffix(path) in UNSUPPORTED_IMAGE_SUFFIXES:
         kind = suffix(path)[1:].upper()
-        return SkippedFile(path, f"{kind} images are not supported; save it as PNG, JPEG, WebP, TIFF, BMP or AVIF")
+        return SkippedFile(
+            path, f"{kind} images are not supported; save it as JPEG, PNG, WebP, AVIF, HEIC, TIFF or BMP"
+        )
     return None
 
 

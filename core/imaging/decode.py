@@ -24,11 +24,13 @@ from PIL import (
 )
 
 from core.errors import ImageRefused
+from core.imaging import heif
 from core.imaging.compression import Compression, read_compression
-from core.imaging.metadata import SWAPS_EDGES, exif_and_transpose, xmp_without_orientation
+from core.imaging.metadata import SWAPS_EDGES, Metadata, exif_and_transpose, read_metadata
 from core.imaging.to_8bit import convert_to_8bit
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")  # and HEIF, if its decoder is installed
+SEVERAL_IMAGES = ("MPO", heif.FORMAT)  # one of them is the image
 PLUGINS = (
     AvifImagePlugin, BmpImagePlugin, GifImagePlugin, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin,
     WebPImagePlugin,
@@ -45,8 +47,7 @@ class DecodedImage:
         format: Format of the file as Pillow names it, such as JPEG.
         note: What decoding changed, or None.
         icc: The colour profile, if it still applies.
-        exif: The EXIF block without the orientation.
-        xmp: The XMP packet without the orientation.
+        metadata: What else the file says about the image.
         compression: How the file is compressed.
     """
 
@@ -55,8 +56,7 @@ class DecodedImage:
     format: str
     note: str | None
     icc: bytes | None
-    exif: bytes | None
-    xmp: bytes | None
+    metadata: Metadata
     compression: Compression
 
 
@@ -73,6 +73,7 @@ def load_decoders(*, max_pixels: int) -> None:
         out = io.BytesIO()
         Image.new("RGB", (16, 16)).save(out, format)
         Image.open(io.BytesIO(out.getvalue()), formats=FORMATS).load()
+    heif.load_decoder()
     ImageCms.createProfile("sRGB")
 
 
@@ -85,10 +86,11 @@ def open_image(data: bytes) -> Image.Image:
     Raises:
         ImageRefused: It is no image, has too many pixels, is animated or has several pages.
     """
+    formats = (*FORMATS, heif.FORMAT) if heif.FORMAT in Image.OPEN else FORMATS
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
+            image = Image.open(io.BytesIO(data), formats=formats)
         except UnidentifiedImageError:
             raise ImageRefused(_describe_non_image(data)) from None
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as bomb:
@@ -96,7 +98,7 @@ def open_image(data: bytes) -> Image.Image:
     width, height = image.size
     if Image.MAX_IMAGE_PIXELS is not None and width * height > Image.MAX_IMAGE_PIXELS:
         raise ImageRefused(_too_many_pixels(f"{width} x {height}"))
-    if image.format != "MPO" and getattr(image, "is_animated", False):
+    if image.format not in SEVERAL_IMAGES and getattr(image, "is_animated", False):
         pages = image.format == "TIFF"
         raise ImageRefused(
             "it has several pages; save each page as a file" if pages else "it is animated; save each frame as a file"
@@ -122,21 +124,23 @@ def decode(data: bytes, *, min_edge: int | None = None) -> DecodedImage:
         image.draft(None, (min_edge, min_edge))
     format = "JPEG" if image.format == "MPO" else str(image.format)
     bits = _stored_bits(image, data)
-    try:
-        image.load()
-    except (OSError, SyntaxError) as error:
-        raise ImageRefused(f"damaged or truncated: {error}") from None
+    if image.format == heif.FORMAT:
+        several = getattr(image, "n_frames", 1) > 1
+        heif.load(image)
+        size = image.size
+    else:
+        several = image.format == "MPO"
+        _load(image)
     exif, transpose = exif_and_transpose(image)
     icc = image.info.get("icc_profile")
-    xmp = image.info.get("xmp")
     converted, note = convert_to_8bit(image, icc, bits=bits)
     if transpose is not None:
         size = size[::-1] if transpose in SWAPS_EDGES else size
         converted = converted.transpose(transpose)
     notes = [note] if note else []
     if bits > 8 and note is None:
-        notes.append("16 bits per channel reduced to 8")
-    if image.format == "MPO":
+        notes.append(f"{bits} bits per channel reduced to 8")
+    if several:
         notes.append("the first of several images in one file")
     return DecodedImage(
         image=converted,
@@ -144,10 +148,16 @@ def decode(data: bytes, *, min_edge: int | None = None) -> DecodedImage:
         format=format,
         note="; ".join(notes) or None,
         icc=icc if isinstance(icc, bytes) and _profile_applies(icc, converted.mode) else None,
-        exif=exif,
-        xmp=xmp_without_orientation(xmp),
+        metadata=read_metadata(image, exif),
         compression=read_compression(image, data, turned=transpose in SWAPS_EDGES),
     )
+
+
+def _load(image: Image.Image) -> None:
+    try:
+        image.load()
+    except (OSError, SyntaxError) as error:
+        raise ImageRefused(f"damaged or truncated: {error}") from None
 
 
 def _profile_applies(icc: bytes, mode: str) -> bool:
@@ -155,12 +165,14 @@ def _profile_applies(icc: bytes, mode: str) -> bool:
 
 
 def _stored_bits(image: Image.Image, data: bytes) -> int:
-    """Bits per channel of a PNG or TIFF. Pillow reduces deeper colour to 8 bits without saying so."""
+    """Bits per channel of a PNG, TIFF or HEIF. Decoders reduce deeper colour to 8 bits without saying so."""
     if image.format == "PNG":
         return data[24]
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         with suppress(Exception):
             return int(max(image.tag_v2.get(258, (8,))))
+    if image.format == heif.FORMAT:
+        return int(image.info.get("bit_depth", 8))
     return 8
 
 
@@ -183,4 +195,6 @@ def _describe_non_image(data: bytes) -> str:
         return "it is a web page, not an image"
     if not set(data[:1024]) & set(range(9)):
         return "it is text, not an image"
-    return "it is not a JPEG, PNG, WebP, AVIF, TIFF, BMP or GIF image, or its header is damaged"
+    if heif.is_heif(data) and heif.FORMAT not in Image.OPEN:
+        return "it is a HEIC image, and this worker lacks the package pillow-heif, which reads them; save it as JPEG"
+    return "it is not a JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP or GIF image, or its header is damaged"

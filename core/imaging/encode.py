@@ -25,7 +25,8 @@ def encode(
         image: L, RGB, LA or RGBA.
         source: The decoded file that the image comes from.
         format: PNG, JPEG, WEBP, BMP, TIFF or AVIF.
-        keep_exif: Whether the source's EXIF and XMP are written too. A BMP holds neither.
+        keep_exif: Whether the source's EXIF and XMP are written whole; if not, only who made the image and whose it
+            is. A BMP holds none of it.
         fine_colour: Whether the noise has colours as fine as pixels. A JPEG then keeps them at full size.
 
     Returns:
@@ -34,8 +35,8 @@ def encode(
     common: dict[str, Any] = {}
     if source.icc is not None and format != "BMP":
         common["icc_profile"] = source.icc
-    if keep_exif:
-        common |= metadata_options(source.exif, source.xmp, format=format)
+    metadata = source.metadata if keep_exif else source.metadata.rights(format=format)
+    common |= metadata_options(metadata, format=format)
     bare = image.copy()
     bare.info = {}  # Pillow would write comments and profiles of the upload
 

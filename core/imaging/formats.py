@@ -13,14 +13,15 @@ SUFFIXES = {
 def delivered_format(format: str, mode: str, requested: str) -> str:
     """The format in which an image is delivered.
 
-    With "same", two kinds still become PNG: a GIF, because 256 colours cannot hold noise, and a BMP with alpha, because
-    few programs read it.
+    With "same", some kinds still change. A GIF becomes PNG, because 256 colours cannot hold noise, and so does a BMP
+    with alpha, because few programs read it. A HEIC becomes JPEG, which every program reads, or PNG if it has alpha.
 
     Args:
         format: Format of the uploaded file, such as JPEG.
         mode: L, RGB, LA or RGBA.
         requested: `png`, or `same` for the format of the upload.
     """
-    if requested == "png" or format == "GIF" or (format == "BMP" and mode in ("LA", "RGBA")):
+    has_alpha = mode in ("LA", "RGBA")
+    if requested == "png" or format == "GIF" or (format in ("BMP", "HEIF") and has_alpha):
         return "PNG"
-    return format
+    return "JPEG" if format == "HEIF" else format

@@ -1,9 +1,21 @@
-"""EXIF and XMP: what stays of them, and how they are written. Runs in the sandbox only."""
+"""EXIF, XMP and IPTC: what stays of them, and how they are written. Runs in the sandbox only."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from PIL import ExifTags, Image
+
+from core.imaging.rights import (
+    PNG_KEYWORDS,
+    as_stored,
+    iptc_of,
+    iptc_segment,
+    rights_in_exif,
+    rights_in_iptc,
+    rights_in_xmp,
+)
 
 ORIENTATION_TAG = 0x0112  # EXIF
 TRANSPOSE_BY_ORIENTATION = {
@@ -26,6 +38,50 @@ DESCRIPTIVE_TAGS = frozenset(  # EXIF tags that do not say how pixels are stored
 )
 SWAPS_EDGES = tuple(TRANSPOSE_BY_ORIENTATION[orientation] for orientation in (5, 6, 7, 8))
 XMP_TAG = 0x02BC  # in a TIFF
+MAX_JPEG_BLOCK = 65_000  # bytes of one segment, less what names it
+XMP_PREVIEWS = re.compile(rb"<xmp:Thumbnails>.*?</xmp:Thumbnails>", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata:
+    """What a file says about its image.
+
+    Attributes:
+        exif: The EXIF block without the orientation.
+        xmp: The XMP packet without the orientation and without previews.
+        iptc: The IPTC-IIM block.
+        texts: Texts of a PNG by keyword.
+    """
+
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    def rights(self, *, format: str) -> "Metadata":
+        """Only who made the image and whose it is.
+
+        Args:
+            format: Of the file to write. Only a JPEG keeps an IPTC-IIM block; for others it becomes XMP.
+        """
+        iptc = rights_in_iptc(self.iptc)
+        return Metadata(
+            exif=rights_in_exif(self.exif),
+            xmp=rights_in_xmp(self.xmp, None if format == "JPEG" else iptc),
+            iptc=iptc,
+            texts={keyword: self.texts[keyword] for keyword in PNG_KEYWORDS if keyword in self.texts},
+        )
+
+
+def read_metadata(image: Image.Image, exif: bytes | None) -> Metadata:
+    """The metadata of a decoded file.
+
+    Args:
+        image: As Pillow has decoded it.
+        exif: Its EXIF block without the orientation.
+    """
+    texts = {key: str(value) for key, value in getattr(image, "text", {}).items()} if image.format == "PNG" else {}
+    return Metadata(exif=exif, xmp=_upright_xmp(image.info.get("xmp")), iptc=iptc_of(image), texts=texts)
 
 
 def exif_and_transpose(image: Image.Image) -> tuple[bytes | None, Image.Transpose | None]:
@@ -39,31 +95,42 @@ def exif_and_transpose(image: Image.Image) -> tuple[bytes | None, Image.Transpos
         if image.format == "TIFF":
             for tag in exif.keys() - DESCRIPTIVE_TAGS:
                 del exif[tag]
+        for tag, value in list(exif.items()):
+            exif[tag] = as_stored(value)
         return (exif.tobytes() if len(exif) else None), transpose
     except Exception:  # untrusted tags; the pixels do not depend on them
         return None, None
 
 
-def xmp_without_orientation(xmp: object) -> bytes | None:
-    """The XMP block without its orientation; None if there is none."""
+def _upright_xmp(xmp: object) -> bytes | None:
+    """The XMP block without its orientation and previews, which show the image without noise; None if there is none."""
     if not isinstance(xmp, bytes):
         return None
+    xmp = XMP_PREVIEWS.sub(b"", xmp)
     return re.sub(rb"tiff:Orientation(=\"\d\"|>\d</tiff:Orientation)", b"", xmp) if b"tiff:Orientation" in xmp else xmp
 
 
-def metadata_options(exif: bytes | None, xmp: bytes | None, *, format: str) -> dict[str, Any]:
-    """The options of `Image.save` that write EXIF and XMP.
+def metadata_options(metadata: Metadata, *, format: str) -> dict[str, Any]:
+    """The options of `Image.save` that write metadata.
 
     Args:
-        exif: The EXIF block; None for none.
-        xmp: The XMP block; None for none.
-        format: PNG, JPEG, WEBP, BMP, TIFF or AVIF. A BMP holds neither.
+        metadata: What to write. A block that is too long for a JPEG is reduced to who made the image.
+        format: PNG, JPEG, WEBP, BMP, TIFF or AVIF. A BMP holds none.
     """
+    exif, xmp = metadata.exif, metadata.xmp
     if format == "BMP":
         return {}
     if format == "TIFF":
         return _tiff_options(exif, xmp)
-    return ({} if exif is None else {"exif": exif}) | ({} if xmp is None else _xmp_options(format, xmp))
+    if format == "PNG":
+        return ({} if exif is None else {"exif": exif}) | _png_options(metadata)
+    options: dict[str, Any] = {}
+    if format == "JPEG":
+        exif = rights_in_exif(exif) if exif is not None and len(exif) > MAX_JPEG_BLOCK else exif
+        xmp = rights_in_xmp(xmp) if xmp is not None and len(xmp) > MAX_JPEG_BLOCK else xmp
+        if metadata.iptc is not None and len(metadata.iptc) <= MAX_JPEG_BLOCK:
+            options["extra"] = iptc_segment(metadata.iptc)
+    return options | {key: block for key, block in (("exif", exif), ("xmp", xmp)) if block is not None}
 
 
 def _tiff_options(exif: bytes | None, xmp: bytes | None) -> dict[str, Any]:
@@ -71,17 +138,21 @@ def _tiff_options(exif: bytes | None, xmp: bytes | None) -> dict[str, Any]:
     tags = Image.Exif()
     if exif is not None:
         tags.load(exif)
+        for tag, value in list(tags.items()):
+            tags[tag] = as_stored(value)
     tables = tags.keys() & {ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo}
     if xmp is not None:
         tags[XMP_TAG] = xmp
     return {"exif": tags} | ({"compression": "raw"} if tables else {})
 
 
-def _xmp_options(format: str, xmp: bytes) -> dict[str, Any]:
-    if format == "PNG":
-        from PIL.PngImagePlugin import PngInfo
+def _png_options(metadata: Metadata) -> dict[str, Any]:
+    from PIL.PngImagePlugin import PngInfo
 
-        info = PngInfo()
-        info.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
-        return {"pnginfo": info}
-    return {"xmp": xmp} if format in ("JPEG", "WEBP", "AVIF") else {}
+    info = PngInfo()
+    if metadata.xmp is not None:
+        info.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", "replace"))
+    for keyword in PNG_KEYWORDS:
+        if keyword in metadata.texts:
+            info.add_itxt(keyword, metadata.texts[keyword])
+    return {"pnginfo": info} if info.chunks else {}

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, NoReturn
 from core.errors import ImageRefused
 from core.imaging.decode import load_decoders
 from core.imaging.operations import OPERATIONS
+from core.imaging.process_filter import allow_threads_only
 from core.imaging.sandbox_protocol import Frame, pack, read_frame
 
 NOBODY = 65534  # user and group id without rights
@@ -76,16 +77,21 @@ def restrict(*, memory: int) -> None:
     for limit, value in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_NPROC, 0),
         (resource.RLIMIT_NOFILE, highest_fd),
         (resource.RLIMIT_AS, memory),
     ):
-        with suppress(ValueError, OSError):  # keep a limit that is tighter already
-            resource.setrlimit(limit, (value, value))
+        _limit(limit, value)
     with suppress(OSError):
         while True:
             os.dup(0)  # until no descriptor below the limit is free
     _set_no_new_privileges()
+    if not allow_threads_only():
+        _limit(resource.RLIMIT_NPROC, 0)  # forbids threads too
+
+
+def _limit(limit: int, value: int) -> None:
+    with suppress(ValueError, OSError):  # keep a limit that is tighter already
+        resource.setrlimit(limit, (value, value))
 
 
 def _set_no_new_privileges() -> None:

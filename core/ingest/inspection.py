@@ -16,7 +16,7 @@ from core.ingest.archives.reader import open_members
 from core.ingest.class_layout import class_names
 from core.limits import DEFAULT_LIMITS, Limits, SkippedFile
 
-FORMATS = "JPEG, PNG, WebP, AVIF, TIFF, BMP or GIF"
+FORMATS = "JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP or GIF"
 NEED_TWO_CLASSES = (
     "error-minimizing noise ties images to their class, so at least two class folders with images are needed."
 )

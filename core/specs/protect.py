@@ -86,7 +86,11 @@ class ProtectSpec(Spec):
     seed: int = Field(
         default=0, ge=0, le=2**32 - 1, description="the same seed gives the same noise on the same machine"
     )
-    keep_exif: bool = Field(default=False, description="keep private EXIF, such as GPS; by default it is removed")
+    keep_exif: bool = Field(
+        default=False,
+        description="keep private EXIF, such as GPS and serial numbers; by default only colour profile, artist and "
+        "copyright stay",
+    )
     generator_id: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9_-]{1,32}$",

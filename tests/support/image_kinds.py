@@ -1,5 +1,8 @@
 """Image files of every kind that is supported, for the tests of decoding and encoding."""
 
+import io
+from typing import Any
+
 import numpy as np
 from PIL import Image
 
@@ -47,3 +50,12 @@ SUPPORTED = {  # name: (file, mode and format once decoded, part of the note or 
         "first of several",
     ),
 }
+
+
+def heic(image: Image.Image, **options: Any) -> bytes:
+    """The HEIC file of an image; `options` are those of pillow-heif."""
+    import pillow_heif
+
+    out = io.BytesIO()
+    pillow_heif.from_pillow(image).save(out, **options)
+    return out.getvalue()

@@ -176,7 +176,7 @@ def test_files_that_are_skipped_for_their_names(tmp_path: Path) -> None:
         "cat/.DS_Store",
         "cat/Thumbs.db",
         "cat/logo.svg",
-        "dog/IMG.HEIC",
+        "dog/IMG.JXL",
         "x" * 1001 + ".png",
     )
     inspection = inspect_upload(write_zip(tmp_path / "a", VALID_FILES | dict.fromkeys(names, b"x")))
