@@ -18,7 +18,7 @@ _SIGNATURES = (
     (b"GIF8", "image/gif"),
     (b"BM", "image/bmp"),
 )
-_AVIF_BRANDS = (b"ftypavif", b"ftypavis", b"ftypmif1")
+_AVIF_BRANDS = (b"avif", b"avis")
 _HEADERS = {
     "Cache-Control": "private, max-age=86400, immutable",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",  # browsers style a lone image
@@ -33,7 +33,13 @@ def image_type(head: bytes) -> str | None:
             return media_type
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "image/webp"
-    return "image/avif" if head[4:12] in _AVIF_BRANDS else None
+    return "image/avif" if _is_avif(head) else None
+
+
+def _is_avif(head: bytes) -> bool:
+    """Whether the first box of the file lists a brand of AVIF. A HEIC may have the same major brand, mif1."""
+    box = head[8 : int.from_bytes(head[:4])] if head[4:8] == b"ftyp" else b""
+    return any(box[start : start + 4] in _AVIF_BRANDS for start in range(0, len(box), 4))
 
 
 def image_response(files: ObjectStore, key: str, location: StoredBytes, *, path: str) -> Response:

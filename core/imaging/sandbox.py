@@ -7,6 +7,7 @@ travel in batches, a large one alone.
 """
 
 import hashlib
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,7 @@ from core.limits import DEFAULT_LIMITS, Limits
 
 BATCH_BYTES = 256 << 10
 BATCH_ITEMS = 256
+MAX_PROCESSES = 16  # beyond, the thread that writes the archive is the slowest part
 BATCHES_PER_PROCESS = 3  # in flight at once
 START_TIMEOUT_SECONDS = 120.0
 TICK_SECONDS = 0.25
@@ -72,7 +74,8 @@ class DecoderSandbox:
     """A few restricted processes and a queue of tasks for them. A context manager; no process outlives it.
 
     Args:
-        processes: Number of processes.
+        processes: Number of processes; default: one for each core that may be used, at most MAX_PROCESSES. They start
+            when there is work for them.
         limits: `pixels` is the maximum of one image.
         timeout: Maximum time in seconds for one image.
         memory: Maximum address space of a process in bytes; default: enough for the largest image.
@@ -81,7 +84,7 @@ class DecoderSandbox:
     def __init__(
         self,
         *,
-        processes: int = 2,
+        processes: int | None = None,
         limits: Limits = DEFAULT_LIMITS,
         timeout: float = 120.0,
         memory: int | None = None,
@@ -89,12 +92,12 @@ class DecoderSandbox:
         self._limits = limits
         self._timeout = timeout
         self._memory = memory or (1 << 30) + 24 * limits.pixels
-        self._process_count = processes
+        self._process_count = processes or min(len(os.sched_getaffinity(0)), MAX_PROCESSES)
         self._thread_local = threading.local()
         self._running: set[SandboxProcess] = set()
         self._lock = threading.Lock()
         self._closed = False
-        self._threads = ThreadPoolExecutor(processes, thread_name_prefix="sandbox")
+        self._threads = ThreadPoolExecutor(self._process_count, thread_name_prefix="sandbox")
 
     def __enter__(self) -> Self:
         return self

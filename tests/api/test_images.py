@@ -9,12 +9,27 @@ from typing import Any
 import httpx
 import pytest
 
+from api.image_files import image_type
 from core.ingest.archives.zip_locations import locate_files
 from store import image_index
 from store import models as m
 from store.image_index import DeliveredImage, IndexedImage, Previews, StoredBytes
 from tests.api.conftest import Service, assert_problem, request_job, upload_dataset
 from tests.support.archives import image_files, png, zipped
+
+
+@pytest.mark.parametrize(
+    ("brands", "expected"),
+    [
+        (b"avif\0\0\0\0mif1avif", "image/avif"),
+        (b"mif1\0\0\0\0mif1avif", "image/avif"),
+        (b"mif1\0\0\0\0mif1heic", None),
+        (b"heic\0\0\0\0mif1heic", None),
+    ],
+)
+def test_a_heic_is_no_avif(brands: bytes, expected: str | None) -> None:
+    assert image_type((len(brands) + 8).to_bytes(4) + b"ftyp" + brands + b"\0\0\0\x20avif") == expected
+
 
 HTML = b"<!doctype html><script>alert(1)</script>"
 

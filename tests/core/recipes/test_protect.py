@@ -1,5 +1,6 @@
 """The whole recipe on small images: the archive, the report, and what a cancel leaves behind."""
 
+import io
 import json
 import tempfile
 import zipfile
@@ -169,12 +170,25 @@ def test_large_images_get_enlarged_noise_within_the_radius(tmp_path: Path) -> No
         for i in (0, 1)
     }
     source = write_zip(tmp_path / "large.zip", files)
-    report, archive = run(source, tmp_path, evidence="none", method="em")
+    report, archive = run(source, tmp_path, evidence="none", method="em", format="png")
     assert report.generator["work_size"] == 64
     with zipfile.ZipFile(source) as before:
         for name in files:
             change = pixels(archive, name.replace(".jpg", ".png")) - pixels(before, name)
             assert 0 < np.abs(change).max() <= 8
+
+
+def test_jpegs_come_back_as_jpegs_with_what_exceeds_the_radius_counted(tmp_path: Path) -> None:
+    files = {f"{c}/{i}.jpg": image_file("JPEG", 200, 150, seed=10 * k + i) for k, c in enumerate("ab") for i in (0, 1)}
+    report, archive = run(write_zip(tmp_path / "photos.zip", files), tmp_path, evidence="none", method="em")
+    exceeded = 0
+    for name, data in files.items():
+        before = np.asarray(Image.open(io.BytesIO(data))).astype(int)
+        after = np.asarray(Image.open(io.BytesIO(archive.read(name)))).astype(int)
+        exceeded += int(np.abs(after - before).max() > 8)
+    assert exceeded
+    counted = f"{exceeded} of 4 delivered images differ from the upload by more than 8 of 255"
+    assert any(counted in text for text in report.caveats)
 
 
 @pytest.mark.parametrize("kind", ["grey AVIF", "WebP with opaque alpha"])
