@@ -91,16 +91,18 @@ def describe_visibility(figures: Imperceptibility) -> tuple[str, ...]:
 def _sentences(figures: Imperceptibility) -> Iterator[str]:
     if figures.flip is None or figures.flip_worst is None:
         return
-    yield (
-        f"By FLIP, the noise is on average as visible as {jpeg_of_flip(figures.flip)} is on photographs, and on the "
-        f"worst image as {jpeg_of_flip(figures.flip_worst)}."
-    )
+    by_flip = _mean_and_worst(jpeg_of_flip(figures.flip), jpeg_of_flip(figures.flip_worst))
+    yield f"By FLIP, the noise is as visible on these images as JPEG is on photographs: {by_flip}."
     if figures.ssimulacra2 is not None and figures.ssimulacra2_worst is not None:
+        mean, worst = (jpeg_of_ssimulacra2(score) for score in (figures.ssimulacra2, figures.ssimulacra2_worst))
         yield (
-            f"By SSIMULACRA2, it is as visible as {jpeg_of_ssimulacra2(figures.ssimulacra2)}, and on the worst image "
-            f"as {jpeg_of_ssimulacra2(figures.ssimulacra2_worst)}. In the words of its authors the average is "
-            f"{grade_of_ssimulacra2(figures.ssimulacra2)}."
+            f"By SSIMULACRA2, it is as visible as {_mean_and_worst(mean, worst)}. In the words of its authors the "
+            f"average is {grade_of_ssimulacra2(figures.ssimulacra2)}."
         )
+
+
+def _mean_and_worst(mean: str, worst: str) -> str:
+    return f"{mean}, on average and at worst" if mean == worst else f"{mean} on average, {worst} at worst"
 
 
 def describe_measuring(figures: Imperceptibility) -> str | None:

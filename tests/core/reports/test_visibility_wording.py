@@ -42,10 +42,13 @@ def test_grades_are_those_of_the_authors() -> None:
 
 
 def test_the_sentences_name_the_mean_and_the_worst() -> None:
-    by_flip, by_ssimulacra2 = describe_visibility(report().imperceptibility)
-    assert "on average as visible as JPEG at quality 75" in by_flip
-    assert "the worst image as JPEG at quality 30" in by_flip
-    assert "JPEG at quality 60, and on the worst image as JPEG at quality 30" in by_ssimulacra2
+    measured = report().imperceptibility
+    by_flip, by_ssimulacra2 = describe_visibility(measured)
+    assert "JPEG at quality 75 on average, JPEG at quality 30 at worst." in by_flip
+    assert "JPEG at quality 60 on average, JPEG at quality 30 at worst." in by_ssimulacra2
+    assert "hard to notice without the original" in by_ssimulacra2
+    strong, _ = describe_visibility(replace(measured, flip=0.2, flip_worst=0.24))
+    assert "JPEG below quality 10, on average and at worst." in strong
     assert describe_visibility(FORMER) == ()
 
 
