@@ -52,6 +52,8 @@ class ArchiveSettings:
 class DeliveredImages:
     """The images as a learner reads them from the archive, in the dataset's order.
 
+    The changes are 0 for an image without noise, although a lossy format changes it a little.
+
     Attributes:
         pixels: uint8 (n, c, s, s), decoded from the encoded files, at the size of the noise.
         linf: float (n,), largest change of a colour value at full size, of 255.
@@ -206,7 +208,8 @@ def _write_images(
                 names[i], result.blobs[0], upload_path=image.path, protected=bool(plan.protect_mask[i])
             )
             pixels[i] = pixels_of(result, 1, pixels[i].shape, image.path)
-            differences[:, i] = [result.values[key] for key in DIFFERENCES]
+            if plan.protect_mask[i]:
+                differences[:, i] = [result.values[key] for key in DIFFERENCES]
         else:
             failed.append(SkippedFile(image.path, reason))
             pixels[i] = _uploaded_pixels(image, pixels[i].shape, sandbox)

@@ -29,7 +29,7 @@ _HINTS = {
     "strength": "The largest change of a pixel value. A larger one protects better and is easier to see.",
     "preset": "Instant trains nothing. The others train on these images. A more thorough one takes longer.",
     "evidence": "Without a measurement the report has no comparison of before and after.",
-    "format": "JPEG compression removes some of the noise. PNG files are larger and keep all of it.",
+    "format": "A JPEG as large as this keeps about 97 % of the noise. A PNG keeps all of it.",
     "method": "The report names the method. Only SEM and REM are made to withstand adversarial training.",
     "eot": "Noise that is made without it loses its effect on models trained with random crops and flips.",
     "generator_id": "A generator that was trained before makes the noise without training on these images. It has its "

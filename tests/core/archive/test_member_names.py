@@ -23,6 +23,8 @@ from core.filenames import fold
             ["a/c.jpg-2.png", "a/c.png", "a/c.jpg.png"],
         ),
         ([("a/moving.gif", "GIF")], "same", ["a/moving.png"]),
+        ([("a/IMG_1.HEIC", "HEIF")], "same", ["a/IMG_1.jpg"]),
+        ([("a/IMG_1.HEIC", "HEIF"), ("a/IMG_1.JPG", "JPEG")], "same", ["a/IMG_1.HEIC.jpg", "a/IMG_1.JPG"]),
         ([("a/really-a-png.jpg", "PNG")], "same", ["a/really-a-png.jpg"]),
         ([("a/really-a-png.jpg", "PNG")], "png", ["a/really-a-png.png"]),
         ([("a/x.v1.2.jpg", "JPEG")], "png", ["a/x.v1.2.png"]),

@@ -113,6 +113,15 @@ def test_unprotected_images_do_not_change(dataset: ImageDataset, tmp_path: Path)
     assert (delivered.mse[~mask] == 0).all()
 
 
+def test_an_unprotected_jpeg_counts_as_unchanged(dataset: ImageDataset, tmp_path: Path) -> None:
+    photo = [image.path for image in dataset.images].index("set/dog/photo.jpg")
+    mask = np.arange(len(dataset.images)) != photo
+    delivered = write(dataset, tmp_path / "out.zip", format="same", protect_mask=mask).delivered
+    assert delivered.linf[photo] == delivered.mse[photo] == delivered.beyond[photo] == 0
+    again = write(dataset, tmp_path / "out.zip", format="same").delivered
+    assert again.linf[photo] > 0
+
+
 def test_the_same_format_keeps_every_name(dataset: ImageDataset, tmp_path: Path) -> None:
     delivered = write(dataset, tmp_path / "out.zip", format="same").delivered
     assert list(delivered.paths) == [p.path for p in dataset.images]
