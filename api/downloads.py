@@ -32,12 +32,15 @@ class StoredFile:
         size: Its length in bytes.
         modified: When it was written.
         filename: The name that the client saves it under.
+        common_bytes: How many first bytes every file that this address has offered has in common; None if it has
+            offered no other.
     """
 
     key: str
     size: int
     modified: datetime
     filename: str
+    common_bytes: int | None = None
 
     @property
     def etag(self) -> str:
@@ -132,7 +135,10 @@ def _requested_part(request: Request, file: StoredFile) -> tuple[int, int] | Non
     condition = request.headers.get("if-range")
     if condition is not None and condition != file.etag and _date(condition) != file.last_modified:
         return None
-    return parse_range(header, file.size)
+    part = parse_range(header, file.size)
+    if part is None or condition == file.etag or file.common_bytes is None or part[0] <= file.common_bytes:
+        return part
+    return None  # the client may have the first bytes of another file, and sends no entity tag that tells
 
 
 def _is_not_modified(headers: Headers, file: StoredFile) -> bool:

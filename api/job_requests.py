@@ -124,7 +124,7 @@ def request_job_verification(request: RequestContext, target_id: str, fields: Ma
     if protection.percentage < 100 and spec.percentages != (100,):
         share = f"only {protection.percentage} % of this archive is protected, and it is tested as it is"
         raise SpecError([FieldError("percentages", f"must be left out: {share}")])
-    if target.state != m.SUCCEEDED or target.archive_key is None:
+    if target.state not in m.FINAL or target.archive_key is None:
         raise Problem(409, f"There is no archive to verify: the job’s state is {target.state}.", kind="not-succeeded")
     if target.dataset_id is None:
         raise Problem(409, "The dataset of this job was deleted, with its original images.", kind="dataset-deleted")

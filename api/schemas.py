@@ -134,6 +134,10 @@ class JobOut(BaseModel):
     cancel_requested: bool
     error: str | None = Field(description="Why the job failed.")
     archive_bytes: int | None
+    archive_ready_at: datetime | None = Field(
+        description="Since when there is an archive to download. A protection has one before its evidence is measured; "
+        "it stays if the measurement fails or is canceled."
+    )
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

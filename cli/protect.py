@@ -68,7 +68,14 @@ def _protect(run: CommandRun, spec: ProtectSpec, generator: Path | None) -> None
         options = RunOptions(
             scratch=Path(scratch), on_progress=display.show, checkpoints=checkpoints, device=run.device
         )
-        done = protect(DatasetSource(path=run.source), run.out, spec, options, generator=generator)
+        done = protect(
+            DatasetSource(path=run.source),
+            run.out,
+            spec,
+            options,
+            generator=generator,
+            on_archive=lambda out: display.message(f"{out} is complete; its report follows when all is measured"),
+        )
     print(evidence_table(done.report.evidence))
     for sentence in describe_visibility(done.report.imperceptibility):
         print(sentence)

@@ -84,10 +84,11 @@ def _recover_expired(session: Session, max_attempts: int) -> tuple[list[str], li
 
 def _lost_worker_error(job: m.Job, lost_attempts: int) -> str:
     where = f"in stage “{job.stage}”" if job.stage else "before its first stage"
-    return (
+    reason = (
         f"The worker stopped responding {where}, {lost_attempts} times in a row. It may have run out of memory: "
         "try fewer or smaller images, or ask the operator of this service."
     )
+    return jobs.failure_text(reason, job.archive_key)
 
 
 def _end_released_after_cancel(session: Session) -> list[str]:
@@ -100,14 +101,15 @@ def _end_released_after_cancel(session: Session) -> list[str]:
 
 def _fail_without_dataset(session: Session) -> list[str]:
     """Fail the queued jobs whose dataset was rejected or deleted: they can never run."""
-    queued = select(m.Job.id, m.Dataset.id, m.Dataset.error).outerjoin(m.Dataset, m.Dataset.id == m.Job.dataset_id)
+    queued = select(m.Job.id, m.Job.archive_key, m.Dataset.id, m.Dataset.error)
+    queued = queued.outerjoin(m.Dataset, m.Dataset.id == m.Job.dataset_id)
     rows = session.execute(
         queued.where(m.Job.state == m.QUEUED, or_(m.Dataset.id.is_(None), m.Dataset.state == m.REJECTED))
     ).all()
     failed = []
-    for job_id, dataset_id, error in rows:
+    for job_id, archive_key, dataset_id, error in rows:
         reason = f"The dataset was rejected: {error}" if dataset_id else "The dataset was deleted before the job began."
-        values = {"state": m.FAILED, "error": reason, **_finished(now(session))}
+        values = {"state": m.FAILED, "error": jobs.failure_text(reason, archive_key), **_finished(now(session))}
         if _update(session, and_(m.Job.id == job_id, m.Job.state == m.QUEUED), values):
             failed.append(job_id)
     return failed

@@ -8,6 +8,7 @@ disappears. Every change is one conditional UPDATE, and the number of rows that 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import PurePosixPath
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, exists, or_, select, update
@@ -76,6 +77,24 @@ def request_cancel(session: Session, job_id: str) -> bool:
     return changed_one_row(
         session.execute(update(m.Job).where(m.Job.id == job_id, m.Job.state.in_(OPEN)).values(values))
     )
+
+
+def failure_text(reason: str, archive_key: str | None) -> str:
+    """Return why a job failed, for its user.
+
+    Args:
+        reason: what went wrong.
+        archive_key: the archive that the job offers all the same; None where it has none.
+    """
+    if archive_key is None:
+        return reason
+    return f"The images are protected and the archive is complete, but its protection could not be measured. {reason}"
+
+
+def result_folders(job: m.Job) -> tuple[str, ...]:
+    """Return the prefixes, with a slash at the end, of the results that a job's row names."""
+    keys = [key for key in (job.archive_key, job.report_key, job.page_key) if key]
+    return tuple(f"{PurePosixPath(key).parent}/" for key in keys)
 
 
 def verifications(session: Session, target: m.Job) -> list[m.Job]:

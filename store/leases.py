@@ -10,13 +10,13 @@ from datetime import timedelta
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, text, update
+from sqlalchemy import ColumnElement, and_, case, func, select, text, update
 from sqlalchemy.orm import Session
 
 from store import models as m
 from store.clock import now
 from store.database import changed_one_row
-from store.jobs import claimable
+from store.jobs import claimable, failure_text
 
 
 class LeaseStatus(Enum):
@@ -58,6 +58,7 @@ class JobResult:
 
     archive_key: str | None = None
     archive_bytes: int | None = None
+    archive_common_bytes: int | None = None  # the first bytes that it shares with the archive offered before, if any
     report_key: str
     page_key: str
 
@@ -138,6 +139,28 @@ def record_progress(session: Session, claim: Claim, progress: JobProgress, *, le
     return _extend(session, claim, lease_seconds, {**asdict(progress), "seq": m.Job.seq + 1})
 
 
+def record_archive(session: Session, claim: Claim, *, key: str, size: int) -> bool:
+    """Offer the archive of a running job for download, before its evidence is measured.
+
+    Args:
+        session: the caller's transaction.
+        claim: the worker's claim.
+        key: the stored archive.
+        size: its bytes.
+
+    Returns:
+        False, with nothing changed, where the claim is lost.
+    """
+    values = {
+        "archive_key": key,
+        "archive_bytes": size,
+        "archive_ready_at": func.coalesce(m.Job.archive_ready_at, now(session)),
+        "archive_common_bytes": case((m.Job.archive_key.is_(None), None), else_=0),
+        "seq": m.Job.seq + 1,
+    }
+    return changed_one_row(session.execute(update(m.Job).where(_fence(claim)).values(values)))
+
+
 def succeed(session: Session, claim: Claim, result: JobResult | None = None) -> bool:
     """End a job whose result files are stored. Returns False, and changes nothing, where the claim is lost.
 
@@ -146,7 +169,9 @@ def succeed(session: Session, claim: Claim, result: JobResult | None = None) -> 
         claim: the worker's claim.
         result: the keys of its files; None for jobs whose result is another row.
     """
-    files = {} if result is None else asdict(result)
+    files: dict[str, Any] = {} if result is None else asdict(result)
+    if result is not None and result.archive_key is not None:
+        files["archive_ready_at"] = func.coalesce(m.Job.archive_ready_at, now(session))
     return _end(session, claim, m.SUCCEEDED, {"eta_seconds": None, "error": None, "cancel_requested": False, **files})
 
 
@@ -156,9 +181,10 @@ def fail(session: Session, claim: Claim, reason: str) -> bool:
     Args:
         session: the caller's transaction.
         claim: the worker's claim.
-        reason: what the user reads.
+        reason: what the user reads; where the archive is offered already, the text says so first.
     """
-    return _end(session, claim, m.FAILED, {"error": reason, "eta_seconds": None})
+    archive_key = session.scalar(select(m.Job.archive_key).where(_fence(claim)))
+    return _end(session, claim, m.FAILED, {"error": failure_text(reason, archive_key), "eta_seconds": None})
 
 
 def cancel(session: Session, claim: Claim) -> bool:

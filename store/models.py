@@ -162,6 +162,8 @@ class Job(_RowMixin, Base):
     finished_at: Mapped[datetime | None]
     archive_key: Mapped[str | None] = mapped_column(String(300))
     archive_bytes: Mapped[int | None]
+    archive_ready_at: Mapped[datetime | None]  # since when there is an archive, also before the job is over
+    archive_common_bytes: Mapped[int | None]  # first bytes that all archives of this job share; None: there was one
     report_key: Mapped[str | None] = mapped_column(String(300))
     page_key: Mapped[str | None] = mapped_column(String(300))
 

@@ -26,6 +26,21 @@ def result_prefix(job_id: str, attempt: int) -> str:
     return f"{job_prefix(job_id)}/results/{attempt}"
 
 
+def early_prefix(job_id: str) -> str:
+    """Return the prefix of the archives of a job that are offered before its evidence is measured."""
+    return f"{job_prefix(job_id)}/early"
+
+
+def early_archive_key(job_id: str, attempt: int) -> str:
+    """Return the key of the archive that one attempt offers before the evidence is measured.
+
+    Args:
+        job_id: the job.
+        attempt: the number of the claim, from 1.
+    """
+    return f"{early_prefix(job_id)}/{attempt}/archive.zip"
+
+
 def checkpoint_prefix(job_id: str) -> str:
     """Return the prefix of the checkpoints of a job, of all its attempts."""
     return f"{job_prefix(job_id)}/work"

@@ -7,7 +7,6 @@ listed before rows are read, so an object whose row appears in between is not de
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from pathlib import PurePosixPath
 
 import structlog
 from sqlalchemy import select
@@ -16,9 +15,10 @@ from sqlalchemy.orm import Session
 from store import jobs
 from store import models as m
 from store.clock import now
-from store.object_keys import dataset_prefix, job_prefix
+from store.object_keys import dataset_prefix, early_prefix, job_prefix
 from worker.context import WorkerContext
 
+EARLY_ARCHIVE_GRACE = timedelta(hours=1)  # downloads of an archive that was replaced may still run
 GRACE_PERIOD = timedelta(days=1)  # the objects of an upload or a generator are stored before their row is inserted
 OWNER_KEY = "owner"  # the object that names the database which may delete objects here
 IDS_PER_QUERY = 500
@@ -92,12 +92,16 @@ def _live_datasets(session: Session, ids: Sequence[str]) -> LivePrefixes:
 
 
 def _live_jobs(session: Session, ids: Sequence[str]) -> LivePrefixes:
-    """All objects of an open job; only the results of a job that is over."""
+    """All objects of an open job; only the results of a job that is over, and for a while the archive they replaced."""
     live: LivePrefixes = {}
+    replaced_since = now(session) - EARLY_ARCHIVE_GRACE
     for job in session.scalars(select(m.Job).where(m.Job.id.in_(ids))):
-        result_keys = [key for key in (job.archive_key, job.report_key, job.page_key) if key]
-        result_folders = tuple(f"{PurePosixPath(key).parent}/" for key in result_keys)
-        live[job.id] = (f"{job_prefix(job.id)}/",) if job.state in jobs.OPEN else result_folders
+        if job.state in jobs.OPEN:
+            live[job.id] = (f"{job_prefix(job.id)}/",)
+        elif job.finished_at is not None and job.finished_at > replaced_since:
+            live[job.id] = (*jobs.result_folders(job), f"{early_prefix(job.id)}/")
+        else:
+            live[job.id] = jobs.result_folders(job)
     return live
 
 

@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from store import datasets
+from store import datasets, jobs
 from store import models as m
 from store.leases import Claim
 from store.object_keys import dataset_prefix, job_prefix, result_prefix
@@ -58,7 +58,7 @@ def clean_up(context: WorkerContext, claim: Claim, *, keep_checkpoints: bool) ->
     """
     shutil.rmtree(scratch_path(context, claim), ignore_errors=True)
     if not keep_checkpoints:
-        purge(context, job_prefix(claim.job_id))
+        purge_ended_job(context, claim.job_id)
     elif not _may_have_succeeded(context, claim):
         purge(context, result_prefix(claim.job_id, claim.attempt))
     if claim.kind in m.INTERNAL:
@@ -76,6 +76,27 @@ def purge(context: WorkerContext, prefix: str) -> None:
         context.files.delete_prefix(prefix)
     except OSError as error:
         log.warning("job.purge_failed", prefix=prefix, error=str(error))
+
+
+def purge_ended_job(context: WorkerContext, job_id: str) -> None:
+    """Delete the objects of a job that failed or was canceled, except the archive that it offers already.
+
+    Args:
+        context: the services of this process.
+        job_id: the job, whose end is committed.
+    """
+    try:
+        with context.database.read() as session:
+            row = session.get(m.Job, job_id)
+        kept = () if row is None else jobs.result_folders(row)
+        for key in context.files.list(job_prefix(job_id)) if kept else ():
+            if not key.startswith(kept):
+                context.files.delete(key)
+    except (SQLAlchemyError, OSError) as error:  # garbage collection finds the objects later
+        log.warning("job.purge_failed", prefix=job_prefix(job_id), error=str(error))
+        return
+    if not kept:
+        purge(context, job_prefix(job_id))
 
 
 def purge_deleted_dataset(context: WorkerContext, claim: Claim) -> None:

@@ -9,10 +9,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from store import job_events, jobs, task_queue
 from store import models as m
 from store.job_recovery import RecoveryReport, count_claimable, recover_jobs
-from store.object_keys import job_prefix
 from worker.context import WorkerContext
 from worker.garbage_collector import collect_garbage
-from worker.job_files import delete_expired_datasets, purge, remove_stale_scratch
+from worker.job_files import delete_expired_datasets, purge_ended_job, remove_stale_scratch
 
 PREVIEW_ROW_TTL = timedelta(days=1)
 ROUNDS_PER_CLEANUP = 60  # recovery is frequent, cleaning up files is not
@@ -66,7 +65,7 @@ def recover(context: WorkerContext) -> RecoveryReport:
             log.warning(f"recovery.job_{outcome}", job=job_id)
             job_events.publish(settings, job_id)
             if outcome != "requeued":
-                purge(context, job_prefix(job_id))
+                purge_ended_job(context, job_id)
     for queue in task_queue.QUEUE_NAMES:
         due = [job for job in report.to_enqueue if task_queue.QUEUE_OF_KIND[job[1]] == queue]
         _enqueue_missing(context, due, claimable=claimable[queue])

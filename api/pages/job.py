@@ -147,7 +147,9 @@ def _verify_form(
     errors: Mapping[str, str],
 ) -> VerifyForm | None:
     """Return the verify form; None if the user may not verify or there is nothing to verify."""
-    if user.role != "admin" or job.kind != m.PROTECT or job.state != m.SUCCEEDED or not job.dataset_id:
+    if user.role != "admin" or job.kind != m.PROTECT or not job.dataset_id:
+        return None
+    if job.state not in m.FINAL or job.archive_key is None:
         return None
     classes = dataset.classes if dataset else ()
     return verify_form(ProtectSpec.parse(job.spec), classes, submitted=submitted, errors=errors)

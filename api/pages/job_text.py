@@ -33,6 +33,14 @@ _HEADINGS = {
     },
 }
 
+_HEADINGS_WITH_ARCHIVE = {  # of a protection whose archive can be downloaded
+    m.QUEUED: "{}: protected, the measurement waits for its turn",
+    m.RUNNING: "{}: protected, measuring how well",
+    m.SUCCEEDED: "{}: ready to download",
+    m.FAILED: "{}: protected, not measured",
+    m.CANCELED: "{}: protected, the measurement was stopped",
+}
+
 
 def job_title(job: m.Job, dataset_name: str) -> str:
     """Say what a job does, such as 'Protect pets'.
@@ -65,7 +73,8 @@ def page_heading(job: m.Job, dataset_name: str) -> str:
         job: The job.
         dataset_name: The name of its dataset.
     """
-    return _HEADINGS.get(job.kind, _HEADINGS[m.PROTECT])[job.state].replace("{}", dataset_name)
+    headings = _HEADINGS_WITH_ARCHIVE if job.archive_key else _HEADINGS.get(job.kind, _HEADINGS[m.PROTECT])
+    return headings[job.state].replace("{}", dataset_name)
 
 
 def request_details(job: m.Job) -> list[tuple[str, Any]]:

@@ -97,7 +97,12 @@ def get_rows(job: OwnJob, request: Request, context: Context) -> Response:
 )
 @router.head("/v1/jobs/{job_id}/archive", response_class=Response, include_in_schema=False)
 def get_archive(job: OwnJob, request: Request, db: Db, context: Context) -> Response:
-    """The protected images as a zip. Honours `Range`, `If-Range`, `If-None-Match` and `If-Modified-Since`."""
+    """The protected images as a zip, as soon as they are written (`archive_ready_at` of the job).
+
+    While the evidence is measured, its report says so. Then an archive with the whole report takes its place, and the
+    `ETag` changes. Honours `Range`, `If-Range`, `If-None-Match` and `If-Modified-Since`. A range without `If-Range`
+    that begins after the images is answered by the whole archive, so that a download that resumes never mixes the two.
+    """
     return _archive_response(context, request, job, db.get(m.Dataset, job.dataset_id) if job.dataset_id else None)
 
 
@@ -110,8 +115,8 @@ def get_archive(job: OwnJob, request: Request, db: Db, context: Context) -> Resp
 def create_link(
     job: OwnJob, request: Request, context: Context, requested: Annotated[LinkIn | None, Body()] = None
 ) -> LinkOut:
-    """Make a link to the archive that needs no token until it expires."""
-    _result_key(job, job.archive_key)
+    """Make a link to the archive that needs no token until it expires. It leads to the archive as it then is."""
+    _archive_key(job)
     link = signed_links.create(context, job.id, seconds=requested.seconds if requested else None)
     base = context.settings.public_url.rstrip("/") or str(request.base_url).rstrip("/")
     return LinkOut(url=f"{base}/v1/links/{link.signed}", expires_at=link.expires_at)
@@ -135,12 +140,18 @@ def get_archive_by_link(signed: SignedPart, request: Request, db: Db, context: C
 
 def _archive_response(context: AppContext, request: Request, job: m.Job, dataset: m.Dataset | None) -> Response:
     file = StoredFile(
-        key=_result_key(job, job.archive_key),
+        key=_archive_key(job),
         size=job.archive_bytes or 0,
-        modified=job.finished_at or job.created_at,
+        modified=(job.finished_at if job.state == m.SUCCEEDED else job.archive_ready_at) or job.created_at,
         filename=_archive_name(dataset),
+        common_bytes=job.archive_common_bytes,
     )
     return downloads.serve(context.files, request, file)
+
+
+def _archive_key(job: m.Job) -> str:
+    """The key of the archive, which may be ready before the job is over. Raises Problem 409 if there is none yet."""
+    return _result_key(job, None) if job.archive_key is None else job.archive_key
 
 
 def _result_key(job: m.Job, key: str | None) -> str:

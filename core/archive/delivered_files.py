@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.archive.writer import ArchiveWriter
+from core.archive.delivery import Delivery
 from core.imaging.sandbox import DecoderSandbox, SandboxResult, SandboxTask
 from core.ingest.dataset import ImageDataset, ImageRecord
 from core.metrics.visibility import Window
@@ -38,7 +38,7 @@ class DeliveredFiles:
     """
 
     dataset: ImageDataset
-    archive: ArchiveWriter
+    archive: Delivery
     scratch: Path
     sandbox: DecoderSandbox
     progress: Progress

@@ -93,21 +93,44 @@ def measure_evidence(data: EvaluationData, spec: ProtectSpec, preset: Preset, ru
     Returns:
         The rows, or the note of `data` without rows.
     """
+    if data.note is not None:
+        return no_evidence(data, preset, note=data.note)
     began = time.monotonic()
-    measurement = None if data.note is not None else _Measurement(data, spec, preset, run)
-    rows = () if measurement is None else tuple(measurement.rows())
-    tested = data.labels[data.test_mask] if measurement is None else measurement.test.labels
+    measurement = _Measurement(data, spec, preset, run)
+    rows, tested = tuple(measurement.rows()), measurement.test.labels
+    return replace(
+        no_evidence(data, preset, note=None),
+        test_images=len(tested),
+        chance=_chance(tested),
+        rows=rows,
+        seconds=time.monotonic() - began,
+        plan=None if measurement.budget is None else measurement.budget.plan(),
+    )
+
+
+def no_evidence(data: EvaluationData, preset: Preset, *, note: str | None) -> Evidence:
+    """Evidence without rows.
+
+    Args:
+        data: The images that would be compared.
+        preset: The architecture of the learners.
+        note: Why there is no row.
+    """
+    tested = data.labels[data.test_mask]
     return Evidence(
         learner=ARCHITECTURE_LABELS[preset.architecture],
         image_size=data.clean.shape[-1],
         train_images=int((~data.test_mask).sum()),
         test_images=len(tested),
-        chance=float(np.bincount(tested, minlength=data.classes).max() / max(1, len(tested))),
-        rows=rows,
-        note=data.note,
-        seconds=time.monotonic() - began,
-        plan=None if measurement is None or measurement.budget is None else measurement.budget.plan(),
+        chance=_chance(tested),
+        rows=(),
+        note=note,
     )
+
+
+def _chance(labels: NDArray[np.int64]) -> float:
+    """The accuracy of always naming the most frequent class."""
+    return float(np.bincount(labels, minlength=1).max() / max(1, len(labels)))
 
 
 class _Measurement:

@@ -1,16 +1,20 @@
 """The recipe of a protection: a dataset in, a protected archive with its evidence out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.archive.delivered_files import DeliveredFiles
-from core.archive.writer import ArchiveSettings, ArchiveWriter, write_archive
+from core.archive.delivery import WrittenArchive, load_delivery, save_delivery
+from core.archive.replace_report import replace_report
+from core.archive.writer import ArchiveSettings, write_archive
 from core.errors import BadInput
-from core.evaluation.delivered_visibility import measure_visibility
-from core.evaluation.evidence import measure_evidence, unmeasurable
+from core.evaluation.delivered_visibility import DeliveredVisibility, measure_visibility
+from core.evaluation.evidence import measure_evidence, no_evidence, unmeasurable
 from core.generators.card import read_card
 from core.generators.compatibility import apply_generator_constraints, incompatibilities
 from core.generators.shipped import select_shipped_generator
@@ -26,7 +30,7 @@ from core.noise.make import generate_noise
 from core.noise.setup import NoiseSetup
 from core.recipes.options import DatasetSource, RunOptions
 from core.recipes.protection_data import ProtectionData
-from core.recipes.protection_report import build_report
+from core.recipes.protection_report import add_measurements, build_report
 from core.recipes.report_dataset import labels_of
 from core.reports.protection_html import render_html
 from core.reports.samples import take_samples
@@ -37,13 +41,24 @@ from core.specs.protect import INSTANT, ProtectSpec
 from core.specs.work_size import MIN_SIZE, work_size
 from core.training.labelled_images import LabelledArrays
 
+REPORT, REPORT_PAGE = "report.json", "report.html"
+NOT_MEASURED_YET = "the measurement was not finished when this archive was written"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProtectionResult:
-    """The protected archive, and the report in it."""
+    """The protected archive, and the report in it.
+
+    Attributes:
+        archive: The zip.
+        report: Its report.
+        common_bytes: How many first bytes it has in common with the archive that `on_archive` got before the evidence
+            was measured; None if there was no such archive.
+    """
 
     archive: Path
     report: ProtectionReport
+    common_bytes: int | None = None
 
 
 def protect(
@@ -54,17 +69,23 @@ def protect(
     *,
     generator: Path | None = None,
     job_id: str | None = None,
+    on_archive: Callable[[Path], None] | None = None,
 ) -> ProtectionResult:
     """Protect a dataset with noise, and measure what learners make of it before and after.
 
+    The archive is complete as soon as the images are written. Its report then says that nothing is measured yet. After
+    the measurement an archive with the whole report takes its place.
+
     Args:
         source: The images to protect.
-        out: The zip to write. It appears only when the whole recipe is done.
+        out: The zip to write. It is never incomplete. If an earlier attempt with the same checkpoints completed it,
+            only the measurement is left to do.
         spec: The method, the radii, the share of protected images, the evidence and the seed.
         options: Where and how to run.
         generator: The file of a trained generator, which makes the noise at its own size; nothing is trained. The
             preset `instant` chooses a shipped generator by itself.
         job_id: The id of the service's job, for the report.
+        on_archive: Called with `out` when the images are written and the measurement begins. It must not change it.
 
     Raises:
         BadInput: The source, the generator or the device cannot be used.
@@ -88,19 +109,68 @@ def protect(
             spec = _constrained_spec(spec, generator)
         trained = None if generator is None else load_generator(generator, device=run.device.name)
         data = _prepare(dataset, spec, trained, run, sandbox)
-        noise = _make_noise(data, run)
-        with write_archive(
-            dataset, noise, out, _archive_settings(data), progress=run.progress, sandbox=sandbox
-        ) as archive:
-            evidence = measure_evidence(data.evaluation_data(archive.delivered.pixels), spec, data.setup.preset, run)
-            files = DeliveredFiles(
-                dataset=dataset, archive=archive, scratch=options.scratch, sandbox=sandbox, progress=run.progress
-            )
-            visibility = measure_visibility(files, seed=spec.seed, threads=run.device.cores)
-            report = build_report(data, archive, evidence, visibility, run, job_id=job_id)
-            _add_report(archive, report, render_html(report, take_samples(files, visibility)))
-            run.progress.advance()
-    return ProtectionResult(archive=out, report=report)
+        open_files = partial(
+            DeliveredFiles, dataset=dataset, scratch=options.scratch, sandbox=sandbox, progress=run.progress
+        )
+        archive = load_delivery(out, run.checkpoints)
+        if archive is None:
+            noise = _make_noise(data, run)
+            archive = _write(data, noise, out, run, open_files, job_id=job_id)
+            if data.unmeasurable is not None:
+                return ProtectionResult(archive=out, report=_report_in(archive))
+            save_delivery(archive, run.checkpoints)
+            if on_archive is not None:
+                on_archive(out)
+        evidence = measure_evidence(data.evaluation_data(archive.delivered.pixels), spec, data.setup.preset, run)
+        files = open_files(archive=archive)
+        visibility = _measure_visibility(files, data, run)
+        report = add_measurements(_report_in(archive), data, archive, evidence, visibility, run)
+        common = replace_report(out, _report_files(report, files, visibility), tick=run.progress.tick)
+        run.progress.advance()
+    return ProtectionResult(archive=out, report=report, common_bytes=common)
+
+
+def _write(
+    data: ProtectionData,
+    noise: NDArray[np.int8],
+    out: Path,
+    run: RunContext,
+    open_files: "partial[DeliveredFiles]",
+    *,
+    job_id: str | None,
+) -> WrittenArchive:
+    """Write the archive. Where evidence is to follow, its report says that nothing was measured yet."""
+    settings, sandbox = _archive_settings(data), open_files.keywords["sandbox"]
+    with write_archive(data.dataset, noise, out, settings, progress=run.progress, sandbox=sandbox) as archive:
+        files, visibility = open_files(archive=archive), None
+        if data.unmeasurable is not None:
+            visibility = _measure_visibility(files, data, run)
+        note, images = data.unmeasurable or NOT_MEASURED_YET, data.evaluation_data(archive.delivered.pixels)
+        evidence = no_evidence(images, data.setup.preset, note=note)
+        report = build_report(data, archive, evidence, visibility, run, job_id=job_id)
+        for name, text in _report_files(report, files, visibility).items():
+            archive.add(name, text)
+        archive.manifest_extra.update(
+            spec=report.spec, seed=report.seed, versions=dict(report.versions), generator=dict(report.generator)
+        )
+    run.progress.advance()
+    return WrittenArchive(path=out, delivered=archive.delivered, skipped=archive.skipped)
+
+
+def _measure_visibility(files: DeliveredFiles, data: ProtectionData, run: RunContext) -> DeliveredVisibility:
+    return measure_visibility(files, seed=data.setup.spec.seed, threads=run.device.cores)
+
+
+def _report_files(
+    report: ProtectionReport, files: DeliveredFiles, visibility: DeliveredVisibility | None
+) -> dict[str, str]:
+    """The files of a report by name; its page has sample images where visibility was measured."""
+    samples = [] if visibility is None else take_samples(files, visibility)
+    return {REPORT: report.to_json(), REPORT_PAGE: render_html(report, samples)}
+
+
+def _report_in(archive: WrittenArchive) -> ProtectionReport:
+    return ProtectionReport.from_json(archive.read(REPORT))
 
 
 def _constrained_spec(spec: ProtectSpec, generator: Path) -> ProtectSpec:
@@ -172,13 +242,4 @@ def _archive_settings(data: ProtectionData) -> ArchiveSettings:
     spec = data.setup.spec
     return ArchiveSettings(
         radius=spec.radius_u, format=spec.format, keep_exif=spec.keep_exif, protect_mask=data.protect_mask
-    )
-
-
-def _add_report(archive: ArchiveWriter, report: ProtectionReport, page: str) -> None:
-    """Add the report and its page to the archive, and the settings to its manifest."""
-    archive.add("report.json", report.to_json())
-    archive.add("report.html", page)
-    archive.manifest_extra.update(
-        spec=report.spec, seed=report.seed, versions=dict(report.versions), generator=dict(report.generator)
     )

@@ -1,6 +1,8 @@
 """The report of a protection."""
 
-from core.archive.writer import ArchiveWriter
+from dataclasses import replace
+
+from core.archive.delivery import Delivery
 from core.evaluation.delivered_visibility import DeliveredVisibility, with_visibility
 from core.evaluation.imperceptibility import measure_imperceptibility
 from core.generators.compatibility import may_have_trained_on
@@ -18,9 +20,9 @@ from core.version import versions
 
 def build_report(
     data: ProtectionData,
-    archive: ArchiveWriter,
+    archive: Delivery,
     evidence: Evidence,
-    visibility: DeliveredVisibility,
+    visibility: DeliveredVisibility | None,
     run: RunContext,
     *,
     job_id: str | None,
@@ -31,21 +33,17 @@ def build_report(
         data: What was protected, and how.
         archive: The delivered images, and the files that were left out.
         evidence: The accuracies of learners before and after.
-        visibility: How visible the noise is on the delivered files.
+        visibility: How visible the noise is on the delivered files; None if that was not measured yet.
         run: The device and the seconds of each stage.
         job_id: The id of the service's job, if there is one.
     """
     dataset, delivered, progress = data.dataset, archive.delivered, run.progress
     spec, generator = data.setup.spec, data.generator
-    may_know_images = generator is not None and may_have_trained_on(
-        generator.card, name=dataset.name, classes=dataset.classes
-    )
     made_by = describe_noise(data.setup, size=data.work_size, trained_on=int(data.train_mask.sum()))
     if generator is not None:
         made_by |= describe_use(
-            generator, classes=len(dataset.classes), channels=data.channels, may_know_images=may_know_images
+            generator, classes=len(dataset.classes), channels=data.channels, may_know_images=_may_know_images(data)
         )
-    exceeded = delivered.linf > spec.radius_u
     figures = measure_imperceptibility(
         data.images.pixels, delivered.pixels, linf=delivered.linf, mae=delivered.mae, mse=delivered.mse
     )
@@ -61,18 +59,63 @@ def build_report(
         dataset=describe_dataset(dataset, archive.skipped),
         spec=spec.to_dict(),
         generator=made_by,
-        imperceptibility=with_visibility(figures, visibility, delivered.paths),
+        imperceptibility=figures if visibility is None else with_visibility(figures, visibility, delivered.paths),
         evidence=evidence,
-        caveats=protection_caveats(
-            spec,
-            evidence,
-            DeliveryCounts(
-                work_size=data.work_size,
-                images=len(dataset.images),
-                enlarged=sum(max(image.width, image.height) > data.work_size for image in dataset.images),
-                exceeded=int(exceeded.sum()),
-                beyond=float(delivered.beyond[exceeded].mean()) if exceeded.any() else 0.0,
-            ),
-            None if generator is None else GeneratorUse(card=generator.card, may_know_images=may_know_images),
-        ),
+        caveats=_caveats(data, archive, evidence),
     )
+
+
+def add_measurements(
+    report: ProtectionReport,
+    data: ProtectionData,
+    archive: Delivery,
+    evidence: Evidence,
+    visibility: DeliveredVisibility,
+    run: RunContext,
+) -> ProtectionReport:
+    """Add what was measured after a report was built, and finish the last stage of the progress.
+
+    Args:
+        report: The report in the archive.
+        data: What was protected, and how.
+        archive: The delivered images.
+        evidence: The accuracies of learners before and after.
+        visibility: How visible the noise is on the delivered files.
+        run: The seconds of the stages since then.
+    """
+    run.progress.finish()
+    stages = dict(report.stages) | run.progress.seconds
+    return replace(
+        report,
+        created_at=utc_timestamp(),
+        device=run.device.label,
+        seconds=sum(stages.values()),
+        stages=stages,
+        imperceptibility=with_visibility(report.imperceptibility, visibility, archive.delivered.paths),
+        evidence=evidence,
+        caveats=_caveats(data, archive, evidence),
+    )
+
+
+def _caveats(data: ProtectionData, archive: Delivery, evidence: Evidence) -> tuple[str, ...]:
+    spec, dataset, generator = data.setup.spec, data.dataset, data.generator
+    delivered = archive.delivered
+    exceeded = delivered.linf > spec.radius_u
+    return protection_caveats(
+        spec,
+        evidence,
+        DeliveryCounts(
+            work_size=data.work_size,
+            images=len(dataset.images),
+            enlarged=sum(max(image.width, image.height) > data.work_size for image in dataset.images),
+            exceeded=int(exceeded.sum()),
+            beyond=float(delivered.beyond[exceeded].mean()) if exceeded.any() else 0.0,
+        ),
+        None if generator is None else GeneratorUse(card=generator.card, may_know_images=_may_know_images(data)),
+    )
+
+
+def _may_know_images(data: ProtectionData) -> bool:
+    """Whether the generator may have been trained on these images."""
+    generator, dataset = data.generator, data.dataset
+    return generator is not None and may_have_trained_on(generator.card, name=dataset.name, classes=dataset.classes)

@@ -2,7 +2,8 @@
 
 import hashlib
 import zipfile
-from pathlib import Path
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
 
 import structlog
 
@@ -10,10 +11,10 @@ from core.errors import BadInput
 from core.recipes.options import DatasetSource
 from core.recipes.protect import protect
 from core.specs.protect import ProtectSpec
-from store import leases
+from store import job_events, leases
 from store import models as m
 from store.leases import JobResult
-from store.object_keys import checkpoint_prefix
+from store.object_keys import checkpoint_prefix, early_archive_key
 from worker.delivered_images import write_delivered_images
 from worker.fetch_upload import fetch_upload
 from worker.job_files import purge
@@ -37,16 +38,25 @@ def run_protection(job: RunningJob) -> None:
     upload = fetch_upload(job)
     archive = job.scratch / "protected.zip"
     spec = ProtectSpec.parse(claim.spec)
-    protect(
+    earlier, offered = fetch_offered_archive(job, archive), False
+
+    def offer(path: Path) -> None:
+        nonlocal offered
+        offer_archive(job, path)
+        offered = True
+
+    done = protect(
         DatasetSource(path=upload.path, name=upload.name),
         archive,
         spec,
         run_options(job),
         generator=fetch_generator(job, spec.generator_id) if spec.generator_id else None,
         job_id=claim.job_id,
+        on_archive=offer,
     )
     job.lease.check()
-    result = store_result(job, archive)
+    replaces_other = earlier and (offered or done.common_bytes is None)  # it was not made from the one offered before
+    result = store_result(job, archive, common_bytes=0 if replaces_other else done.common_bytes)
     job.lease.stop_renewing()
     with context.database.write.begin() as session:
         if not leases.succeed(session, claim, result):
@@ -81,12 +91,53 @@ def fetch_generator(job: RunningJob, generator_id: str) -> Path:
     return path
 
 
-def store_result(job: RunningJob, archive: Path) -> JobResult:
+def fetch_offered_archive(job: RunningJob, path: Path) -> bool:
+    """Copy the archive that an earlier attempt offered, so that this attempt has only its evidence left to measure.
+
+    Args:
+        job: the job.
+        path: the new file.
+
+    Returns:
+        Whether an earlier attempt offered one. Its file may have been deleted.
+    """
+    with job.context.database.read() as session:
+        row = session.get(m.Job, job.claim.job_id)
+    if row is None or row.archive_key is None:
+        return False
+    with suppress(FileNotFoundError):
+        job.context.files.fetch(row.archive_key, path)
+    return True
+
+
+def offer_archive(job: RunningJob, archive: Path) -> None:
+    """Offer the archive for download while its evidence is measured.
+
+    Args:
+        job: the job that made it.
+        archive: the local file, which is never written again; another file may take its place.
+
+    Raises:
+        LeaseLost: another worker may run the job.
+    """
+    job.lease.check()
+    key, size = early_archive_key(job.claim.job_id, job.claim.attempt), archive.stat().st_size
+    job.context.files.link(key, archive)
+    write_delivered_images(job.context.files, str(job.claim.dataset_id), str(PurePosixPath(key).parent), archive)
+    with job.context.database.write.begin() as session:
+        if not leases.record_archive(session, job.claim, key=key, size=size):
+            raise LeaseLost
+    job_events.publish(job.context.settings, job.claim.job_id)
+    log.info("job.archive_ready", archive_bytes=size)
+
+
+def store_result(job: RunningJob, archive: Path, *, common_bytes: int | None) -> JobResult:
     """Move the archive into the object store, with a copy of the report that it contains.
 
     Args:
         job: the job that made it; the keys are those of this attempt.
         archive: the local file, which is moved.
+        common_bytes: how many first bytes it shares with every archive that the job offered before; None if none was.
     """
     files, prefix, size = job.context.files, job.result_prefix, archive.stat().st_size
     with zipfile.ZipFile(archive) as packed:
@@ -97,6 +148,7 @@ def store_result(job: RunningJob, archive: Path) -> JobResult:
     return JobResult(
         archive_key=f"{prefix}/archive.zip",
         archive_bytes=size,
+        archive_common_bytes=common_bytes,
         report_key=f"{prefix}/report.json",
         page_key=f"{prefix}/report.html",
     )
