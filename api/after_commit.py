@@ -60,5 +60,5 @@ def enqueue_after_commit(session: Session, context: AppContext, job: m.Job) -> N
         job: The row of a job that can start now.
     """
     jobs.mark_enqueued(session, job.id)
-    job_id, kind = job.id, job.kind
-    after_commit(session, lambda: task_queue.enqueue(context.settings, job_id=job_id, kind=kind))
+    job_id, kind, queue = job.id, job.kind, job.queue
+    after_commit(session, lambda: task_queue.enqueue(context.settings, job_id=job_id, kind=kind, queue=queue))

@@ -17,6 +17,7 @@ from api.schemas import JobOut
 from store import job_events
 from store import models as m
 from store.database import Database
+from store.queue_places import queue_place
 from store.settings import Settings
 
 POLL_SECONDS = 2.0
@@ -135,4 +136,4 @@ class JobFollowers:
     def _read(self, job_id: str) -> JobEvent | None:
         with self._db.read() as session:
             job = session.get(m.Job, job_id)
-            return None if job is None else JobEvent(job.seq, JobOut.of(job))
+            return None if job is None else JobEvent(job.seq, JobOut.of(job, queue_place(session, job)))

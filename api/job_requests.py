@@ -16,7 +16,7 @@ from core.specs.protect import ProtectSpec
 from core.specs.protected_class import check_archive, check_known
 from core.specs.train import TrainSpec
 from core.specs.verify import VerifySpec
-from store import generators, jobs
+from store import estimates, generators, jobs
 from store import models as m
 
 log = structlog.get_logger(__name__)
@@ -153,6 +153,7 @@ def _queue(
         request_id=request.request_id,
     )
     job = jobs.create(request.session, new)
+    estimates.plan_job(request.session, job, dataset, short_seconds=request.app.settings.short_seconds)
     if dataset.state == m.READY:
         enqueue_after_commit(request.session, request.app, job)
     log.info("job.requested", job=job.id, kind=kind, dataset=dataset.id)

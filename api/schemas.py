@@ -11,6 +11,7 @@ from core.specs.train import TrainSpec
 from core.specs.verify import VerifySpec
 from store import models as m
 from store.image_index import IndexedImage
+from store.queue_places import QueuePlace
 
 T = TypeVar("T")
 
@@ -120,6 +121,24 @@ class ProgressOut(BaseModel):
     eta_seconds: float | None
 
 
+class QueueOut(BaseModel):
+    """The place of a waiting job."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    position: int = Field(description="1 for the job that starts next.")
+    starts_in_seconds: float | None = Field(
+        description="How long until it starts, as estimated now; null where a job before it has no estimate."
+    )
+
+
+class EstimateOut(BaseModel):
+    """How long a protection takes, in seconds."""
+
+    archive: float = Field(description="Until the archive can be downloaded.")
+    evidence: float = Field(description="From then on, until the evidence is measured.")
+
+
 class JobOut(BaseModel):
     """A job that protects, trains or verifies, with its state and its progress."""
 
@@ -131,6 +150,11 @@ class JobOut(BaseModel):
     target_job_id: str | None = Field(description="The protect job whose archive this job verifies.")
     spec: dict[str, Any] = Field(description="The settings of the job, with every default filled in.")
     progress: ProgressOut
+    queue: QueueOut | None = Field(description="Where a queued job waits; null for other jobs.")
+    estimate: EstimateOut | None = Field(
+        description="How long a protection was expected to take; null while its dataset is checked."
+    )
+    measured: EstimateOut | None = Field(description="How long a protection took; null until it has succeeded.")
     cancel_requested: bool
     error: str | None = Field(description="Why the job failed.")
     archive_bytes: int | None
@@ -143,12 +167,18 @@ class JobOut(BaseModel):
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, row: m.Job) -> Self:
-        """The JSON form of a job's row."""
-        progress = {name: getattr(row, name) for name in ProgressOut.model_fields}
-        return cls.model_validate(
-            {name: getattr(row, name) for name in cls.model_fields if name != "progress"} | {"progress": progress}
-        )
+    def of(cls, row: m.Job, place: QueuePlace | None = None) -> Self:
+        """The JSON form of a job's row.
+
+        Args:
+            row: The row.
+            place: Where it waits, if it does.
+        """
+        made = {
+            "progress": {name: getattr(row, name) for name in ProgressOut.model_fields},
+            "queue": None if place is None else QueueOut.model_validate(place),
+        }
+        return cls.model_validate({name: getattr(row, name) for name in cls.model_fields if name not in made} | made)
 
 
 class JobIn(BaseModel):

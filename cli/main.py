@@ -70,7 +70,12 @@ def link() -> None:
 
 @app.command()
 def worker(
-    queue: Annotated[str, typer.Option(help="science (protect, train and verify jobs) or check (uploads)")] = "science",
+    queue: Annotated[
+        str,
+        typer.Option(
+            help="science (protect, train and verify jobs), short (protections of little time) or check (uploads)"
+        ),
+    ] = "science",
 ) -> None:
     """Run one worker process."""
     from store.task_queue import QUEUE_NAMES

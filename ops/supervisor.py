@@ -18,7 +18,7 @@ from store.database import open_database
 from store.logs import configure_logs
 from store.object_store import open_object_store
 from store.settings import Settings, get_settings
-from store.task_queue import QUEUE_NAMES
+from store.task_queue import QUEUE_NAMES, SHORT
 
 START_TIMEOUT_SECONDS = 300  # a slow disk and busy cores may take long to import everything
 STOP_TIMEOUT_SECONDS = 6
@@ -96,6 +96,8 @@ class Supervisor:
             self._start_process(BROKER, broker_command(self._settings))
             self._wait_until(lambda: is_broker_ready(self._settings.broker_socket), what="the broker")
         for queue in QUEUE_NAMES:
+            if queue == SHORT and not self._settings.short_seconds:
+                continue
             self._start_process(f"worker-{queue}", cli_command("worker", "--queue", queue))
         self._start_process("api", cli_command("api"))
 

@@ -20,12 +20,12 @@ MAX_ENQUEUED_PER_QUEUE = 100  # messages for one queue from one call of `recover
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryReport:
-    """The ids of the jobs that were changed, by their new state, and (id, kind) of the jobs to enqueue."""
+    """The ids of the jobs that were changed, by their new state, and (id, kind, queue) of the jobs to enqueue."""
 
     requeued: tuple[str, ...]
     failed: tuple[str, ...]
     canceled: tuple[str, ...]
-    to_enqueue: tuple[tuple[str, str], ...]
+    to_enqueue: tuple[tuple[str, str, str], ...]
 
 
 def recover_jobs(session: Session, *, max_attempts: int, enqueue_seconds: float) -> RecoveryReport:
@@ -47,9 +47,10 @@ def recover_jobs(session: Session, *, max_attempts: int, enqueue_seconds: float)
     )
 
 
-def count_claimable(session: Session, kind: str) -> int:
-    """Return how many queued jobs of a kind a worker could claim now."""
-    return session.scalar(select(func.count()).select_from(m.Job).where(jobs.claimable(), m.Job.kind == kind)) or 0
+def count_claimable(session: Session, queue: str) -> int:
+    """Return how many jobs of a queue a worker could claim now."""
+    count = select(func.count()).select_from(m.Job)
+    return session.scalar(count.where(jobs.claimable(), task_queue.in_queue(queue))) or 0
 
 
 def _recover_expired(session: Session, max_attempts: int) -> tuple[list[str], list[str], list[str]]:
@@ -115,18 +116,20 @@ def _fail_without_dataset(session: Session) -> list[str]:
     return failed
 
 
-def _mark_due(session: Session, enqueue_seconds: float) -> list[tuple[str, str]]:
+def _mark_due(session: Session, enqueue_seconds: float) -> list[tuple[str, str, str]]:
     """Return the claimable jobs whose last message is too old, oldest first, and mark them as enqueued now."""
     before = now(session) - timedelta(seconds=enqueue_seconds)
     due = and_(jobs.claimable(), or_(m.Job.enqueued_at.is_(None), m.Job.enqueued_at < before))
     oldest = select(m.Job.id, m.Job.kind).order_by(m.Job.created_at).limit(MAX_ENQUEUED_PER_QUEUE)
     rows = [
-        row
+        (id_, kind, queue)
         for queue in task_queue.QUEUE_NAMES  # one query each: a long queue must not use up the limit of another
-        for row in session.execute(oldest.where(due, m.Job.kind.in_(task_queue.kinds_in_queue(queue))))
+        for id_, kind in session.execute(oldest.where(due, task_queue.in_queue(queue)))
     ]
     return [
-        (id_, kind) for id_, kind in rows if _update(session, and_(m.Job.id == id_, due), {"enqueued_at": now(session)})
+        (id_, kind, queue)
+        for id_, kind, queue in rows
+        if _update(session, and_(m.Job.id == id_, due), {"enqueued_at": now(session)})
     ]
 
 

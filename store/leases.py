@@ -61,6 +61,7 @@ class JobResult:
     archive_common_bytes: int | None = None  # the first bytes that it shares with the archive offered before, if any
     report_key: str
     page_key: str
+    measured: dict[str, Any] | None = None  # how long it took, as `store.estimates.Estimate.to_dict`
 
 
 def claim(session: Session, job_id: str, *, worker: str, lease_seconds: float) -> Claim | None:

@@ -152,6 +152,10 @@ class Job(_RowMixin, Base):
     cancel_requested: Mapped[bool] = mapped_column(default=False)
     seq: Mapped[int] = mapped_column(default=1)  # raised by every change, for those who follow the job
 
+    queue: Mapped[str | None] = mapped_column(String(16))  # whose workers run it; None: that of its kind
+    estimate: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # store.estimates.Estimate
+    measured: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # the same, as it took
+
     stage: Mapped[str | None] = mapped_column(String(32))
     done: Mapped[int] = mapped_column(default=0)
     total: Mapped[int] = mapped_column(default=0)

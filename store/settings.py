@@ -88,6 +88,12 @@ class Settings(BaseSettings):
     max_attempts: int = Field(
         default=3, ge=1, description="attempts after which a job whose worker keeps disappearing fails"
     )
+    short_seconds: int = Field(
+        default=120,
+        ge=0,
+        description="protections that are expected to take at most so many seconds do not wait behind longer ones: a "
+        "worker of their own runs them; 0 for no such worker",
+    )
     threads: int = Field(default=0, ge=0, description="processor cores that a science worker uses; 0 for all available")
     device: str = Field(default="", description="cpu, cuda or cuda:N; default the best available")
 

@@ -10,21 +10,23 @@ import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
+from sqlalchemy import ColumnElement, and_, or_
 
 from store.job_events import connect_broker
-from store.models import CHECK, PREVIEW, PROTECT, TRAIN, TRIAL, VERIFY
+from store.models import CHECK, PREVIEW, PROTECT, TRAIN, TRIAL, VERIFY, Job
 from store.settings import Settings
 
-# job kind -> the queue whose workers run it
+SHORT = "short"  # for protections that take little time, which must not wait behind long ones
+# job kind -> the queue whose workers run it, unless the row names another
 QUEUE_OF_KIND = {
     CHECK: "check",
     PREVIEW: "check",
-    TRIAL: "science",
+    TRIAL: SHORT,
     PROTECT: "science",
     TRAIN: "science",
     VERIFY: "science",
 }
-QUEUE_NAMES = tuple(dict.fromkeys(QUEUE_OF_KIND.values()))
+QUEUE_NAMES = ("check", "science", SHORT)
 TASK_NAME = "unteachable.run_job"  # must not change: messages in a broker carry it
 CONNECT_TIMEOUT_SECONDS = 2.0
 ANSWER_TIMEOUT_SECONDS = 10.0  # for a broker that accepts the connection and stays silent
@@ -32,9 +34,15 @@ ANSWER_TIMEOUT_SECONDS = 10.0  # for a broker that accepts the connection and st
 log = structlog.get_logger()
 
 
-def kinds_in_queue(queue: str) -> list[str]:
-    """Return the kinds of job whose messages go to this queue."""
-    return [kind for kind, name in QUEUE_OF_KIND.items() if name == queue]
+def queue_of(job: Job) -> str:
+    """Return the queue whose workers run a job."""
+    return job.queue or QUEUE_OF_KIND[job.kind]
+
+
+def in_queue(queue: str) -> ColumnElement[bool]:
+    """Return the SQL condition for jobs whose messages go to this queue."""
+    kinds = [kind for kind, name in QUEUE_OF_KIND.items() if name == queue]
+    return or_(Job.queue == queue, and_(Job.queue.is_(None), Job.kind.in_(kinds)))
 
 
 def make_celery_app(settings: Settings) -> Celery:
@@ -60,13 +68,14 @@ def _producer(broker: str, settings: Settings) -> Celery:
     return make_celery_app(settings)
 
 
-def enqueue(settings: Settings, *, job_id: str, kind: str) -> bool:
+def enqueue(settings: Settings, *, job_id: str, kind: str, queue: str | None = None) -> bool:
     """Send the message for a job. Call it after the commit.
 
     Args:
         settings: where the broker is.
         job_id: the job.
-        kind: its kind, which decides the queue.
+        kind: its kind.
+        queue: the queue that its row names; None for the queue of its kind.
 
     Returns:
         False where the broker cannot be reached; this is logged, and recovery enqueues the job later.
@@ -74,7 +83,7 @@ def enqueue(settings: Settings, *, job_id: str, kind: str) -> bool:
     app = _producer(settings.broker, settings)
     retry_once: dict[str, Any] = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
     try:
-        app.send_task(TASK_NAME, args=[job_id], queue=QUEUE_OF_KIND[kind], retry=True, retry_policy=retry_once)
+        app.send_task(TASK_NAME, args=[job_id], queue=queue or QUEUE_OF_KIND[kind], retry=True, retry_policy=retry_once)
     except (OperationalError, RedisError, OSError) as error:
         log.warning("task_queue.enqueue_failed", job=job_id, kind=kind, error=str(error))
         return False
@@ -82,11 +91,11 @@ def enqueue(settings: Settings, *, job_id: str, kind: str) -> bool:
     return True
 
 
-def queue_length(settings: Settings, kind: str) -> int | None:
-    """Return how many messages wait in the queue of this kind of job; None where the broker cannot be reached."""
+def queue_length(settings: Settings, queue: str) -> int | None:
+    """Return how many messages wait in a queue; None where the broker cannot be reached."""
     try:
         with connect_broker(settings) as broker:
-            return int(broker.llen(f"unteachable:{QUEUE_OF_KIND[kind]}"))
+            return int(broker.llen(f"unteachable:{queue}"))
     except (RedisError, OSError):
         return None
 

@@ -15,8 +15,8 @@ from celery import Celery, signals
 from celery.concurrency import get_implementation
 from celery.platforms import SecurityWarning
 
+from store import task_queue
 from store.settings import Settings, get_settings
-from store.task_queue import make_celery_app
 from worker.context import open_worker_context
 from worker.maintenance import MaintenanceThread
 
@@ -26,7 +26,7 @@ LOST_CHILD_WAIT_SECONDS = 1.0  # until a killed child is replaced
 
 def make_worker_app(settings: Settings) -> Celery:
     """Return the Celery app of `store.task_queue`, configured to run tasks."""
-    app = make_celery_app(settings)
+    app = task_queue.make_celery_app(settings)
     app.conf.update(
         include=["worker.logging_setup", "worker.tasks"],
         task_acks_late=False,  # leases decide which job runs again, not the broker
@@ -69,7 +69,7 @@ def run_worker(queue: str) -> int:
     app = make_worker_app(settings)
     app.set_default()
     worker = app.Worker(
-        queues=[queue],
+        queues=["science", task_queue.SHORT] if queue == "science" else [queue],  # an idle worker takes short jobs too
         hostname=f"{queue}@{socket.gethostname()}",
         pool_cls=get_implementation("prefork"),
         concurrency=1,

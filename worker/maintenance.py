@@ -57,9 +57,7 @@ def recover(context: WorkerContext) -> RecoveryReport:
     settings = context.settings
     with context.database.write.begin() as session:
         report = recover_jobs(session, max_attempts=settings.max_attempts, enqueue_seconds=settings.enqueue_seconds)
-        claimable = dict.fromkeys(task_queue.QUEUE_NAMES, 0)
-        for kind, queue in task_queue.QUEUE_OF_KIND.items():
-            claimable[queue] += count_claimable(session, kind)
+        claimable = {queue: count_claimable(session, queue) for queue in task_queue.QUEUE_NAMES}
     for outcome, ids in (("requeued", report.requeued), ("failed", report.failed), ("canceled", report.canceled)):
         for job_id in ids:
             log.warning(f"recovery.job_{outcome}", job=job_id)
@@ -67,21 +65,21 @@ def recover(context: WorkerContext) -> RecoveryReport:
             if outcome != "requeued":
                 purge_ended_job(context, job_id)
     for queue in task_queue.QUEUE_NAMES:
-        due = [job for job in report.to_enqueue if task_queue.QUEUE_OF_KIND[job[1]] == queue]
-        _enqueue_missing(context, due, claimable=claimable[queue])
+        due = [(job_id, kind) for job_id, kind, of_job in report.to_enqueue if of_job == queue]
+        _enqueue_missing(context, due, queue, claimable=claimable[queue])
     return report
 
 
-def _enqueue_missing(context: WorkerContext, due: list[tuple[str, str]], *, claimable: int) -> None:
+def _enqueue_missing(context: WorkerContext, due: list[tuple[str, str]], queue: str, *, claimable: int) -> None:
     """Enqueue the (id, kind) of one queue, unless the workers are busy and each claimable job has its message."""
     if not due:
         return
-    queued = task_queue.queue_length(context.settings, due[0][1])
+    queued = task_queue.queue_length(context.settings, queue)
     if queued is None:
         log.warning("recovery.broker_unavailable", claimable=claimable)
         return
     for job_id, kind in due[: max(0, claimable - queued)]:
-        task_queue.enqueue(context.settings, job_id=job_id, kind=kind)
+        task_queue.enqueue(context.settings, job_id=job_id, kind=kind, queue=queue)
 
 
 def remove_unused_files(context: WorkerContext) -> None:

@@ -16,6 +16,7 @@ from api.pages.forms import train as train_form
 from api.pages.forms.fields import error_messages
 from api.pages.forms.submission import SubmittedFields
 from api.pages.render import render_page
+from api.pages.waiting import estimate_in_words, form_estimates
 from api.routes import datasets as rest
 from core.errors import SpecError
 from store import generators
@@ -102,6 +103,13 @@ def _page(
         protect=protect_form.form_fields(
             protect.values, protect.errors, generators=generators.compatible_generators(db, dataset)
         ),
+        estimates=form_estimates(db, dataset),
+        estimate=estimate_in_words(db, dataset, protect_form.requested_spec(_as_submitted(protect.values))),
         advanced_open=protect_form.has_advanced_changes(protect.values, protect.errors),
         train=train_form.form_fields(dataset.name, train.values, train.errors) if may_train else None,
     )
+
+
+def _as_submitted(values: Mapping[str, Any]) -> dict[str, str]:
+    """The values of a form as a browser sends them: text, without what is empty or not checked."""
+    return {name: str(value) for name, value in values.items() if value not in ("", False)}

@@ -16,6 +16,7 @@ from api.pages.forms.fields import error_messages
 from api.pages.forms.submission import SubmittedLists
 from api.pages.forms.verify import VerifyForm, requested_spec, verify_form
 from api.pages.render import render_page
+from api.pages.waiting import times_in_words
 from api.problems import not_found
 from core.errors import SpecError
 from core.results.protection import ProtectionReport
@@ -24,6 +25,7 @@ from store import job_events, jobs
 from store import models as m
 from store.object_keys import checkpoint_key
 from store.object_store import StoreError
+from store.queue_places import queue_place
 
 router = APIRouter()
 
@@ -105,8 +107,9 @@ def _page(
         title=job_text.page_title(job, name),
         heading=job_text.page_heading(job, name),
         stages=job_stages.stage_steps(job),
-        activity=job_stages.job_activity(job, dataset),
+        activity=job_stages.job_activity(job, dataset, queue_place(db, job)),
         request_details=job_text.request_details(job),
+        times=times_in_words(job),
         form_address=_form_address(job),
         has_rows=_has_rows(context, job),
         verify=_verify_form(user, job, dataset, submitted, errors or {}),

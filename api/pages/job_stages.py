@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from api.pages.labels import stage_labels
+from api.pages.waiting import place_in_words
 from core.specs.presets import QUICK, has_noise_network
 from core.specs.protect import EVIDENCE_AMOUNTS, INSTANT
 from store import models as m
+from store.queue_places import QueuePlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +59,16 @@ def stage_activity(job: m.Job) -> str:
     return stage_labels(job.kind)[job.stage].activity if job.stage else "Starting"
 
 
-def job_activity(job: m.Job, dataset: m.Dataset | None) -> str:
+def job_activity(job: m.Job, dataset: m.Dataset | None, place: QueuePlace | None) -> str:
     """Say what a job does or waits for now.
 
     Args:
         job: The job.
         dataset: Its dataset; None if it was deleted.
+        place: Where it waits for a worker; None if it does not.
     """
     if job.state == m.RUNNING:
         return "Stopping" if job.cancel_requested else stage_activity(job)
     if dataset is not None and dataset.state == m.CHECKING:
         return "Waiting until the upload is checked"
-    return "Waiting for its turn"
+    return place_in_words(place)

@@ -2,19 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.archive.delivered_files import DeliveredFiles
-from core.archive.delivery import WrittenArchive, load_delivery, save_delivery
-from core.archive.replace_report import replace_report
-from core.archive.writer import ArchiveSettings, write_archive
+from core.archive.delivery import load_delivery, save_delivery
 from core.errors import BadInput
-from core.evaluation.delivered_visibility import DeliveredVisibility, measure_visibility
-from core.evaluation.evidence import measure_evidence, no_evidence, unmeasurable
+from core.evaluation.evidence import measure_evidence, unmeasurable
 from core.generators.card import read_card
 from core.generators.compatibility import apply_generator_constraints, incompatibilities
 from core.generators.shipped import select_shipped_generator
@@ -29,20 +24,15 @@ from core.noise.inference import predict_noise
 from core.noise.make import generate_noise
 from core.noise.setup import NoiseSetup
 from core.recipes.options import DatasetSource, RunOptions
+from core.recipes.protection_archive import ProtectionArchive, report_in
 from core.recipes.protection_data import ProtectionData
-from core.recipes.protection_report import add_measurements, build_report
 from core.recipes.report_dataset import labels_of
-from core.reports.protection_html import render_html
-from core.reports.samples import take_samples
 from core.results.protection import ProtectionReport
 from core.runtime.context import RunContext
 from core.specs.presets import PRESETS, preset_for
 from core.specs.protect import INSTANT, ProtectSpec
 from core.specs.work_size import MIN_SIZE, work_size
 from core.training.labelled_images import LabelledArrays
-
-REPORT, REPORT_PAGE = "report.json", "report.html"
-NOT_MEASURED_YET = "the measurement was not finished when this archive was written"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,68 +99,18 @@ def protect(
             spec = _constrained_spec(spec, generator)
         trained = None if generator is None else load_generator(generator, device=run.device.name)
         data = _prepare(dataset, spec, trained, run, sandbox)
-        open_files = partial(
-            DeliveredFiles, dataset=dataset, scratch=options.scratch, sandbox=sandbox, progress=run.progress
-        )
+        writing = ProtectionArchive(data=data, out=out, run=run, scratch=options.scratch, sandbox=sandbox)
         archive = load_delivery(out, run.checkpoints)
         if archive is None:
-            noise = _make_noise(data, run)
-            archive = _write(data, noise, out, run, open_files, job_id=job_id)
+            archive = writing.write(_make_noise(data, run), job_id=job_id)
             if data.unmeasurable is not None:
-                return ProtectionResult(archive=out, report=_report_in(archive))
+                return ProtectionResult(archive=out, report=report_in(archive))
             save_delivery(archive, run.checkpoints)
             if on_archive is not None:
                 on_archive(out)
         evidence = measure_evidence(data.evaluation_data(archive.delivered.pixels), spec, data.setup.preset, run)
-        files = open_files(archive=archive)
-        visibility = _measure_visibility(files, data, run)
-        report = add_measurements(_report_in(archive), data, archive, evidence, visibility, run)
-        common = replace_report(out, _report_files(report, files, visibility), tick=run.progress.tick)
-        run.progress.advance()
-    return ProtectionResult(archive=out, report=report, common_bytes=common)
-
-
-def _write(
-    data: ProtectionData,
-    noise: NDArray[np.int8],
-    out: Path,
-    run: RunContext,
-    open_files: "partial[DeliveredFiles]",
-    *,
-    job_id: str | None,
-) -> WrittenArchive:
-    """Write the archive. Where evidence is to follow, its report says that nothing was measured yet."""
-    settings, sandbox = _archive_settings(data), open_files.keywords["sandbox"]
-    with write_archive(data.dataset, noise, out, settings, progress=run.progress, sandbox=sandbox) as archive:
-        files, visibility = open_files(archive=archive), None
-        if data.unmeasurable is not None:
-            visibility = _measure_visibility(files, data, run)
-        note, images = data.unmeasurable or NOT_MEASURED_YET, data.evaluation_data(archive.delivered.pixels)
-        evidence = no_evidence(images, data.setup.preset, note=note)
-        report = build_report(data, archive, evidence, visibility, run, job_id=job_id)
-        for name, text in _report_files(report, files, visibility).items():
-            archive.add(name, text)
-        archive.manifest_extra.update(
-            spec=report.spec, seed=report.seed, versions=dict(report.versions), generator=dict(report.generator)
-        )
-    run.progress.advance()
-    return WrittenArchive(path=out, delivered=archive.delivered, skipped=archive.skipped)
-
-
-def _measure_visibility(files: DeliveredFiles, data: ProtectionData, run: RunContext) -> DeliveredVisibility:
-    return measure_visibility(files, seed=data.setup.spec.seed, threads=run.device.cores)
-
-
-def _report_files(
-    report: ProtectionReport, files: DeliveredFiles, visibility: DeliveredVisibility | None
-) -> dict[str, str]:
-    """The files of a report by name; its page has sample images where visibility was measured."""
-    samples = [] if visibility is None else take_samples(files, visibility)
-    return {REPORT: report.to_json(), REPORT_PAGE: render_html(report, samples)}
-
-
-def _report_in(archive: WrittenArchive) -> ProtectionReport:
-    return ProtectionReport.from_json(archive.read(REPORT))
+        report, common_bytes = writing.complete(archive, evidence)
+    return ProtectionResult(archive=out, report=report, common_bytes=common_bytes)
 
 
 def _constrained_spec(spec: ProtectSpec, generator: Path) -> ProtectSpec:
@@ -236,10 +176,3 @@ def _make_noise(data: ProtectionData, run: RunContext) -> NDArray[np.int8]:
         return predict_noise(network, images, run, radius=data.setup.spec.radius_u, protect_mask=data.protect_mask)
     surrogate = surrogate_for(generator, channels=data.channels)
     return search_noise(surrogate, images, data.setup, run, protect_mask=data.protect_mask)
-
-
-def _archive_settings(data: ProtectionData) -> ArchiveSettings:
-    spec = data.setup.spec
-    return ArchiveSettings(
-        radius=spec.radius_u, format=spec.format, keep_exif=spec.keep_exif, protect_mask=data.protect_mask
-    )

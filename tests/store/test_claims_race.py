@@ -142,7 +142,7 @@ def test_many_recoveries_at_once_requeue_a_job_once(each_database: Database) -> 
         with each_database.write.begin() as session:
             report = recover_jobs(session, max_attempts=3, enqueue_seconds=60)
         found.extend(report.requeued)
-        enqueued.extend(job_id for job_id, _ in report.to_enqueue)
+        enqueued.extend(job_id for job_id, *_ in report.to_enqueue)
 
     threads = [threading.Thread(target=run) for _ in range(6)]
     for thread in threads:

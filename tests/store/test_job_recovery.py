@@ -24,7 +24,7 @@ def test_a_job_with_an_expired_lease_is_requeued(each_database: Database) -> Non
     expire(each_database, id_)
     report = run_recovery(each_database)
     assert report.requeued == (id_,)
-    assert (id_, m.PROTECT) in report.to_enqueue
+    assert (id_, m.PROTECT, "science") in report.to_enqueue
     again = must_claim(each_database, id_, worker="w1")
     assert again.attempt == 2
     with each_database.write.begin() as session:
@@ -127,18 +127,18 @@ def test_a_long_queue_does_not_use_up_the_limit_of_another(each_database: Databa
     many = [new_job(each_database, dataset_id=dataset_id, kind=kind) for kind in (m.PROTECT, m.TRAIN) * 60]
     _, check = new_check(each_database)
     enqueued = run_recovery(each_database).to_enqueue
-    assert (check, m.CHECK) in enqueued
-    assert [id_ for id_, kind in enqueued if kind != m.CHECK] == many[:100]
-    assert {id_ for id_, _ in run_recovery(each_database).to_enqueue} == set(many[100:])
+    assert (check, m.CHECK, "check") in enqueued
+    assert [id_ for id_, kind, _ in enqueued if kind != m.CHECK] == many[:100]
+    assert {id_ for id_, *_ in run_recovery(each_database).to_enqueue} == set(many[100:])
 
 
 def test_a_waiting_job_is_enqueued_once_within_the_interval(each_database: Database) -> None:
     id_ = new_job(each_database)
     unready = new_job(each_database, dataset_id=new_dataset(each_database, state=m.CHECKING))
-    assert run_recovery(each_database).to_enqueue == ((id_, m.PROTECT),)
+    assert run_recovery(each_database).to_enqueue == ((id_, m.PROTECT, "science"),)
     assert run_recovery(each_database).to_enqueue == ()
     with each_database.write.begin() as session:
         session.execute(update(m.Job).values(enqueued_at=now(session) - timedelta(seconds=61)))
-        assert count_claimable(session, m.PROTECT) == 1
-    assert run_recovery(each_database).to_enqueue == ((id_, m.PROTECT),)
+        assert count_claimable(session, "science") == 1
+    assert run_recovery(each_database).to_enqueue == ((id_, m.PROTECT, "science"),)
     assert job_of(each_database, unready).state == m.QUEUED

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.recipes.protect import NOT_MEASURED_YET
+from core.recipes.protection_archive import NOT_MEASURED_YET
 from store import jobs, leases
 from store import models as m
 from store.leases import JobResult

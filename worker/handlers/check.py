@@ -12,7 +12,8 @@ from core.ingest.archives.zip_locations import locate_files
 from core.ingest.dataset import ImageDataset, open_dataset
 from core.ingest.thumbnails import make_thumbnails
 from core.runtime.progress import Progress
-from store import datasets, image_index, job_events, task_queue
+from store import datasets, estimates, image_index, job_events, task_queue
+from store import models as m
 from store.image_index import IndexedImage, StoredBytes
 from store.object_keys import dataset_prefix
 from worker.fetch_upload import fetch_upload, upload_limits
@@ -54,10 +55,13 @@ def run_check(job: RunningJob) -> None:
         if not datasets.mark_ready(session, claim, contents_of(dataset, thumbs)):
             raise LeaseLost
         waiting = datasets.waiting_jobs(session, str(claim.dataset_id))
+        row = session.get_one(m.Dataset, str(claim.dataset_id), populate_existing=True)
+        for other in waiting:
+            estimates.plan_job(session, other, row, short_seconds=context.settings.short_seconds)
     purge_deleted_dataset(context, claim)
     log.info("dataset.ready", dataset=claim.dataset_id, images=len(dataset.images), skipped=len(dataset.skipped))
     for other in waiting:
-        task_queue.enqueue(context.settings, job_id=other.id, kind=other.kind)
+        task_queue.enqueue(context.settings, job_id=other.id, kind=other.kind, queue=other.queue)
         job_events.publish(context.settings, other.id)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import zipfile
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import structlog
@@ -11,7 +12,7 @@ from core.errors import BadInput
 from core.recipes.options import DatasetSource
 from core.recipes.protect import protect
 from core.specs.protect import ProtectSpec
-from store import job_events, leases
+from store import estimates, job_events, leases
 from store import models as m
 from store.leases import JobResult
 from store.object_keys import checkpoint_prefix, early_archive_key
@@ -57,6 +58,7 @@ def run_protection(job: RunningJob) -> None:
     job.lease.check()
     replaces_other = earlier and (offered or done.common_bytes is None)  # it was not made from the one offered before
     result = store_result(job, archive, common_bytes=0 if replaces_other else done.common_bytes)
+    result = replace(result, measured=estimates.measured(done.report.stages).to_dict())
     job.lease.stop_renewing()
     with context.database.write.begin() as session:
         if not leases.succeed(session, claim, result):

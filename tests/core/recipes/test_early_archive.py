@@ -13,7 +13,8 @@ from core.archive.replace_report import replace_report
 from core.errors import Cancelled
 from core.recipes import protect
 from core.recipes.options import DatasetSource, RunOptions
-from core.recipes.protect import NOT_MEASURED_YET, ProtectionResult
+from core.recipes.protect import ProtectionResult
+from core.recipes.protection_archive import NOT_MEASURED_YET
 from core.results.protection import ProtectionReport
 from core.runtime.checkpoints import CheckpointStore
 from core.runtime.progress import Callback, Step
@@ -83,7 +84,9 @@ def test_the_archive_is_complete_before_the_evidence_and_shares_its_images_with_
         assert NOT_MEASURED_YET in one.read("report.html").decode().lower()
         assert len(after.evidence.rows) == 2
         assert not any(NOT_MEASURED_YET in caveat for caveat in after.caveats)
-        assert (before.job_id, before.imperceptibility) == (after.job_id, after.imperceptibility)
+        assert (before.job_id, before.imperceptibility.mae) == (after.job_id, after.imperceptibility.mae)
+        assert before.imperceptibility.flip is None
+        assert after.imperceptibility.flip is not None
         assert after == done.report
         assert set(after.stages) == set(before.stages) | {"evidence", "report"}
         assert [i.header_offset for i in one.infolist()][:-3] == [i.header_offset for i in other.infolist()][:-3]
