@@ -7,8 +7,11 @@ from core.errors import BadInput
 from core.filenames import is_image
 from core.imaging.sandbox import DecoderSandbox, SandboxResult, SandboxTask, sandbox_or_new
 from core.imaging.sandbox_protocol import MODES
-from core.ingest.class_layout import ClassLayout, Split, find_layout
-from core.ingest.inspection import NEED_TWO_CLASSES, check_content
+from core.ingest.class_layout import Split
+from core.ingest.inspection import check_content
+from core.ingest.labels.class_name import NO_LABEL
+from core.ingest.labels.label_file import LabelFile
+from core.ingest.layout import Layout, LayoutReading, read_layout
 from core.ingest.unpack import UnpackedFile, unpack
 from core.limits import DEFAULT_LIMITS, Limits, SkippedFile
 from core.runtime.progress import Progress
@@ -54,16 +57,35 @@ class PassthroughFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOptions:
+    """How an upload is read.
+
+    Attributes:
+        layout: What says the class of an image, one of `core.specs.protect.LAYOUTS`.
+        pass_through: Which files that are no images are delivered, one of `core.specs.protect.PASS_THROUGH`.
+    """
+
+    layout: str = "auto"
+    pass_through: str = "all"
+
+
+DEFAULT_OPTIONS = ReadOptions()
+BY_FOLDER = LayoutReading()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageDataset:
     """What an upload holds.
 
     Attributes:
         name: Its display name.
         root: The folder that holds all files.
-        classes: The class names in sorted order.
+        classes: The class names in sorted order; that of the images without a label, if there are any, is the last.
         images: The images that are used, in the order of their paths.
         passthrough: The files that are no images, in the order of their paths.
         skipped: The files that are not used as images, with the reason.
+        layout: How the images were sorted into classes.
+        label_files: The files that label or list images; those that are delivered are among `passthrough` too.
         limits: The limits that the upload was read with.
     """
 
@@ -73,7 +95,14 @@ class ImageDataset:
     images: tuple[ImageRecord, ...]
     passthrough: tuple[PassthroughFile, ...]
     skipped: tuple[SkippedFile, ...]
+    layout: LayoutReading = BY_FOLDER
+    label_files: tuple[LabelFile, ...] = ()
     limits: Limits = DEFAULT_LIMITS
+
+    @property
+    def named_classes(self) -> tuple[str, ...]:
+        """The classes without that of the images without a label, which takes no part in evidence."""
+        return self.classes[:-1] if len(self.classes) > 1 and self.classes[-1] == NO_LABEL else self.classes
 
     @property
     def channels(self) -> int:
@@ -94,43 +123,52 @@ def open_dataset(
     scratch: Path,
     *,
     name: str | None = None,
+    options: ReadOptions = DEFAULT_OPTIONS,
     limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
     sandbox: DecoderSandbox | None = None,
 ) -> ImageDataset:
-    """Unpack a source, decode every image once and find the classes.
+    """Unpack a source, sort its images into classes and decode every image once.
 
     Args:
         source: A zip, tar, tar.gz, tar.xz or folder.
         scratch: The folder to unpack to. A source that is a folder is read in place.
         name: The dataset's name; default: the name of the source.
+        options: What says the classes, and which files that are no images are delivered.
         limits: The maximum that the source may hold.
         progress: Reports the stages "unpacking" and "decoding", and may stop the work.
         sandbox: Decodes the images; default: a new one for this call.
 
     Raises:
-        BadInput: The upload cannot be used as a whole, or fewer than two classes have an image that can be decoded.
+        BadInput: The upload cannot be used as a whole, the layout does not fit it, or no image can be decoded.
     """
-    progress = progress or Progress()
+    progress, name = progress or Progress(), name or _name_of(source)
     with sandbox_or_new(sandbox, limits) as sandbox:
         files, skipped_by_name = _unpack(source, scratch, limits, progress)
         candidates = [file for file in files if is_image(file.path)]
-        check_content(len(files) + len(skipped_by_name), [file.path for file in candidates])
-        layout = find_layout(file.path for file in candidates)
+        others = [file for file in files if not is_image(file.path)]
+        check_content(len(files) + len(skipped_by_name), len(candidates))
+        paths = [file.path for file in candidates]
+        layout = read_layout(paths, others, requested=options.layout, name=name, tick=progress.tick)
         decoded, undecodable = _decode(candidates, layout, sandbox, progress)
-    classes = tuple(sorted({image.class_name for image in decoded}))
-    _check_classes(classes, decoded, undecodable)
+    if not decoded:
+        first = undecodable[0]
+        raise BadInput(
+            f"None of the {len(undecodable):,} images can be used. The first: “{first.path}”: {first.reason}."
+        )
+    passthrough, left_out = _passthrough(others, layout, options.pass_through)
+    classes = tuple(sorted({image.class_name for image in decoded}, key=lambda one: (one == NO_LABEL, one)))
     labels = {class_name: label for label, class_name in enumerate(classes)}
-    has_split = len({image.split for image in decoded}) > 1
+    has_split = {"train", "test"} <= {image.split for image in decoded}
     return ImageDataset(
-        name=name or _name_of(source),
+        name=name,
         root=source if source.is_dir() else scratch,
         classes=classes,
         images=tuple(_record(image, labels[image.class_name], has_split=has_split) for image in decoded),
-        passthrough=tuple(
-            PassthroughFile(path=file.path, disk_path=file.disk_path) for file in files if not is_image(file.path)
-        ),
-        skipped=tuple(sorted((*skipped_by_name, *undecodable), key=lambda skipped: skipped.path)),
+        passthrough=passthrough,
+        skipped=tuple(sorted((*skipped_by_name, *undecodable, *left_out), key=lambda skipped: skipped.path)),
+        layout=layout.reading,
+        label_files=layout.label_files,
         limits=limits,
     )
 
@@ -144,27 +182,36 @@ def _unpack(
     return sorted(files, key=lambda file: file.path), skipped
 
 
+def _passthrough(
+    others: list[UnpackedFile], layout: Layout, pass_through: str
+) -> tuple[tuple[PassthroughFile, ...], list[SkippedFile]]:
+    """The files that are no images: those that are delivered, and those that are left out as requested."""
+    if pass_through == "all":
+        kept = {file.path for file in others}
+    else:
+        kept = {file.path for file in layout.label_files} if pass_through == "labels" else set()
+    reason = "it is no image" if pass_through == "none" else "it is neither an image nor a file of labels"
+    left_out = [SkippedFile(file.path, f"{reason}, and was not asked for") for file in others if file.path not in kept]
+    return tuple(
+        PassthroughFile(path=file.path, disk_path=file.disk_path) for file in others if file.path in kept
+    ), left_out
+
+
 def _decode(
-    files: list[UnpackedFile], layout: ClassLayout, sandbox: DecoderSandbox, progress: Progress
+    files: list[UnpackedFile], layout: Layout, sandbox: DecoderSandbox, progress: Progress
 ) -> tuple[list[_DecodedFile], list[SkippedFile]]:
-    """Decode the images that lie in a class folder; returns those that can be decoded, and the rest as skipped."""
+    """Decode the images; returns those that can be decoded, and the rest as skipped."""
     skipped: list[SkippedFile] = []
-    placed: list[tuple[UnpackedFile, str, Split | None]] = []
-    for file in files:
-        placement = layout.place(file.path)
-        if placement.label is None:
-            skipped.append(SkippedFile(file.path, "it lies in no class folder"))
-        else:
-            placed.append((file, placement.label, placement.split))
-    progress.start("decoding", len(placed))
     decoded: list[_DecodedFile] = []
-    results = sandbox.map((SandboxTask(op="probe", file=file.disk_path) for file, _, _ in placed), tick=progress.tick)
-    for (file, class_name, split), (_, result) in zip(placed, results, strict=True):
+    progress.start("decoding", len(files))
+    results = sandbox.map((SandboxTask(op="probe", file=file.disk_path) for file in files), tick=progress.tick)
+    for file, (_, result) in zip(files, results, strict=True):
         reason = result.refused or _invalid_probe(result)
         if reason:
             skipped.append(SkippedFile(file.path, reason))
         else:
-            decoded.append(_DecodedFile(file, class_name, split, result))
+            placement = layout.placements[file.path]
+            decoded.append(_DecodedFile(file, placement.label or NO_LABEL, placement.split, result))
         progress.advance()
     progress.finish()
     return decoded, skipped
@@ -180,15 +227,6 @@ def _invalid_probe(result: SandboxResult) -> str | None:
         and isinstance(values.get("note"), str | None)
     )
     return None if valid else "it crashed the decoder"
-
-
-def _check_classes(classes: tuple[str, ...], decoded: list[_DecodedFile], undecodable: list[SkippedFile]) -> None:
-    if len(classes) >= 2:
-        return
-    first = f" The first: “{undecodable[0].path}”: {undecodable[0].reason}." if undecodable else ""
-    if not decoded:
-        raise BadInput(f"None of the {len(undecodable):,} images can be used.{first}")
-    raise BadInput(f"Only the class “{classes[0]}” has images that can be used: {NEED_TWO_CLASSES}{first}")
 
 
 def _record(image: _DecodedFile, label: int, *, has_split: bool) -> ImageRecord:

@@ -1,11 +1,10 @@
-"""Check an upload without decoding an image: is it complete, safe, and divided into classes?
+"""Check an upload without decoding an image: is it complete and safe, and are there images in it?
 
 Uses the standard library only, so that the API can call it. Memory is bounded; the time is that of unpacking once,
 without writing.
 """
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +12,9 @@ from core.errors import BadInput
 from core.filenames import is_image
 from core.ingest.archives.members import NameFilter
 from core.ingest.archives.reader import open_members
-from core.ingest.class_layout import class_names
 from core.limits import DEFAULT_LIMITS, Limits, SkippedFile
 
 FORMATS = "JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP or GIF"
-NEED_TWO_CLASSES = (
-    "error-minimizing noise ties images to their class, so at least two class folders with images are needed."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +31,12 @@ class Inspection:
 
     Attributes:
         entries: The files that are used.
-        classes: The class names in sorted order.
         images: Number of files with an image's extension.
         bytes: Sum of the sizes of all entries.
         skipped: The files that are skipped for their names.
     """
 
     entries: tuple[Entry, ...]
-    classes: tuple[str, ...]
     images: int
     bytes: int
     skipped: tuple[SkippedFile, ...]
@@ -66,32 +59,27 @@ def inspect_upload(source: Path, limits: Limits = DEFAULT_LIMITS) -> Inspection:
         if member.file is None:
             deque(member.chunks(), maxlen=0)
         entries.append(Entry(member.path, member.size))
-    images = [entry.path for entry in entries if is_image(entry.path)]
+    images = sum(is_image(entry.path) for entry in entries)
     check_content(len(entries) + len(name_filter.skipped), images)
     return Inspection(
         entries=tuple(entries),
-        classes=class_names(images),
-        images=len(images),
+        images=images,
         bytes=sum(entry.bytes for entry in entries),
         skipped=tuple(name_filter.skipped),
     )
 
 
-def check_content(files: int, images: Sequence[str]) -> None:
-    """Check that there are images of at least two classes.
+def check_content(files: int, images: int) -> None:
+    """Check that there are images.
 
     Args:
         files: Number of files in the upload, skipped ones included.
-        images: The paths of the files with an image's extension.
+        images: Number of files with an image's extension.
 
     Raises:
-        BadInput: There are no files, no images, or images of fewer than two classes.
+        BadInput: There are no files or no images.
     """
     if not files:
-        raise BadInput(f"There is nothing inside; send class folders with images ({FORMATS}).")
+        raise BadInput(f"There is nothing inside; send images ({FORMATS}).")
     if not images:
-        raise BadInput(f"There are no images inside; send class folders with images ({FORMATS}).")
-    classes = class_names(images)
-    if len(classes) < 2:
-        found = f"All images are of one class, “{classes[0]}”" if classes else "No image lies in a class folder"
-        raise BadInput(f"{found}: {NEED_TWO_CLASSES}")
+        raise BadInput(f"There are no images inside; send images ({FORMATS}).")

@@ -14,7 +14,7 @@ from core.generators.card import read_card
 from core.generators.compatibility import apply_generator_constraints, incompatibilities
 from core.generators.shipped import select_shipped_generator
 from core.imaging.sandbox import DecoderSandbox
-from core.ingest.dataset import ImageDataset, open_dataset
+from core.ingest.dataset import ImageDataset, ReadOptions, open_dataset
 from core.ingest.pixels import load_pixels
 from core.ingest.split import select_protect_mask_by_split, select_test_mask
 from core.noise.class_map import class_map
@@ -90,11 +90,12 @@ def protect(
             source.path,
             options.scratch,
             name=source.name,
+            options=ReadOptions(layout=spec.layout, pass_through=spec.pass_through),
             limits=options.limits,
             progress=run.progress,
             sandbox=sandbox,
         )
-        if generator is None and spec.preset == INSTANT:
+        if generator is None and (spec.preset == INSTANT or not _can_train(dataset)):
             generator = _shipped_generator(dataset)
             spec = _constrained_spec(spec, generator)
         trained = None if generator is None else load_generator(generator, device=run.device.name)
@@ -115,6 +116,11 @@ def protect(
 
 def _constrained_spec(spec: ProtectSpec, generator: Path) -> ProtectSpec:
     return ProtectSpec.parse(apply_generator_constraints(spec.to_dict(), read_card(generator)))
+
+
+def _can_train(dataset: ImageDataset) -> bool:
+    """Whether noise can be trained on these images: an album is one class, which a model has nothing to learn from."""
+    return len(dataset.classes) > 1
 
 
 def _shipped_generator(dataset: ImageDataset) -> Path:
@@ -139,7 +145,8 @@ def _prepare(
     labels, splits = labels_of(dataset), [image.split for image in dataset.images]
     test_mask = select_test_mask(labels, splits, seed=spec.seed)
     protect_mask = select_protect_mask_by_split(labels, test_mask, spec.percentage, seed=spec.seed)
-    reason = unmeasurable(spec.evidence, labels, test_mask, len(dataset.classes))
+    named = labels < len(dataset.named_classes)
+    reason = unmeasurable(spec.evidence, labels[named], test_mask[named], len(dataset.named_classes))
     if reason is not None:
         test_mask = np.zeros_like(test_mask)  # nothing will be tested, so the surrogate may learn from all images
     run.progress.start("decoding", 0)

@@ -51,11 +51,14 @@ class ProtectionData:
 
     def evaluation_data(self, delivered: NDArray[np.uint8]) -> EvaluationData:
         """What the evidence compares; `delivered` is uint8 (n, c, s, s)."""
+        classes = len(self.dataset.named_classes)
+        named: NDArray[np.bool_] | slice = self.images.labels < classes  # the others have no label to learn
+        named = slice(None) if classes == self.images.classes else named
         return EvaluationData(
-            clean=self.images.pixels,
-            delivered=delivered,
-            labels=self.images.labels,
-            test_mask=self.test_mask,
-            classes=self.images.classes,
+            clean=self.images.pixels[named],
+            delivered=delivered[named],
+            labels=self.images.labels[named],
+            test_mask=self.test_mask[named],
+            classes=classes,
             note=self.unmeasurable,
         )

@@ -21,6 +21,8 @@ TRAINING_PRESETS = ("quick", "standard", "paper")
 PRESET_NAMES = (INSTANT, *TRAINING_PRESETS)
 FORMATS = ("same", "png")
 EVIDENCE_AMOUNTS = ("none", "quick", "full")
+LAYOUTS = ("auto", "classes", "splits", "album", "labels")
+PASS_THROUGH = ("all", "labels", "none")
 TRAINING_KEYS = ("preset", "method", "radius_u", "radius_a", "evidence", "seed")
 """The keys of a spec that apply to the training of a generator."""
 DEFAULT_RADIUS_A = 4
@@ -90,6 +92,17 @@ class ProtectSpec(Spec):
         default=False,
         description="keep private EXIF, such as GPS and serial numbers; by default only colour profile, artist and "
         "copyright stay",
+    )
+    layout: Annotated[str, OneOf(LAYOUTS)] = Field(
+        default="auto",
+        description="what says the class of an image: classes (the folder it lies in), splits (the folder inside a "
+        "train or test folder), labels (a file beside the images), album (nothing: all images are one class); auto "
+        "finds out, as the dataset says",
+    )
+    pass_through: Annotated[str, OneOf(PASS_THROUGH)] = Field(
+        default="all",
+        description="files that are no images: all are copied unchanged, only labels (the files that say the classes "
+        "of images), or none",
     )
     generator_id: str | None = Field(
         default=None,

@@ -9,7 +9,7 @@ from core.filenames import UniquePaths, is_archive, printable, skipped_by_name
 from core.limits import SkippedFile
 
 CHUNK_BYTES = 1 << 20
-NOT_AN_ARCHIVE = "This is not an archive that can be read; send class folders as a zip, tar, tar.gz or tar.xz."
+NOT_AN_ARCHIVE = "This is not an archive that can be read; send the images as a zip, tar, tar.gz or tar.xz."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,7 +36,7 @@ def open_members(source: Path, limits: Limits, name_filter: NameFilter) -> Itera
     with source.open("rb") as file:
         head = file.read(512)
     if not head:
-        raise BadInput("The file is empty; send class folders as a zip, tar, tar.gz or tar.xz.")
+        raise BadInput("The file is empty; send the images as a zip, tar, tar.gz or tar.xz.")
     if head.startswith(ZIP_SIGNATURES):
         return zip_members(source, limits, name_filter)
     if head.startswith(b"PK\x07\x08"):

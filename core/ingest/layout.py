@@ -1,0 +1,207 @@
+"""What says the class of an image: its folder, a label file, or nothing, as in an album. `auto` finds out."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from core.errors import BadInput
+from core.filenames import printable
+from core.ingest.class_layout import ClassLayout, ImagePlacement, Split, album_name, album_reason, find_layout
+from core.ingest.labels.class_name import NO_LABEL
+from core.ingest.labels.image_index import ImageIndex
+from core.ingest.labels.label_file import LabelFile, LabelProblem
+from core.ingest.labels.read import ImageLabels, best_labels, read_label_files
+from core.ingest.unpack import UnpackedFile
+
+MAX_PROBLEMS = 200
+FOLDER_KINDS = ("splits", "classes")
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutChoice:
+    """One way to sort the images of an upload into classes.
+
+    Attributes:
+        layout: "classes", "splits", "album" or "labels".
+        classes: The number of classes that it gives; 0 if it does not fit.
+        problem: Why it does not fit, as a sentence; None if it fits.
+    """
+
+    layout: str
+    classes: int
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayoutReading:
+    """How the images of an upload are sorted into classes, for the user.
+
+    Attributes:
+        kind: "classes", "splits", "album" or "labels".
+        reason: What was understood, in sentences.
+        notes: What else is worth knowing, a sentence each.
+        problems: What is wrong in the label files.
+        choices: Every layout, and whether it fits.
+    """
+
+    kind: str = "classes"
+    reason: str = ""
+    notes: tuple[str, ...] = ()
+    problems: tuple[LabelProblem, ...] = ()
+    choices: tuple[LayoutChoice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """The class and the split of each image, and how they were found.
+
+    Attributes:
+        reading: How, for the user.
+        placements: The class and the split by path, for every image. An image without a class has NO_LABEL.
+        label_files: Every file that labels or lists images, whatever the layout.
+    """
+
+    reading: LayoutReading
+    placements: Mapping[str, ImagePlacement]
+    label_files: tuple[LabelFile, ...]
+
+
+def read_layout(
+    images: Sequence[str],
+    others: Iterable[UnpackedFile],
+    *,
+    requested: str,
+    name: str,
+    tick: Callable[[], None] = lambda: None,
+) -> Layout:
+    """Sort the images of an upload into classes.
+
+    Args:
+        images: Their paths, at least one.
+        others: The files that are no images.
+        requested: One of `core.specs.protect.LAYOUTS`.
+        name: The dataset's name, which an album without a folder of its own takes.
+        tick: Called while label files are read; may raise to stop.
+
+    Raises:
+        BadInput: The requested layout does not fit the upload.
+        OSError: A file cannot be read from disk.
+    """
+    index = ImageIndex(images)
+    label_files = read_label_files(others, index, tick)
+    sorter = _Sorter(images, label_files, name)
+    kind, why = sorter.find_kind() if requested == "auto" else (requested, "It was asked for.")
+    choices = tuple(sorter.choice(one) for one in ("classes", "splits", "labels", "album"))
+    problem = next((choice.problem for choice in choices if choice.layout == kind), None)
+    if problem is not None:
+        fitting = ", ".join(choice.layout for choice in choices if choice.problem is None)
+        raise BadInput(f"The layout {kind} does not fit: {problem} Choose another one: auto, {fitting}.")
+    placed = sorter.place(kind)
+    placements = {
+        path: placement if placement.label is not None else ImagePlacement(NO_LABEL, placement.split)
+        for path, placement in placed.items()
+    }
+    without = [path for path, placement in placements.items() if placement.label == NO_LABEL]
+    reading = LayoutReading(
+        kind=kind,
+        reason=f"{why} {_meaning(kind, sorter, placements)}",
+        notes=(*_notes(sorter, kind, without),),
+        problems=sorter.problems,
+        choices=choices,
+    )
+    return Layout(reading=reading, placements=placements, label_files=label_files)
+
+
+class _Sorter:
+    """Every way to sort the images of one upload."""
+
+    def __init__(self, images: Sequence[str], label_files: Sequence[LabelFile], name: str) -> None:
+        self.images, self.name = images, name
+        self.folders: Mapping[str, ClassLayout] = {
+            "splits": find_layout(images),
+            "classes": find_layout(images, with_splits=False),
+        }
+        self.labels: ImageLabels | None = best_labels(label_files)
+        found = (*(self.labels.problems if self.labels else ()), *(p for file in label_files for p in file.problems))
+        self.problems = _shortened(sorted(found, key=lambda one: (one.path, one.line or 0)))
+
+    def find_kind(self) -> tuple[str, str]:
+        """The layout that `auto` chooses, and why, as a sentence."""
+        if self.labels is not None and self.labels_doubt() is None:
+            files = self.labels.files
+            more = f" and {len(files) - 1:,} more" if len(files) > 1 else ""
+            return "labels", f"The label file “{files[0].path}” ({files[0].summary}){more} names the classes."
+        if self.folders["splits"].splits:
+            return "splits", "There are folders for training and for testing, with a folder for each class in them."
+        reason = album_reason(self.images, self.folders["classes"])
+        return ("classes", "Each folder is one class.") if reason is None else ("album", reason)
+
+    def labels_doubt(self) -> str | None:
+        """Why `auto` does not use the labels; None if it does."""
+        if self.labels is None:
+            return "there are none"
+        labelled, classes = len(self.labels.labels), len(set(self.labels.labels.values()))
+        if 2 * labelled < len(self.images):
+            return f"they label only {labelled:,} of {len(self.images):,} images"
+        if classes < 2:
+            return "they name one class only"
+        return "nearly every image has another label" if classes > 2 and 2 * classes > labelled else None
+
+    def place(self, kind: str) -> dict[str, ImagePlacement]:
+        """The class and the split of each image by one layout; a class is None where the layout names none."""
+        if kind == "album":
+            album = album_name(self.folders["classes"], self.images) or self.name
+            return {path: ImagePlacement(album, None) for path in self.images}
+        if kind in FOLDER_KINDS:
+            return {path: self.folders[kind].place(path) for path in self.images}
+        labels: Mapping[str, str] = self.labels.labels if self.labels else {}
+        splits: Mapping[str, Split] = self.labels.splits if self.labels else {}
+        return {path: ImagePlacement(labels.get(path), splits.get(path)) for path in self.images}
+
+    def choice(self, kind: str) -> LayoutChoice:
+        """Whether a layout fits."""
+        if kind == "splits" and not self.folders["splits"].splits:
+            return LayoutChoice(
+                kind, 0, "There are no folders for training and for testing with class folders in them."
+            )
+        classes = {placement.label for placement in self.place(kind).values()} - {None}
+        if classes:
+            return LayoutChoice(kind, len(classes))
+        problems = {
+            "labels": "No file beside the images says their classes.",
+            "classes": "No image lies in a folder.",
+        }
+        return LayoutChoice(kind, 0, problems.get(kind, "No image gets a class by it."))
+
+
+def _meaning(kind: str, sorter: _Sorter, placements: Mapping[str, ImagePlacement]) -> str:
+    names = {str(placement.label) for placement in placements.values()} - {NO_LABEL}
+    if kind == "album":
+        return "So all images are one album, and all get noise of one kind."
+    if len(names) == 1:
+        return f"There is one class, “{next(iter(names))}”."
+    splits = {placement.split for placement in placements.values()}
+    return f"There are {len(names):,} classes{' and a split for testing' if {'train', 'test'} <= splits else ''}."
+
+
+def _notes(sorter: _Sorter, kind: str, without: Sequence[str]) -> Iterable[str]:
+    if without:
+        yield (
+            f"{len(without):,} of {len(sorter.images):,} images have no label, such as “{printable(without[0])}”. They "
+            f"are protected too, as a class of their own, “{NO_LABEL}”, which takes no part in the evidence."
+        )
+    labels = sorter.labels
+    if kind == "labels" and labels is not None and labels.several:
+        yield (
+            f"{labels.several:,} of {len(sorter.images):,} images have several labels. The class that fills most of an "
+            "image counts; the noise is not made against learning the others."
+        )
+    if kind != "labels" and labels is not None:
+        doubt = sorter.labels_doubt() or "another layout was asked for"
+        yield f"The labels in “{labels.files[0].path}” are not used: {doubt}."
+
+
+def _shortened(problems: Sequence[LabelProblem]) -> tuple[LabelProblem, ...]:
+    if len(problems) <= MAX_PROBLEMS:
+        return tuple(problems)
+    rest = len(problems) - MAX_PROBLEMS
+    return (*problems[:MAX_PROBLEMS], LabelProblem(problems[MAX_PROBLEMS].path, None, f"{rest:,} more problems."))
