@@ -59,6 +59,32 @@ class ThumbnailOut(BaseModel):
     url: str
 
 
+class LabelProblemOut(BaseModel):
+    """Something wrong in a file of labels."""
+
+    path: str
+    line: int | None
+    problem: str
+
+
+class LayoutChoiceOut(BaseModel):
+    """A way to sort the images into classes, for the key `layout` of a spec."""
+
+    layout: str
+    classes: int
+    problem: str | None = Field(description="Why it does not fit these images; null if it does.")
+
+
+class LayoutOut(BaseModel):
+    """How the images were sorted into classes."""
+
+    kind: str = Field(description="classes, splits, labels or album.")
+    reason: str = Field(description="What was understood of the upload, in sentences.")
+    notes: list[str]
+    problems: list[LabelProblemOut]
+    choices: list[LayoutChoiceOut]
+
+
 class DatasetOut(BaseModel):
     """An uploaded dataset, with its classes and its state."""
 
@@ -70,6 +96,7 @@ class DatasetOut(BaseModel):
     classes: list[ClassOut]
     skipped: list[SkippedOut]
     thumbnails: list[ThumbnailOut]
+    layout: LayoutOut | None = Field(description="Null until the dataset is checked.")
     error: str | None = Field(description="Why the dataset was rejected.")
     created_at: datetime
     expires_at: datetime | None = Field(description="When the dataset is deleted; null for never.")
@@ -81,9 +108,8 @@ class DatasetOut(BaseModel):
             {"path": thumb.get("path", ""), "url": f"/v1/datasets/{row.id}/thumbnails/{n}"}
             for n, thumb in enumerate(row.thumbs)
         ]
-        return cls.model_validate(
-            {name: getattr(row, name) for name in cls.model_fields if name != "thumbnails"} | {"thumbnails": thumbnails}
-        )
+        fields = {name: getattr(row, name) for name in cls.model_fields if name != "thumbnails"}
+        return cls.model_validate(fields | {"thumbnails": thumbnails, "layout": row.layout or None})
 
 
 class ImageOut(BaseModel):

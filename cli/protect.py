@@ -76,6 +76,12 @@ def _protect(run: CommandRun, spec: ProtectSpec, generator: Path | None) -> None
             generator=generator,
             on_archive=lambda out: display.message(f"{out} is complete; its report follows when all is measured"),
         )
+    layout = done.report.dataset.layout or {}
+    for sentence in (layout.get("reason", ""), *layout.get("notes", ())):
+        typer.echo(sentence, err=True)
+    for problem in layout.get("problems", ()):
+        line = f", line {problem['line']}" if problem["line"] else ""
+        typer.echo(f"{problem['path']}{line}: {problem['problem']}", err=True)
     print(evidence_table(done.report.evidence))
     for sentence in describe_visibility(done.report.imperceptibility):
         print(sentence)

@@ -131,7 +131,7 @@ def _read(source: Path, scale: Scale, progress: Progress) -> ExperimentImages:
 
 def _from_images(source: Path, scale: Scale, progress: Progress) -> ExperimentImages:
     with tempfile.TemporaryDirectory(prefix="unteachable-") as scratch:
-        dataset = open_dataset(source, Path(scratch), progress=progress)
+        dataset = open_dataset(source, Path(scratch), progress=progress).with_named_classes()
         labels = np.array([image.label for image in dataset.images], dtype=np.int64)
         test_mask = select_test_mask(labels, [image.split for image in dataset.images], seed=0)
         classes = len(dataset.classes)

@@ -4,13 +4,14 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from core.errors import FieldError, SpecError
 from store import jobs, leases
 from store import models as m
 from store.clock import now
@@ -37,6 +38,9 @@ class DatasetContents:
     classes: list[dict[str, Any]]  # [{"name", "images"}]
     skipped: list[dict[str, Any]]  # [{"path", "reason"}]
     thumbs: list[dict[str, Any]]  # [{"key", "path", "number"}]
+    layout: dict[str, Any] = field(default_factory=dict)
+    """How the images were sorted into classes: {"kind", "reason", "notes", "problems": [{"path", "line", "problem"}],
+    "choices": [{"layout", "classes", "problem"}]}; empty for a dataset that an older release has checked."""
 
 
 def create_with_check(session: Session, upload: StoredUpload, *, ttl_days: int) -> tuple[m.Dataset, m.Job]:
@@ -63,6 +67,27 @@ def create_with_check(session: Session, upload: StoredUpload, *, ttl_days: int) 
     new = jobs.NewJob(owner_id=upload.owner_id, kind=m.CHECK, dataset_id=dataset.id, request_id=upload.request_id)
     job = jobs.create(session, new)
     return dataset, job
+
+
+def classes_by(dataset: m.Dataset, layout: str) -> int:
+    """Return the number of classes that a checked dataset has by a layout.
+
+    Args:
+        dataset: a dataset that is ready.
+        layout: one of `core.specs.protect.LAYOUTS`.
+
+    Raises:
+        SpecError: the layout does not fit the dataset.
+    """
+    choices = {choice["layout"]: choice for choice in dataset.layout.get("choices", ())}
+    if layout not in choices or layout == dataset.layout["kind"]:
+        return len(dataset.classes)
+    if problem := choices[layout]["problem"]:
+        fitting = ", ".join(name for name, choice in choices.items() if not choice["problem"])
+        raise SpecError(
+            [FieldError("layout", f"does not fit this dataset: {problem} Choose auto, or one of {fitting}")]
+        )
+    return int(choices[layout]["classes"])
 
 
 def mark_ready(session: Session, claim: leases.Claim, contents: DatasetContents) -> bool:

@@ -19,6 +19,7 @@ from core.generators.card import Card, read_card
 from core.generators.compatibility import apply_generator_constraints, incompatibilities
 from core.generators.shipped import WEIGHTS_FOLDER, resolve_generator_constraints, select_shipped_generator
 from core.specs.protect import INSTANT, ProtectSpec
+from store import datasets
 from store import models as m
 from store.database import Database
 from store.object_store import ObjectStore
@@ -138,16 +139,19 @@ def check_compatibility(session: Session, spec: ProtectSpec, dataset: m.Dataset)
         dataset: the dataset to protect.
 
     Raises:
-        SpecError: the generator does not fit.
+        SpecError: the generator or the layout does not fit.
     """
     if dataset.state != m.READY:
         return
+    classes = datasets.classes_by(dataset, spec.layout)
     if spec.generator_id:
         row = session.get(m.Generator, spec.generator_id)
-        if row is not None and (reason := incompatibilities(Card.from_dict(row.card), classes=len(dataset.classes))):
+        if row is not None and (reason := incompatibilities(Card.from_dict(row.card), classes=classes)):
             raise SpecError([FieldError("generator_id", reason)])
+    elif classes == 1:  # nothing can be trained on one class, so the preset instant replaces the others
+        resolve_generator_constraints(spec.to_dict() | {"preset": INSTANT}, None)
     elif spec.preset == INSTANT:
         try:
-            select_shipped_generator(classes=len(dataset.classes))
+            select_shipped_generator(classes=classes)
         except BadInput as error:
             raise SpecError([FieldError("preset", str(error))]) from None

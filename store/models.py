@@ -118,6 +118,7 @@ class Dataset(_RowMixin, Base):
     classes: Mapped[list[dict[str, Any]]] = mapped_column(default=list)  # [{"name", "images"}]
     skipped: Mapped[list[dict[str, Any]]] = mapped_column(default=list)  # [{"path", "reason"}]
     thumbs: Mapped[list[dict[str, Any]]] = mapped_column(default=list)  # [{"key", "path", "number"}]
+    layout: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")  # store.datasets.DatasetContents
     error: Mapped[str | None] = mapped_column(Text)
     expires_at: Mapped[datetime | None]
 

@@ -52,6 +52,13 @@ JOB_STATES = {
 }
 JOB_STATE_SENTENCES = {"queued": "Waiting for its turn", "running": "Starting", "canceled": "You canceled it"}
 
+LAYOUT_NAMES = {
+    "classes": "class folders",
+    "splits": "class folders for training and for testing",
+    "labels": "files of labels",
+    "album": "one album",
+}
+
 EFFECTS = (
     "Models that are trained on the protected images learn less from them. The service can measure how much less on "
     "your own images: it trains models on the originals and on the protected images.",

@@ -45,6 +45,7 @@ def _environment() -> Environment:
         "job_states": labels.JOB_STATES,
         "job_state_sentences": labels.JOB_STATE_SENTENCES,
         "effects": labels.EFFECTS,
+        "layout_names": labels.LAYOUT_NAMES,
         "limitations": labels.LIMITATIONS,
     }
     return environment

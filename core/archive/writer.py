@@ -21,6 +21,7 @@ from core.errors import BadInput
 from core.filenames import fold
 from core.imaging.sandbox import DecoderSandbox, SandboxResult, SandboxTask, sandbox_or_new
 from core.ingest.dataset import ImageDataset, ImageRecord
+from core.ingest.labels.rename import rename_images
 from core.ingest.pixels import allocate_pixels, pixels_of
 from core.limits import SkippedFile
 from core.runtime.atomic_files import atomic_file
@@ -240,7 +241,10 @@ def _uploaded_pixels(image: ImageRecord, shape: tuple[int, ...], sandbox: Decode
 
 
 def _copy_passthrough(dataset: ImageDataset, zip_writer: ZipWriter, progress: Progress) -> None:
-    """Copy the files that are no images; one that has a reserved name gets another, and the manifest says so."""
+    """Copy the files that are no images; one that has a reserved name gets another, and the manifest says so.
+
+    Label files get the new names of the images that have one.
+    """
     taken = {
         fold(name)
         for name in (
@@ -248,7 +252,15 @@ def _copy_passthrough(dataset: ImageDataset, zip_writer: ZipWriter, progress: Pr
         )
     }  # fmt: skip
     reserved = {fold(name) for name in RESERVED}
+    label_files = {file.path: file for file in dataset.label_files}
+    delivered = {record["was"]: record["path"] for record in zip_writer.records if "was" in record}
     for file in dataset.passthrough:
         name = free_name(file.path, taken) if fold(file.path) in reserved else file.path
         taken.add(fold(name))
+        labels = label_files.get(file.path)
+        renamed = None if labels is None else rename_images(labels, delivered)
+        if renamed is not None:
+            progress.tick()
+            zip_writer.add_label_file(name, renamed.content, upload_path=file.path, renamed=renamed.changed)
+            continue
         zip_writer.copy(name, file.disk_path, upload_path=file.path, tick=progress.tick)

@@ -16,8 +16,8 @@ class ZipWriter:
         archive: An open zip, whose files are the caller's to close.
 
     Attributes:
-        records: For each file `path`, `bytes` and `sha256`; `was`, its path in the upload, if that differs; and for an
-            image `protected`.
+        records: For each file `path`, `bytes` and `sha256`; `was`, its path in the upload, if that differs; for an
+            image `protected`; and for a label file `renamed`, how many names of images in it changed, if any did.
     """
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
@@ -44,6 +44,18 @@ class ZipWriter:
         """
         self._archive.writestr(_info(path, zipfile.ZIP_STORED), content)
         self.records.append(_record(path, content) | _was(upload_path, path) | {"protected": protected})
+
+    def add_label_file(self, path: str, content: bytes, *, upload_path: str, renamed: int) -> None:
+        """Write a label file in which names of images have changed, and record it.
+
+        Args:
+            path: Its path in the archive.
+            content: Its bytes.
+            upload_path: Its path in the upload.
+            renamed: How many names in it changed.
+        """
+        self._archive.writestr(_info(path, zipfile.ZIP_DEFLATED), content)
+        self.records.append(_record(path, content) | _was(upload_path, path) | {"renamed": renamed})
 
     def copy(self, path: str, file: Path, *, upload_path: str, tick: Callable[[], None]) -> None:
         """Copy a file from disk and record it.

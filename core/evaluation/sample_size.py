@@ -18,6 +18,8 @@ def too_few_images(labels: NDArray[np.int64], test_mask: NDArray[np.bool_], clas
     Returns:
         The reason in lower case without a full stop, or None if there are enough images.
     """
+    if classes < 2:
+        return "all images are of one class, and accuracy says only how well a model tells one class from others"
     tested, trained = int(test_mask.sum()), int((~test_mask).sum())
     if tested < MIN_TEST_IMAGES:
         return f"too few images: {tested} could be held out for testing, and at least {MIN_TEST_IMAGES} are needed"

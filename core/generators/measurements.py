@@ -63,3 +63,23 @@ def measurements_from(evidence: Evidence, *, data: str, classes: int, seed: int)
     return {
         title: measurement(table, data=data, classes=classes, seed=seed, **facts) for title, table in tables.items()
     }
+
+
+def standard_figures(measured: Mapping[str, Any] | None) -> str | None:
+    """The first measurement with standard training in words, such as for a dataset that nothing can be measured on.
+
+    Args:
+        measured: The measurements of a card by title, as any JSON.
+
+    Returns:
+        Words to follow a colon; None if there is no such measurement.
+    """
+    for title, one in (measured or {}).items():
+        accuracies = one.get(ACCURACIES) if isinstance(one, Mapping) else None
+        if not isinstance(accuracies, Mapping):
+            continue
+        before, after = (accuracies.get(name) for name in (ORIGINALS, GENERATOR_NOISE))
+        before, after = (arm.get("0") if isinstance(arm, Mapping) else None for arm in (before, after))
+        if isinstance(before, int | float) and isinstance(after, int | float):
+            return f"on {title}, models trained on the protected images reach {after:.0f} % instead of {before:.0f} %"
+    return None

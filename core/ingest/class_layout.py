@@ -102,6 +102,8 @@ def album_reason(images: Sequence[str], layout: ClassLayout) -> str | None:
     below = [parts[len(layout.wrapper) :] for path in images if _is_below(parts := path.split("/"), layout.wrapper)]
     folders = Counter(parts[0] for parts in below if len(parts) > 1)
     loose = len(images) - sum(folders.values())
+    if len(images) == 1:
+        return "There is one image."
     if not folders:
         return "The images lie side by side, in no folders."
     if 2 * loose > len(images):

@@ -1,6 +1,6 @@
 """An archive or folder as a dataset: its images with class and split, the files that pass through, those skipped."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.errors import BadInput
@@ -104,6 +104,13 @@ class ImageDataset:
         """The classes without that of the images without a label, which takes no part in evidence."""
         return self.classes[:-1] if len(self.classes) > 1 and self.classes[-1] == NO_LABEL else self.classes
 
+    def with_named_classes(self) -> "ImageDataset":
+        """The dataset without the images that have no label: nothing can be learned from them or tested on them."""
+        named = len(self.named_classes)
+        if named == len(self.classes):
+            return self
+        return replace(self, classes=self.named_classes, images=tuple(i for i in self.images if i.label < named))
+
     @property
     def channels(self) -> int:
         """1 if all images are greyscale, else 3."""
@@ -159,7 +166,7 @@ def open_dataset(
     passthrough, left_out = _passthrough(others, layout, options.pass_through)
     classes = tuple(sorted({image.class_name for image in decoded}, key=lambda one: (one == NO_LABEL, one)))
     labels = {class_name: label for label, class_name in enumerate(classes)}
-    has_split = {"train", "test"} <= {image.split for image in decoded}
+    has_split = {"train", "test"} <= {image.split for image in decoded if image.class_name != NO_LABEL}
     return ImageDataset(
         name=name,
         root=source if source.is_dir() else scratch,

@@ -176,10 +176,11 @@ class _Sorter:
 def _meaning(kind: str, sorter: _Sorter, placements: Mapping[str, ImagePlacement]) -> str:
     names = {str(placement.label) for placement in placements.values()} - {NO_LABEL}
     if kind == "album":
-        return "So all images are one album, and all get noise of one kind."
+        one = len(sorter.images) == 1
+        return "It is an album of one." if one else "So all images are one album, and all get noise of one kind."
     if len(names) == 1:
         return f"There is one class, “{next(iter(names))}”."
-    splits = {placement.split for placement in placements.values()}
+    splits = {placement.split for placement in placements.values() if placement.label != NO_LABEL}
     return f"There are {len(names):,} classes{' and a split for testing' if {'train', 'test'} <= splits else ''}."
 
 

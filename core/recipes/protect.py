@@ -95,7 +95,9 @@ def protect(
             progress=run.progress,
             sandbox=sandbox,
         )
-        if generator is None and (spec.preset == INSTANT or not _can_train(dataset)):
+        if generator is None and len(dataset.classes) == 1 and spec.preset != INSTANT:
+            dataset, spec = _without_training(dataset, spec)
+        if generator is None and spec.preset == INSTANT:
             generator = _shipped_generator(dataset)
             spec = _constrained_spec(spec, generator)
         trained = None if generator is None else load_generator(generator, device=run.device.name)
@@ -118,9 +120,14 @@ def _constrained_spec(spec: ProtectSpec, generator: Path) -> ProtectSpec:
     return ProtectSpec.parse(apply_generator_constraints(spec.to_dict(), read_card(generator)))
 
 
-def _can_train(dataset: ImageDataset) -> bool:
-    """Whether noise can be trained on these images: an album is one class, which a model has nothing to learn from."""
-    return len(dataset.classes) > 1
+def _without_training(dataset: ImageDataset, spec: ProtectSpec) -> tuple[ImageDataset, ProtectSpec]:
+    """The preset `instant` in place of one that trains: a network learns nothing from images of one class."""
+    note = (
+        f"All images are of one class, from which nothing can be trained. So the preset {INSTANT} replaced "
+        f"{spec.preset}: the noise is that of a generator which was trained on other images."
+    )
+    layout = replace(dataset.layout, notes=(*dataset.layout.notes, note))
+    return replace(dataset, layout=layout), ProtectSpec.parse(spec.to_dict() | {"preset": INSTANT})
 
 
 def _shipped_generator(dataset: ImageDataset) -> Path:

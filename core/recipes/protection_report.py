@@ -110,6 +110,7 @@ def _caveats(data: ProtectionData, archive: Delivery, evidence: Evidence) -> tup
             enlarged=sum(max(image.width, image.height) > data.work_size for image in dataset.images),
             exceeded=int(exceeded.sum()),
             beyond=float(delivered.beyond[exceeded].mean()) if exceeded.any() else 0.0,
+            classes=len(dataset.named_classes),
         ),
         None if generator is None else GeneratorUse(card=generator.card, may_know_images=_may_know_images(data)),
     )

@@ -1,12 +1,15 @@
 """The parts that the reports of all recipes have in common: the dataset, and the time."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.ingest.dataset import ImageDataset
+from core.ingest.layout import LayoutReading
 from core.limits import SkippedFile
 from core.results.protection import ClassCount, ReportDataset
 
@@ -29,7 +32,22 @@ def describe_dataset(dataset: ImageDataset, skipped: Sequence[SkippedFile]) -> R
         images=len(dataset.images),
         classes=tuple(ClassCount(name, int(count)) for name, count in zip(dataset.classes, counts, strict=True)),
         skipped=tuple(skipped),
+        layout=describe_layout(dataset.layout),
     )
+
+
+def describe_layout(layout: LayoutReading) -> dict[str, Any]:
+    """How the images were sorted into classes, as JSON takes it.
+
+    Args:
+        layout: What was understood of the upload.
+    """
+    return {
+        "kind": layout.kind,
+        "reason": layout.reason,
+        "notes": list(layout.notes),
+        "problems": [asdict(problem) for problem in layout.problems],
+    }
 
 
 def utc_timestamp() -> str:

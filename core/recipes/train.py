@@ -158,7 +158,9 @@ def _read(
             limits=options.limits,
             progress=run.progress,
             sandbox=sandbox,
-        )
+        ).with_named_classes()
+        if len(dataset.classes) < 2:
+            raise BadInput(f"A generator is trained on images of at least two classes. {dataset.layout.reason}")
         dataset, test_mask, reason = _split(dataset, spec)
         size = _choose_size(dataset, spec, config.size)
         if config.greyscale and dataset.channels == 1:

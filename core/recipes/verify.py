@@ -11,7 +11,7 @@ from core.errors import BadInput
 from core.evaluation.verification_data import VerificationData, load_verification_data, match_delivered
 from core.evaluation.verification_runner import VerificationRunner
 from core.imaging.sandbox import DecoderSandbox
-from core.ingest.dataset import ImageDataset, open_dataset
+from core.ingest.dataset import ImageDataset, ReadOptions, open_dataset
 from core.limits import Limits
 from core.recipes.options import DatasetSource, RunOptions
 from core.recipes.report_dataset import describe_dataset, utc_timestamp
@@ -112,16 +112,25 @@ def _read(
     """Decode the originals and their protected copies at one size, and draw the test images."""
     with DecoderSandbox(limits=options.limits) as sandbox:
 
-        def opened(path: Path, folder: str, name: str | None, limits: Limits) -> ImageDataset:
-            scratch = options.scratch / folder
-            return open_dataset(path, scratch, name=name, limits=limits, progress=run.progress, sandbox=sandbox)
+        def opened(source: DatasetSource, folder: str, layout: str, limits: Limits) -> ImageDataset:
+            return open_dataset(
+                source.path,
+                options.scratch / folder,
+                name=source.name,
+                options=ReadOptions(layout=layout),
+                limits=limits,
+                progress=run.progress,
+                sandbox=sandbox,
+            )
 
-        dataset = opened(source.path, "originals", source.name, options.limits)
+        layout = "auto" if manifest is None else manifest.spec.layout
+        dataset = opened(source, "originals", layout, options.limits).with_named_classes()
         check_known(spec, dataset.classes)
         copies = None
         if target is not None and manifest is not None:
             limits = manifest.reading_limits(options.limits)
-            copies = match_delivered(dataset, opened(target.archive, "protected", None, limits), manifest)
+            delivered = opened(DatasetSource(path=target.archive), "protected", "album", limits)  # matched by path
+            copies = match_delivered(dataset, delivered, manifest)
         data = load_verification_data(dataset, copies, spec, progress=run.progress, sandbox=sandbox)
     return dataset, data
 

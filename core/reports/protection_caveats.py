@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from core.generators.card import Card
 from core.reports.evidence_time import left_out, shortened
+from core.generators.measurements import standard_figures
 from core.reports.verdict import outcome_of
 from core.reports.wording import as_sentence, percent
 from core.results.evidence import Evidence, EvidenceRow
@@ -32,6 +33,7 @@ class DeliveryCounts:
         enlarged: Images with a side longer than `work_size`, whose noise was enlarged.
         exceeded: Images that differ from the upload by more than radius_u, because their format is lossy.
         beyond: Share of the colour values of these images that differ by more.
+        classes: Classes of the images, without that of images without a label.
     """
 
     work_size: int
@@ -39,6 +41,7 @@ class DeliveryCounts:
     enlarged: int
     exceeded: int
     beyond: float = 0.0
+    classes: int = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,7 @@ def protection_caveats(
     return (
         *_about_accuracies(evidence),
         *_about_generator(generator),
+        *_about_album(counts, generator),
         *_about_images(spec, counts),
         *learner_caveats(
             spec, evidence, uses_greyscale_surrogate=generator is not None and generator.card.grey_updates > 0
@@ -132,6 +136,21 @@ def _about_generator(generator: GeneratorUse | None) -> Iterator[str]:
         "that ship with the software. Where this was measured, it recovered 2 to 11 of about 40 percentage points "
         "(SEM, CIFAR-10, standard training)."
     )
+
+
+def _about_album(counts: DeliveryCounts, generator: GeneratorUse | None) -> Iterator[str]:
+    if counts.classes > 1:
+        return
+    yield (
+        "All images are one class, and all have noise of one kind. It works where they join other classes in training: "
+        "a model can then learn the noise in place of what the images show."
+    )
+    measured = None if generator is None else standard_figures(generator.card.measured)
+    if generator is not None and measured is not None:
+        yield (
+            "Nothing was measured on these images. What is known are figures of the generator "
+            f"“{generator.card.name}”, not of this album: {measured}."
+        )
 
 
 def _about_images(spec: ProtectSpec, counts: DeliveryCounts) -> Iterator[str]:

@@ -98,12 +98,15 @@ class ReportDataset:
         images: Number of images that were read.
         classes: The classes, with the number of images of each.
         skipped: The files that were not read as images.
+        layout: How the images were sorted into classes: `kind`, `reason`, `notes`, and `problems` of label files; None
+            in reports of older releases.
     """
 
     name: str
     images: int
     classes: tuple[ClassCount, ...]
     skipped: tuple[SkippedFile, ...]
+    layout: Mapping[str, Any] | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "ReportDataset":

@@ -101,4 +101,5 @@ def contents_of(dataset: ImageDataset, thumbs: list[dict[str, Any]]) -> datasets
         classes=[{"name": name, "images": count} for name, count in zip(dataset.classes, counts, strict=True)],
         skipped=[{"path": skipped.path, "reason": skipped.reason} for skipped in dataset.skipped],
         thumbs=[*thumbs],
+        layout=asdict(dataset.layout),
     )

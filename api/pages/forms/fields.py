@@ -7,7 +7,15 @@ from typing import Any
 from api.spec_texts import PRESET_TEXTS
 from core.errors import SpecError
 from core.reports.wording import capitalize
-from core.specs.protect import EVIDENCE_AMOUNTS, FORMATS, METHODS, PRESET_NAMES, ProtectSpec
+from core.specs.protect import (
+    EVIDENCE_AMOUNTS,
+    FORMATS,
+    LAYOUTS,
+    METHODS,
+    PASS_THROUGH,
+    PRESET_NAMES,
+    ProtectSpec,
+)
 from core.specs.visibility import VISIBILITIES
 
 
@@ -82,6 +90,18 @@ OPTION_LABELS: dict[str, dict[str, Option]] = {
         "same": Option("same", "As uploaded: JPEG stays JPEG, at most 1.5 times as large"),
         "png": Option("png", "PNG: lossless, several times as large for photos"),
     },
+    "layout": {
+        "auto": Option("auto", "As understood, see “Classes” on this page"),
+        "classes": Option("classes", "The folder that it lies in"),
+        "splits": Option("splits", "The folder that it lies in, inside a train or test folder"),
+        "album": Option("album", "Nothing: all images are one album"),
+        "labels": Option("labels", "A file of labels beside the images"),
+    },
+    "pass_through": {
+        "all": Option("all", "Copied unchanged"),
+        "labels": Option("labels", "Only files of labels are copied"),
+        "none": Option("none", "Left out"),
+    },
     "method": {
         "": Option("", "The best one for the chosen thoroughness"),
         "sem": Option("sem", "SEM: stable error-minimizing noise"),
@@ -106,6 +126,7 @@ def spec_options() -> dict[str, list[Option]]:
     """
     values = {"preset": PRESET_NAMES, "evidence": EVIDENCE_AMOUNTS, "format": FORMATS, "method": ("", *METHODS)}
     values |= {"eot": ("true", "false"), "visibility": VISIBILITIES}
+    values |= {"layout": LAYOUTS, "pass_through": PASS_THROUGH}
     return {name: [OPTION_LABELS[name][value] for value in values[name]] for name in values}
 
 

@@ -17,8 +17,18 @@ from core.errors import SpecError
 from core.specs.protect import ProtectSpec
 from store import models as m
 
-_ADVANCED = ("method", "radius_u", "radius_a", "eot", "percentage", "evidence_minutes", "seed")
-_TEXTS = ("preset", "visibility", "evidence", "format", "method", "generator_id")
+_ADVANCED = (
+    "layout",
+    "method",
+    "radius_u",
+    "radius_a",
+    "eot",
+    "percentage",
+    "pass_through",
+    "evidence_minutes",
+    "seed",
+)
+_TEXTS = ("preset", "visibility", "evidence", "format", "layout", "pass_through", "method", "generator_id")
 _NUMBERS = ("radius_u", "radius_a", "percentage", "evidence_minutes", "seed")
 _STRENGTHS = (
     Option("4", "Gentle", "The hardest to see, and the easiest to overcome.", "4 of 255"),
@@ -30,6 +40,8 @@ _HINTS = {
     "preset": "Instant trains nothing. The others train on these images. A more thorough one takes longer.",
     "evidence": "Without a measurement the report has no comparison of before and after.",
     "format": "A JPEG as large as this keeps about 97 % of the noise. A PNG keeps all of it.",
+    "layout": "The noise ties the images of a class together. Change this if the page understood your upload wrongly.",
+    "pass_through": "Videos, texts and the files that apps put beside images can hold names and places.",
     "method": "The report names the method. Only SEM and REM are made to withstand adversarial training.",
     "eot": "Noise that is made without it loses its effect on models trained with random crops and flips.",
     "generator_id": "A generator that was trained before makes the noise without training on these images. It has its "
