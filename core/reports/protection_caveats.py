@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from core.generators.card import Card
-from core.reports.evidence_time import left_out, shortened
 from core.generators.measurements import standard_figures
+from core.reports.evidence_time import left_out, shortened
 from core.reports.verdict import outcome_of
 from core.reports.wording import as_sentence, percent
 from core.results.evidence import Evidence, EvidenceRow

@@ -39,22 +39,25 @@ def test_single_bad_files_are_skipped_and_listed(tmp_path: Path, make) -> None: 
     source = make(tmp_path / "my pets", MIXED)
     dataset = open_dataset(source, tmp_path / "scratch", progress=Progress(steps.append, interval=0))
     assert dataset.name == "my pets"
-    assert dataset.classes == ("cat", "dog")
+    assert dataset.classes == ("cat", "dog", "(no label)")
     assert [(p.path, p.label) for p in dataset.images] == [
         ("cat/0.png", 0),
         ("cat/1.png", 0),
         ("dog/0.png", 1),
         ("dog/1.png", 1),
+        ("stray.png", 2),
     ]
+    assert dataset.with_named_classes().classes == ("cat", "dog")
+    assert len(dataset.with_named_classes().images) == 4
     assert [file.path for file in dataset.passthrough] == ["readme.txt"]
     reasons = {file.path: file.reason for file in dataset.skipped}
-    assert set(reasons) == {"cat/text.jpg", "cat/bomb.png", "dog/drawing.svg", "dog/half.jpg", "stray.png"}
+    assert set(reasons) == {"cat/text.jpg", "cat/bomb.png", "dog/drawing.svg", "dog/half.jpg"}
     assert "text" in reasons["cat/text.jpg"]
     assert "pixels" in reasons["cat/bomb.png"]
     assert "SVG" in reasons["dog/drawing.svg"]
     assert "truncated" in reasons["dog/half.jpg"]
-    assert "no class folder" in reasons["stray.png"]
-    assert (steps[-1].stage, steps[-1].done, steps[-1].total) == ("decoding", 8 - 1, 7)
+    assert "1 of 8 images have no label, such as “stray.png”" in dataset.layout.notes[0]
+    assert (steps[-1].stage, steps[-1].done, steps[-1].total) == ("decoding", 8, 8)
 
 
 def test_every_source_gives_the_same_dataset(tmp_path: Path) -> None:
@@ -72,11 +75,11 @@ def test_one_image_a_class_is_enough(tmp_path: Path) -> None:
     assert len(dataset.images) == 2
 
 
-def test_fewer_than_two_classes_that_decode_are_refused(tmp_path: Path) -> None:
+def test_an_upload_without_an_image_that_decodes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="None of the 2 images"):
         open_dataset(write_zip(tmp_path / "a", {"a/1.jpg": b"x", "b/1.jpg": b"y"}), tmp_path / "s")
-    with pytest.raises(BadInput, match="Only the class “a”"):
-        open_dataset(write_zip(tmp_path / "b", {"a/1.jpg": image_file("JPEG"), "b/1.jpg": b"y"}), tmp_path / "t")
+    dataset = open_dataset(write_zip(tmp_path / "b", {"a/1.jpg": image_file("JPEG"), "b/1.jpg": b"y"}), tmp_path / "t")
+    assert [image.path for image in dataset.images] == ["a/1.jpg"]
 
 
 def test_images_over_the_limit_of_pixels_are_skipped(tmp_path: Path) -> None:

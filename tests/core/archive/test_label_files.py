@@ -1,0 +1,90 @@
+"""Label files in the archive name the delivered images, and stay byte for byte in everything else."""
+
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from core.archive.writer import ArchiveSettings, write_archive
+from core.ingest.dataset import ReadOptions, open_dataset
+from tests.support.uploads import image_file, write_zip
+
+IMAGES = {f"images/{n}.jpg": image_file("JPEG", seed=n) for n in range(3)} | {"images/3.png": image_file(seed=3)}
+
+
+def delivered(
+    tmp_path: Path, files: Mapping[str, bytes | str], options: ReadOptions | None = None
+) -> tuple[dict[str, bytes], dict[str, dict[str, object]], list[str]]:
+    """The files of the archive, the manifest's record of each, and the paths of the skipped files."""
+    encoded = {name: data.encode() if isinstance(data, str) else data for name, data in files.items()}
+    source = write_zip(tmp_path / "a.zip", IMAGES | encoded)
+    dataset = open_dataset(source, tmp_path / "s", options=options or ReadOptions())
+    noise = np.zeros((len(dataset.images), dataset.channels, 32, 32), np.int8)
+    with write_archive(dataset, noise, tmp_path / "out.zip", ArchiveSettings(radius=8, format="png")):
+        pass
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    manifest = json.loads(content.pop("MANIFEST.json"))
+    return content, {one["path"]: one for one in manifest["files"]}, [one["path"] for one in manifest["skipped"]]
+
+
+def test_a_table_names_the_delivered_images(tmp_path: Path) -> None:
+    table = (
+        'file_name,label,text\r\n"images/0.jpg",cat,"a ""cat"", here"\r\n1.jpg,dog,\r\n\r\n3.png,dog,0.jpg\r\n9.jpg,x,'
+    )
+    content, records, _ = delivered(tmp_path, {"metadata.csv": table})
+    assert content["metadata.csv"].decode() == (
+        'file_name,label,text\r\nimages/0.png,cat,"a ""cat"", here"\r\n1.png,dog,\r\n\r\n3.png,dog,0.jpg\r\n9.jpg,x,'
+    )
+    assert records["metadata.csv"]["renamed"] == 2
+    assert records["metadata.csv"]["bytes"] == len(content["metadata.csv"])
+
+
+def test_ids_stay_and_so_does_a_table_in_which_nothing_changes(tmp_path: Path) -> None:
+    table = "id,label\n0,cat\n1,dog\n2,cat\n"
+    content, records, _ = delivered(tmp_path, {"train.csv": table})
+    assert content["train.csv"].decode() == table
+    assert "renamed" not in records["train.csv"]
+
+
+def test_an_image_that_gets_a_longer_name_keeps_its_label(tmp_path: Path) -> None:
+    beside = {"images/0.png": image_file(seed=9)}
+    content, records, _ = delivered(
+        tmp_path, beside | {"list.txt": "images/0.jpg cat\nimages/0.png dog\n./images/1.jpg cat"}
+    )
+    assert records["images/0.jpg.png"]["was"] == "images/0.jpg"
+    assert content["list.txt"].decode() == "images/0.jpg.png cat\nimages/0.png dog\n./images/1.png cat"
+
+
+def test_json_lines_and_coco_change_in_the_names_of_images_alone(tmp_path: Path) -> None:
+    lines = (
+        '{"file_name":"images\\/0.jpg", "label": "cat", "x": 1.50, "text": "1.jpg"}\n{broken\n{"file_name": "é.jpg"}\n'
+    )
+    images = [{"id": n, "file_name": f"{n}.jpg"} for n in range(3)]
+    coco = json.dumps({"images": images, "annotations": [{"image_id": 0, "area": 1e3}], "info": "0.jpg"}, indent=3)
+    content, _, _ = delivered(tmp_path, {"a/metadata.jsonl": lines, "coco.json": coco})
+    assert content["a/metadata.jsonl"].decode() == lines.replace("images\\/0.jpg", "images/0.png")
+    assert content["coco.json"].decode() == coco.replace('.jpg",\n', '.png",\n').replace(
+        '.jpg"\n      }', '.png"\n      }'
+    )
+    assert [one["file_name"] for one in json.loads(content["coco.json"])["images"]] == ["0.png", "1.png", "2.png"]
+
+
+def test_the_encoding_stays(tmp_path: Path) -> None:
+    table = "file;label\n0.jpg;Häschen\n1.jpg;Kätzchen\n"
+    for name, encoding in (("a", "utf-16"), ("b", "utf-8-sig"), ("c", "cp1252")):
+        (tmp_path / name).mkdir()
+        content, _, _ = delivered(tmp_path / name, {"labels.csv": table.encode(encoding)})
+        assert content["labels.csv"].decode(encoding) == table.replace(".jpg", ".png")
+
+
+def test_pass_through_decides_on_the_files_that_are_no_images(tmp_path: Path) -> None:
+    files = {"labels.csv": "file,label\n0.jpg,a\n1.jpg,b\n", "notes.md": "hello", "clip.mp4": b"\0\0"}
+    expected = {"all": {*files}, "labels": {"labels.csv"}, "none": set()}
+    for choice, kept in expected.items():
+        (tmp_path / choice).mkdir()
+        content, _, skipped = delivered(tmp_path / choice, files, ReadOptions(pass_through=choice))
+        assert {*content} - {f"images/{n}.png" for n in range(4)} == kept
+        assert {*skipped} == {*files} - kept
