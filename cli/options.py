@@ -14,7 +14,7 @@ from core.specs.base import SpecField
 from core.specs.protect import ProtectSpec
 
 SourceArgument = Annotated[
-    Path, typer.Argument(metavar="FOLDER_OR_ARCHIVE", help="class folders of images, or a zip or tar of them")
+    Path, typer.Argument(metavar="FOLDER_OR_ARCHIVE", help="images in a folder, or a zip or tar of them: an album, class folders, or with labels")
 ]
 WorkOption = Annotated[
     Path | None,
@@ -34,7 +34,7 @@ class CommandRun:
     """What one command reads and writes, and where it computes.
 
     Attributes:
-        source: class folders of images, or an archive of them.
+        source: folder of images, or an archive of them.
         out: file to write.
         work: folder of unfinished work; None to save none.
         device: such as cpu or cuda:1; None for a GPU if there is one.

@@ -34,7 +34,7 @@ _FORM: dict[str, Any] = {
         "file": {
             "type": "string",
             "format": "binary",
-            "description": "One archive (zip, tar, tar.gz or tar.xz) with one folder of images for each class.",
+            "description": "One archive (zip, tar, tar.gz or tar.xz) of images: an album, class folders, or images with labels.",
         },
         "files": {
             "type": "array",
