@@ -14,7 +14,11 @@ from core.specs.base import SpecField
 from core.specs.protect import ProtectSpec
 
 SourceArgument = Annotated[
-    Path, typer.Argument(metavar="FOLDER_OR_ARCHIVE", help="images in a folder, or a zip or tar of them: an album, class folders, or with labels")
+    Path,
+    typer.Argument(
+        metavar="FOLDER_OR_ARCHIVE",
+        help="images in a folder, or a zip or tar of them: an album, class folders, or with labels",
+    ),
 ]
 WorkOption = Annotated[
     Path | None,

@@ -86,8 +86,9 @@ def read_layout(
         BadInput: The requested layout does not fit the upload.
         OSError: A file cannot be read from disk.
     """
-    index = ImageIndex(images)
+    index, others = ImageIndex(images), tuple(others)
     label_files = read_label_files(others, index, tick)
+    plain = sorted({file.path for file in others} - {file.path for file in label_files})
     sorter = _Sorter(images, label_files, name)
     kind, why = sorter.find_kind() if requested == "auto" else (requested, "It was asked for.")
     choices = tuple(sorter.choice(one) for one in ("classes", "splits", "labels", "album"))
@@ -104,7 +105,7 @@ def read_layout(
     reading = LayoutReading(
         kind=kind,
         reason=f"{why} {_meaning(kind, sorter, placements)}",
-        notes=(*_notes(sorter, kind, without),),
+        notes=(*_notes(sorter, kind, without), *_note_on_others(plain)),
         problems=sorter.problems,
         choices=choices,
     )
@@ -199,6 +200,12 @@ def _notes(sorter: _Sorter, kind: str, without: Sequence[str]) -> Iterable[str]:
     if kind != "labels" and labels is not None:
         doubt = sorter.labels_doubt() or "another layout was asked for"
         yield f"The labels in “{labels.files[0].path}” are not used: {doubt}."
+
+
+def _note_on_others(paths: Sequence[str]) -> Iterable[str]:
+    if paths:
+        what = "file is no image" if len(paths) == 1 else "files are no images"
+        yield f"{len(paths):,} {what} and not protected, such as “{printable(paths[0])}”."
 
 
 def _shortened(problems: Sequence[LabelProblem]) -> tuple[LabelProblem, ...]:

@@ -142,8 +142,8 @@ def _about_album(counts: DeliveryCounts, generator: GeneratorUse | None) -> Iter
     if counts.classes > 1:
         return
     yield (
-        "All images are one class, and all have noise of one kind. It works where they join other classes in training: "
-        "a model can then learn the noise in place of what the images show."
+        "All images are one class, and all have noise of one kind. It is made for training sets in which they "
+        "join other classes: a model can then learn the noise in place of what the images show."
     )
     measured = None if generator is None else standard_figures(generator.card.measured)
     if generator is not None and measured is not None:
