@@ -17,7 +17,7 @@ SourceArgument = Annotated[
     Path,
     typer.Argument(
         metavar="FOLDER_OR_ARCHIVE",
-        help="images in a folder, or a zip or tar of them: an album, class folders, or with labels",
+        help="a folder, zip or tar of images",
     ),
 ]
 WorkOption = Annotated[

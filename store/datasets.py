@@ -83,10 +83,8 @@ def classes_by(dataset: m.Dataset, layout: str) -> int:
     if layout not in choices or layout == dataset.layout["kind"]:
         return len(dataset.classes)
     if problem := choices[layout]["problem"]:
-        fitting = ", ".join(name for name, choice in choices.items() if not choice["problem"])
-        raise SpecError(
-            [FieldError("layout", f"does not fit this dataset: {problem} Choose auto, or one of {fitting}")]
-        )
+        fitting = " or ".join(name for name, choice in choices.items() if not choice["problem"])
+        raise SpecError([FieldError("layout", f"does not fit this dataset: {problem} Choose auto or {fitting}")])
     return int(choices[layout]["classes"])
 
 

@@ -149,9 +149,17 @@ def check_compatibility(session: Session, spec: ProtectSpec, dataset: m.Dataset)
         if row is not None and (reason := incompatibilities(Card.from_dict(row.card), classes=classes)):
             raise SpecError([FieldError("generator_id", reason)])
     elif classes == 1:  # nothing can be trained on one class, so the preset instant replaces the others
-        resolve_generator_constraints(spec.to_dict() | {"preset": INSTANT}, None)
+        _check_album(spec)
     elif spec.preset == INSTANT:
         try:
             select_shipped_generator(classes=classes)
         except BadInput as error:
             raise SpecError([FieldError("preset", str(error))]) from None
+
+
+def _check_album(spec: ProtectSpec) -> None:
+    try:
+        resolve_generator_constraints(spec.to_dict() | {"preset": INSTANT}, None)
+    except SpecError as error:
+        why = "these images are one class, from which nothing can be trained, so a generator that ships makes the noise"
+        raise SpecError([FieldError(one.field, f"{one.message}; {why}") for one in error.errors]) from None

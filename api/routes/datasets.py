@@ -34,7 +34,7 @@ _FORM: dict[str, Any] = {
         "file": {
             "type": "string",
             "format": "binary",
-            "description": "One archive (zip, tar, tar.gz or tar.xz) of images: an album, class folders, or images with labels.",
+            "description": "One archive (zip, tar, tar.gz or tar.xz) of images, with or without class folders or labels.",
         },
         "files": {
             "type": "array",
