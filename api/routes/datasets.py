@@ -34,7 +34,7 @@ _FORM: dict[str, Any] = {
         "file": {
             "type": "string",
             "format": "binary",
-            "description": "One archive (zip, tar, tar.gz or tar.xz) of images, with or without class folders or labels.",
+            "description": "One archive (zip, tar, tar.gz or tar.xz) of images, with or without classes.",
         },
         "files": {
             "type": "array",

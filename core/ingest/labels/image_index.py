@@ -1,5 +1,6 @@
 """Which image of an upload a label file means: by its path, the end of it, its name, or its name without extension."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -60,7 +61,8 @@ class ImageIndex:
     def _nearest(candidates: list[str], parts: list[str], label_file: str) -> Match:
         if len(candidates) > MAX_CANDIDATES:
             return Match(None, ambiguous=True)
-        near = {*fold(label_file).split("/")[:-1], fold(PurePosixPath(label_file).stem)}
+        stem = fold(PurePosixPath(label_file).stem)
+        near = {*fold(label_file).split("/")[:-1], stem, *re.split(r"[-_. ]", stem)}  # train.csv is near train/1.jpg
         ranked = [
             (_shared_end(fold(path), parts), len(near.intersection(fold(path).split("/")[:-1]))) for path in candidates
         ]

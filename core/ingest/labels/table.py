@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from core.filenames import is_image
 from core.ingest.class_layout import SPLITS, Split
 from core.ingest.labels.class_name import class_name
 from core.ingest.labels.column_names import (
@@ -148,8 +149,9 @@ def _image_column(names: Sequence[str], rows: Sequence[list[str]], index: ImageI
     best: tuple[tuple[bool, int, int, int], int] | None = None
     for column in range(max(map(len, rows))):
         cells = [row[column] for row in rows if len(row) > column and row[column].strip()]
-        found = sum(index.find(cell, path).path is not None for cell in cells)
         name = names[column] if column < len(names) else ""
+        named = [cell for cell in cells if name in IMAGE_NAMES or is_image(cell.strip())]  # else any number is an id
+        found = sum(index.find(cell, path).path is not None for cell in named)
         place = IMAGE_NAMES.index(name) if name in IMAGE_NAMES else len(IMAGE_NAMES)
         rank = (2 * found >= len(rows), -place, len(set(cells)), -column)
         if found and 10 * found >= len(rows) and (best is None or rank > best[0]):
