@@ -152,7 +152,7 @@ def test_a_worker_that_lost_its_lease_offers_nothing(context: WorkerContext, dat
     recover(context)
     archive = tmp_path / "protected.zip"
     with zipfile.ZipFile(archive, "w") as written:
-        written.writestr("MANIFEST.json", '{"files": [], "spec": {}, "seed": 0, "versions": {}}')
+        written.writestr("MANIFEST.json", '{"files": [], "spec": {}, "generator": {}}')
     job = RunningJob(context=context, claim=claim, lease=LeaseKeeper(context, claim), scratch=tmp_path)
     with pytest.raises(LeaseLost):
         offer_archive(job, archive)
