@@ -195,6 +195,8 @@ def _describe_non_image(data: bytes) -> str:
         return "it is a web page, not an image"
     if not set(data[:1024]) & set(range(9)):
         return "it is text, not an image"
-    if heif.is_heif(data) and heif.FORMAT not in Image.OPEN:
+    if heif.is_heif(data):
+        if heif.FORMAT in Image.OPEN:
+            return "it is a damaged or truncated HEIC image"
         return "it is a HEIC image, and this worker lacks the package pillow-heif, which reads them; save it as JPEG"
     return "it is not a JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP or GIF image, or its header is damaged"
