@@ -32,6 +32,17 @@ DeviceOption = Annotated[
     str | None, typer.Option(help="where to compute, such as cpu or cuda:1; default: a GPU if there is one")
 ]
 
+WeightsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--pretrained-weights",
+        metavar="FILE.safetensors",
+        envvar="UNTEACHABLE_PRETRAINED_WEIGHTS",
+        help="weights of EfficientNet-Lite0 that pretrained learners start from; default: those of the package that "
+        "unteachable[pretrained] installs",
+    ),
+]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandRun:
@@ -42,12 +53,14 @@ class CommandRun:
         out: file to write.
         work: folder of unfinished work; None to save none.
         device: such as cpu or cuda:1; None for a GPU if there is one.
+        pretrained_weights: safetensors file that pretrained learners start from; None for the installed package.
     """
 
     source: Path
     out: Path
     work: Path | None
     device: str | None
+    pretrained_weights: Path | None = None
 
 
 def without_unset(options: dict[str, Any]) -> dict[str, Any]:

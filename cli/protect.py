@@ -10,6 +10,7 @@ from cli.options import (
     CommandRun,
     DeviceOption,
     SourceArgument,
+    WeightsOption,
     WorkOption,
     add_spec_options,
     check_paths,
@@ -38,6 +39,7 @@ def protect_command(
     generator: GeneratorOption = None,
     work: WorkOption = None,
     device: DeviceOption = None,
+    pretrained_weights: WeightsOption = None,
     **options: Any,
 ) -> None:
     """Protect the images of a folder or archive, and measure before and after."""
@@ -46,7 +48,8 @@ def protect_command(
         check_paths(source, out, kind="zip")
         card = None if generator is None else read_card(generator)
         spec = ProtectSpec.parse(resolve_generator_constraints(without_unset(options), card))
-        _protect(CommandRun(source=source, out=out, work=work, device=device), spec, generator)
+        run = CommandRun(source=source, out=out, work=work, device=device, pretrained_weights=pretrained_weights)
+        _protect(run, spec, generator)
 
 
 add_spec_options(protect_command, ProtectSpec.spec_fields().keys() - {"generator_id"})
@@ -59,14 +62,18 @@ def _protect(run: CommandRun, spec: ProtectSpec, generator: Path | None) -> None
     from core.reports.visibility_wording import describe_visibility
     from core.runtime.resume import resumable_checkpoints
 
-    sources = [run.source] if generator is None else [run.source, generator]
+    sources = [file for file in (run.source, generator, run.pretrained_weights) if file is not None]
     with (
         resumable_checkpoints(run.work, sources=sources, command={"protect": spec.to_dict()}) as checkpoints,
         tempfile.TemporaryDirectory(prefix="unteachable-") as scratch,
         progress_display() as display,
     ):
         options = RunOptions(
-            scratch=Path(scratch), on_progress=display.show, checkpoints=checkpoints, device=run.device
+            scratch=Path(scratch),
+            on_progress=display.show,
+            checkpoints=checkpoints,
+            device=run.device,
+            pretrained_weights=run.pretrained_weights,
         )
         done = protect(
             DatasetSource(path=run.source),

@@ -6,7 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.options import CommandRun, DeviceOption, SourceArgument, WorkOption, check_paths, without_unset
+from cli.options import (
+    CommandRun,
+    DeviceOption,
+    SourceArgument,
+    WeightsOption,
+    WorkOption,
+    check_paths,
+    without_unset,
+)
 from cli.progress import progress_display
 from cli.refusals import refusals
 from core.archive.manifest import read_manifest
@@ -15,7 +23,7 @@ from core.reports.text_tables import verification_table
 from core.results.verification import VerificationReport
 from core.runtime.atomic_files import write_bytes
 from core.runtime.launcher import require_single_process
-from core.specs.catalog import ARCHITECTURE_LABELS, COUNTERMEASURE_INFO, NORMS
+from core.specs.catalog import COUNTERMEASURE_INFO, LEARNER_LABELS, NORMS
 from core.specs.protect import DEFAULT_RADIUS_A
 from core.specs.verify import VerifySpec
 
@@ -37,7 +45,7 @@ def verify_command(
     protected: ProtectedArgument = None,
     out: OutArgument = Path("verification.json"),
     architectures: Annotated[
-        Texts, typer.Option("--architectures", help=f"{FIELDS['architectures'].help}: {', '.join(ARCHITECTURE_LABELS)}")
+        Texts, typer.Option("--architectures", help=f"{FIELDS['architectures'].help}: {', '.join(LEARNER_LABELS)}")
     ] = None,
     trainings: Annotated[
         Texts,
@@ -53,10 +61,14 @@ def verify_command(
     protected_class: Annotated[
         str | None, typer.Option("--protected-class", metavar="NAME", help=FIELDS["protected_class"].help)
     ] = None,
+    image_size: Annotated[
+        int | None, typer.Option("--image-size", metavar="PIXELS", help=FIELDS["image_size"].help)
+    ] = None,
     scale: Annotated[str | None, typer.Option(help=FIELDS["scale"].help, show_default="quick")] = None,
     seeds: Annotated[int | None, typer.Option(help=FIELDS["seeds"].help, show_default="1")] = None,
     work: WorkOption = None,
     device: DeviceOption = None,
+    pretrained_weights: WeightsOption = None,
 ) -> None:
     """Train models on the originals and on their protected copies, and compare.
 
@@ -76,12 +88,14 @@ def verify_command(
             "countermeasures": countermeasures,
             "percentages": percentages,
             "protected_class": protected_class,
+            "image_size": image_size,
             "scale": scale,
             "seeds": seeds,
         }
         radius = DEFAULT_RADIUS_A if protected is None else read_manifest(protected).spec.adversarial_radius
         spec = VerifySpec.parse(without_unset(options), radius_a=radius)
-        _verify(CommandRun(source=source, out=out, work=work, device=device), protected, spec, page)
+        run = CommandRun(source=source, out=out, work=work, device=device, pretrained_weights=pretrained_weights)
+        _verify(run, protected, spec, page)
 
 
 def _training(text: str) -> Any:
@@ -93,23 +107,31 @@ def _training(text: str) -> Any:
 def _verify(run: CommandRun, protected: Path | None, spec: VerifySpec, page: Path) -> None:
     from core.recipes.options import DatasetSource, RunOptions
     from core.recipes.verify import VerificationTarget, verify  # late, because torch takes seconds to load
+    from core.reports.survival import verification_headline
     from core.reports.verification_html import render_verification
+    from core.reports.wording import SPACE
     from core.runtime.resume import resumable_checkpoints
 
     def write(report: VerificationReport) -> None:
         write_bytes(run.out, report.to_json().encode())
         write_bytes(page, render_verification(report).encode())
 
-    sources = [run.source] if protected is None else [run.source, protected]
+    sources = [file for file in (run.source, protected, run.pretrained_weights) if file is not None]
     with (
         resumable_checkpoints(run.work, sources=sources, command={"verify": spec.to_dict()}) as checkpoints,
         tempfile.TemporaryDirectory(prefix="unteachable-") as scratch,
         progress_display() as display,
     ):
         options = RunOptions(
-            scratch=Path(scratch), on_progress=display.show, checkpoints=checkpoints, device=run.device
+            scratch=Path(scratch),
+            on_progress=display.show,
+            checkpoints=checkpoints,
+            device=run.device,
+            pretrained_weights=run.pretrained_weights,
         )
         target = None if protected is None else VerificationTarget(archive=protected)
         report = verify(DatasetSource(path=run.source), target, spec, options, on_row=write)
     print(verification_table(report))
+    if headline := verification_headline(report):
+        print(headline.replace(SPACE, " "))
     print(f"{len(report.evidence.rows)} rows measured in {report.seconds:.0f} s: {run.out}, {page}")

@@ -96,6 +96,11 @@ class Settings(BaseSettings):
     )
     threads: int = Field(default=0, ge=0, description="processor cores that a science worker uses; 0 for all available")
     device: str = Field(default="", description="cpu, cuda or cuda:N; default the best available")
+    pretrained_weights: str = Field(
+        default="",
+        description="safetensors file with weights of EfficientNet-Lite0 that the evidence on photographs starts from; "
+        "default those of the package that unteachable[pretrained] installs",
+    )
 
     log_level: str = Field(
         default="info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error"

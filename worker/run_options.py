@@ -1,5 +1,7 @@
 """How a worker runs the recipes of core: where they compute, and where they report and save."""
 
+from pathlib import Path
+
 from core.recipes.options import RunOptions
 from worker.checkpoint_store import job_checkpoints
 from worker.context import compute_device
@@ -13,7 +15,7 @@ def run_options(job: RunningJob) -> RunOptions:
     Raises:
         InvalidSetting: the settings name a device that this machine does not have.
     """
-    device = compute_device(job.context.settings)
+    device, weights = compute_device(job.context.settings), job.context.settings.pretrained_weights
     return RunOptions(
         scratch=job.make_folder("work"),
         on_progress=job.lease.progress,
@@ -21,4 +23,5 @@ def run_options(job: RunningJob) -> RunOptions:
         device=device.name,
         cores=device.cores,
         limits=upload_limits(job.context.settings),
+        pretrained_weights=Path(weights) if weights else None,
     )

@@ -5,7 +5,7 @@ from typing import Any
 from api.pages.formatting import format_count
 from api.pages.labels import stage_labels
 from core.reports.heatmap import training_label
-from core.specs.catalog import ARCHITECTURE_LABELS
+from core.specs.catalog import LEARNER_LABELS
 from core.specs.verify import VerifySpec
 from store import models as m
 
@@ -111,10 +111,11 @@ def _verification_details(spec: VerifySpec) -> list[tuple[str, Any]]:
     shares = ", ".join(f"{share} %" for share in spec.percentages)
     class_name = spec.protected_class
     return [
-        ("Networks", ", ".join(ARCHITECTURE_LABELS[name] for name in spec.architectures)),
+        ("Networks", ", ".join(LEARNER_LABELS[name] for name in spec.architectures)),
         ("Trainings", ", ".join(map(training_label, spec.trainings))),
         ("Countermeasures", ", ".join(spec.countermeasures)),
         ("Shares protected", shares) if class_name is None else ("Protected and tested", f"only “{class_name}”"),
+        *([] if spec.image_size is None else [("Image size", f"{spec.image_size} x {spec.image_size} pixels")]),
         ("Length of training", spec.scale),
         ("Runs of each", spec.seeds),
     ]

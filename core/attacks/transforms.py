@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +11,20 @@ from torch import Tensor
 Transform = Callable[[Tensor], Tensor]
 """Images (n, c, h, w) in [0, 1] to images of the same shape and range; the random choices are already made."""
 RESIZED_CROP_MIN_SIZE = 96  # px; from this size on T has random resized crops, as in the paper for ImageNet
+
+
+class DrawTransform(Protocol):
+    """Draws a transformation for each image of a batch."""
+
+    def __call__(self, n: int, size: int, *, generator: torch.Generator) -> Transform:
+        """Draw the transformations.
+
+        Args:
+            n: The number of images.
+            size: Their height and width in pixels.
+            generator: The source of randomness, on the device of the images.
+        """
+        ...
 
 
 class _FlipAndShift(torch.autograd.Function):
@@ -56,22 +70,23 @@ def flip_and_crop(n: int, size: int, *, generator: torch.Generator) -> Transform
     return lambda x: _FlipAndShift.apply(x, flip, dy, dx)
 
 
-def flip_and_resized_crop(n: int, size: int, *, generator: torch.Generator) -> Transform:
+def flip_and_resized_crop(n: int, size: int, *, generator: torch.Generator, min_area: float = 0.08) -> Transform:
     """Draw a horizontal flip and a crop for each image; the crop is scaled back to the full size.
 
-    A crop has 8 to 100 % of the area and proportions of 3:4 to 4:3.
+    A crop has proportions of 3:4 to 4:3.
 
     Args:
         n: The number of images.
         size: Their height and width in pixels.
         generator: The source of randomness, on the device of the images.
+        min_area: The smallest share of the area that a crop has, 0 to 1; the largest is 1.
     """
     device = generator.device
 
     def uniform(low: float, high: float) -> Tensor:
         return torch.rand(n, generator=generator, device=device) * (high - low) + low
 
-    area, ratio = uniform(0.08, 1), torch.exp(uniform(math.log(3 / 4), math.log(4 / 3)))
+    area, ratio = uniform(min_area, 1), torch.exp(uniform(math.log(3 / 4), math.log(4 / 3)))
     width, height = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
     centre_x, centre_y = uniform(-1, 1) * (1 - width), uniform(-1, 1) * (1 - height)
     mirror = torch.where(uniform(0, 1) < 0.5, -1.0, 1.0)

@@ -1,43 +1,31 @@
 """Evidence: the same learner is trained on clean and on delivered images, and tested on clean ones."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.evaluation.evidence_cases import EvidenceCase, photograph_cases, small_image_cases
 from core.evaluation.learner_cost import LearnerCost, measure_cost
 from core.evaluation.learner_run import LearnerConfig, ScaledProgress, load_curve, measure_curve
 from core.evaluation.sample_size import too_few_images
 from core.evaluation.subset import stratified_subset
 from core.evaluation.time_budget import MAX_UNPLANNED_UPDATES, RowWork, TimeBudget
-from core.results.evidence import Curve, Evidence, EvidenceRow, Interval, training_name, wilson_interval
+from core.models.pretrained import pretrained_weights_file
+from core.results.evidence import Curve, Evidence, EvidenceRow, Interval, wilson_interval
 from core.runtime.context import RunContext
-from core.specs.catalog import ARCHITECTURE_LABELS
-from core.specs.configs import Preset
+from core.specs.catalog import ARCHITECTURE_LABELS, LEARNER_LABELS
+from core.specs.configs import LearnerSchedule, Preset
+from core.specs.photographs import learner_schedule
 from core.specs.protect import ProtectSpec
 from core.training.labelled_images import LabelledArrays
 
-CHEAP_COUNTERMEASURES = ("jpeg-75", "greyscale")
+ARMS = ("before", "after")
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvidenceCase:
-    """What one row measures.
-
-    Attributes:
-        radius: Of the adversarial training, of 255; 0 is standard training.
-        countermeasure: What the learner does to the images first; None for nothing.
-    """
-
-    radius: int
-    countermeasure: str | None = None
-
-    @property
-    def name(self) -> str:
-        """How the training of this row is called in reports."""
-        return training_name("Linf", self.radius, self.countermeasure)
+PixelLoader = Callable[[int], tuple[NDArray[np.uint8], NDArray[np.uint8]]]
+"""Maps a size in pixels to the images as uploaded and as delivered, both uint8 (n, c, size, size)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +39,8 @@ class EvaluationData:
         test_mask: Which images are tested on, bool (n,); the others are trained on.
         classes: Number of classes.
         note: Why nothing can be measured; None if something can.
+        load_photographs: Decodes the same images at other sizes, for learners that see them larger; None for small
+            images, which every learner sees as they are here.
     """
 
     clean: NDArray[np.uint8]
@@ -59,21 +49,7 @@ class EvaluationData:
     test_mask: NDArray[np.bool_]
     classes: int
     note: str | None
-
-
-def evidence_cases(amount: str, radius_a: int) -> list[EvidenceCase]:
-    """The rows that an amount of evidence consists of.
-
-    Args:
-        amount: "none", "quick" (standard and adversarial training) or "full" (half of the radius and
-            CHEAP_COUNTERMEASURES as well).
-        radius_a: Radius of the adversarial training, of 255.
-    """
-    radii = {"none": [], "quick": [0, radius_a], "full": [0, radius_a // 2, radius_a]}[amount]
-    cases = [EvidenceCase(radius=radius) for radius in dict.fromkeys(radii)]
-    if amount == "full":
-        cases += [EvidenceCase(radius=0, countermeasure=name) for name in CHEAP_COUNTERMEASURES]
-    return cases
+    load_photographs: PixelLoader | None = None
 
 
 def unmeasurable(amount: str, labels: NDArray[np.int64], test_mask: NDArray[np.bool_], classes: int) -> str | None:
@@ -143,16 +119,18 @@ class _Measurement:
 
     def __init__(self, data: EvaluationData, spec: ProtectSpec, preset: Preset, run: RunContext) -> None:
         self._data, self._spec, self._preset, self._run = data, spec, preset, run
-        self._clean = LabelledArrays(pixels=data.clean, labels=data.labels, classes=data.classes)
-        self._train = np.flatnonzero(~data.test_mask)
-        self._schedule = preset.schedules[spec.evidence]
-        self._updates = self._schedule.length.updates(len(self._train))
-        self._cases = evidence_cases(spec.evidence, spec.adversarial_radius)
-        self.test = self._clean.select(data.test_mask)
+        self._train, self._test = np.flatnonzero(~data.test_mask), np.flatnonzero(data.test_mask)
+        self._pixels = {data.clean.shape[-1]: (data.clean, data.delivered)}
+        self._cases = self._choose_cases()
         self.budget = self._open_budget()
-        if self.budget is not None and self.budget.test_images < len(self.test):
-            chosen = stratified_subset(self.test.labels, self.budget.test_images, seed=spec.seed)
-            self.test = self.test.select(chosen)
+        if self.budget is not None and self.budget.test_images < len(self._test):
+            chosen = stratified_subset(data.labels[self._test], self.budget.test_images, seed=spec.seed)
+            self._test = self._test[chosen]
+
+    @property
+    def test(self) -> LabelledArrays:
+        """The clean test images at the size of the report."""
+        return self._images(None, "before").select(self._test)
 
     def rows(self) -> Iterator[EvidenceRow]:
         """Measure one row after the other."""
@@ -168,62 +146,88 @@ class _Measurement:
                 yield self._row(case, plan.updates, self._train[chosen], share)
                 self.budget.end(number)
 
+    def _choose_cases(self) -> list[EvidenceCase]:
+        amount, radius, learner = self._spec.evidence, self._spec.adversarial_radius, self._preset.architecture
+        if self._data.load_photographs is None:
+            return small_image_cases(amount, radius, learner=learner)
+        has_pretrained = pretrained_weights_file(self._run.pretrained_weights) is not None
+        return photograph_cases(amount, radius, learner=learner, has_pretrained=has_pretrained)
+
+    def _images(self, size: int | None, arm: str) -> LabelledArrays:
+        """All images at a size, as uploaded ("before") or as delivered ("after")."""
+        size = size or self._data.clean.shape[-1]
+        if size not in self._pixels:
+            assert self._data.load_photographs is not None, "small images have one size"
+            self._pixels[size] = self._data.load_photographs(size)
+        pixels = dict(zip(ARMS, self._pixels[size], strict=True))[arm]
+        return LabelledArrays(pixels=pixels, labels=self._data.labels, classes=self._data.classes)
+
     def _open_budget(self) -> TimeBudget | None:
         seconds = self._spec.evidence_seconds
-        if seconds is None or self._updates <= MAX_UNPLANNED_UPDATES:
+        updates = [self._schedule(case).length.updates(len(self._train)) for case in self._cases]
+        if seconds is None or max(updates, default=0) <= MAX_UNPLANNED_UPDATES:
             return None
         self._run.progress.start("evidence", 0)
         works = [
             RowWork(
                 name=case.name,
-                updates=self._updates,
-                batch=self._schedule.length.batch,
+                updates=self._full_updates(case),
+                batch=self._schedule(case).length.batch,
                 train_images=len(self._train),
-                test_images=len(self.test),
+                test_images=len(self._test),
             )
             for case in self._cases
         ]
-        train = self._clean.select(self._train)
 
         def cost_of(number: int) -> LearnerCost:
-            return measure_cost(self._config(self._cases[number], self._updates), train, self.test, self._run)
+            case = self._cases[number]
+            images = self._images(case.size, "before")
+            train, test = images.select(self._train), images.select(self._test)
+            return measure_cost(self._config(case, self._full_updates(case)), train, test, self._run)
 
         return TimeBudget(seconds, works, cost_of, self._run.checkpoints)
 
+    def _schedule(self, case: EvidenceCase) -> LearnerSchedule:
+        return learner_schedule(case.learner, self._preset, self._spec.evidence)
+
+    def _full_updates(self, case: EvidenceCase) -> int:
+        return self._schedule(case).length.updates(len(self._train))
+
     def _expected_updates(self, case: EvidenceCase) -> int:
-        return self._updates if self.budget is None else self.budget.expected_updates(case.name)
+        return self._full_updates(case) if self.budget is None else self.budget.expected_updates(case.name)
 
     def _passes(self, case: EvidenceCase) -> int:
         """Forward and backward passes of one update, which make the progress even over rows of unequal cost."""
-        return 1 + (self._schedule.attack_steps if case.radius else 0)
+        return 1 + (self._schedule(case).attack_steps if case.radius else 0)
 
     def _config(self, case: EvidenceCase, updates: int) -> LearnerConfig:
         return LearnerConfig(
-            architecture=self._preset.architecture,
+            architecture=case.learner,
             radius=case.radius,
             countermeasure=case.countermeasure,
             seed=self._spec.seed,
             updates=updates,
-            schedule=self._schedule,
+            schedule=self._schedule(case),
+            photographs=self._data.load_photographs is not None,
         )
 
     def _row(self, case: EvidenceCase, updates: int, train: NDArray[np.int64], share: int) -> EvidenceRow:
         """Measure a row; each of its learners advances the progress by `share`."""
         config, curves = self._config(case, updates), {}
-        for arm, pixels in (("before", self._data.clean), ("after", self._data.delivered)):
-            name = f"curve-{case.radius}-{case.countermeasure}-{arm}"
+        test = self._images(case.size, "before").select(self._test)
+        for arm in ARMS:
+            name = f"{case.key}-{arm}"
             known = load_curve(self._run, name)
             if known is None:
-                images = replace(self._clean, pixels=pixels).select(train)
                 scaled = self._run.with_progress(ScaledProgress(self._run.progress, share / updates))
-                known = measure_curve(config, images, self.test, scaled, name=name)
+                known = measure_curve(config, self._images(case.size, arm).select(train), test, scaled, name=name)
             else:
                 self._run.progress.advance(share)
             curves[arm] = known
-        return _row(case, curves, len(self.test), self._spec, self._preset)
+        return _row(case, curves, len(test), self._spec)
 
 
-def _row(case: EvidenceCase, curves: dict[str, Curve], tested: int, spec: ProtectSpec, preset: Preset) -> EvidenceRow:
+def _row(case: EvidenceCase, curves: dict[str, Curve], tested: int, spec: ProtectSpec) -> EvidenceRow:
     def interval(curve: Curve) -> Interval:
         return wilson_interval(round(curve.accuracy[-1] * tested), tested)
 
@@ -233,7 +237,7 @@ def _row(case: EvidenceCase, curves: dict[str, Curve], tested: int, spec: Protec
         norm="Linf" if case.radius else None,
         radius=case.radius,
         countermeasure=case.countermeasure,
-        architecture=ARCHITECTURE_LABELS[preset.architecture],
+        architecture=LEARNER_LABELS[case.learner],
         protected_percentage=spec.percentage,
         accuracy_before=before.accuracy[-1],
         accuracy_after=after.accuracy[-1],
@@ -242,4 +246,6 @@ def _row(case: EvidenceCase, curves: dict[str, Curve], tested: int, spec: Protec
         ci95_before=interval(before),
         ci95_after=interval(after),
         curves=curves,
+        learner=case.learner,
+        image_size=case.size,
     )

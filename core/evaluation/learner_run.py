@@ -3,17 +3,31 @@
 import json
 from dataclasses import asdict, dataclass, replace
 
+from torch import nn
+
+from core.attacks.photographs import photograph_transform
 from core.attacks.threat_model import ThreatModel
+from core.attacks.transforms import sample_transform
 from core.countermeasures.registry import COUNTERMEASURES
+from core.models.efficientnet_lite import EfficientNetLite0
+from core.models.pretrained import load_pretrained
 from core.models.registry import build_network
 from core.results.evidence import Curve
 from core.runtime.context import RunContext
 from core.runtime.progress import Progress
 from core.runtime.random_streams import RandomStream
+from core.specs.catalog import PRETRAINED_LABELS, PROBE
 from core.specs.configs import LearnerSchedule
 from core.training.labelled_images import LabelledArrays
 from core.training.learner import LEARNER_CHECKPOINT, LearnerImages, LearnerMethod, train
+from core.training.linear_probe import train_linear_probe
 from core.training.loop import TrainingPlan
+from core.training.sgd import PAPER_SGD, SGDSettings
+
+FINE_TUNING = SGDSettings(part_images=16, weight_decay=1e-4, body_rate=0.2, bfloat16_on_cpu=False)
+"""A pretrained body needs a lower rate than a new classifier. A batch is small, so its parts are too."""
+FINE_TUNING_MOMENTUM = 0.1
+"""Of the running statistics of batch norm: a short training must leave them those of the new images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,13 +35,14 @@ class LearnerConfig:
     """How one learner is trained.
 
     Attributes:
-        architecture: Name of the network.
+        architecture: Name of the learner, a key of LEARNER_LABELS.
         norm: Norm of the adversarial training.
         radius: Radius of the adversarial training, of 255; 0 is standard training.
         countermeasure: What is done to the images first; None for nothing.
         seed: Of all random numbers.
         updates: Updates of the weights.
         schedule: Batch size, learning rate and the steps of the attack.
+        photographs: Whether each batch is cropped, mirrored and coloured as photographs are; else by T of the paper.
     """
 
     architecture: str
@@ -37,6 +52,7 @@ class LearnerConfig:
     seed: int
     updates: int
     schedule: LearnerSchedule
+    photographs: bool = False
 
 
 def load_curve(run: RunContext, name: str) -> Curve | None:
@@ -91,25 +107,44 @@ def run_learner(
         generator = device.generator(config.seed, RandomStream.COUNTERMEASURE)
         treated = countermeasure.preprocess(learned.pixels, learned.labels, generator=generator)
         learned, augment = replace(learned, pixels=treated), countermeasure.augment
+    both = LearnerImages(train=learned, test=test.on(device))
+    model = _initial_network(config, images, run)
+    if config.architecture == PROBE:
+        assert isinstance(model, EfficientNetLite0), "it is a pretrained learner"
+        return train_linear_probe(model, both, run, classes=images.classes)
+    method = LearnerMethod(
+        threat=ThreatModel(
+            norm=config.norm, radius=config.radius, steps=schedule.attack_steps, step=schedule.attack_step
+        ),
+        plan=TrainingPlan(
+            updates=config.updates,
+            batch=schedule.length.batch,
+            learning_rate=schedule.learning_rate,
+            sgd=FINE_TUNING if config.architecture in PRETRAINED_LABELS else PAPER_SGD,
+        ),
+        augment=augment,
+        draw_transform=photograph_transform if config.photographs else sample_transform,
+    )
+    generator = device.generator(config.seed, RandomStream.LEARNER)
+    return train(model, both, method, run, generator=generator, name=name)
+
+
+def _initial_network(config: LearnerConfig, images: LabelledArrays, run: RunContext) -> nn.Module:
+    """The network with random weights, or with those of ImageNet and a random classifier."""
+    if config.architecture in PRETRAINED_LABELS:
+        network = load_pretrained(run.pretrained_weights, device=run.device.name)
+        network.replace_classifier(images.classes, seed=config.seed + 1)
+        network.set_norm_momentum(FINE_TUNING_MOMENTUM)
+        return network
     _, channels, size, _ = images.pixels.shape
-    model = build_network(
+    return build_network(
         config.architecture,
         channels=channels,
         size=size,
         classes=images.classes,
         seed=config.seed + 1,
-        device=device.name,
+        device=run.device.name,
     )
-    method = LearnerMethod(
-        threat=ThreatModel(
-            norm=config.norm, radius=config.radius, steps=schedule.attack_steps, step=schedule.attack_step
-        ),
-        plan=TrainingPlan(updates=config.updates, batch=schedule.length.batch, learning_rate=schedule.learning_rate),
-        augment=augment,
-    )
-    both = LearnerImages(train=learned, test=test.on(device))
-    generator = device.generator(config.seed, RandomStream.LEARNER)
-    return train(model, both, method, run, generator=generator, name=name)
 
 
 class ScaledProgress(Progress):

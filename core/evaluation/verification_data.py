@@ -15,7 +15,10 @@ from core.ingest.dataset import ImageDataset, ImageRecord
 from core.ingest.pixels import load_pixels
 from core.ingest.split import select_test_mask
 from core.runtime.progress import Progress
+from core.specs.catalog import PRETRAINED_LABELS
+from core.specs.photographs import MAX_SMALL_EDGE, PHOTOGRAPH_SIZE, are_photographs
 from core.specs.presets import PRESETS
+from core.specs.protect import PAPER
 from core.specs.verify import VerifySpec
 from core.specs.work_size import work_size
 from core.training.labelled_images import LabelledArrays
@@ -47,6 +50,7 @@ class VerificationData:
         missing: Images of the upload that the archive does not contain.
         protected_label: The one class that is protected and tested; None if all are.
         percentage: Share of the training images that are protected as delivered, in per cent: 100 only for all.
+        photographs: Whether learners crop, mirror and colour the images as photographs.
     """
 
     clean: LabelledArrays
@@ -55,6 +59,7 @@ class VerificationData:
     missing: int
     protected_label: int | None
     percentage: int
+    photographs: bool = False
 
     @property
     def chance(self) -> float:
@@ -138,7 +143,7 @@ def load_verification_data(
         BadInput: There are too few images.
         ValueError: The dataset does not have the protected class.
     """
-    size = work_size([(i.width, i.height) for i in dataset.images], max_size=PRESETS[spec.scale].max_size)
+    size, photographs = _image_size(dataset, spec)
     labels = np.array([image.label for image in dataset.images], dtype=np.int64)
     splits = [image.split for image in dataset.images]
     test_mask = select_test_mask(labels, splits, seed=0 if copies is None else copies.seed)
@@ -171,7 +176,19 @@ def load_verification_data(
         missing=int((~present).sum()),
         protected_label=label,
         percentage=_percentage(protected[train_mask]),
+        photographs=photographs,
     )
+
+
+def _image_size(dataset: ImageDataset, spec: VerifySpec) -> tuple[int, bool]:
+    """The side in pixels at which learners see the images, and whether they treat them as photographs."""
+    edges = [(image.width, image.height) for image in dataset.images]
+    size = work_size(edges, max_size=PRESETS[spec.scale].max_size)
+    photographs = spec.scale != PAPER and are_photographs(edges)
+    if photographs and not PRETRAINED_LABELS.keys().isdisjoint(spec.architectures):
+        size = max(size, PHOTOGRAPH_SIZE)
+    size = spec.image_size or size
+    return size, photographs and size > MAX_SMALL_EDGE
 
 
 def _percentage(protect_mask: NDArray[np.bool_]) -> int:

@@ -7,8 +7,9 @@ from core.evaluation.verification_data import VerificationData
 from core.results.evidence import Curve, wilson_interval
 from core.results.verification import ARMS, Arm, VerificationRow
 from core.runtime.context import RunContext
-from core.specs.catalog import ARCHITECTURE_LABELS
-from core.specs.configs import LearnerSchedule
+from core.specs.catalog import LEARNER_LABELS
+from core.specs.configs import Preset
+from core.specs.photographs import learner_schedule
 from core.specs.verify import RowSpec, VerifySpec
 
 
@@ -21,12 +22,15 @@ class VerificationRunner:
     Args:
         data: Training sets and test images.
         spec: The number of runs, and the protected class.
-        schedule: How long each learner is trained.
+        preset: Has the schedules of the learners that start from random weights.
+        amount: The amount of evidence whose schedules they have, "quick" or "full".
         run: Its checkpoints keep every curve and the unfinished learner.
     """
 
-    def __init__(self, data: VerificationData, spec: VerifySpec, schedule: LearnerSchedule, run: RunContext) -> None:
-        self._data, self._spec, self._schedule, self._run = data, spec, schedule, run
+    def __init__(
+        self, data: VerificationData, spec: VerifySpec, preset: Preset, run: RunContext, *, amount: str
+    ) -> None:
+        self._data, self._spec, self._preset, self._run, self._amount = data, spec, preset, run, amount
         self._curves: dict[str, Curve] = {}
 
     def run_row(self, row: RowSpec) -> VerificationRow:
@@ -41,12 +45,13 @@ class VerificationRunner:
             norm=row.training.norm if row.training.radius else None,
             radius=row.training.radius,
             countermeasure=row.countermeasure,
-            architecture=ARCHITECTURE_LABELS[row.architecture],
+            architecture=LEARNER_LABELS[row.architecture],
             protected_percentage=min(row.percentage, self._data.percentage),
             before=before,
             after=arms["after"],
             rest=arms["rest"],
             protected_class=self._spec.protected_class,
+            learner=row.architecture,
         )
 
     def _curve(self, row: RowSpec, arm: str, seed: int) -> Curve | None:
@@ -67,14 +72,16 @@ class VerificationRunner:
         return curve
 
     def _config(self, row: RowSpec, seed: int) -> LearnerConfig:
+        schedule = learner_schedule(row.architecture, self._preset, self._amount)
         return LearnerConfig(
             architecture=row.architecture,
             norm=row.training.norm,
             radius=row.training.radius,
             countermeasure=row.countermeasure,
             seed=seed,
-            updates=self._schedule.length.updates(len(self._data.clean)),  # the same for arms with fewer images
-            schedule=self._schedule,
+            updates=schedule.length.updates(len(self._data.clean)),  # the same for arms with fewer images
+            schedule=schedule,
+            photographs=self._data.photographs,
         )
 
 

@@ -96,6 +96,16 @@ class EfficientNetLite0(nn.Module):
         self.top = ConvNorm(width, FEATURES, kernel=1)
         self.classifier = nn.Linear(FEATURES, classes)
 
+    def set_norm_momentum(self, momentum: float) -> None:
+        """Choose how fast the running statistics of batch norm follow the batches.
+
+        Args:
+            momentum: The weight of a batch, 0 to 1; it is BATCH_NORM_MOMENTUM at first.
+        """
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.momentum = momentum
+
     def feature_maps(self, x: Tensor) -> Tensor:
         """The last activations before the pooling.
 

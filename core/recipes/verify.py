@@ -138,7 +138,7 @@ def _read(
 def _measure_rows(spec: VerifySpec, data: VerificationData, run: RunContext) -> Iterator[VerificationRow]:
     """The rows of the spec in their order, one unit of progress each."""
     preset = preset_for(spec.scale, data.clean.pixels.shape[-1])
-    runner = VerificationRunner(data, spec, preset.schedules[SCHEDULE_OF_SCALE[spec.scale]], run)
+    runner = VerificationRunner(data, spec, preset, run, amount=SCHEDULE_OF_SCALE[spec.scale])
     run.progress.start("evidence", len(spec.rows))
     for row_spec in spec.rows:
         yield runner.run_row(row_spec)

@@ -6,12 +6,11 @@ dataset alone it shows how far the accuracy is above chance.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 
 from core.reports.verdict import outcome_of
 from core.results.evidence import training_name
 from core.results.verification import VerificationEvidence, VerificationReport, VerificationRow
-from core.specs.catalog import ARCHITECTURE_LABELS, COUNTERMEASURE_INFO
+from core.specs.catalog import COUNTERMEASURE_INFO, LEARNER_LABELS
 from core.specs.verify import Training, VerifySpec
 
 MAX_LEVEL = 10
@@ -49,13 +48,15 @@ class HeatMapRow:
         architecture: Name of the network.
         countermeasure: What is done to the images.
         protected: Which images are protected; None if all are.
-        cells: None for each cell that is not measured yet.
+        cells: None for each cell that is not measured, or not yet.
+        possible: Whether each cell can be measured: a linear probe has no adversarial training.
     """
 
     architecture: str
     countermeasure: str
     protected: str | None
     cells: tuple[HeatMapCell | None, ...]
+    possible: tuple[bool, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,19 +77,21 @@ class HeatMap:
 def heat_map(report: VerificationReport) -> HeatMap:
     """The heat map of a verification, finished or not."""
     spec = VerifySpec.parse(report.spec)
-    cells: list[HeatMapCell | None] = [_cell(row, report.evidence) for row in report.evidence.rows]
-    cells += [None] * (report.evidence.rows_requested - len(cells))
-    width, combinations = len(spec.trainings), product(spec.architectures, spec.countermeasures, spec.percentages)
+    cells = dict(zip(spec.rows, (_cell(row, report.evidence) for row in report.evidence.rows), strict=False))
+    width = len(spec.trainings)
+    lines = [spec.combinations[first : first + width] for first in range(0, len(spec.combinations), width)]
     return HeatMap(
         columns=tuple(map(training_label, spec.trainings)),
         rows=tuple(
             HeatMapRow(
-                architecture=ARCHITECTURE_LABELS[architecture],
-                countermeasure=_countermeasure(countermeasure),
-                protected=_protected(percentage, spec.protected_class),
-                cells=tuple(cells[number * width : (number + 1) * width]),
+                architecture=LEARNER_LABELS[line[0].architecture],
+                countermeasure=_countermeasure(line[0].countermeasure),
+                protected=_protected(line[0].percentage, spec.protected_class),
+                cells=tuple(cells.get(row) for row in line),
+                possible=tuple(row.is_possible for row in line),
             )
-            for number, (architecture, countermeasure, percentage) in enumerate(combinations)
+            for line in lines
+            if any(row.is_possible for row in line)
         ),
         compares=report.target is not None,
     )
@@ -102,7 +105,7 @@ def training_label(training: Training) -> str:
     return name.removeprefix("adversarial training, ").replace(" radius", "")
 
 
-def _countermeasure(name: str) -> str:
+def _countermeasure(name: str | None) -> str:
     return COUNTERMEASURE_INFO[name].description if name in COUNTERMEASURE_INFO else NO_COUNTERMEASURE_LABEL
 
 

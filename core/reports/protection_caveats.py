@@ -9,6 +9,7 @@ from core.reports.evidence_time import left_out, shortened
 from core.reports.verdict import outcome_of
 from core.reports.wording import as_sentence, percent
 from core.results.evidence import Evidence, EvidenceRow
+from core.specs.catalog import HOW_TO_GET_WEIGHTS
 from core.specs.protect import ProtectSpec
 
 WIDE_INTERVAL = 0.05
@@ -70,9 +71,10 @@ def protection_caveats(
     """
     return (
         *_about_accuracies(evidence),
+        *_about_sample(evidence, counts),
         *_about_generator(generator),
         *_about_album(counts, generator),
-        *_about_images(spec, counts),
+        *_about_images(spec, evidence, counts),
         *learner_caveats(
             spec, evidence, uses_greyscale_surrogate=generator is not None and generator.card.grey_updates > 0
         ),
@@ -153,7 +155,13 @@ def _about_album(counts: DeliveryCounts, generator: GeneratorUse | None) -> Iter
         )
 
 
-def _about_images(spec: ProtectSpec, counts: DeliveryCounts) -> Iterator[str]:
+def _about_sample(evidence: Evidence, counts: DeliveryCounts) -> Iterator[str]:
+    used = evidence.train_images + evidence.test_images
+    if evidence.rows and used < counts.images:
+        yield f"{used:,} of the {counts.images:,} images were used, drawn at random from every class."
+
+
+def _about_images(spec: ProtectSpec, evidence: Evidence, counts: DeliveryCounts) -> Iterator[str]:
     if counts.exceeded:
         yield (
             f"{counts.exceeded:,} of {counts.images:,} delivered images differ from the upload by more than "
@@ -164,7 +172,7 @@ def _about_images(spec: ProtectSpec, counts: DeliveryCounts) -> Iterator[str]:
         yield (
             f"The noise was made at {counts.work_size} x {counts.work_size} pixels and enlarged for "
             f"{counts.enlarged:,} of {counts.images:,} images. Models that see the images at another size see blurred "
-            "or coarser noise. They were not measured."
+            f"or coarser noise. {_measured_sizes(evidence)}"
         )
     if spec.percentage < 100:
         yield (
@@ -206,20 +214,47 @@ def learner_caveats(spec: ProtectSpec, evidence: Evidence, *, uses_greyscale_sur
         )
     yield _countermeasures(rows, uses_greyscale_surrogate=uses_greyscale_surrogate)
     yield "Purification, such as passing the images through a diffusion model, can remove the noise. Not measured."
-    yield (
-        "The measured models start from random weights. Fine-tuning a model that was pretrained on other images learns "
-        "more from protected images. Not measured."
-    )
+    yield _pretrained_models(rows)
     if rows:
         learners = ", ".join(sorted({row.architecture for row in rows}))
+        sizes = " and ".join(f"{size} x {size}" for size in sizes_of(evidence))
         yield (
-            f"The measured learner: {learners}, at {evidence.image_size} x {evidence.image_size} pixels. No other was "
-            "tried, and another kind may learn much more."
+            f"The measured learner{'s' if ',' in learners else ''}: {learners}, at {sizes} pixels. No other was tried, "
+            "and another kind may learn much more."
         )
     yield (
         "The noise is made against learning these classes. Other labels, and generative models trained on the images, "
         "were not measured."
     )
+
+
+def _measured_sizes(evidence: Evidence) -> str:
+    if not evidence.rows:
+        return "They were not measured."
+    return f"Learners saw them at {' and '.join(map(str, sizes_of(evidence)))} pixels; no other size was measured."
+
+
+def sizes_of(evidence: Evidence) -> list[int]:
+    """The sizes in pixels at which learners saw the images, in ascending order."""
+    return sorted({row.image_size or evidence.image_size for row in evidence.rows} or {evidence.image_size})
+
+
+def _pretrained_models(rows: tuple[EvidenceRow, ...]) -> str:
+    if any(row.is_pretrained for row in rows):
+        return (
+            "The pretrained network is a small one, EfficientNet-Lite0 with the weights of ImageNet. Larger ones, and "
+            "those that were trained on many more images, learn more from protected images. Not measured."
+        )
+    why = f", because the weights are not on this machine: {HOW_TO_GET_WEIGHTS}" if _on_photographs(rows) else ""
+    return (
+        "The measured models start from random weights. Fine-tuning a model that was pretrained on other images learns "
+        f"more from protected images. No such model was measured{why}."
+    )
+
+
+def _on_photographs(rows: tuple[EvidenceRow, ...]) -> bool:
+    """Whether the rows are those of photographs, among which pretrained learners belong where there are weights."""
+    return any(row.image_size is not None for row in rows)
 
 
 def _countermeasures(rows: tuple[EvidenceRow, ...], *, uses_greyscale_surrogate: bool) -> str:

@@ -35,9 +35,16 @@ def evidence_table(evidence: Evidence) -> str:
     ]
     foot = (
         f"Accuracy on {evidence.test_images} clean test images; chance {percent(evidence.chance, digits=1)}; "
-        f"learner {evidence.learner} at {evidence.image_size} px, {evidence.train_images} training images."
+        f"{_learner(evidence)}{evidence.train_images} training images."
     )
     return _table(head, rows, foot)
+
+
+def _learner(evidence: Evidence) -> str:
+    """The learner, where the rows do not name theirs."""
+    if any(row.image_size is not None for row in evidence.rows):
+        return ""
+    return f"learner {evidence.learner} at {evidence.image_size} px, "
 
 
 def verification_table(report: VerificationReport) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from core.reports.evidence_time import left_out
+from core.reports.survival import survives, weakest_row
 from core.reports.wording import SPACE, as_sentence, capitalize, percent
 from core.results.evidence import Evidence, EvidenceRow
 
@@ -12,9 +13,9 @@ class Verdict:
     """What the evidence says.
 
     Attributes:
-        tone: "shown" (every row shows protection), "partly" (the first row does, another does not), "not shown" or
-            "not measured".
-        headline: The result of the first row in one sentence.
+        tone: "shown" (every row shows protection, and none leaves most of what is learned), "partly" (the first row
+            shows it), "not shown" or "not measured".
+        headline: The result of the first row in one sentence, and where most survives, the row in which most does.
         details: Sentences that qualify the headline, and one for each other row.
     """
 
@@ -53,19 +54,24 @@ def verdict_of(evidence: Evidence) -> Verdict:
         )
     first, *others = evidence.rows
     outcome = outcome_of(first, chance=evidence.chance)
-    all_shown = all(outcome_of(row, chance=evidence.chance) == "shown" for row in evidence.rows)
+    weakest = weakest_row(evidence.rows, chance=evidence.chance)
+    all_shown = all(outcome_of(row, chance=evidence.chance) == "shown" for row in evidence.rows) and weakest is None
     tone = ("shown" if all_shown else "partly") if outcome.startswith("shown") else "not shown"
     details = [*_first_details(first, evidence), *(_describe_row(row, evidence.chance) for row in others)]
     details += filter(None, [left_out(evidence)])
-    return Verdict(tone=tone, headline=_headline(first, evidence.chance), details=tuple(details))
+    return Verdict(tone=tone, headline=_headline(first, weakest, evidence.chance), details=tuple(details))
 
 
-def _headline(row: EvidenceRow, chance: float) -> str:
+def _headline(row: EvidenceRow, weakest: EvidenceRow | None, chance: float) -> str:
     at_chance = f"chance {percent(chance)}"
     after, before = percent(row.accuracy_after), percent(row.accuracy_before)
     outcome = outcome_of(row, chance=chance)
     if outcome.startswith("shown"):
-        return f"Models trained on the protected images reach {after} instead of {before} ({at_chance})."
+        if weakest is row:
+            return f"{capitalize(survives(row))} ({at_chance})."
+        models = "Pretrained models" if row.is_pretrained else "Models"
+        first = f"{models} trained on the protected images reach {after} instead of {before} ({at_chance})"
+        return f"{first}." if weakest is None else f"{first}, but {survives(weakest)}."
     if outcome == "learns more":
         return (
             f"Protection failed: models trained on the protected images reach {after}, more than the {before} "

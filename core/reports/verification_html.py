@@ -2,6 +2,7 @@
 
 from core.reports.charts import ARM_NAMES, curve_charts
 from core.reports.heatmap import heat_map, training_label
+from core.reports.survival import verification_headline
 from core.reports.templating import definitions, environment
 from core.results.verification import ARMS, VerificationReport
 from core.specs.verify import Training
@@ -18,6 +19,7 @@ def render_verification(report: VerificationReport) -> str:
             report=report,
             evidence=measured,
             protected_class=report.protected_class,
+            headline=verification_headline(report),
             heat=heat_map(report),
             curves=curve_charts(curves, chance=measured.chance),
             arms=[(arm, ARM_NAMES[arm]) for arm in ARMS if any(arm in row.arms for row in measured.rows)],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.results.evidence_plan import EvidencePlan
+from core.specs.catalog import PRETRAINED_LABELS
 
 Interval = tuple[float, float]
 """Lower and upper end of a 95 % interval, as fractions 0 to 1."""
@@ -83,6 +84,9 @@ class EvidenceRow:
         ci95_before: 95 % interval of accuracy_before.
         ci95_after: 95 % interval of accuracy_after.
         curves: The learning curves, by "before" and "after".
+        learner: Name of the learner in specs, such as "pretrained-finetune"; empty in reports of older versions.
+        image_size: Side in pixels of the images that the learner saw; None where all learners of the report saw them
+            at its `image_size`.
     """
 
     training: str
@@ -98,6 +102,8 @@ class EvidenceRow:
     ci95_before: Interval
     ci95_after: Interval
     curves: dict[str, Curve]
+    learner: str = ""
+    image_size: int | None = None
 
     @property
     def is_significantly_lower(self) -> bool:
@@ -111,8 +117,24 @@ class EvidenceRow:
 
     @property
     def name(self) -> str:
-        """The training, such as "adversarial training, Linf radius 4/255, after jpeg-75"."""
-        return training_name(self.norm, self.radius, self.countermeasure)
+        """The training, such as "adversarial training, Linf radius 4/255, after jpeg-75"; of photographs the learner
+        too."""
+        return learner_name(self.architecture, self.image_size, self.norm, self.radius, self.countermeasure)
+
+    @property
+    def is_pretrained(self) -> bool:
+        """Whether the learner starts from pretrained weights."""
+        return self.learner in PRETRAINED_LABELS
+
+    def share_left(self, chance: float) -> float | None:
+        """How much of what the originals teach above chance a model still learns; None if they teach nothing.
+
+        Args:
+            chance: The accuracy of a model that has learned nothing.
+        """
+        if self.ci95_before[0] <= chance:
+            return None
+        return (self.accuracy_after - chance) / (self.accuracy_before - chance)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "EvidenceRow":
@@ -140,6 +162,24 @@ def training_name(norm: str | None, radius: int, countermeasure: str | None) -> 
     """
     name = f"adversarial training, {norm or 'Linf'} radius {radius}/255" if radius else "standard training"
     return name if countermeasure is None else f"{name}, after {countermeasure}"
+
+
+def learner_name(
+    architecture: str, image_size: int | None, norm: str | None, radius: int, countermeasure: str | None
+) -> str:
+    """How a row is called in reports: the training, and before it the learner where there are several.
+
+    Args:
+        architecture: The learner's label.
+        image_size: Side in pixels of the images that it sees; None where a report has one learner and one size.
+        norm: Of the adversarial training.
+        radius: Of the adversarial training, of 255; 0 for standard training.
+        countermeasure: Its name; None for none.
+    """
+    training = training_name(norm, radius, countermeasure)
+    if image_size is None:
+        return training
+    return f"{architecture} at {image_size} px, {training}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

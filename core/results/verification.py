@@ -51,6 +51,7 @@ class VerificationRow:
         after: Trained on the protected images; None for a dataset alone.
         rest: Trained on the clean share alone; None without one.
         protected_class: The only class that is protected, and tested; None where all are.
+        learner: Name of the learner in specs; empty in reports of older versions.
     """
 
     norm: str | None
@@ -62,6 +63,7 @@ class VerificationRow:
     after: Arm | None
     rest: Arm | None
     protected_class: str | None = None
+    learner: str = ""
 
     @property
     def training(self) -> str:
@@ -99,12 +101,13 @@ class VerificationRow:
             ci95_before=self.before.ci95,
             ci95_after=self.after.ci95,
             curves={name: arm.curve for name, arm in self.arms.items()},
+            learner=self.learner,
         )
 
     def to_dict(self) -> dict[str, Any]:
         """The row as JSON has it, which `from_dict` reads."""
         row: dict[str, Any] = {"training": self.training}
-        row |= {key: getattr(self, key) for key in (*_OF_ROW, "protected_class")}
+        row |= {key: getattr(self, key) for key in (*_OF_ROW, "protected_class", "learner")}
         for figure in ("accuracy", "peak", "ci95"):
             for name in ARMS:
                 arm = self.arms.get(name)
@@ -117,7 +120,7 @@ class VerificationRow:
         """The row that `to_dict` wrote.
 
         Args:
-            row: The row's JSON. Reports of older versions have no protected_class.
+            row: The row's JSON. Reports of older versions have no protected_class and no learner.
 
         Raises:
             KeyError: A key is missing.
@@ -126,7 +129,8 @@ class VerificationRow:
         before = _arm(row, "before")
         if before is None:
             raise KeyError("accuracy_before")
-        own = {key: row[key] for key in _OF_ROW} | {"protected_class": row.get("protected_class")}
+        newer = {"protected_class": row.get("protected_class"), "learner": row.get("learner", "")}
+        own = {key: row[key] for key in _OF_ROW} | newer
         return cls(before=before, after=_arm(row, "after"), rest=_arm(row, "rest"), **own)
 
 

@@ -21,6 +21,22 @@ ARCHITECTURE_LABELS = {
 }
 """Labels by name."""
 
+PRETRAINED_LABELS = {
+    "pretrained-finetune": "fine-tuned EfficientNet-Lite0",
+    "pretrained-probe": "linear probe on EfficientNet-Lite0",
+}
+"""Labels of the learners that start from a network trained on ImageNet: all its weights are trained, or a linear
+classifier on its frozen features."""
+
+LEARNER_LABELS = ARCHITECTURE_LABELS | PRETRAINED_LABELS
+"""Labels of all learners by name. The others start from random weights."""
+
+HOW_TO_GET_WEIGHTS = "install unteachable[pretrained], or name a safetensors file in UNTEACHABLE_PRETRAINED_WEIGHTS"
+"""How an operator makes the weights of the pretrained learners available."""
+
+PROBE = "pretrained-probe"
+"""The learner that trains no network: it has no adversarial training, and no countermeasure that works in training."""
+
 NORMS = ("Linf", "L2", "L1")
 """Norms of the perturbations in adversarial training."""
 

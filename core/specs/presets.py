@@ -21,6 +21,7 @@ from core.specs.configs import (
     recorded,
 )
 from core.specs.lr_schedule import LearningRate
+from core.specs.photographs import FINE_TUNING_SCHEDULES
 from core.version import CHECKPOINT_VERSION, VERSION
 
 MIN_LARGE_SIZE = 96
@@ -190,4 +191,5 @@ PRESETS = {preset.name: preset for preset in (INSTANT, QUICK, STANDARD, PAPER)}
 def fingerprint() -> str:
     """Twelve hexadecimal digits that change with the release, CHECKPOINT_VERSION and every number of a preset."""
     presets = [recorded(preset_for(name, size)) for name in PRESETS for size in (1, MIN_LARGE_SIZE)]
-    return hashlib.sha256(json.dumps([VERSION, CHECKPOINT_VERSION, presets]).encode()).hexdigest()[:12]
+    tuning = recorded(FINE_TUNING_SCHEDULES)
+    return hashlib.sha256(json.dumps([VERSION, CHECKPOINT_VERSION, presets, tuning]).encode()).hexdigest()[:12]

@@ -15,9 +15,11 @@ from core.specs.visibility import DEFAULT_VISIBILITY, VISIBILITIES
 METHODS = ("sem", "rem", "em", "tap", "ntga")
 METHODS_WITHOUT_SURROGATE = ("ntga",)
 """Methods that train no network, which leave nothing to save as a generator."""
+PAPER = "paper"
+"""The preset with the settings of Fu et al. 2022, also for the evidence."""
 INSTANT = "instant"
 """The preset that trains nothing: a generator that ships with the release makes the noise."""
-TRAINING_PRESETS = ("quick", "standard", "paper")
+TRAINING_PRESETS = ("quick", "standard", PAPER)
 PRESET_NAMES = (INSTANT, *TRAINING_PRESETS)
 FORMATS = ("same", "png")
 EVIDENCE_AMOUNTS = ("none", "quick", "full")

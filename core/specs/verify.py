@@ -23,14 +23,16 @@ from pydantic import (
 )
 
 from core.specs.base import OneOf, Spec, refusal
-from core.specs.catalog import ARCHITECTURE_LABELS, COUNTERMEASURE_INFO, NORMS
+from core.specs.catalog import COUNTERMEASURE_INFO, LEARNER_LABELS, NORMS, PROBE
 from core.specs.presets import PRESETS
 from core.specs.protect import DEFAULT_RADIUS_A, TRAINING_PRESETS
+from core.specs.work_size import MIN_SIZE, SIZE_STEP
 
 NO_COUNTERMEASURE = "none"
 MAX_ROWS = 200
 MAX_SEEDS = 10
 MAX_CLASS_NAME = 500  # characters
+MAX_IMAGE_SIZE = 224
 MAX_RADIUS = {"Linf": 64, "L2": 1_000, "L1": 20_000}
 """By norm, of 255: several times the radius that undoes any protection."""
 
@@ -70,6 +72,14 @@ class RowSpec:
     countermeasure: str | None
     percentage: int
 
+    @property
+    def is_possible(self) -> bool:
+        """Whether the learner can be trained so."""
+        if self.architecture != PROBE:
+            return True
+        on_data = self.countermeasure is None or COUNTERMEASURE_INFO[self.countermeasure].applied == "data"
+        return self.training.radius == 0 and on_data
+
 
 def _check_class_name(value: Any) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= MAX_CLASS_NAME or "\0" in value:
@@ -91,11 +101,13 @@ class VerifySpec(Spec):
     Raises SpecError, which names every field that is wrong.
     """
 
-    architectures: tuple[Annotated[str, OneOf(tuple(ARCHITECTURE_LABELS))], ...] = Field(
+    architectures: tuple[Annotated[str, OneOf(tuple(LEARNER_LABELS))], ...] = Field(
         default_factory=lambda: (PRESETS["quick"].architecture,),
         min_length=1,
         max_length=MAX_ROWS,
-        description="networks that are trained; default: the one of the scale",
+        description="networks that are trained; pretrained-finetune starts from weights of ImageNet, and "
+        "pretrained-probe fits a linear classifier to its features, once for each countermeasure on the data and "
+        "without adversarial training; default: the one of the scale",
     )
     trainings: tuple[Training, ...] = Field(
         default_factory=lambda: _default_trainings(DEFAULT_RADIUS_A),
@@ -121,6 +133,13 @@ class VerifySpec(Spec):
         default=None,
         description="the one class that is protected, all others being clean, as when an album joins a scraped set; "
         "every accuracy is then that on the clean test images of this class alone; default: none",
+    )
+    image_size: int | None = Field(
+        default=None,
+        ge=MIN_SIZE,
+        le=MAX_IMAGE_SIZE,
+        description="side in pixels at which learners see the images, a multiple of 32; default: that of the scale, "
+        "and at least 128 for a pretrained learner on photographs",
     )
     scale: Annotated[str, OneOf(TRAINING_PRESETS)] = Field(
         default="quick",
@@ -149,6 +168,13 @@ class VerifySpec(Spec):
     def _standard_training_once(cls, trainings: tuple[Training, ...]) -> tuple[Training, ...]:
         return tuple(dict.fromkeys(one if one.radius else STANDARD_TRAINING for one in trainings))
 
+    @field_validator("image_size")
+    @classmethod
+    def _check_size(cls, size: int | None) -> int | None:
+        if size is not None and size % SIZE_STEP:
+            raise refusal(f"must be a multiple of {SIZE_STEP}, from {MIN_SIZE} to {MAX_IMAGE_SIZE}")
+        return size
+
     @field_validator("protected_class")
     @classmethod
     def _check_class(cls, name: str | None, others: ValidationInfo) -> str | None:
@@ -163,11 +189,13 @@ class VerifySpec(Spec):
         if count > MAX_ROWS:
             message = f"makes {count} rows of all that is listed; at most {MAX_ROWS}"
             raise refusal(message, field=max(lengths, key=lambda name: lengths[name]))
+        if not self.rows:
+            raise refusal(f"must name more than {PROBE}, which has neither these trainings nor these countermeasures")
         return self
 
     @property
-    def rows(self) -> tuple[RowSpec, ...]:
-        """Every combination, in the order of the lists."""
+    def combinations(self) -> tuple[RowSpec, ...]:
+        """Every combination of the lists in their order, the trainings last."""
         return tuple(
             RowSpec(
                 architecture=architecture,
@@ -179,6 +207,15 @@ class VerifySpec(Spec):
                 self.architectures, self.countermeasures, self.percentages, self.trainings
             )
         )
+
+    @property
+    def rows(self) -> tuple[RowSpec, ...]:
+        """Every combination that can be measured.
+
+        A linear probe trains no network, so it is left out of adversarial trainings and of countermeasures that work
+        in training.
+        """
+        return tuple(row for row in self.combinations if row.is_possible)
 
     @classmethod
     def parse(cls, mapping: Mapping[str, Any], *, radius_a: int = DEFAULT_RADIUS_A) -> Self:

@@ -8,18 +8,19 @@ from torch import Tensor, nn
 
 from core.attacks.norms import PIXEL
 from core.attacks.threat_model import ThreatModel, adversarial_examples
-from core.attacks.transforms import sample_transform
+from core.attacks.transforms import DrawTransform, sample_transform
 from core.models.folded import FoldedModel
 from core.results.evidence import Curve
 from core.runtime.context import RunContext
-from core.runtime.device import Device
+from core.runtime.device import CPU_ROWS, Device
 from core.runtime.progress import Progress
 from core.training.augmentation import Augmentation, LearnerView
 from core.training.labelled_images import LabelledTensors
 from core.training.loop import TrainingLoop, TrainingPlan
 
 MAX_CURVE_POINTS = 10
-TEST_BATCH = 256  # images in one forward pass
+TEST_BATCH = 256  # images in one forward pass, if they have up to TEST_PIXELS together; larger images are fewer
+TEST_PIXELS = TEST_BATCH * 64 * 64
 LEARNER_CHECKPOINT = "learner.safetensors"
 
 
@@ -31,11 +32,13 @@ class LearnerMethod:
         threat: The adversary; radius 0 is standard training.
         plan: The number of updates, the batch size and the learning rate.
         augment: Changes a batch after the usual flip and crop, and before the adversary; None changes nothing.
+        draw_transform: Draws the usual flip and crop for a batch, from its number of images and their size.
     """
 
     threat: ThreatModel
     plan: TrainingPlan
     augment: Augmentation | None = None
+    draw_transform: DrawTransform = sample_transform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +79,7 @@ class LearnerTraining(TrainingLoop):
         """
         super().__init__(model, len(images.train), method.plan, device=device, generator=generator)
         self._data, self._test, self._monitored = images.train, images.test, images.monitored
-        self._threat, self._augment = method.threat, method.augment
+        self._threat, self._augment, self._draw_transform = method.threat, method.augment, method.draw_transform
         self._frozen = FoldedModel(model, dtype=device.dtype)
         self._classes = _classes(self._frozen, images.train)
         self._epoch: list[int] = []
@@ -99,13 +102,14 @@ class LearnerTraining(TrainingLoop):
         """Update the learner once, and test it if a point of the curve is due; see `TrainingLoop.train_step`."""
         batch = next(self._batches)
         x, y = self._data.pixels[batch].float() * PIXEL, self._data.labels[batch]
-        x = sample_transform(len(x), x.shape[-1], generator=self.generator)(x)
+        x = self._draw_transform(len(x), x.shape[-1], generator=self.generator)(x)
         if self._augment is not None:
             learner = LearnerView(self._frozen, self.device, classes=self._classes, progress=progress)
             x, y = self._augment(x, y, learner=learner, generator=self.generator)
         if self._threat.radius:
             attack = partial(adversarial_examples, self._frozen.refresh(), threat=self._threat, tick=progress.tick)
-            x = self.device.map_chunks(attack, x, y, generator=self.generator)
+            rows = max(1, CPU_ROWS // self.plan.sgd.part_images)
+            x = self.device.map_chunks(attack, x, y, rows_per_image=rows, generator=self.generator)
         self._losses.append(self.update(x, y))
         done, before = ((step * MAX_CURVE_POINTS) // self.plan.updates for step in (self.step + 1, self.step))
         if done > before:
@@ -192,5 +196,7 @@ def accuracy_of(network: nn.Module, test: LabelledTensors, *, device: Device, pr
         progress.tick()
         return int((network(pixels.float() * PIXEL).argmax(1) == labels).sum())
 
-    chunks = list(zip(test.pixels.split(TEST_BATCH), test.labels.split(TEST_BATCH), strict=True))
+    pixels = test.pixels.shape[-1] * test.pixels.shape[-2]
+    count = min(TEST_BATCH, max(1, TEST_PIXELS // pixels))
+    chunks = list(zip(test.pixels.split(count), test.labels.split(count), strict=True))
     return sum(device.starmap(count_correct, chunks)) / len(test.labels)

@@ -16,7 +16,7 @@ from core.runtime.progress import Progress
 from core.specs.configs import TrainingLength
 from core.specs.lr_schedule import LearningRate
 from core.training.batches import Batches
-from core.training.sgd import BatchLoss, DataParallelSGD, classification_loss
+from core.training.sgd import PAPER_SGD, BatchLoss, DataParallelSGD, SGDSettings, classification_loss
 
 CHECKPOINT_INTERVAL_SECONDS = 30.0  # a crash costs at most this much training
 
@@ -29,11 +29,13 @@ class TrainingPlan:
         updates: The number of SGD steps.
         batch: The images in a batch, at most.
         learning_rate: The schedule of the learning rate.
+        sgd: The weight decay, the rate of the body, and how a batch is divided among the cores.
     """
 
     updates: int
     batch: int
     learning_rate: LearningRate
+    sgd: SGDSettings = PAPER_SGD
 
     @classmethod
     def of(cls, length: TrainingLength, learning_rate: LearningRate, *, images: int) -> "TrainingPlan":
@@ -86,7 +88,7 @@ class TrainingLoop(ABC):
         self._plan_numbers = torch.tensor([plan.updates, plan.batch, images])
         self._batches = Batches(images, plan.batch, generator=generator)
         # the state leaves the replicas out: after each step they equal the model
-        self._sgd = DataParallelSGD(model, device, loss=loss)
+        self._sgd = DataParallelSGD(model, device, loss=loss, settings=plan.sgd)
 
     @abstractmethod
     def train_step(self, progress: Progress) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 from api.pages.forms.fields import Option, integer_or_text
 from api.spec_texts import PRESET_TEXTS
 from core.reports.heatmap import NO_COUNTERMEASURE_LABEL, training_label
-from core.specs.catalog import ARCHITECTURE_LABELS, COUNTERMEASURE_INFO
+from core.specs.catalog import COUNTERMEASURE_INFO, LEARNER_LABELS
 from core.specs.protect import TRAINING_PRESETS, ProtectSpec
-from core.specs.verify import MAX_SEEDS, NO_COUNTERMEASURE, Training, VerifySpec
+from core.specs.verify import MAX_IMAGE_SIZE, MAX_SEEDS, NO_COUNTERMEASURE, Training, VerifySpec
+from core.specs.work_size import MIN_SIZE, SIZE_STEP
 
 _LISTS = ("architectures", "trainings", "countermeasures", "percentages")
 _SHARES = (100, 80, 60, 40, 20)  # Table 2
@@ -44,6 +45,7 @@ class VerifyForm:
     Attributes:
         groups: The groups of checkboxes.
         classes: The classes that can be the only protected one; empty if none can.
+        sizes: The sizes at which the models can see the images.
         scales: How long each model can be trained.
         max_seeds: The largest number of runs.
         values: The value of each field.
@@ -52,6 +54,7 @@ class VerifyForm:
 
     groups: Sequence[CheckboxGroup]
     classes: Sequence[Option]
+    sizes: Sequence[Option]
     scales: Sequence[Option]
     max_seeds: int
     values: Mapping[str, Any]
@@ -76,6 +79,7 @@ def verify_form(
     return VerifyForm(
         groups=_checkbox_groups(target),
         classes=_class_options(target, classes),
+        sizes=_size_options(),
         scales=[Option(name, PRESET_TEXTS[name][0], PRESET_TEXTS[name][1]) for name in TRAINING_PRESETS],
         max_seeds=MAX_SEEDS,
         values=_default_values(target) if submitted is None else _submitted_values(submitted),
@@ -91,8 +95,8 @@ def _checkbox_groups(target: ProtectSpec) -> tuple[CheckboxGroup, ...]:
         CheckboxGroup(
             "architectures",
             "Networks",
-            "Larger ones take longer, especially on a CPU.",
-            tuple(Option(name, label) for name, label in ARCHITECTURE_LABELS.items()),
+            "Larger ones take longer, especially on a CPU. The last two start from a network trained on ImageNet.",
+            tuple(Option(name, label) for name, label in LEARNER_LABELS.items()),
         ),
         CheckboxGroup(
             "trainings",
@@ -119,6 +123,18 @@ def _checkbox_groups(target: ProtectSpec) -> tuple[CheckboxGroup, ...]:
     return groups if target.percentage == 100 else groups[:-1]  # a partly protected archive is tested as it is
 
 
+def _size_options() -> list[Option]:
+    sizes = (str(size) for size in range(MIN_SIZE, MAX_IMAGE_SIZE + 1, SIZE_STEP))
+    return [
+        Option("", "As the length of training has it, for pretrained models at least 128"),
+        *map(_size_option, sizes),
+    ]
+
+
+def _size_option(size: str) -> Option:
+    return Option(size, f"{size} x {size} pixels")
+
+
 def _class_options(target: ProtectSpec, classes: Sequence[Mapping[str, Any]]) -> list[Option]:
     if target.percentage < 100 or not classes:
         return []
@@ -133,6 +149,7 @@ def _default_values(target: ProtectSpec) -> dict[str, Any]:
         "countermeasures": list(spec.countermeasures),
         "percentages": [str(share) for share in spec.percentages],
         "protected_class": "",
+        "image_size": "",
         "scale": spec.scale,
         "seeds": str(spec.seeds),
     }
@@ -140,7 +157,7 @@ def _default_values(target: ProtectSpec) -> dict[str, Any]:
 
 def _submitted_values(submitted: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     lists: dict[str, Any] = {name: list(submitted.get(name, ())) for name in _LISTS}
-    return lists | {name: _last_value(submitted, name) for name in ("protected_class", "scale", "seeds")}
+    return lists | {name: _last_value(submitted, name) for name in ("protected_class", "image_size", "scale", "seeds")}
 
 
 def requested_spec(submitted: Mapping[str, Sequence[str]]) -> dict[str, Any]:
@@ -154,6 +171,8 @@ def requested_spec(submitted: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     if "percentages" in submitted:
         spec["percentages"] = [integer_or_text(share) for share in submitted["percentages"]]
     spec["protected_class"] = _last_value(submitted, "protected_class") or None
+    size = _last_value(submitted, "image_size")
+    spec["image_size"] = integer_or_text(size) if size else None
     return spec | {"scale": _last_value(submitted, "scale"), "seeds": integer_or_text(_last_value(submitted, "seeds"))}
 
 

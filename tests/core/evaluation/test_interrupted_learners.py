@@ -60,7 +60,10 @@ def test_interrupted_evidence_resumes_within_a_learner_and_leaves_only_curves() 
     checkpoints = MemoryCheckpointStore()
     with pytest.raises(Cancelled):
         evidence(checkpoints, cancel_at(7))  # in the second of four learners of 4 updates
-    assert set(checkpoints.saved) == {"curve-0-None-before.json", "curve-0-None-after.safetensors"}
+    assert set(checkpoints.saved) == {
+        "curve-small-None-0-None-before.json",
+        "curve-small-None-0-None-after.safetensors",
+    }
     counted: list[int] = []
     resumed = evidence(checkpoints, Progress(lambda step: counted.append(step.done), interval=0.0))
     assert resumed.rows == evidence(NullCheckpointStore(), Progress()).rows
@@ -81,7 +84,8 @@ def test_interrupted_verification_resumes_within_a_learner_and_leaves_only_curve
         schedule = replace(QUICK.schedules["quick"], length=UPDATES)
         run = RunContext(device=Device("cpu", cores=2), checkpoints=checkpoints)
         row = RowSpec(training=STANDARD_TRAINING, countermeasure=None, architecture="small", percentage=100)
-        return VerificationRunner(data, VerifySpec(), schedule, run).run_row(row)
+        preset = replace(QUICK, schedules={"quick": schedule})
+        return VerificationRunner(data, VerifySpec(), preset, run, amount="quick").run_row(row)
 
     class InterruptedStore(MemoryCheckpointStore):
         def save(self, name: str, data: bytes) -> None:

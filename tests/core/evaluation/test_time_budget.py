@@ -212,7 +212,7 @@ def test_both_learners_of_a_row_are_trained_alike_after_an_interruption(monkeypa
     monkeypatch.setattr(learner_run, "run_learner", run_learner)
     checkpoints = MemoryCheckpointStore()
     with pytest.raises(Cancelled):
-        evidence(8.0, checkpoints, cancel_at(30))  # in the second learner
+        evidence(8.0, checkpoints, cancel_at(20))  # in the second learner
     assert len(seen) == 2
     let_updates_cost(monkeypatch, 9.0)
     resumed = evidence(8.0, checkpoints, Progress())

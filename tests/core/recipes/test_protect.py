@@ -90,7 +90,8 @@ def test_evidence_is_taken_from_both_trainings(tmp_path: Path) -> None:
     report, _ = run(upload(tmp_path, each=MEASURED), tmp_path, method="em")
     assert (report.evidence.train_images, report.evidence.test_images) == (208, 52)
     assert report.evidence.chance == 0.5
-    assert [(row.training, row.radius) for row in report.evidence.rows] == [("standard", 0), ("adversarial", 4)]
+    rows = [(row.training, row.radius, row.countermeasure) for row in report.evidence.rows]
+    assert rows == [("standard", 0, None), ("adversarial", 4, None), ("standard", 0, "greyscale")]
     for row in report.evidence.rows:
         assert row.ci95_after[0] <= row.accuracy_after <= row.ci95_after[1]
         assert row.peak_after >= row.accuracy_after

@@ -15,7 +15,7 @@ MEASURED = (
 )
 ROW = (
     "training norm radius countermeasure architecture protected_percentage accuracy_before accuracy_after peak_before "
-    "peak_after ci95_before ci95_after curves"
+    "peak_after ci95_before ci95_after curves learner image_size"
 )
 
 
@@ -27,10 +27,18 @@ def test_the_keys_are_those_of_the_contract() -> None:
     assert set(data["dataset"]["classes"][0]) == {"name", "images"}
     assert set(data["invisibility"]) == {*FORMER, *MEASURED.split()}
     assert set(data["invisibility"]["worst_images"][0]) == {"path", "flip", "ssimulacra2"}
-    evidence_keys = "learner image_size train_images test_images chance rows note seconds"
+    evidence_keys = "learner image_size train_images test_images chance rows note seconds plan"
     assert set(data["evidence"]) == set(evidence_keys.split())
     assert set(data["evidence"]["rows"][0]) == set(ROW.split())
     assert set(data["evidence"]["rows"][0]["curves"]["before"]) == {"epoch", "accuracy", "loss"}
+
+
+def test_a_row_of_an_older_report_has_no_learner_and_no_size() -> None:
+    data = json.loads(report().to_json())
+    for row in data["evidence"]["rows"]:
+        del row["learner"], row["image_size"]
+    read = ProtectionReport.from_json(json.dumps(data))
+    assert [(row.learner, row.image_size) for row in read.evidence.rows] == [("", None)] * len(read.evidence.rows)
 
 
 def test_what_was_written_is_read_back_the_same() -> None:
