@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from core.reports.protection_html import render_html
 from tests.e2e.conftest import SCREENS, NewBrowserPage
@@ -63,17 +63,19 @@ def test_keyboard_and_mouse_move_the_divider(new_browser_page: NewBrowserPage, p
     assert split_of(page, 1) == pytest.approx(25, abs=2), "the button is up"
 
 
-def test_a_finger_moves_the_divider(new_browser_page: NewBrowserPage, page_url: str) -> None:
-    page = new_browser_page(page_url, width=390).open("")
-    images = page.locator(".images").first
-    images.scroll_into_view_if_needed()
-    box = images.bounding_box()
-    assert box is not None
-    touch = page.context.new_cdp_session(page)
-    for kind, share in (("touchStart", 0.5), ("touchMove", 0.6), ("touchMove", 0.8), ("touchEnd", None)):
-        points = [] if share is None else [{"x": box["x"] + share * box["width"], "y": box["y"] + 30}]
-        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-    assert split_of(page, 0) == pytest.approx(80, abs=2)
+def test_a_finger_moves_the_divider(chromium: Browser, page_url: str) -> None:
+    with chromium.new_context(viewport={"width": 390, "height": 860}, has_touch=True) as context:
+        page = context.new_page()
+        page.goto(page_url)
+        images = page.locator(".images").first
+        images.scroll_into_view_if_needed()
+        box = images.bounding_box()
+        assert box is not None
+        touch = context.new_cdp_session(page)
+        for kind, share in (("touchStart", 0.5), ("touchMove", 0.6), ("touchMove", 0.8), ("touchEnd", None)):
+            points = [] if share is None else [{"x": box["x"] + share * box["width"], "y": box["y"] + 30}]
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        assert split_of(page, 0) == pytest.approx(80, abs=2)
 
 
 def test_an_image_opens_at_full_size(new_browser_page: NewBrowserPage, page_url: str) -> None:
@@ -87,16 +89,12 @@ def test_an_image_opens_at_full_size(new_browser_page: NewBrowserPage, page_url:
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
 
 
-def test_without_script_both_versions_stand_side_by_side(new_browser_page: NewBrowserPage, page_url: str) -> None:
-    page = new_browser_page(page_url).page
-    context = page.context.browser.new_context(java_script_enabled=False)  # type: ignore[union-attr]
-    try:
-        plain = context.new_page()
-        plain.goto(page_url)
-        boxes = [plain.locator(".side").nth(i).bounding_box() for i in (0, 1)]
-        assert boxes[0] is not None
-        assert boxes[1] is not None
-        assert boxes[1]["x"] >= boxes[0]["x"] + boxes[0]["width"]
-        assert plain.locator(".control").first.is_hidden()
-    finally:
-        context.close()
+def test_without_script_both_versions_stand_side_by_side(chromium: Browser, page_url: str) -> None:
+    with chromium.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(page_url)
+        before, after = (page.locator(".side").nth(i).bounding_box() for i in (0, 1))
+        assert before is not None
+        assert after is not None
+        assert after["x"] >= before["x"] + before["width"]
+        assert page.locator(".control").first.is_hidden()
