@@ -18,6 +18,7 @@ from api.job_followers import JobFollowers
 from api.metrics import JobCounts, Metrics
 from api.middleware import RequestMiddleware
 from api.routes import datasets, events, generators, health, images, jobs, results, spec, tokens
+from api.routes import trials as trial_routes
 from api.routes import uploads as upload_routes
 from api.uploads import resumable
 from store import models as m
@@ -68,8 +69,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(BodySizeLimit)
     app.add_middleware(RequestMiddleware, metrics=app.state.metrics, https=settings.secure_cookies)
     problems.install(app)
-    for routes in (datasets, images, upload_routes, jobs, events, results, spec, generators, tokens, health):
+    for routes in (datasets, images, trial_routes, upload_routes, jobs, events, results, spec, generators, tokens):
         app.include_router(routes.router)
+    app.include_router(health.router)
     pages.install(app)
     openapi.install(app)
     api_browser.install(app)

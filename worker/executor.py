@@ -80,6 +80,10 @@ def run_handler(job: RunningJob) -> None:
         from worker.handlers.preview import run_preview
 
         run_preview(job)
+    elif job.claim.kind == m.TRIAL:
+        from worker.handlers.trial import run_trial
+
+        run_trial(job)
     elif job.claim.kind == m.TRAIN:
         from worker.handlers.train import run_training
 

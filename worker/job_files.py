@@ -4,18 +4,20 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from store import datasets, jobs
+from store import datasets, jobs, trials
 from store import models as m
 from store.leases import Claim
 from store.object_keys import dataset_prefix, job_prefix, result_prefix
 from worker.context import WorkerContext
 
+PREVIEW_ROW_TTL = timedelta(days=1)
 SCRATCH_NAME = re.compile(r"(?P<job>[\w-]{22})\.(?P<attempt>\d+)")
 
 log = structlog.get_logger()
@@ -140,6 +142,22 @@ def remove_stale_scratch(context: WorkerContext) -> list[str]:
                 shutil.rmtree(folder, ignore_errors=True)
                 removed.append(folder.name)
     return removed
+
+
+def delete_old_internal_jobs(context: WorkerContext) -> list[str]:
+    """Delete the rows of previews and trials that ended some time ago, and the images of the trials; return their ids.
+
+    The previews of a dataset stay, and one that failed may be tried again.
+    """
+    with context.database.write.begin() as session:
+        jobs.delete_ended(session, (m.PREVIEW,), older_than=PREVIEW_ROW_TTL)
+        old = trials.expired_trials(session)
+        for job in old:
+            session.delete(job)
+    for job in old:
+        if job.dataset_id is not None:
+            purge(context, trials.trial_prefix(job.dataset_id, job.id))
+    return [job.id for job in old]
 
 
 def delete_expired_datasets(context: WorkerContext) -> list[str]:

@@ -1,19 +1,16 @@
 """Maintenance: a thread in each worker's parent process that recovers lost jobs and removes files without a use."""
 
 import threading
-from datetime import timedelta
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from store import job_events, jobs, task_queue
-from store import models as m
+from store import job_events, task_queue
 from store.job_recovery import RecoveryReport, count_claimable, recover_jobs
 from worker.context import WorkerContext
 from worker.garbage_collector import collect_garbage
-from worker.job_files import delete_expired_datasets, purge_ended_job, remove_stale_scratch
+from worker.job_files import delete_expired_datasets, delete_old_internal_jobs, purge_ended_job, remove_stale_scratch
 
-PREVIEW_ROW_TTL = timedelta(days=1)
 ROUNDS_PER_CLEANUP = 60  # recovery is frequent, cleaning up files is not
 
 log = structlog.get_logger()
@@ -86,8 +83,8 @@ def remove_unused_files(context: WorkerContext) -> None:
     """Remove scratch folders of ended attempts, expired datasets, and objects that no row refers to."""
     for name in remove_stale_scratch(context):
         log.info("scratch.removed", folder=name)
-    with context.database.write.begin() as session:  # afterwards previews that failed may be tried again
-        jobs.delete_ended(session, (m.PREVIEW,), older_than=PREVIEW_ROW_TTL)
+    for job_id in delete_old_internal_jobs(context):
+        log.info("trial.expired", job=job_id)
     for dataset_id in delete_expired_datasets(context):
         log.info("dataset.expired", dataset=dataset_id)
     for key in collect_garbage(context):

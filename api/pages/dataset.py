@@ -8,7 +8,8 @@ from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
-from api import job_requests
+from api import dataset_images, job_requests, trials
+from api.context import AppContext
 from api.dependencies import Context, CurrentRequest, CurrentUser, Db, OwnDataset
 from api.pages import listing
 from api.pages.forms import protect as protect_form
@@ -16,11 +17,16 @@ from api.pages.forms import train as train_form
 from api.pages.forms.fields import error_messages
 from api.pages.forms.submission import SubmittedFields
 from api.pages.render import render_page
+from api.pages.trial import trial_view
 from api.pages.waiting import estimate_in_words, form_estimates
+from api.problems import Problem, field_problem
 from api.routes import datasets as rest
 from core.errors import SpecError
+from core.specs.visibility import are_photographs
 from store import generators
 from store import models as m
+from store.image_index import CHUNK_IMAGES
+from store.trials import MAX_TRIAL_IMAGES
 
 router = APIRouter()
 
@@ -34,9 +40,9 @@ class _FormState:
 
 
 @router.get("/datasets/{dataset_id}")
-def show(user: CurrentUser, dataset: OwnDataset, db: Db) -> Response:
+def show(user: CurrentUser, dataset: OwnDataset, db: Db, context: Context) -> Response:
     """Show the dataset as it is now."""
-    return _page(db, user, dataset)
+    return _page(db, context, user, dataset)
 
 
 @router.post("/datasets/{dataset_id}/protect")
@@ -46,9 +52,24 @@ def protect(request: CurrentRequest, dataset: OwnDataset, submitted: SubmittedFi
         job = job_requests.request_protection(request, dataset, protect_form.requested_spec(submitted))
     except SpecError as error:
         values = protect_form.submitted_values(submitted)
-        state = _FormState(values=values, errors=protect_form.form_errors(error, values))
-        return _page(request.session, request.user, dataset, protect=state)
+        state = _FormState(values=values, errors=error_messages(error))
+        return _page(request.session, request.app, request.user, dataset, protect=state)
     return RedirectResponse(f"/jobs/{job.id}", status_code=303)
+
+
+@router.post("/datasets/{dataset_id}/trial")
+def try_it(request: CurrentRequest, dataset: OwnDataset, submitted: SubmittedFields) -> Response:
+    """Start a trial and redirect to the dataset's page, which shows it.
+
+    Raises:
+        Problem: 409 if the dataset is not ready; 422 for images that it does not have.
+    """
+    text = submitted.get("images", "")
+    if not all(number.isascii() and number.isdigit() for number in text.split(",") if text):
+        raise field_problem("images", "must be numbers, separated by commas")
+    numbers = [int(number) for number in text.split(",")][:MAX_TRIAL_IMAGES] if text else None
+    trials.request_trial(request, dataset, numbers)
+    return RedirectResponse(f"/datasets/{dataset.id}#trial", status_code=303)
 
 
 @router.post("/datasets/{dataset_id}/train")
@@ -63,7 +84,7 @@ def train(request: CurrentRequest, dataset: OwnDataset, submitted: SubmittedFiel
         job = job_requests.request_training(request, dataset, train_form.requested_spec(submitted))
     except SpecError as error:
         state = _FormState(values=train_form.submitted_values(submitted), errors=error_messages(error))
-        return _page(request.session, request.user, dataset, train=state)
+        return _page(request.session, request.app, request.user, dataset, train=state)
     return RedirectResponse(f"/jobs/{job.id}", status_code=303)
 
 
@@ -78,8 +99,18 @@ def delete(dataset: OwnDataset, db: Db, context: Context) -> Response:
     return RedirectResponse("/", status_code=303)
 
 
+def _are_small(context: AppContext, dataset: m.Dataset) -> bool:
+    """Whether the images are too small for a target of visibility; False where their sizes are not known."""
+    try:
+        images = dataset_images.read_page(context, dataset, 0, CHUNK_IMAGES)
+    except Problem:
+        return False
+    return bool(images) and not are_photographs([(image.width, image.height) for image in images])
+
+
 def _page(
     db: Session,
+    context: AppContext,
     user: m.User,
     dataset: m.Dataset,
     *,
@@ -88,7 +119,8 @@ def _page(
 ) -> Response:
     """Render the page; a form that was submitted with errors replaces the empty one."""
     status = 422 if protect or train else 200
-    protect = protect or _FormState(values=protect_form.default_values(), errors={})
+    first = protect_form.default_values(len(dataset.classes) if dataset.state == m.READY else None)
+    protect = protect or _FormState(values=first, errors={})
     train = train or _FormState(values=train_form.default_values(), errors={})
     may_train = user.role == "admin" and dataset.state != m.REJECTED
     return render_page(
@@ -105,7 +137,9 @@ def _page(
         ),
         estimates=form_estimates(db, dataset),
         estimate=estimate_in_words(db, dataset, protect_form.requested_spec(_as_submitted(protect.values))),
-        advanced_open=protect_form.has_advanced_changes(protect.values, protect.errors),
+        advanced_open=protect_form.has_advanced_changes(protect.values, first, protect.errors),
+        small_images=_are_small(context, dataset),
+        trial=trial_view(db, context, dataset),
         train=train_form.form_fields(dataset.name, train.values, train.errors) if may_train else None,
     )
 

@@ -94,9 +94,11 @@ def new_browser_page(chromium: Browser) -> Iterator[NewBrowserPage]:
     """Opens pages of the service at an address; after the test, their consoles must have no errors."""
     opened: list[tuple[BrowserContext, BrowserPage]] = []
 
-    def new(address: str, *, width: int = 1280, scheme: str = "light") -> BrowserPage:
+    def new(address: str, *, width: int = 1280, scheme: str = "light", phone: bool = False) -> BrowserPage:
         size = {"width": width, "height": 860}
-        context = chromium.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")
+        context = chromium.new_context(
+            viewport=size, color_scheme=scheme, reduced_motion="reduce", has_touch=phone, is_mobile=phone
+        )
         browser_page = BrowserPage(context.new_page(), address)
         opened.append((context, browser_page))
         return browser_page

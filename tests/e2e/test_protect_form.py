@@ -10,11 +10,13 @@ from tests.support.browser import BrowserPage
 
 
 def submit_with_error(browser_page: BrowserPage, path: str) -> Locator:
-    """Submit the form with an adversarial radius as large as the strength; the form that is shown again."""
+    """Submit the form with an error under "Advanced"; the form that is shown again."""
     browser_page.allow_console_errors("status of 422")
     form = browser_page.open(path).locator("#protect-form")
-    form.get_by_label("Gentle").check()
-    form.get_by_text("Advanced").click()
+    form.get_by_label("Subtle").check()
+    form.get_by_text("Advanced", exact=True).click()
+    form.get_by_label("Quick").check()
+    form.get_by_label("Strength: the largest change").fill("4")
     form.get_by_label("Adversarial training radius").fill("4")
     form.get_by_label("Seed").fill("7")
     form.get_by_role("button", name="Protect").click()
@@ -31,7 +33,8 @@ def test_form_with_errors_is_shown_again_with_its_values(browser_page: BrowserPa
     expect(field).to_have_accessible_description(re.compile("Must be less than radius_u"))
     expect(field).to_have_value("4")
     expect(form.get_by_label("Seed")).to_have_value("7")
-    expect(form.get_by_label("Gentle")).to_be_checked()
+    expect(form.get_by_label("Subtle")).to_be_checked()
+    expect(form.get_by_label("Quick")).to_be_checked()
     browser_page.expect_url(f"{path}#protect$")  # an address that can be opened again
 
 

@@ -31,8 +31,9 @@ def test_zip_becomes_a_protected_archive_with_evidence(browser_page: BrowserPage
     expect(thumbnail).to_have_js_property("complete", True)
     assert thumbnail.evaluate("image => image.naturalWidth") > 0
     form = page.locator("#protect-form")
-    form.get_by_label("Gentle").check()
-    form.get_by_text("Advanced").click()
+    form.get_by_text("Advanced", exact=True).click()
+    form.get_by_label("Quick").check()
+    form.get_by_label("Strength: the largest change").fill("4")
     form.get_by_label("Method").select_option("em")
     form.get_by_label("Adversarial training radius").fill("0")  # measures standard training alone: a sixth of the time
     form.get_by_role("button", name="Protect").click()
@@ -104,7 +105,9 @@ def test_running_job_can_be_canceled(browser_page: BrowserPage, small_zip: Path)
     page = browser_page.page
     browser_page.drop_files(small_zip)
     browser_page.expect_url("/datasets/")
-    page.locator("#protect-form").get_by_label("As in the paper").check()  # runs long enough to be canceled
+    form = page.locator("#protect-form")
+    form.get_by_text("Advanced", exact=True).click()
+    form.get_by_label("As in the paper").check()  # runs long enough to be canceled
     page.get_by_role("button", name="Protect").click()
     expect(page.locator("[data-running=running]")).to_be_visible(timeout=2 * MINUTE_MS)
     page.get_by_role("button", name="Cancel").click()

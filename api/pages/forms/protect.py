@@ -1,42 +1,29 @@
 """The "Protect" form: its fields, its first values, and the spec that a submitted form asks for."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from api.pages.forms.fields import (
     FormFields,
     Option,
-    error_messages,
     filled_fields,
-    integer_or_text,
     spec_hints,
     spec_options,
     spec_ranges,
 )
-from core.errors import SpecError
-from core.specs.protect import ProtectSpec
+from core.errors import BadInput
+from core.generators.shipped import select_shipped_generator
+from core.reports.visibility_wording import jpeg_of_flip
+from core.specs.protect import INSTANT, ProtectSpec
+from core.specs.visibility import VISIBILITY_TARGETS
 from store import models as m
 
-_ADVANCED = (
-    "layout",
-    "method",
-    "radius_u",
-    "radius_a",
-    "eot",
-    "percentage",
-    "pass_through",
-    "evidence_minutes",
-    "seed",
-)
+_VISIBLE = ("visibility",)  # every other field lies under "Advanced"
 _TEXTS = ("preset", "visibility", "evidence", "format", "layout", "pass_through", "method", "generator_id")
 _NUMBERS = ("radius_u", "radius_a", "percentage", "evidence_minutes", "seed")
-_STRENGTHS = (
-    Option("4", "Gentle", "The hardest to see, and the easiest to overcome.", "4 of 255"),
-    Option("8", "Balanced", "Most published measurements use it. The report measures how visible it is.", "8 of 255"),
-    Option("16", "Strong", "A fine grain shows on smooth areas such as sky.", "16 of 255"),
-)
 _HINTS = {
-    "strength": "The largest change of a pixel value. A larger one protects better and is easier to see.",
+    "visibility": "Less visible noise protects less. Try all three on some of your images below.",
     "preset": "Instant trains nothing. The others train on these images. A more thorough one takes longer.",
     "evidence": "Without a measurement the report has no comparison of before and after.",
     "format": "A JPEG as large as this keeps about 97 % of the noise. A PNG keeps all of it.",
@@ -76,7 +63,15 @@ def form_options(generators: Sequence[m.Generator] = ()) -> dict[str, list[Optio
         generators: The trained generators that can be chosen.
     """
     trained = [Option("", "None, except the one that Instant uses"), *map(_generator_option, generators)]
-    return {"strength": list(_STRENGTHS), "generator_id": trained} | spec_options()
+    options = spec_options()
+    options["visibility"] = [_with_example(option) for option in options["visibility"]]
+    return {"generator_id": trained} | options
+
+
+def _with_example(option: Option) -> Option:
+    """The option of a visibility, with something as visible that people know."""
+    example = jpeg_of_flip(VISIBILITY_TARGETS[option.value].flip)
+    return replace(option, hint=f"{option.hint} At most as visible as {example}.")
 
 
 def _generator_option(row: m.Generator) -> Option:
@@ -84,11 +79,24 @@ def _generator_option(row: m.Generator) -> Option:
     return Option(row.id, f"{row.name} ({facts}, {row.size} x {row.size} pixels)")
 
 
-def default_values() -> dict[str, Any]:
-    """Return the values that the form has at first."""
+def default_values(classes: int | None = None) -> dict[str, Any]:
+    """Return the values that the form has at first: the preset `instant` where a generator that ships fits.
+
+    Args:
+        classes: The number of classes of the dataset; None if it is not known yet.
+    """
     spec = ProtectSpec()
     values = {name: "" if value is None else value for name, value in spec.to_dict().items()}
-    return values | {"strength": str(spec.radius_u), "radius_u": "", "eot": "true"}
+    preset = INSTANT if _instant_fits(classes) else spec.preset
+    return values | {"preset": preset, "radius_u": "", "eot": "true"}
+
+
+def _instant_fits(classes: int | None) -> bool:
+    try:
+        select_shipped_generator(classes=classes)
+    except BadInput:
+        return False
+    return True
 
 
 def submitted_values(submitted: Mapping[str, str]) -> dict[str, Any]:
@@ -109,32 +117,18 @@ def requested_spec(submitted: Mapping[str, str]) -> dict[str, Any]:
         submitted: The submitted values by field.
     """
     spec = filled_fields(submitted, texts=_TEXTS, numbers=_NUMBERS)
-    if "radius_u" not in spec and "generator_id" not in spec and submitted.get("strength"):
-        spec["radius_u"] = integer_or_text(submitted["strength"])
     if submitted.get("eot"):
         spec["eot"] = {"true": True, "false": False}.get(submitted["eot"], submitted["eot"])
     return spec | {"keep_exif": "keep_exif" in submitted}
 
 
-def form_errors(error: SpecError, values: Mapping[str, Any]) -> dict[str, str]:
-    """Return what is wrong by field; a wrong strength belongs to the field in which it was entered.
-
-    Args:
-        error: The error of the spec.
-        values: The values of the form.
-    """
-    found = error_messages(error)
-    if "radius_u" in found and not values["radius_u"]:
-        found["strength"] = found.pop("radius_u")
-    return found
-
-
-def has_advanced_changes(values: Mapping[str, Any], errors: Mapping[str, str]) -> bool:
+def has_advanced_changes(values: Mapping[str, Any], first: Mapping[str, Any], errors: Mapping[str, str]) -> bool:
     """Whether a field under "Advanced" is wrong or differs from its first value.
 
     Args:
         values: The values of the form.
+        first: The values that the form had at first.
         errors: What is wrong, by field.
     """
-    defaults = default_values()
-    return any(values[name] not in ("", defaults[name]) or name in errors for name in _ADVANCED)
+    changed = any(values[name] not in ("", first[name]) for name in first if name not in _VISIBLE)
+    return changed or any(name not in _VISIBLE for name in errors)

@@ -1,11 +1,16 @@
 """The "Protect" form: its options, and the spec that it asks for."""
 
+import re
+
+import httpx
 import pytest
 
 from api.pages.forms import protect
 from api.pages.forms.fields import error_messages
 from core.errors import SpecError
 from core.specs.protect import METHODS, ProtectSpec
+from store.image_index import IndexedImage, write_images
+from tests.api.conftest import Service, upload_dataset
 
 
 def parsed_spec(submitted: dict[str, str]) -> ProtectSpec:
@@ -27,7 +32,7 @@ def test_eot_is_on_unless_it_is_turned_off(submitted: dict[str, str], eot: bool)
 
 
 def test_default_values_are_options_and_ask_for_the_default_spec() -> None:
-    values = protect.default_values()
+    values = protect.default_values() | {"preset": ProtectSpec().preset}
     for name, options in protect.form_options().items():
         assert values[name] in {option.value for option in options}
     submitted = {name: str(value) for name, value in values.items() if name != "keep_exif"}
@@ -42,3 +47,45 @@ def test_an_eot_that_is_not_a_boolean_is_an_error_of_its_field() -> None:
 
 def test_a_submitted_eot_is_shown_again() -> None:
     assert protect.submitted_values({"eot": "false"})["eot"] == "false"
+
+
+@pytest.mark.parametrize(("classes", "preset"), [(None, "instant"), (1, "instant"), (2, "instant"), (100_000, "quick")])
+def test_instant_is_the_first_choice_where_a_generator_fits(classes: int | None, preset: str) -> None:
+    values = protect.default_values(classes)
+    assert values["preset"] == preset
+    submitted = {name: str(value) for name, value in values.items() if name != "keep_exif" and value != ""}
+    assert parsed_spec(submitted).preset == preset
+
+
+def test_advanced_fields_are_shown_once_they_are_changed_or_wrong() -> None:
+    first = protect.default_values()
+    assert not protect.has_advanced_changes(first, first, {})
+    assert not protect.has_advanced_changes(first | {"visibility": "strong"}, first, {"visibility": "Must be another"})
+    assert protect.has_advanced_changes(first | {"preset": "paper"}, first, {})
+    assert protect.has_advanced_changes(first, first, {"radius_a": "Must be less"})
+
+
+def test_the_form_asks_one_thing_and_hides_the_rest(api: httpx.Client, dataset_path: str) -> None:
+    page = api.get(dataset_path, headers={"Accept": "text/html"}).text
+    form = page.partition('id="protect-form"')[2].partition("</form>")[0]
+    asked, _, hidden = form.partition("<details>")
+    assert re.findall(r'name="(\w+)" value="\w+" checked', asked) == ["visibility"]
+    assert {"preset", "evidence", "format", "method", "radius_u", "seed"} <= set(re.findall(r'name="(\w+)"', hidden))
+
+
+def test_an_error_in_a_hidden_field_opens_it(api: httpx.Client, dataset_path: str) -> None:
+    answer = api.post(f"{dataset_path}/protect", data={"visibility": "subtle", "seed": "-1"})
+    assert answer.status_code == 422
+    form = answer.text.partition('id="protect-form"')[2].partition("</form>")[0]
+    assert "<details open>" in form
+    assert 'value="subtle" checked' in form
+
+
+def test_small_images_have_no_visibility_to_choose(api: httpx.Client, service: Service) -> None:
+    dataset_id = upload_dataset(api)["id"]
+    small = IndexedImage(path="a", class_name="cats", width=32, height=48, format="PNG", location=None)
+    write_images(service.files, dataset_id, [small] * 6)
+    service.make_ready(dataset_id, images=6)
+    page = api.get(f"/datasets/{dataset_id}", headers={"Accept": "text/html"}).text
+    assert 'name="visibility"' not in page
+    assert "These images are small" in page
