@@ -32,7 +32,8 @@ def render_verification(report: VerificationReport) -> str:
 def _requested(report: VerificationReport) -> list[tuple[str, str]]:
     spec = dict(report.spec)
     spec["trainings"] = [training_label(Training(**training)) for training in spec["trainings"]]
-    if spec.get("protected_class") is None:
-        spec.pop("protected_class", None)
+    for key in ("protected_class", "image_size"):
+        if spec.get(key) is None:
+            spec.pop(key, None)
     lists = {key: ", ".join(map(str, value)) for key, value in spec.items() if isinstance(value, list)}
     return definitions(spec | lists)
