@@ -54,7 +54,7 @@ async function handleChoice(chosen) {
   try {
     const choice = await chosen;
     if (!choice) return;
-    if (choice.kind === "folder" && choice.files.length === 0) return showError("This folder is empty. Choose a folder that holds one folder of images for each class.");
+    if (choice.kind === "folder" && choice.files.length === 0) return showError("This folder is empty. Choose another one, or choose images.");
     showSection("sending");
     await startUpload(await pack(choice));
   } catch (error) {
@@ -145,7 +145,7 @@ async function promptReselect({ fingerprint, url, name }) {
   discardButton.setAttribute("aria-label", `Discard the upload of ${name}`);
   discardButton.addEventListener("click", async () => {
     prompt.remove();
-    element("pick-folder").focus();
+    element("pick-images").focus();
     await storage.deleteUpload(fingerprint);
     await deleteOnServer(url);
   });
@@ -153,7 +153,7 @@ async function promptReselect({ fingerprint, url, name }) {
   element("interrupted-uploads").append(prompt);
 }
 
-for (const kind of ["file", "folder"]) {
+for (const kind of ["images", "folder", "file"]) {
   const input = element(`${kind}-input`);
   element(`pick-${kind}`).addEventListener("click", () => input.click());
   input.addEventListener("change", () => {
@@ -168,11 +168,11 @@ element("discard").addEventListener("click", () => {
   upload?.discard();
   upload = null; // the user can choose something else before the server has answered
   resetTitle();
-  element("pick-folder").focus();
+  element("pick-images").focus();
 });
 element("choose-another").addEventListener("click", () => {
   showSection("choose");
-  element("pick-folder").focus();
+  element("pick-images").focus();
 });
 
 let dragDepth = 0; // dragenter and dragleave also fire for every child element

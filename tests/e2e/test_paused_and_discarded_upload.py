@@ -96,7 +96,7 @@ def test_discarded_upload_leaves_nothing(
     browser_page.use_fake_clock()
     start_slow_upload(browser_page, large_zip)
     browser_page.page.get_by_role("button", name="Stop and discard").click()
-    expect(browser_page.page.get_by_role("button", name="Choose a folder")).to_be_focused()
+    expect(browser_page.page.get_by_role("button", name="Choose images")).to_be_focused()
     expect_nothing_left(browser_page, service_database)
 
 
@@ -126,7 +126,7 @@ def test_interrupted_upload_can_be_discarded(
     browser_page.use_fake_clock()
     interrupt_upload_without_stored_bytes(browser_page, large_zip)
     browser_page.page.get_by_role("button", name="Discard the upload of large set").click()
-    expect(browser_page.page.get_by_role("button", name="Choose a folder")).to_be_focused()
+    expect(browser_page.page.get_by_role("button", name="Choose images")).to_be_focused()
     expect_nothing_left(browser_page, service_database)
     browser_page.page.reload()
     expect(browser_page.page.locator("#interrupted-uploads")).to_be_empty()
