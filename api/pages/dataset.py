@@ -22,6 +22,7 @@ from api.pages.waiting import estimate_in_words, form_estimates
 from api.problems import Problem, field_problem
 from api.routes import datasets as rest
 from core.errors import SpecError
+from core.specs.protect import NO_LABEL
 from core.specs.visibility import are_photographs
 from store import generators
 from store import models as m
@@ -129,6 +130,7 @@ def _page(
         status=status,
         dataset=dataset,
         thumbnails=listing.thumbnails_of(dataset),
+        named_classes=sum(c["name"] != NO_LABEL for c in dataset.classes),
         largest_class=max((c["images"] for c in dataset.classes), default=1),
         check=listing.check_of_dataset(db, dataset),
         jobs=listing.job_cards(db, listing.jobs_of_dataset(db, dataset)),

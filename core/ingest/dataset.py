@@ -9,12 +9,12 @@ from core.imaging.sandbox import DecoderSandbox, SandboxResult, SandboxTask, san
 from core.imaging.sandbox_protocol import MODES
 from core.ingest.class_layout import Split
 from core.ingest.inspection import check_content
-from core.ingest.labels.class_name import NO_LABEL
 from core.ingest.labels.label_file import LabelFile
 from core.ingest.layout import Layout, LayoutReading, read_layout
 from core.ingest.unpack import UnpackedFile, unpack
 from core.limits import DEFAULT_LIMITS, Limits, SkippedFile
 from core.runtime.progress import Progress
+from core.specs.protect import NO_LABEL
 
 ARCHIVE_ENDINGS = (".zip", ".tar.gz", ".tar.xz", ".tgz", ".txz", ".tar")  # left out of a dataset's name
 

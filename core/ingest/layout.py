@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from core.errors import BadInput
 from core.filenames import printable
 from core.ingest.class_layout import ClassLayout, ImagePlacement, Split, album_name, album_reason, find_layout
-from core.ingest.labels.class_name import NO_LABEL
 from core.ingest.labels.image_index import ImageIndex
 from core.ingest.labels.label_file import LabelFile, LabelProblem
 from core.ingest.labels.read import ImageLabels, best_labels, read_label_files
 from core.ingest.unpack import UnpackedFile
+from core.specs.protect import NO_LABEL
 
 MAX_PROBLEMS = 200
 FOLDER_KINDS = ("splits", "classes")

@@ -25,6 +25,8 @@ FORMATS = ("same", "png")
 EVIDENCE_AMOUNTS = ("none", "quick", "full")
 LAYOUTS = ("auto", "classes", "splits", "album", "labels")
 PASS_THROUGH = ("all", "labels", "none")
+NO_LABEL = "(no label)"
+"""The class of the images that have none: it is protected like the others, and takes no part in evidence."""
 TRAINING_KEYS = ("preset", "method", "radius_u", "radius_a", "evidence", "seed")
 """The keys of a spec that apply to the training of a generator."""
 DEFAULT_RADIUS_A = 4

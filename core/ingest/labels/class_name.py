@@ -3,8 +3,7 @@
 import unicodedata
 
 from core.filenames import MAX_NAME_CHARS
-
-NO_LABEL = "(no label)"
+from core.specs.protect import NO_LABEL
 
 
 def class_name(value: object) -> str | None:
