@@ -34,6 +34,10 @@ def test_a_good_upload_becomes_ready(context: WorkerContext, upload: Upload) -> 
     row = dataset_of(context.database, dataset_id)
     assert (row.state, row.images, row.error) == (m.READY, 15, None)
     assert row.classes == [{"name": f"class-{n}", "images": 5} for n in range(3)]
+    assert (row.layout["kind"], row.layout["reason"]) == ("classes", "Each folder is one class. There are 3 classes.")
+    assert {choice["layout"]: choice["classes"] for choice in row.layout["choices"]} == {
+        "classes": 3, "splits": 0, "labels": 0, "album": 1,
+    }  # fmt: skip
     assert row.thumbs
     assert all(context.files.size(thumb["key"]) > 100 for thumb in row.thumbs)
     assert list(context.settings.scratch.iterdir()) == []
