@@ -69,7 +69,7 @@ def test_a_trial_is_requested_and_shown(api: httpx.Client, service: Service, dat
     assert answer.json()["state"] == "queued"
     numbers = finish(service, dataset_id)
     assert len(numbers) == 3
-    assert numbers[0] >= IMAGES // 30
+    assert max(numbers) - min(numbers) >= IMAGES // 2, "they are spread over the dataset"
     body = api.get(address).json()
     assert (body["state"], body["seconds"]) == ("succeeded", 4.2)
     assert body["expires_at"] > body["created_at"]
