@@ -29,7 +29,7 @@ def page_of(client: httpx.Client, job_id: str) -> str:
 def test_queued_job_waits(api: httpx.Client, dataset_path: str) -> None:
     page = page_of(api, start_training(api, dataset_path)["id"])
     assert "A generator waits to be trained on pets" in page
-    assert "Waiting for its turn" in page
+    assert "in the queue" in page
 
 
 def test_running_job_shows_its_stage(api: httpx.Client, service: Service, dataset_path: str) -> None:
