@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.archive.noise_source import NoiseArrays
 from core.archive.writer import ArchiveSettings, write_archive
 from core.imaging.pixel_math import add_noise
 from core.ingest.dataset import open_dataset
@@ -87,7 +88,7 @@ def print_stages(count: int, edge: tuple[int, int], work_size: int, rng: np.rand
         load_pixels(dataset, work_size)
         clock.append(time.monotonic())
         noise = rng.integers(-8, 9, (count, 3, work_size, work_size), dtype=np.int8)
-        with write_archive(dataset, noise, Path(folder, "out.zip"), ArchiveSettings(radius=8)) as whole:
+        with write_archive(dataset, NoiseArrays(noise), Path(folder, "out.zip"), ArchiveSettings(radius=8)) as whole:
             assert whole.delivered.linf.max() <= 8
         clock.append(time.monotonic())
     print(f"{count} images of {edge[0]} x {edge[1]}:")

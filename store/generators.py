@@ -18,7 +18,7 @@ from core.errors import BadInput, FieldError, SpecError
 from core.generators.card import Card, read_card
 from core.generators.compatibility import apply_generator_constraints, incompatibilities
 from core.generators.shipped import WEIGHTS_FOLDER, resolve_generator_constraints, select_shipped_generator
-from core.specs.protect import INSTANT, ProtectSpec
+from core.specs.protect import INSTANT, TEXTURE, ProtectSpec
 from store import datasets
 from store import models as m
 from store.database import Database
@@ -150,7 +150,7 @@ def check_compatibility(session: Session, spec: ProtectSpec, dataset: m.Dataset)
             raise SpecError([FieldError("generator_id", reason)])
     elif classes == 1:  # nothing can be trained on one class, so the preset instant replaces the others
         _check_album(spec)
-    elif spec.preset == INSTANT:
+    elif spec.preset == INSTANT and spec.method not in (None, TEXTURE):
         try:
             select_shipped_generator(classes=classes)
         except BadInput as error:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from core.archive.delivery import Delivery
 from core.imaging.sandbox import DecoderSandbox, SandboxResult, SandboxTask
 from core.ingest.dataset import ImageDataset, ImageRecord
-from core.metrics.visibility import Window
+from core.metrics.windows import Window
 from core.runtime.progress import Progress
 
 CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}  # by mode

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from core.archive.writer import DeliveredImages
+from core.archive.delivered_images import DeliveredImages
 from core.ingest.pixels import allocate_pixels
 from core.limits import SkippedFile
 from core.runtime.checkpoints import CheckpointStore

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.archive.delivered_images import DeliveredImages
 from core.archive.member_names import RESERVED, UploadedImage, delivered_names, free_name
+from core.archive.noise_source import NoiseSource
 from core.archive.zip_writer import ZipWriter
 from core.errors import BadInput
 from core.filenames import fold
@@ -29,6 +31,7 @@ from core.runtime.progress import Progress
 
 SECONDS_PER_PIXEL = 5e-6  # ten times the time of a photo, so that 100 megapixels on a busy machine do not time out
 DIFFERENCES = ("linf", "mae", "mse", "beyond")
+FAINT_NOISE = 0.4  # mean absolute value, of 255, below which a report calls noise faint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,35 +44,14 @@ class ArchiveSettings:
         keep_exif: Whether EXIF and XMP are kept.
         protect_mask: bool (n,), True for an image that gets noise; the others are encoded the same way without noise.
             None: all get noise.
+        max_flip: How visible the noise of each image may be (`core.specs.visibility`). None: the noise is not scaled.
     """
 
     radius: int
     format: str = "same"
     keep_exif: bool = False
     protect_mask: NDArray[np.bool_] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveredImages:
-    """The images as a learner reads them from the archive, in the dataset's order.
-
-    The changes are 0 for an image without noise, although a lossy format changes it a little.
-
-    Attributes:
-        pixels: uint8 (n, c, s, s), decoded from the encoded files, at the size of the noise.
-        linf: float (n,), largest change of a colour value at full size, of 255.
-        mae: float (n,), mean absolute change at full size, of 255.
-        mse: float (n,), mean squared change at full size, of 255².
-        beyond: float (n,), share of colour values that changed by more than the radius: none in a lossless format.
-        paths: Path in the archive; None for an image that could not be written. Its pixels are then the upload's.
-    """
-
-    pixels: NDArray[np.uint8]
-    linf: NDArray[np.float64]
-    mae: NDArray[np.float64]
-    mse: NDArray[np.float64]
-    beyond: NDArray[np.float64]
-    paths: tuple[str | None, ...]
+    max_flip: float | None = None
 
 
 @dataclass(kw_only=True)
@@ -109,7 +91,7 @@ class ArchiveWriter:
 @contextmanager
 def write_archive(
     dataset: ImageDataset,
-    noise: NDArray[np.int8],
+    noise: NoiseSource,
     out: Path,
     settings: ArchiveSettings,
     *,
@@ -124,14 +106,14 @@ def write_archive(
 
     Args:
         dataset: The images and the other files.
-        noise: int8 (n, c, s, s) for all images, with the dataset's number of channels.
+        noise: The noise of all images, with the dataset's number of channels.
         out: Where the finished zip goes.
         settings: How images are written.
         progress: Reports the stage "writing", and may stop the work.
         sandbox: Encodes the images; default: a new one for this call.
 
     Raises:
-        ValueError: The noise or the mask has the wrong shape or type.
+        ValueError: The noise or the mask is for another number of images or channels.
         BadInput: No image could be written.
     """
     progress = progress or Progress()
@@ -153,7 +135,7 @@ class _Plan:
     """All images with their noise, and the path and the protection of each."""
 
     dataset: ImageDataset
-    noise: NDArray[np.int8]
+    noise: NoiseSource
     settings: ArchiveSettings
     protect_mask: NDArray[np.bool_]
     names: list[str]
@@ -161,28 +143,31 @@ class _Plan:
     def tasks(self) -> Iterator[SandboxTask]:
         """The encoding of each image in the sandbox, in order."""
         args = {
-            "size": self.noise.shape[-1],
-            "channels": self.noise.shape[1],
+            "size": self.noise.size,
+            "channels": self.noise.channels,
             "radius": self.settings.radius,
             "format": self.settings.format,
             "keep_exif": self.settings.keep_exif,
+            "max_flip": self.settings.max_flip,
         }
-        no_noise = bytes(self.noise[:1].nbytes)
         for i, image in enumerate(self.dataset.images):
+            protected = bool(self.protect_mask[i])
             yield SandboxTask(
                 op="encode_with_noise",
                 file=image.disk_path,
-                args=args,
-                blobs=(self.noise[i].tobytes() if self.protect_mask[i] else no_noise,),
+                args=args | dict(self.noise.args(i)) if protected else args,
+                blobs=(self.noise.blob(i) if protected else b"",),
                 extra_seconds=image.width * image.height * SECONDS_PER_PIXEL,
             )
 
 
-def _plan(dataset: ImageDataset, noise: NDArray[np.int8], settings: ArchiveSettings) -> _Plan:
-    count, size = len(dataset.images), noise.shape[-1]
-    expected = (count, dataset.channels, size, size)
-    if noise.dtype != np.int8 or noise.shape != expected:
-        raise ValueError(f"noise must be int8 {expected}, not {noise.dtype} {noise.shape}")
+def _plan(dataset: ImageDataset, noise: NoiseSource, settings: ArchiveSettings) -> _Plan:
+    count = len(dataset.images)
+    if (noise.count, noise.channels) != (count, dataset.channels):
+        raise ValueError(
+            f"noise must be for {count} images with {dataset.channels} channels, not for {noise.count} with "
+            f"{noise.channels}"
+        )
     mask = np.ones(count, bool) if settings.protect_mask is None else settings.protect_mask
     if mask.shape != (count,):
         raise ValueError(f"protect_mask must be bool {(count,)}, not {mask.shape}")
@@ -196,7 +181,9 @@ def _write_images(
 ) -> tuple[DeliveredImages, list[SkippedFile]]:
     """Encode every image in the sandbox and write it; returns the images, and those that failed as skipped files."""
     images, names = plan.dataset.images, plan.names
-    pixels = allocate_pixels(plan.noise.shape)
+    size, channels = plan.noise.size, plan.noise.channels
+    pixels = allocate_pixels((len(names), channels, size, size))
+    faint = np.zeros(len(names), bool)
     differences = np.zeros((len(DIFFERENCES), len(names)))
     paths: list[str | None] = []
     failed: list[SkippedFile] = []
@@ -211,6 +198,7 @@ def _write_images(
             pixels[i] = pixels_of(result, 1, pixels[i].shape, image.path)
             if plan.protect_mask[i]:
                 differences[:, i] = [result.values[key] for key in DIFFERENCES]
+                faint[i] = result.values.get("noise", FAINT_NOISE) < FAINT_NOISE
         else:
             failed.append(SkippedFile(image.path, reason))
             pixels[i] = _uploaded_pixels(image, pixels[i].shape, sandbox)
@@ -219,7 +207,9 @@ def _write_images(
     if len(failed) == len(paths):
         raise BadInput(f"None of the images could be written. The first: “{failed[0].path}”: {failed[0].reason}.")
     linf, mae, mse, beyond = differences
-    delivered = DeliveredImages(pixels=pixels, linf=linf, mae=mae, mse=mse, beyond=beyond, paths=tuple(paths))
+    delivered = DeliveredImages(
+        pixels=pixels, linf=linf, mae=mae, mse=mse, beyond=beyond, faint=faint, paths=tuple(paths)
+    )
     return delivered, failed
 
 
@@ -229,7 +219,7 @@ def _invalid_encoding(result: SandboxResult, image: ImageRecord, size: int) -> s
         return result.refused
     if result.sha256 != image.sha256:
         return "its file changed while it was being protected"
-    values = [result.values.get(key) for key in DIFFERENCES]
+    values = [*(result.values.get(key) for key in DIFFERENCES), result.values.get("noise", 0.0)]
     valid = all(type(value) is float and 0 <= value <= 255**2 for value in values)
     return None if valid and len(result.blobs) == 2 and len(result.blobs[1]) == size else "it crashed the encoder"
 

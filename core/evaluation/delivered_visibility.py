@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.archive.delivered_files import DeliveredFiles, WindowPair
-from core.metrics.visibility import VisibilityScore, Window, mean_score, score_window, windows_of
+from core.metrics.visibility import VisibilityScore, mean_score, score_window
+from core.metrics.windows import Window, windows_of
 from core.results.protection import ImageVisibility, Imperceptibility
 from core.runtime.progress import Progress
 

@@ -11,7 +11,7 @@ from typing import Any
 from core.errors import BadInput
 from core.generators.card import Card, read_card
 from core.generators.compatibility import apply_generator_constraints, incompatibilities
-from core.specs.protect import INSTANT
+from core.specs.protect import INSTANT, TEXTURE
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 
@@ -38,8 +38,8 @@ def resolve_generator_constraints(fields: Mapping[str, Any], card: Card | None) 
 
     Args:
         fields: The fields of a protection's spec, as requested.
-        card: The card of the chosen generator. With None the preset `instant` uses a shipped one, and the other
-            presets none.
+        card: The card of the chosen generator. With None the preset `instant` uses a shipped one if a method other
+            than `texture` is requested. If none is requested, the images decide; other presets have no generator.
 
     Returns:
         The fields for `ProtectSpec.parse`.
@@ -47,7 +47,7 @@ def resolve_generator_constraints(fields: Mapping[str, Any], card: Card | None) 
     Raises:
         SpecError: One error for each field that was requested with another value than the generator's.
     """
-    if card is None and fields.get("preset") == INSTANT:
+    if card is None and fields.get("preset") == INSTANT and fields.get("method") not in (None, TEXTURE):
         card = shipped_generators()[0].card
     return dict(fields) if card is None else apply_generator_constraints(fields, card)
 

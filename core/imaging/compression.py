@@ -99,13 +99,17 @@ def is_lossy(format: str, source: Compression) -> bool:
     return format in ("JPEG", "AVIF") or (format == "WEBP" and source.lossy)
 
 
-def lossy_settings(format: str, source: Compression, *, fine_colour: bool) -> list[dict[str, Any]]:
+def lossy_settings(
+    format: str, source: Compression, *, fine_colour: bool, luma_only: bool = False
+) -> list[dict[str, Any]]:
     """The options of `Image.save` to choose from, from the finest to the coarsest that is good enough.
 
     Args:
         format: JPEG, WEBP or AVIF.
         source: The uploaded file.
         fine_colour: Whether the noise has colours as fine as pixels, which halved colours would lose.
+        luma_only: Whether the noise has no colours. The colours of a JPEG then keep the steps of the upload, at which
+            they come back as they were; at finer steps they would come back blurred.
     """
     if format == "WEBP":
         return [{"quality": quality, "method": 4, "exact": True} for quality in WEBP_QUALITIES]
@@ -121,8 +125,15 @@ def lossy_settings(format: str, source: Compression, *, fine_colour: bool) -> li
     }
     low_step = np.reshape(source.tables[0], (8, 8))[:4, :4].mean()
     factors = [factor for factor in FINER if low_step / factor <= MAX_LOW_STEP] or [FINER[0]]
-    choices = dict.fromkeys(tuple(_divided(table, factor) for table in source.tables) for factor in factors)
+    choices = dict.fromkeys(_divided_tables(source.tables, factor, luma_only=luma_only) for factor in factors)
     return [{"qtables": [list(table) for table in tables], **common} for tables in choices]
+
+
+def _divided_tables(
+    tables: tuple[tuple[int, ...], ...], factor: int, *, luma_only: bool
+) -> tuple[tuple[int, ...], ...]:
+    divided = tuple(_divided(table, factor) for table in tables)
+    return (divided[0], *tables[1:]) if luma_only else divided
 
 
 def _divided(table: tuple[int, ...], factor: int) -> tuple[int, ...]:

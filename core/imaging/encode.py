@@ -17,7 +17,13 @@ PNG_STRATEGY = 3  # zlib's Z_RLE
 
 
 def encode(
-    image: Image.Image, source: DecodedImage, *, format: str, keep_exif: bool, fine_colour: bool = False
+    image: Image.Image,
+    source: DecodedImage,
+    *,
+    format: str,
+    keep_exif: bool,
+    fine_colour: bool = False,
+    luma_only: bool = False,
 ) -> bytes:
     """Encode an image with the colour profile of its source; with loss if the source was, else without.
 
@@ -28,6 +34,7 @@ def encode(
         keep_exif: Whether the source's EXIF and XMP are written whole; if not, only who made the image and whose it
             is. A BMP holds none of it.
         fine_colour: Whether the noise has colours as fine as pixels. A JPEG then keeps them at full size.
+        luma_only: Whether the noise has no colours. A JPEG then keeps those of its source.
 
     Returns:
         The file.
@@ -53,7 +60,7 @@ def encode(
 
     if not is_lossy(format, source.compression):
         return save(_lossless_options(format))
-    settings = lossy_settings(format, source.compression, fine_colour=fine_colour)
+    settings = lossy_settings(format, source.compression, fine_colour=fine_colour, luma_only=luma_only)
     return finest_within(settings, save, MAX_GROWTH * source.compression.file_bytes)
 
 

@@ -5,8 +5,10 @@ Pixels are uint8. Runs in the sandbox only.
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from core.errors import ImageRefused
@@ -16,6 +18,9 @@ from core.imaging.encode import encode
 from core.imaging.formats import delivered_format
 from core.imaging.pixel_math import add_noise, pixel_difference, resized_pixels
 from core.imaging.sandbox_protocol import Frame, Operation
+from core.imaging.scaled_noise import ScalableNoise, array_noise, texture_noise
+from core.imaging.texture_codebook import TextureCell
+from core.imaging.visible_delivery import Delivery, deliver_within
 
 TINY_EDGE = 64  # thumbnails up to this size are PNG
 COARSE_NOISE = 2  # noise enlarged this many times has no colours that a JPEG with halved colours would lose
@@ -51,49 +56,89 @@ def pixels(data: bytes, *, size: int, channels: int) -> Frame:
 
 
 def encode_with_noise(
-    data: bytes, noise: bytes, *, size: int, channels: int, radius: int, format: str, keep_exif: bool
+    data: bytes,
+    noise: bytes,
+    *,
+    size: int,
+    channels: int,
+    radius: int,
+    format: str,
+    keep_exif: bool,
+    texture: dict[str, Any] | None = None,
+    max_flip: float | None = None,
 ) -> Frame:
     """Add noise to an image, resized to the image's own size, and encode the sum.
 
     Args:
         data: The image file.
-        noise: int8 (channels, size, size).
-        size: Width and height of the noise in pixels.
-        channels: Of the noise, 1 or 3.
+        noise: int8 (channels, size, size), or nothing where there is a texture or no noise.
+        size: Width and height of the noise, and of the pixels that are returned.
+        channels: Of the noise and of the pixels, 1 or 3.
         radius: Maximum absolute value of the noise, of 255.
         format: `png`, or `same` for the format of the file.
         keep_exif: Whether EXIF and XMP are kept.
+        texture: `cells`, the frequency and the angle of each cell of the class's code, and `seed` of the phases, for
+            noise that is made at the image's own size.
+        max_flip: Largest FLIP of the delivered file, for which the noise is scaled. None: the noise as it is.
 
     Returns:
         Values: `format` of the new file; `linf`, `mae` and `mse`, its distance from the old one over all colour values
-        at full size, of 255; `beyond`, the share of colour values that changed by more than `radius`. Blobs: the new
-        file, and its pixels as a network reads them, (channels, size, size).
+        at full size, of 255; `beyond`, the share of colour values that changed by more than `radius`; with `max_flip`
+        also `flip`, and `noise`, the mean absolute value of the noise, of 255. Blobs: the new file, and its pixels as a
+        network reads them, (channels, size, size).
 
     Raises:
         ImageRefused: The encoder changed the size, or a lossless format the colours by more than `radius`.
     """
     original = decode(data)
-    image = add_noise(original.image, np.frombuffer(noise, np.int8).reshape(channels, size, size), radius)
-    file_format = delivered_format(original.format, image.mode, format)
-    fine_colour = min(image.size) < COARSE_NOISE * size
-    encoded = encode(image, original, format=file_format, keep_exif=keep_exif, fine_colour=fine_colour)
-    delivered, difference = _as_delivered(encoded, original, image, radius=radius)
+    whole = original.image
+    file_format = delivered_format(original.format, whole.mode, format)
+    fine_colour = texture is None and min(whole.size) < COARSE_NOISE * size
+
+    def deliver(image: Image.Image) -> Delivery:
+        encoded = encode(
+            image,
+            original,
+            format=file_format,
+            keep_exif=keep_exif,
+            fine_colour=fine_colour,
+            luma_only=texture is not None,
+        )
+        return Delivery(encoded=encoded, decoded=_as_delivered(encoded, original, image))
+
+    array = np.frombuffer(noise, np.int8).reshape(channels, size, size) if noise else None
+    measured = {}
+    if max_flip is not None and (texture or (array is not None and array.any())):
+        scalable = _scalable_noise(whole, array, texture, radius=radius)
+        done = deliver_within(whole, scalable, deliver, max_flip=max_flip)
+        measured = {"flip": done.flip, "noise": scalable.mean_change(done.scale)}
+    else:
+        done = deliver(whole if array is None else add_noise(whole, array, radius))
+    difference = pixel_difference(whole, done.decoded, radius)
     if difference["beyond"] and not is_lossy(file_format, original.compression):
         raise ImageRefused("the encoder changed its colours")
-    network_input = resized_pixels(delivered, size, channels)
-    return {"format": file_format, **difference}, [encoded, network_input.tobytes()]
+    network_input = resized_pixels(done.decoded, size, channels)
+    return {"format": file_format, **difference, **measured}, [done.encoded, network_input.tobytes()]
 
 
-def _as_delivered(
-    encoded: bytes, original: DecodedImage, image: Image.Image, *, radius: int
-) -> tuple[Image.Image, dict[str, float]]:
-    """The image as it is decoded from the file that is delivered, and how it differs from the original."""
+def _scalable_noise(
+    image: Image.Image, array: NDArray[np.int8] | None, texture: dict[str, Any] | None, *, radius: int
+) -> ScalableNoise:
+    if texture is not None:
+        cells = [TextureCell(frequency, angle) for frequency, angle in texture["cells"]]
+        return texture_noise(image, cells, texture["seed"], radius=radius)
+    assert array is not None
+    return array_noise(image, array, radius=radius)
+
+
+def _as_delivered(encoded: bytes, original: DecodedImage, image: Image.Image) -> Image.Image:
+    """The image as it is decoded from the file that is delivered."""
     delivered = decode(encoded).image
     if delivered.mode != image.mode and delivered.mode != original.image.mode:
         delivered = delivered.convert(image.mode)  # an AVIF of a greyscale image is decoded as RGB
     if delivered.size != original.image.size:
         raise ImageRefused("the encoder changed its size")
-    return delivered, pixel_difference(original.image, delivered, radius)
+    return delivered
 
 
 def thumbnail(data: bytes, *, edge: int) -> Frame:

@@ -5,8 +5,7 @@ the two images: 0 is none, 1 the most. SSIMULACRA2 (Sneyers 2023) is the quality
 original, 90 cannot be told from it by flickering, 70 is hard to tell without the original. Both know colour.
 
 Both are computed by their packages, for a screen at arm's length (67 pixels a degree) that shows each pixel at its own
-size. Of an image with a side of `TWO_WINDOWS_FROM` pixels or more, windows are compared, so that a large photograph
-takes seconds and little memory.
+size. Of a large image windows are compared (`core.metrics.windows`), so that it takes seconds and little memory.
 """
 
 import io
@@ -19,12 +18,10 @@ import ssimulacra2 as ssimulacra2_package
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.metrics.windows import as_rgb, windows_of
+
 MIN_SSIMULACRA2_SIDE = 225
 """The shortest side, in pixels, that has all six scales of SSIMULACRA2. On fewer scales its weights do not fit."""
-
-WINDOW = 400  # pixels
-TWO_WINDOWS_FROM = 2 * WINDOW
-BACKGROUNDS = (0, 255)  # behind an image with alpha; the more visible of the two counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,38 +37,9 @@ class VisibilityScore:
     ssimulacra2: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A rectangle of an image, in pixels from its upper left corner; `right` and `bottom` lie outside."""
-
-    left: int
-    top: int
-    right: int
-    bottom: int
-
-    @property
-    def pixels(self) -> int:
-        """Its area."""
-        return (self.right - self.left) * (self.bottom - self.top)
-
-    def of(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The part of pixels (h, w) or (h, w, c) in this window."""
-        return pixels[self.top : self.bottom, self.left : self.right]
-
-
 def metric_versions() -> dict[str, str]:
     """The version of each package that computes the measures."""
     return {package: metadata.version(package) for package in ("flip-evaluator", "ssimulacra2")}
-
-
-def windows_of(width: int, height: int) -> tuple[Window, ...]:
-    """The windows that stand for an image: itself, or two windows along each side of TWO_WINDOWS_FROM pixels or more.
-
-    Args:
-        width: Of the image, in pixels.
-        height: Of the image, in pixels.
-    """
-    return tuple(Window(left, top, right, bottom) for top, bottom in _spans(height) for left, right in _spans(width))
 
 
 def score_pair(original: NDArray[np.uint8], delivered: NDArray[np.uint8]) -> VisibilityScore:
@@ -106,7 +74,7 @@ def score_window(original: NDArray[np.uint8], delivered: NDArray[np.uint8]) -> V
         original: uint8 (h, w) or (h, w, c), as in `score_pair`.
         delivered: Of the same height and width.
     """
-    pairs = list(zip(_as_rgb(original), _as_rgb(delivered), strict=False))
+    pairs = list(zip(as_rgb(original), as_rgb(delivered), strict=False))
     qualities = [quality for pair in pairs if (quality := ssimulacra2(*pair)) is not None]
     return VisibilityScore(flip=max(flip(*pair) for pair in pairs), ssimulacra2=min(qualities) if qualities else None)
 
@@ -132,26 +100,6 @@ def ssimulacra2(original: NDArray[np.uint8], delivered: NDArray[np.uint8]) -> fl
     if min(original.shape[:2]) < MIN_SSIMULACRA2_SIDE:
         return None
     return float(ssimulacra2_package.compute_ssimulacra2(_as_file(original), _as_file(delivered)))
-
-
-def _spans(length: int) -> list[tuple[int, int]]:
-    """The start and the end of each window along a side: all of it, or the middles of its two halves."""
-    if length < TWO_WINDOWS_FROM:
-        return [(0, length)]
-    starts = [(length // 2 - WINDOW) // 2, length - WINDOW - (length // 2 - WINDOW) // 2]
-    return [(start, start + WINDOW) for start in starts]
-
-
-def _as_rgb(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-    """Pixels (h, w) or (h, w, c) as RGB (h, w, 3): once, or before each of the BACKGROUNDS if there is alpha."""
-    values = np.atleast_3d(pixels)
-    channels = values.shape[2]
-    colours = values[..., : channels - 1] if channels in (2, 4) else values
-    colours = np.repeat(colours, 3, axis=2) if colours.shape[2] == 1 else colours
-    if channels not in (2, 4):
-        return [colours]
-    alpha = values[..., -1:].astype(np.float32) / 255
-    return [np.rint(alpha * colours + (1 - alpha) * behind).astype(np.uint8) for behind in BACKGROUNDS]
 
 
 def _as_file(pixels: NDArray[np.uint8]) -> io.BytesIO:

@@ -4,6 +4,7 @@ from core.noise.methods import METHODS, objective_of
 from core.noise.ntga.attack import NAME as NTGA
 from core.noise.ntga.attack import describe_ntga
 from core.noise.setup import NoiseSetup
+from core.specs.protect import TEXTURE
 
 
 def describe_noise(setup: NoiseSetup, *, size: int, trained_on: int) -> dict[str, object]:
@@ -20,6 +21,8 @@ def describe_noise(setup: NoiseSetup, *, size: int, trained_on: int) -> dict[str
         "work_size": size,
         "radius_u": setup.spec.radius_u,
     }
+    if setup.method == TEXTURE:
+        return head | {"source": "class textures with a secret key, bound by local contrast (Unteachable)"}
     if setup.method == NTGA:
         return head | describe_ntga(setup.preset.ntga, trained_on=trained_on)
     objective = objective_of(setup, setup.config.final)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.archive.delivery import load_delivery, save_delivery
 from core.errors import BadInput
@@ -18,21 +17,19 @@ from core.imaging.sandbox import DecoderSandbox
 from core.ingest.dataset import ImageDataset, ReadOptions, open_dataset
 from core.ingest.pixels import load_pixels
 from core.ingest.split import select_protect_mask_by_split, select_test_mask
-from core.noise.class_map import class_map
-from core.noise.final_search import search_noise
-from core.noise.generator_file import TrainedGenerator, load_generator, network_for, surrogate_for
-from core.noise.inference import predict_noise
-from core.noise.make import generate_noise
+from core.noise.generator_file import TrainedGenerator, load_generator
 from core.noise.setup import NoiseSetup
 from core.recipes.evidence_images import EvidenceImages
 from core.recipes.options import DatasetSource, RunOptions
 from core.recipes.protection_archive import ProtectionArchive, report_in
 from core.recipes.protection_data import ProtectionData
+from core.recipes.protection_noise import TEXTURE_WORK_SIZE, noise_source, with_method
 from core.recipes.report_dataset import labels_of
 from core.results.protection import ProtectionReport
 from core.runtime.context import RunContext
 from core.specs.presets import PRESETS, preset_for
-from core.specs.protect import INSTANT, ProtectSpec
+from core.specs.protect import INSTANT, TEXTURE, ProtectSpec
+from core.specs.visibility import are_photographs
 from core.specs.work_size import MIN_SIZE, work_size
 from core.training.labelled_images import LabelledArrays
 
@@ -75,7 +72,7 @@ def protect(
         spec: The method, the radii, the share of protected images, the evidence and the seed.
         options: Where and how to run.
         generator: The file of a trained generator, which makes the noise at its own size; nothing is trained. The
-            preset `instant` chooses a shipped generator by itself.
+            preset `instant` chooses a shipped generator by itself for images that are no photographs.
         job_id: The id of the service's job, for the report.
         on_archive: Called with `out` when the images are written and the measurement begins. It must not change it.
 
@@ -97,9 +94,12 @@ def protect(
             progress=run.progress,
             sandbox=sandbox,
         )
-        if generator is None and len(dataset.classes) == 1 and spec.preset != INSTANT:
+        if generator is None:
+            spec = with_method(spec, photographs=are_photographs(_edges(dataset)))
+        trains = generator is None and spec.method != TEXTURE
+        if trains and len(dataset.classes) == 1 and spec.preset != INSTANT:
             dataset, spec = _without_training(dataset, spec)
-        if generator is None and spec.preset == INSTANT:
+        if trains and spec.preset == INSTANT:
             generator = _shipped_generator(dataset)
             spec = _constrained_spec(spec, generator)
         trained = None if generator is None else load_generator(generator, device=run.device.name)
@@ -107,7 +107,7 @@ def protect(
         writing = ProtectionArchive(data=data, out=out, run=run, scratch=options.scratch, sandbox=sandbox)
         archive = load_delivery(out, run.checkpoints)
         if archive is None:
-            archive = writing.write(_make_noise(data, run), job_id=job_id)
+            archive = writing.write(noise_source(data, run), job_id=job_id)
             if data.unmeasurable is not None:
                 return ProtectionResult(archive=out, report=report_in(archive))
             save_delivery(archive, run.checkpoints)
@@ -176,6 +176,7 @@ def _prepare(
         protect_mask=protect_mask,
         setup=NoiseSetup(spec=spec, preset=preset_for(spec.preset, size)),
         generator=trained,
+        photographs=are_photographs(_edges(dataset)),
         unmeasurable=reason,
     )
 
@@ -183,21 +184,9 @@ def _prepare(
 def _choose_size(dataset: ImageDataset, spec: ProtectSpec, trained: TrainedGenerator | None) -> int:
     """The work size in pixels: that of the generator, if there is one. Raises BadInput where that does not fit."""
     if trained is None:
-        return work_size(_edges(dataset), max_size=PRESETS[spec.preset].max_size)
+        largest = TEXTURE_WORK_SIZE if spec.method == TEXTURE else PRESETS[spec.preset].max_size
+        return work_size(_edges(dataset), max_size=largest)
     size = work_size(_edges(dataset), max_size=max(MIN_SIZE, trained.card.size))
     if wrong := incompatibilities(trained.card, channels=dataset.channels, size=size, classes=len(dataset.classes)):
         raise BadInput(wrong)
     return trained.card.size
-
-
-def _make_noise(data: ProtectionData, run: RunContext) -> NDArray[np.int8]:
-    """The noise, int8 (n, c, s, s): by the generator, or by a surrogate that is trained on the dataset."""
-    images, generator = data.images, data.generator
-    if generator is None:
-        return generate_noise(images, data.setup, run, protect_mask=data.protect_mask, train_mask=data.train_mask)
-    outputs = class_map(images.classes, outputs=generator.card.classes)[images.labels]
-    images = replace(images, labels=outputs, classes=generator.card.classes)
-    if network := network_for(generator, channels=data.channels):
-        return predict_noise(network, images, run, radius=data.setup.spec.radius_u, protect_mask=data.protect_mask)
-    surrogate = surrogate_for(generator, channels=data.channels)
-    return search_noise(surrogate, images, data.setup, run, protect_mask=data.protect_mask)

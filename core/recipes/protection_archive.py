@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from core.archive.delivered_files import DeliveredFiles
 from core.archive.delivery import Delivery, WrittenArchive
+from core.archive.noise_source import NoiseSource
 from core.archive.replace_report import replace_report
 from core.archive.writer import ArchiveSettings, write_archive
 from core.evaluation.delivered_visibility import DeliveredVisibility, measure_visibility
@@ -43,11 +41,11 @@ class ProtectionArchive:
     scratch: Path
     sandbox: DecoderSandbox
 
-    def write(self, noise: NDArray[np.int8], *, job_id: str | None) -> WrittenArchive:
+    def write(self, noise: NoiseSource, *, job_id: str | None) -> WrittenArchive:
         """Write the archive. Where evidence is to follow, its report says that nothing was measured yet.
 
         Args:
-            noise: int8 (n, c, s, s) for all images.
+            noise: The noise of all images.
             job_id: The id of the service's job, for the report.
         """
         data, progress = self.data, self.run.progress
@@ -113,5 +111,9 @@ def report_in(archive: WrittenArchive) -> ProtectionReport:
 def _archive_settings(data: ProtectionData) -> ArchiveSettings:
     spec = data.setup.spec
     return ArchiveSettings(
-        radius=spec.radius_u, format=spec.format, keep_exif=spec.keep_exif, protect_mask=data.protect_mask
+        radius=spec.radius_u,
+        format=spec.format,
+        keep_exif=spec.keep_exif,
+        protect_mask=data.protect_mask,
+        max_flip=data.max_flip,
     )

@@ -23,6 +23,7 @@ class ProtectionData:
         protect_mask: bool (n,), the images that get noise.
         setup: The method of the noise, its radii and its numbers.
         generator: The trained generator that makes the noise; None to train a surrogate on the dataset.
+        photographs: Whether the images are photographs (`core.specs.visibility`).
         unmeasurable: Why there can be no evidence, or None.
     """
 
@@ -32,7 +33,13 @@ class ProtectionData:
     protect_mask: NDArray[np.bool_]
     setup: NoiseSetup
     generator: TrainedGenerator | None
+    photographs: bool
     unmeasurable: str | None
+
+    @property
+    def max_flip(self) -> float | None:
+        """How visible the noise of each image may be, as FLIP; None where it is not scaled."""
+        return self.setup.spec.max_flip if self.photographs else None
 
     @property
     def train_mask(self) -> NDArray[np.bool_]:

@@ -15,6 +15,7 @@ from core.reports.protection_caveats import DeliveryCounts, GeneratorUse, protec
 from core.results.evidence import Evidence
 from core.results.protection import ProtectionReport
 from core.runtime.context import RunContext
+from core.specs.protect import TEXTURE
 from core.version import versions
 
 
@@ -40,6 +41,8 @@ def build_report(
     dataset, delivered, progress = data.dataset, archive.delivered, run.progress
     spec, generator = data.setup.spec, data.generator
     made_by = describe_noise(data.setup, size=data.work_size, trained_on=int(data.train_mask.sum()))
+    if data.max_flip is not None:
+        made_by |= {"visibility": spec.visibility, "max_flip": data.max_flip}
     if generator is not None:
         made_by |= describe_use(
             generator, classes=len(dataset.classes), channels=data.channels, may_know_images=_may_know_images(data)
@@ -107,7 +110,9 @@ def _caveats(data: ProtectionData, archive: Delivery, evidence: Evidence) -> tup
         DeliveryCounts(
             work_size=data.work_size,
             images=len(dataset.images),
-            enlarged=sum(max(image.width, image.height) > data.work_size for image in dataset.images),
+            enlarged=0 if data.setup.method == TEXTURE else _enlarged(data),
+            max_flip=data.max_flip,
+            faint=int(delivered.faint.sum()),
             exceeded=int(exceeded.sum()),
             beyond=float(delivered.beyond[exceeded].mean()) if exceeded.any() else 0.0,
             classes=len(dataset.named_classes),
@@ -120,3 +125,8 @@ def _may_know_images(data: ProtectionData) -> bool:
     """Whether the generator may have been trained on these images."""
     generator, dataset = data.generator, data.dataset
     return generator is not None and may_have_trained_on(generator.card, name=dataset.name, classes=dataset.classes)
+
+
+def _enlarged(data: ProtectionData) -> int:
+    """How many images are larger than the noise."""
+    return sum(max(image.width, image.height) > data.work_size for image in data.dataset.images)

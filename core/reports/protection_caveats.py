@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from core.generators.card import Card
 from core.generators.measurements import standard_figures
 from core.reports.evidence_time import left_out, shortened
+from core.reports.photograph_caveats import target_caveats, texture_caveats, texture_countermeasures
 from core.reports.verdict import outcome_of
 from core.reports.wording import as_sentence, percent
 from core.results.evidence import Evidence, EvidenceRow
 from core.specs.catalog import HOW_TO_GET_WEIGHTS
-from core.specs.protect import ProtectSpec
+from core.specs.protect import TEXTURE, ProtectSpec
 
 WIDE_INTERVAL = 0.05
 """Half width of a 95 % interval above which a report calls its accuracies uncertain."""
@@ -35,6 +36,8 @@ class DeliveryCounts:
         exceeded: Images that differ from the upload by more than radius_u, because their format is lossy.
         beyond: Share of the colour values of these images that differ by more.
         classes: Classes of the images, without that of images without a label.
+        max_flip: The target of visibility, as FLIP, that each image meets; None where there is none.
+        faint: Images of which this target left next to no noise.
     """
 
     work_size: int
@@ -43,6 +46,8 @@ class DeliveryCounts:
     exceeded: int
     beyond: float = 0.0
     classes: int = 2
+    max_flip: float | None = None
+    faint: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +179,8 @@ def _about_images(spec: ProtectSpec, evidence: Evidence, counts: DeliveryCounts)
             f"{counts.enlarged:,} of {counts.images:,} images. Models that see the images at another size see blurred "
             f"or coarser noise. {_measured_sizes(evidence)}"
         )
+    if counts.max_flip is not None:
+        yield from target_caveats(spec, images=counts.images, faint=counts.faint)
     if spec.percentage < 100:
         yield (
             f"Only {percent(spec.percentage / 100)} of the images are protected. Models learn from the unprotected "
@@ -207,12 +214,13 @@ def learner_caveats(spec: ProtectSpec, evidence: Evidence, *, uses_greyscale_sur
             "with a radius_u of 8 of 255, a radius of 4 of 255 undid nearly all of the protection (Fu et al. 2022, "
             "Table 1)."
         )
-    elif not spec.eot:
+    elif not spec.eot and spec.method != TEXTURE:
         yield (
             "The noise was searched without random crops and flips, as requested. In the published measurements of "
             "REM, adversarial training with a radius of 2 of 255 undid such noise (Fu et al. 2022, Table 4)."
         )
-    yield _countermeasures(rows, uses_greyscale_surrogate=uses_greyscale_surrogate)
+    yield from texture_caveats(spec)
+    yield _countermeasures(spec, rows, uses_greyscale_surrogate=uses_greyscale_surrogate)
     yield "Purification, such as passing the images through a diffusion model, can remove the noise. Not measured."
     yield _pretrained_models(rows)
     if rows:
@@ -257,7 +265,7 @@ def _on_photographs(rows: tuple[EvidenceRow, ...]) -> bool:
     return any(row.image_size is not None for row in rows)
 
 
-def _countermeasures(rows: tuple[EvidenceRow, ...], *, uses_greyscale_surrogate: bool) -> str:
+def _countermeasures(spec: ProtectSpec, rows: tuple[EvidenceRow, ...], *, uses_greyscale_surrogate: bool) -> str:
     known = (
         "Half to two thirds of the accuracy that the noise takes came back on CIFAR-10, and all of it on Tiny ImageNet "
         "with greyscale (SEM by a generator that ships, standard training)."
@@ -267,6 +275,8 @@ def _countermeasures(rows: tuple[EvidenceRow, ...], *, uses_greyscale_surrogate:
     )
     tried = sorted({row.countermeasure for row in rows if row.countermeasure is not None})
     here = f"Measured here: {', '.join(tried)}; nothing else." if tried else "None of them was measured here."
+    if spec.method == TEXTURE:
+        return texture_countermeasures(here)
     return (
         "Greyscale conversion, strong JPEG compression and strong random colour changes before training weaken the "
         f"noise. {known} {here}"

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from core.archive.delivered_files import DeliveredFiles
 from core.evaluation.delivered_visibility import DeliveredVisibility, MeasuredImage
-from core.metrics.visibility import VisibilityScore, Window
+from core.metrics.visibility import VisibilityScore
+from core.metrics.windows import Window
 
 MAX_WORST, MAX_TYPICAL = 6, 2
 MAX_SHOWN = 1024  # pixels a side; of a larger image the page shows a part at full size

@@ -10,10 +10,12 @@ from pydantic import Field, model_validator
 
 from core.errors import FieldError, SpecError
 from core.specs.base import OneOf, Spec, refusal
-from core.specs.visibility import DEFAULT_VISIBILITY, VISIBILITIES
+from core.specs.visibility import DEFAULT_VISIBILITY, VISIBILITIES, VISIBILITY_TARGETS
 
-METHODS = ("sem", "rem", "em", "tap", "ntga")
-METHODS_WITHOUT_SURROGATE = ("ntga",)
+TEXTURE = "texture"
+"""The method of photographs by default: a band-passed texture for each class, which is not trained."""
+METHODS = ("sem", "rem", "em", "tap", "ntga", TEXTURE)
+METHODS_WITHOUT_SURROGATE = ("ntga", TEXTURE)
 """Methods that train no network, which leave nothing to save as a generator."""
 PAPER = "paper"
 """The preset with the settings of Fu et al. 2022, also for the evidence."""
@@ -40,11 +42,13 @@ class ProtectSpec(Spec):
 
     preset: Annotated[str, OneOf(PRESET_NAMES)] = Field(
         default="quick",
-        description="instant: by a generator that ships, trained beforehand, with its own method and radii; quick: two "
-        "CPU cores; standard: a GPU, minutes; paper: the paper's settings, days",
+        description="instant: nothing is trained: textures for photographs, else a generator that ships, with its own "
+        "method and radii; quick: two CPU cores; standard: a GPU, minutes; paper: the paper's settings, days",
     )
     method: Annotated[str, OneOf(METHODS)] | None = Field(
-        default=None, description="which noise; default: the preset's, the one measured strongest for its time"
+        default=None,
+        description="which noise; default: the preset's, the one measured strongest for its time; a protection of "
+        "photographs has texture by default",
     )
     radius_u: int = Field(
         default=8,
@@ -128,6 +132,19 @@ class ProtectSpec(Spec):
             )
             raise refusal(message, field="radius_a")
         return self
+
+    @model_validator(mode="after")
+    def _check_texture(self) -> Self:
+        if self.method == TEXTURE and self.preset == "paper":
+            raise refusal(
+                "must not be texture with the preset paper, which has no target of visibility", field="method"
+            )
+        return self
+
+    @property
+    def max_flip(self) -> float | None:
+        """How visible the noise of each photograph may be, as FLIP; None for the preset paper."""
+        return None if self.preset == "paper" else VISIBILITY_TARGETS[self.visibility].flip
 
     @property
     def adversarial_radius(self) -> int:

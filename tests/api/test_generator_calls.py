@@ -108,7 +108,9 @@ def test_the_form_offers_a_generator_and_starts_a_job_with_it(api: httpx.Client,
 
 
 def test_instant_takes_a_shipped_generator_and_its_settings(api: httpx.Client, ready: str) -> None:
-    job = request_job(api, ready, preset="instant")
+    undecided = request_job(api, ready, preset="instant")
+    assert undecided["spec"]["method"] is None, "photographs get textures, and small images a shipped generator"
+    job = request_job(api, ready, preset="instant", method="sem")
     assert {key: job["spec"][key] for key in ("preset", "method", "radius_u", "radius_a", "generator_id")} == {
         "preset": "instant",
         "method": "sem",
@@ -120,16 +122,17 @@ def test_instant_takes_a_shipped_generator_and_its_settings(api: httpx.Client, r
     body = {"kind": "protect", "dataset_id": ready, "spec": {"preset": "instant", "radius_u": 16, "method": "em"}}
     found = assert_problem(api.post("/v1/jobs", json=body), 422, "must be 8")
     assert [error["field"] for error in found["errors"]] == ["spec.method", "spec.radius_u"]
-    chosen = api.post(f"/datasets/{ready}/protect", data={"preset": "instant", "strength": "16"}).text
+    chosen = api.post(f"/datasets/{ready}/protect", data={"preset": "instant", "method": "sem", "strength": "16"}).text
     assert chosen.count("Must be 8: ") == 1, "where it was chosen, and not where nothing was typed"
-    typed = api.post(f"/datasets/{ready}/protect", data={"preset": "instant", "strength": "8", "radius_u": "16"}).text
+    fields = {"preset": "instant", "method": "sem", "strength": "8", "radius_u": "16"}
+    typed = api.post(f"/datasets/{ready}/protect", data=fields).text
     assert typed.count("Must be 8: ") == 1
 
 
-def test_instant_is_refused_for_too_many_classes(api: httpx.Client, service: Service) -> None:
+def test_instant_with_a_method_is_refused_for_too_many_classes(api: httpx.Client, service: Service) -> None:
     dataset, most = upload_dataset(api), max(one.card.classes for one in shipped_generators())
     many = [{"name": f"class {n}", "images": 2} for n in range(most + 1)]
     service.make_ready(dataset["id"], classes=many)
-    body = {"kind": "protect", "dataset_id": dataset["id"], "spec": {"preset": "instant"}}
+    body = {"kind": "protect", "dataset_id": dataset["id"], "spec": {"preset": "instant", "method": "sem"}}
     found = assert_problem(api.post("/v1/jobs", json=body), 422, "Choose the preset quick instead")
     assert [error["field"] for error in found["errors"]] == ["spec.preset"]

@@ -103,11 +103,12 @@ OPTION_LABELS: dict[str, dict[str, Option]] = {
         "none": Option("none", "Left out"),
     },
     "method": {
-        "": Option("", "The best one for the chosen thoroughness"),
+        "": Option("", "The best one: textures for photographs, else that of the chosen thoroughness"),
         "sem": Option("sem", "SEM: stable error-minimizing noise"),
         "rem": Option("rem", "REM: robust error-minimizing noise, as in the paper"),
         "em": Option("em", "EM: error-minimizing noise, without adversarial training"),
         "tap": Option("tap", "TAP: targeted adversarial poisoning, for comparison"),
+        "texture": Option("texture", "Textures: a pattern for each class, for photographs"),
         "ntga": Option("ntga", "NTGA: neural tangent generalization attack, for comparison"),
     },
     "eot": {

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
+from core.archive.noise_source import NoiseArrays
 from core.archive.writer import ArchiveSettings, ArchiveWriter, write_archive
 from core.imaging.pixel_math import add_noise, resized_noise
 from core.ingest.dataset import ImageDataset, open_dataset
@@ -36,9 +37,9 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> ImageDataset:
     return open_dataset(write_zip(folder / "a.zip", files), folder / "s")
 
 
-def generate_noise(dataset: ImageDataset, radius: int = 8, seed: int = 0) -> np.ndarray:
+def generate_noise(dataset: ImageDataset, radius: int = 8, seed: int = 0) -> NoiseArrays:
     shape = (len(dataset.images), 3, SIZE, SIZE)
-    return np.random.default_rng(seed).choice(np.array([-radius, radius], np.int8), shape)
+    return NoiseArrays(np.random.default_rng(seed).choice(np.array([-radius, radius], np.int8), shape))
 
 
 def write(dataset: ImageDataset, out: Path, **options: object) -> ArchiveWriter:
@@ -165,7 +166,7 @@ def test_an_image_that_changed_meanwhile_is_skipped_and_listed(tmp_path: Path) -
 
 def test_noise_of_the_wrong_shape_raises_value_error(dataset: ImageDataset, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="noise must be int8"):
-        write(dataset, tmp_path / "out.zip", noise=generate_noise(dataset)[:-1])
+        write(dataset, tmp_path / "out.zip", noise=NoiseArrays(generate_noise(dataset).noise[:-1]))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -9,7 +9,8 @@ import ssimulacra2
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.metrics.visibility import MIN_SSIMULACRA2_SIDE, TWO_WINDOWS_FROM, score_pair, windows_of
+from core.metrics.visibility import MIN_SSIMULACRA2_SIDE, score_pair
+from core.metrics.windows import TWO_WINDOWS_FROM, windows_of
 
 
 def photograph(height: int, width: int, channels: int = 3) -> NDArray[np.uint8]:

@@ -58,8 +58,11 @@ def test_those_that_ship_agree_in_what_they_fix() -> None:
     assert {one.card.method for one in shipped_generators()} <= PRESETS[INSTANT].noise.keys()
 
 
-def test_it_fixes_method_and_radii() -> None:
-    assert resolve_generator_constraints({"preset": "instant"}, None) == {
+def test_a_requested_method_fixes_the_radii_and_without_one_the_images_decide() -> None:
+    assert resolve_generator_constraints({"preset": "instant"}, None) == {"preset": "instant"}
+    textures = {"preset": "instant", "method": "texture", "radius_u": 5}
+    assert resolve_generator_constraints(textures, None) == textures
+    assert resolve_generator_constraints({"preset": "instant", "method": "sem"}, None) == {
         "preset": "instant",
         "method": "sem",
         "radius_u": 8,
@@ -67,7 +70,7 @@ def test_it_fixes_method_and_radii() -> None:
     }
     assert resolve_generator_constraints({"preset": "quick", "radius_u": 3}, None) == {"preset": "quick", "radius_u": 3}
     with pytest.raises(SpecError, match="radius_u: must be 8"):
-        resolve_generator_constraints({"preset": "instant", "radius_u": 16}, None)
+        resolve_generator_constraints({"preset": "instant", "method": "sem", "radius_u": 16}, None)
 
 
 def test_nothing_is_trained_with_it() -> None:

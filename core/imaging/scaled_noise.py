@@ -1,0 +1,142 @@
+"""Noise that is scaled for each image until the image is as visibly changed as it may be. Runs in the sandbox only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageChops
+
+from core.imaging.class_texture import canvas_size, enlarged, texture
+from core.imaging.perceptual_bound import FLAT_AMPLITUDE, amplitude, luma_of
+from core.imaging.pixel_math import ZERO, resized_noise, without_alpha
+from core.imaging.texture_codebook import TextureCell
+from core.metrics.flip import FlipReference
+from core.metrics.windows import Window, as_rgb, windows_of
+
+STRIP = 256  # rows that are rounded at once, so that a large image takes little memory
+TYPICAL_TEXTURE_FLIP, TYPICAL_FULL_FLIP = 0.056, 0.2
+"""Of a photograph with a texture of factor 1, and with noise of 8 of 255 that is not scaled: where a search begins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalableNoise:
+    """Noise at an image's own size, before it is scaled.
+
+    Attributes:
+        values: (h, w), the same for all colours, or (h, w, 3); of 255.
+        radius: Largest absolute value after scaling, of 255.
+        highest: The largest factor.
+        typical_flip: FLIP of a photograph with factor 1.
+    """
+
+    values: NDArray[np.float32] | NDArray[np.int16]
+    radius: int
+    highest: float
+    typical_flip: float
+
+    def added_to(self, image: Image.Image, scale: float) -> Image.Image:
+        """The image with the noise added to its colours and clipped to 0..255; alpha stays.
+
+        Args:
+            image: L, RGB, LA or RGBA, of the size of the noise.
+            scale: The factor of the noise.
+        """
+        plain = without_alpha(image)
+        biased = Image.fromarray(self._rounded(scale))
+        if biased.mode != plain.mode:
+            biased = Image.merge(plain.mode, [biased] * len(plain.getbands()))
+        changed = ImageChops.add(plain, biased, scale=1.0, offset=-ZERO)
+        if image.mode not in ("LA", "RGBA"):
+            return changed
+        return Image.merge(image.mode, (*changed.split(), image.getchannel("A")))
+
+    def part(self, window: Window) -> "ScalableNoise":
+        """The noise of a part of the image."""
+        values = self.values[window.top : window.bottom, window.left : window.right]
+        return ScalableNoise(values=values, radius=self.radius, highest=self.highest, typical_flip=self.typical_flip)
+
+    def mean_change(self, scale: float) -> float:
+        """The mean absolute value of the noise after scaling and rounding, of 255.
+
+        Args:
+            scale: The factor of the noise.
+        """
+        return float(np.abs(self._rounded(scale).astype(np.int16) - ZERO).mean())
+
+    def _rounded(self, scale: float) -> NDArray[np.uint8]:
+        """The scaled noise as whole numbers, plus ZERO."""
+        out = np.empty(self.values.shape, np.uint8)
+        for top in range(0, len(out), STRIP):
+            scaled = np.rint(self.values[top : top + STRIP] * np.float32(scale))
+            out[top : top + STRIP] = np.clip(scaled, -self.radius, self.radius) + ZERO
+        return out
+
+
+def texture_noise(image: Image.Image, cells: Sequence[TextureCell], seed: int, *, radius: int) -> ScalableNoise:
+    """The texture of a class for one image, as strong as local contrast hides it.
+
+    Args:
+        image: L, RGB, LA or RGBA.
+        cells: The code of the image's class.
+        seed: Of the image's phases.
+        radius: Maximum absolute value of the noise, of 255.
+    """
+    canvas = canvas_size(*image.size)
+    values = texture(*canvas, cells, seed) * amplitude(luma_of(without_alpha(image), *canvas))
+    return ScalableNoise(
+        values=enlarged(values, *image.size),
+        radius=radius,
+        highest=radius / FLAT_AMPLITUDE,
+        typical_flip=TYPICAL_TEXTURE_FLIP,
+    )
+
+
+def array_noise(image: Image.Image, noise: NDArray[np.int8], *, radius: int) -> ScalableNoise:
+    """Noise that was made at a square size, enlarged to the image's own.
+
+    Args:
+        image: L, RGB, LA or RGBA. A greyscale image takes the mean of the noise's channels.
+        noise: int8 (1 or 3, s, s).
+        radius: Maximum absolute value of the noise, of 255.
+    """
+    if len(noise) == 3 and image.mode in ("L", "LA"):
+        noise = np.rint(noise.astype(np.float32).mean(0, keepdims=True)).astype(np.int8)
+    biased = np.asarray(resized_noise(noise, image.width, image.height, radius))
+    return ScalableNoise(
+        values=biased.astype(np.int16) - np.int16(ZERO), radius=radius, highest=1.0, typical_flip=TYPICAL_FULL_FLIP
+    )
+
+
+class WindowedFlip:
+    """The FLIP of changed versions of one image, as reports measure it.
+
+    Args:
+        original: L, RGB, LA or RGBA.
+    """
+
+    def __init__(self, original: Image.Image) -> None:
+        self.windows = windows_of(*original.size)
+        pixels = np.asarray(original)
+        self._references = [[FlipReference(one) for one in as_rgb(window.of(pixels))] for window in self.windows]
+
+    def of(self, changed: Image.Image) -> float:
+        """The mean FLIP of a changed image, from 0 to 1.
+
+        Args:
+            changed: Of the original's size and mode.
+        """
+        pixels = np.asarray(changed)
+        return self.of_windows([window.of(pixels) for window in self.windows])
+
+    def of_windows(self, changed: Sequence[NDArray[np.uint8]]) -> float:
+        """The mean FLIP of a changed image.
+
+        Args:
+            changed: Its pixels in each of `windows`.
+        """
+        found = [
+            max(one.flip(rgb) for one, rgb in zip(references, as_rgb(pixels), strict=True))
+            for references, pixels in zip(self._references, changed, strict=True)
+        ]
+        return float(np.mean(found))

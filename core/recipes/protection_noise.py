@@ -1,0 +1,78 @@
+"""The noise of a protection: which method, and what each image gets."""
+
+import secrets
+from dataclasses import replace
+
+from core.archive.noise_source import ClassTextures, NoiseArrays, NoiseSource
+from core.errors import BadInput
+from core.imaging.texture_codebook import KEY_BYTES, TextureCodebook
+from core.noise.class_map import class_map
+from core.noise.final_search import search_noise
+from core.noise.generator_file import network_for, surrogate_for
+from core.noise.inference import predict_noise
+from core.noise.make import generate_noise
+from core.recipes.protection_data import ProtectionData
+from core.runtime.context import RunContext
+from core.specs.protect import TEXTURE, ProtectSpec
+from core.specs.visibility import SMALL_IMAGE_EDGE
+
+TEXTURE_WORK_SIZE = 128
+"""Largest side in pixels at which protections by textures are measured. The textures have each image's own size."""
+
+KEY_CHECKPOINT = "texture-key"
+
+
+def with_method(spec: ProtectSpec, *, photographs: bool) -> ProtectSpec:
+    """The spec with the method `texture`, if it is the default for these images.
+
+    Args:
+        spec: What was requested, for a protection without a trained generator.
+        photographs: Whether the images are photographs (`core.specs.visibility`).
+
+    Raises:
+        BadInput: The method is `texture`, and the images are too small for it.
+    """
+    if spec.method == TEXTURE and not photographs:
+        raise BadInput(
+            f"The method texture needs images larger than {SMALL_IMAGE_EDGE} x {SMALL_IMAGE_EDGE} pixels: most of "
+            "these are smaller. Leave the method out, and the best one for these images is used."
+        )
+    if spec.method is None and photographs and spec.preset != "paper":
+        return spec.model_copy(update={"method": TEXTURE})
+    return spec
+
+
+def noise_source(data: ProtectionData, run: RunContext) -> NoiseSource:
+    """The noise of all images: textures, or made by a generator, or by a surrogate that is trained on the dataset.
+
+    Args:
+        data: What is protected, and how.
+        run: The checkpoints hold the secret key of the textures, or the surrogate and each finished shard of noise.
+    """
+    images, generator = data.images, data.generator
+    if data.setup.method == TEXTURE:
+        return ClassTextures(
+            labels=images.labels,
+            codebook=TextureCodebook(images.classes, _texture_key(run)),
+            channels=data.channels,
+            size=data.work_size,
+        )
+    if generator is None:
+        noise = generate_noise(images, data.setup, run, protect_mask=data.protect_mask, train_mask=data.train_mask)
+        return NoiseArrays(noise)
+    outputs = class_map(images.classes, outputs=generator.card.classes)[images.labels]
+    images = replace(images, labels=outputs, classes=generator.card.classes)
+    if network := network_for(generator, channels=data.channels):
+        radius = data.setup.spec.radius_u
+        return NoiseArrays(predict_noise(network, images, run, radius=radius, protect_mask=data.protect_mask))
+    surrogate = surrogate_for(generator, channels=data.channels)
+    return NoiseArrays(search_noise(surrogate, images, data.setup, run, protect_mask=data.protect_mask))
+
+
+def _texture_key(run: RunContext) -> bytes:
+    """The secret key of this job: drawn once, so that a job that resumes gives the same bytes."""
+    key = run.checkpoints.load(KEY_CHECKPOINT)
+    if key is None or len(key) != KEY_BYTES:
+        key = secrets.token_bytes(KEY_BYTES)
+        run.checkpoints.save(KEY_CHECKPOINT, key)
+    return key
