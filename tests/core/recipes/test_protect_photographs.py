@@ -46,16 +46,21 @@ def run(source: Path, tmp_path: Path, *, key: bytes | None = KEY, **spec: object
 def images(archive: Path | zipfile.ZipFile) -> dict[str, np.ndarray]:
     whole = archive if isinstance(archive, zipfile.ZipFile) else zipfile.ZipFile(archive)
     return {
-        name: np.asarray(Image.open(io.BytesIO(whole.read(name)))) for name in whole.namelist() if name.endswith(".jpg")
+        name.split(".")[0]: np.asarray(Image.open(io.BytesIO(whole.read(name))))
+        for name in whole.namelist()
+        if name.endswith((".jpg", ".png"))
     }
 
 
-@pytest.mark.parametrize("visibility", ["subtle", "balanced", "strong"])
-def test_every_image_meets_its_target(source: Path, tmp_path: Path, visibility: str) -> None:
-    archive = run(source, tmp_path, visibility=visibility)
+@pytest.mark.parametrize(
+    ("visibility", "format"), [("subtle", "png"), ("balanced", "png"), ("balanced", "same"), ("strong", "same")]
+)
+def test_every_image_meets_its_target(source: Path, tmp_path: Path, visibility: str, format: str) -> None:
+    archive = run(source, tmp_path, visibility=visibility, format=format)
     target = VISIBILITY_TARGETS[visibility].flip
     before, after = images(source), images(archive)
     flips = [score_pair(before[name], after[name]).flip for name in before]
+    assert len(flips) == 6
     assert max(flips) <= target + 1e-4
     assert np.mean(flips) > 0.8 * target
     report = json.loads(archive.read("report.json"))
@@ -84,7 +89,7 @@ def test_a_job_that_was_stopped_resumes_with_its_key(source: Path, tmp_path: Pat
     checkpoints = MemoryCheckpointStore()
 
     def stop(step: Step) -> None:
-        if step.stage == "writing" and step.done:
+        if step.stage == "writing":
             raise Cancelled
 
     spec = ProtectSpec.parse({"evidence": "none", "preset": "instant"})
