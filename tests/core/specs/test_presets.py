@@ -6,7 +6,7 @@ from core.noise.methods import objective_of
 from core.noise.setup import NoiseSetup
 from core.specs.configs import TrainingLength
 from core.specs.presets import PAPER, PRESETS, QUICK, fingerprint, has_noise_network, preset_for
-from core.specs.protect import METHODS, PRESET_NAMES, ProtectSpec
+from core.specs.protect import METHODS, METHODS_WITHOUT_SURROGATE, PRESET_NAMES, ProtectSpec
 from core.version import CHECKPOINT_VERSION
 
 
@@ -62,7 +62,7 @@ def test_passes_an_image_takes_by_the_paper(method: str, passes: int) -> None:
 def test_every_preset_knows_every_method_and_amount() -> None:
     assert set(PRESETS) == set(PRESET_NAMES)
     for preset in PRESETS.values():
-        assert {*preset.noise, "ntga"} == set(METHODS)
+        assert {*preset.noise, *METHODS_WITHOUT_SURROGATE} == set(METHODS)
         assert set(preset.schedules) == {"quick", "full"}
 
 
