@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from core.archive.delivered_images import DeliveredImages
 from core.archive.delivered_pixels import load_delivered_pixels
-from core.archive.writer import DeliveredImages
 from core.evaluation.evidence import EvaluationData
 from core.evaluation.subset import stratified_subset
 from core.imaging.sandbox import DecoderSandbox
