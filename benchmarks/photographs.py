@@ -108,7 +108,8 @@ def _verified(args: argparse.Namespace, name: str, learner: str) -> Verification
 
 
 _HEAD = (
-    "| noise | FLIP mean (worst) | SSIMULACRA2 mean (worst) | learner | originals | protected |\n|---|---|---|---|---|---|"
+    "| noise | FLIP mean (worst) | SSIMULACRA2 mean (worst) | learner | originals | protected |\n"
+    "|---|---|---|---|---|---|"
 )
 
 
