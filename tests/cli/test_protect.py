@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.specs.protect import ProtectSpec
-from tests.support.uploads import image_file, two_classes, write_zip
+from tests.support.uploads import two_classes, write_zip
 
 PROGRAM = [sys.executable, "-m", "cli.main", "protect"]
 
@@ -54,10 +54,10 @@ def test_a_bad_option_is_one_clear_line(tmp_path: Path, options: list[str], mess
     assert not (tmp_path / "out.zip").exists()
 
 
-@pytest.mark.parametrize("name", ["missing.zip", "text.zip", "single.zip"])
+@pytest.mark.parametrize("name", ["missing.zip", "text.zip", "empty.zip"])
 def test_a_bad_source_is_one_clear_line(tmp_path: Path, name: str) -> None:
     (tmp_path / "text.zip").write_text("no archive")
-    write_zip(tmp_path / "single.zip", {"cat/1.png": image_file()})
+    write_zip(tmp_path / "empty.zip", {"cat/readme.txt": b"no image"})
     done = protect(tmp_path / name, tmp_path / "out.zip")
     assert done.returncode == 2
     assert done.stderr.strip().splitlines()[-1].startswith("unteachable: ")
