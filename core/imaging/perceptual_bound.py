@@ -20,7 +20,7 @@ BLOCKS = 76
 MIN_BLOCK = 4
 """Edge of a block in pixels, at least."""
 
-MAX_ATTEMPTS, MAX_HALVINGS = 5, 2
+MAX_ATTEMPTS, BISECTION_FROM = 8, 3
 CLOSE_ENOUGH = 0.96
 """A visibility from here up to the target is accepted, as a share of the target."""
 AIM = 0.985
@@ -89,21 +89,21 @@ def strongest_within(attempt: Callable[[float], A], *, target: float, typical: f
     """
     best: A | None = None
     points: list[tuple[float, float]] = []
+    below, above = 0.0, float("inf")  # the nearest factors on both sides of the target
     scale = min(highest, (target / typical) ** (1 / TYPICAL_EXPONENT))
-    for _ in range(MAX_ATTEMPTS):
+    for number in range(MAX_ATTEMPTS):
         tried = attempt(scale)
         points.append((scale, max(tried.flip, 1e-6)))
         if tried.flip <= target:
-            if best is None or scale > max(s for s, flip in points[:-1] if flip <= target):
-                best = tried
+            best, below = tried, scale
             if tried.flip >= CLOSE_ENOUGH * target or scale >= highest:
                 break
-        scale = min(highest, _next_scale(points, aim=AIM * target))
-    for _ in range(MAX_HALVINGS):
-        if best is None:
-            scale /= 2
-            tried = attempt(scale)
-            best = tried if tried.flip <= target else None
+        else:
+            above = scale
+        scale = _next_scale(points, aim=AIM * target)
+        if number >= BISECTION_FROM or not below < scale < above:  # rounding makes visibility grow in steps
+            scale = (below + above) / 2 if above < float("inf") else below * MAX_STEP
+        scale = min(highest, scale)
     return best if best is not None else attempt(0.0)
 
 

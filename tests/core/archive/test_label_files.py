@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from core.archive.noise_source import NoiseArrays
 from core.archive.writer import ArchiveSettings, write_archive
 from core.ingest.dataset import ReadOptions, open_dataset
 from tests.support.uploads import image_file, write_zip
@@ -21,7 +22,7 @@ def delivered(
     encoded = {name: data.encode() if isinstance(data, str) else data for name, data in files.items()}
     source = write_zip(tmp_path / "a.zip", IMAGES | encoded)
     dataset = open_dataset(source, tmp_path / "s", options=options or ReadOptions())
-    noise = np.zeros((len(dataset.images), dataset.channels, 32, 32), np.int8)
+    noise = NoiseArrays(np.zeros((len(dataset.images), dataset.channels, 32, 32), np.int8))
     with write_archive(dataset, noise, tmp_path / "out.zip", ArchiveSettings(radius=8, format="png")):
         pass
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:

@@ -80,7 +80,9 @@ def test_delivered_pixels_are_those_a_learner_reads_from_the_archive(dataset: Im
     order = [[p.path for p in again.images].index(str(path)) for path in delivered.paths]
     np.testing.assert_array_equal(load_pixels(again, SIZE)[order], delivered.pixels)
     same_size = [i for i, p in enumerate(dataset.images) if (p.width, p.height) == (SIZE, SIZE)]
-    expected = np.clip(load_pixels(dataset, SIZE)[same_size].astype(int) + generate_noise(dataset)[same_size], 0, 255)
+    expected = np.clip(
+        load_pixels(dataset, SIZE)[same_size].astype(int) + generate_noise(dataset).noise[same_size], 0, 255
+    )
     np.testing.assert_array_equal(delivered.pixels[same_size], expected)
 
 
@@ -165,7 +167,7 @@ def test_an_image_that_changed_meanwhile_is_skipped_and_listed(tmp_path: Path) -
 
 
 def test_noise_of_the_wrong_shape_raises_value_error(dataset: ImageDataset, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="noise must be int8"):
+    with pytest.raises(ValueError, match="noise must be for 13 images with 3 channels, not for 12 with 3"):
         write(dataset, tmp_path / "out.zip", noise=NoiseArrays(generate_noise(dataset).noise[:-1]))
     assert list(tmp_path.iterdir()) == []
 

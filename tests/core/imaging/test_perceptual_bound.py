@@ -55,6 +55,14 @@ def test_the_search_comes_close_to_the_target_from_below(exponent: float, factor
     assert len(tries) <= 8
 
 
+def test_the_search_finds_noise_where_rounding_makes_visibility_grow_in_steps() -> None:
+    def attempt(scale: float) -> Tried:
+        return Tried(scale, 0.021 * round(8 * scale))  # noise of plus and minus 8 becomes 0, 1, 2, …
+
+    assert strongest_within(attempt, target=0.042, typical=0.2, highest=1).flip == pytest.approx(0.042)
+    assert strongest_within(attempt, target=0.0419, typical=0.2, highest=1).flip == pytest.approx(0.021)
+
+
 def test_what_is_never_visible_has_the_highest_factor() -> None:
     assert strongest_within(lambda s: Tried(s, 1e-4 * s), target=0.042, typical=0.056, highest=8).scale == 8
 

@@ -109,7 +109,7 @@ def test_a_later_attempt_measures_without_making_or_writing_anything_again(
         raise AssertionError("the archive is complete")
 
     with monkeypatch.context() as patched:
-        patched.setattr(protect, "_make_noise", unwanted)
+        patched.setattr(protect, "noise_source", unwanted)
         done = run(source, checkpoints, on_archive=unwanted)
     resumed = done.archive.read_bytes()
     assert resumed[: done.common_bytes] == early[: done.common_bytes]

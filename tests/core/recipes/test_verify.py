@@ -15,7 +15,7 @@ from core.evaluation import learner_run
 from core.evaluation.learner_run import LabelledArrays, LearnerConfig
 from core.ingest.split import select_protect_mask
 from core.limits import Limits
-from core.recipes import protect
+from core.recipes import protect, protection_noise
 from core.recipes.options import DatasetSource, RunOptions
 from core.recipes.verify import VerificationTarget, verify
 from core.reports.heatmap import heat_map
@@ -46,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "work").mkdir()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
-            protect, "generate_noise", lambda images, *more, **how: np.full(images.pixels.shape, 3, np.int8)
+            protection_noise, "generate_noise", lambda images, *more, **how: np.full(images.pixels.shape, 3, np.int8)
         )
         spec = ProtectSpec(evidence="none", seed=5, method="em")
         options = RunOptions(scratch=folder / "work")
@@ -136,7 +136,7 @@ def test_the_reported_percentage_is_that_of_the_training_images(
 
     with monkeypatch.context() as patched:
         patched.setattr(
-            protect, "generate_noise", lambda images, *more, **how: np.full(images.pixels.shape, 3, np.int8)
+            protection_noise, "generate_noise", lambda images, *more, **how: np.full(images.pixels.shape, 3, np.int8)
         )
         if one_draw:  # as archives of before were made
             patched.setattr(protect, "select_protect_mask_by_split", as_once)

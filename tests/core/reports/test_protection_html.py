@@ -150,7 +150,7 @@ def test_a_report_without_measures_at_full_size_says_so() -> None:
 
 def test_settings_have_a_name_a_value_with_its_unit_and_a_meaning() -> None:
     text = " ".join(re.sub("<[^>]+>", " ", render_html(report(percentage=80), [])).split())
-    assert "Noise radius radius_u 8 of 255 Largest change of a pixel, of 255." in text
+    assert "Noise radius radius_u 8 of 255 Largest change of a pixel by the noise, of 255;" in text
     assert "Share of images protected percentage 80 %" in text
 
 

@@ -12,7 +12,7 @@ from core.errors import BadInput, SpecError
 from core.evaluation import learner_run
 from core.evaluation.learner_run import LabelledArrays, LearnerConfig
 from core.ingest.split import select_test_mask
-from core.recipes import protect
+from core.recipes import protect, protection_noise
 from core.recipes.options import DatasetSource, RunOptions
 from core.recipes.verify import VerificationTarget, verify
 from core.reports.heatmap import heat_map
@@ -42,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_zip(folder / "pets.zip", files)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
-            protect, "generate_noise", lambda images, *more, **how: np.full(images.pixels.shape, 3, np.int8)
+            protection_noise, "generate_noise", lambda images, *more, **how: np.full(images.pixels.shape, 3, np.int8)
         )
         for name, percentage in (("out", 100), ("part", 40)):
             spec = ProtectSpec(evidence="none", seed=5, method="em", percentage=percentage)
