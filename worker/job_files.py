@@ -90,14 +90,14 @@ def purge_ended_job(context: WorkerContext, job_id: str) -> None:
     try:
         with context.database.read() as session:
             row = session.get(m.Job, job_id)
-        kept = () if row is None else jobs.result_folders(row)
-        for key in context.files.list(job_prefix(job_id)) if kept else ():
-            if not key.startswith(kept):
+        retained = () if row is None else jobs.result_folders(row)
+        for key in context.files.list(job_prefix(job_id)) if retained else ():
+            if not key.startswith(retained):
                 context.files.delete(key)
     except (SQLAlchemyError, OSError) as error:  # garbage collection finds the objects later
         log.warning("job.purge_failed", prefix=job_prefix(job_id), error=str(error))
         return
-    if not kept:
+    if not retained:
         purge(context, job_prefix(job_id))
 
 

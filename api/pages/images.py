@@ -115,8 +115,8 @@ def _gallery_images(
 def _image_page(context: AppContext, user: m.User, dataset: m.Dataset, job: m.Job | None, number: int) -> Response:
     image = dataset_images.find_image(context, dataset, number)
     pending = False
-    shown = dataset_images.location_of_view(context, dataset, number) is not None
-    if not shown:
+    displayed = dataset_images.location_of_view(context, dataset, number) is not None
+    if not displayed:
         pending = dataset_images.request_previews(context, dataset, image_index.chunk_of(number))
     delivered = dataset_images.find_delivered(context, job, number) if job else None
     return render_page(
@@ -130,7 +130,7 @@ def _image_page(context: AppContext, user: m.User, dataset: m.Dataset, job: m.Jo
         delivered=delivered,
         number=number,
         gallery_page=number // IMAGES_PER_PAGE + 1,
-        original=f"/v1/datasets/{dataset.id}/images/{number}" if shown else None,
+        original=f"/v1/datasets/{dataset.id}/images/{number}" if displayed else None,
         pending=pending,
     )
 

@@ -42,10 +42,12 @@ def _changed_settings(job: m.Job) -> list[str]:
     """The settings that differ from the defaults, in words. How visible the noise is comes first and always."""
     spec: ProtectSpec | TrainSpec = TrainSpec() if job.kind == m.TRAIN else ProtectSpec()
     defaults = spec.to_dict()
-    asked = {key: value for key, value in job.spec.items() if value is not None}
-    by_generator = asked.get("preset") == INSTANT or "generator_id" in asked
-    words = [str(asked.get("visibility", defaults.get("visibility", f"strength {asked.get('radius_u', 8)} of 255")))]
-    for key, value in asked.items():
+    requested = {key: value for key, value in job.spec.items() if value is not None}
+    by_generator = requested.get("preset") == INSTANT or "generator_id" in requested
+    words = [
+        str(requested.get("visibility", defaults.get("visibility", f"strength {requested.get('radius_u', 8)} of 255")))
+    ]
+    for key, value in requested.items():
         if key in ("preset", "visibility", "name") or value == defaults.get(key):
             continue
         if (by_generator and key in _FIXED_BY_GENERATOR) or (key == "radius_u" and "visibility" not in defaults):

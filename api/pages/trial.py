@@ -78,7 +78,7 @@ def trial_view(session: Session, context: AppContext, dataset: m.Dataset) -> Tri
     )
 
 
-def _images(shown: TrialOut) -> list[TrialImageView]:
+def _images(displayed: TrialOut) -> list[TrialImageView]:
     return [
         TrialImageView(
             path=image.path,
@@ -94,7 +94,7 @@ def _images(shown: TrialOut) -> list[TrialImageView]:
                 for one in image.variants
             ],
         )
-        for image in shown.images
+        for image in displayed.images
     ]
 
 

@@ -62,12 +62,12 @@ def _gains(width: int, height: int, cells: Sequence[TextureCell]) -> NDArray[np.
     gains = np.zeros((height, len(across)), np.float32)
     for cell in cells:
         x, y = (ratio * cell.frequency * turn(cell.angle) for turn in (np.cos, np.sin))
-        gains += _bell(down - y)[:, None] * _bell(across - x)[None]
+        gains += _gaussian(down - y)[:, None] * _gaussian(across - x)[None]
     gains[0, 0] = 0
     return gains
 
 
-def _bell(distances: NDArray[np.float32]) -> NDArray[np.float32]:
+def _gaussian(distances: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.exp(distances**2 / np.float32(-2 * BANDWIDTH**2))
 
 

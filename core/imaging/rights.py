@@ -65,10 +65,10 @@ def as_stored(value: Any) -> Any:
 
 def rights_in_iptc(block: bytes | None) -> bytes | None:
     """An IPTC-IIM block with the creator, credit, source and copyright of another; None if it has none of them."""
-    kept = [(key, value) for key, value in _iptc_fields(block or b"") if key in IPTC_FIELDS or key == IPTC_CHARSET]
-    if {key for key, _ in kept} <= {IPTC_CHARSET}:
+    retained = [(key, value) for key, value in _iptc_fields(block or b"") if key in IPTC_FIELDS or key == IPTC_CHARSET]
+    if {key for key, _ in retained} <= {IPTC_CHARSET}:
         return None
-    return b"".join(struct.pack(">3BH", 0x1C, *key, len(value)) + value for key, value in kept)[:MAX_BYTES]
+    return b"".join(struct.pack(">3BH", 0x1C, *key, len(value)) + value for key, value in retained)[:MAX_BYTES]
 
 
 def rights_in_xmp(xmp: bytes | None, iptc: bytes | None = None) -> bytes | None:

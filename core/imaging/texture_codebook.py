@@ -91,8 +91,8 @@ def _candidate_sets(cells: int, classes: int, rng: np.random.Generator) -> list[
     """Sets of cells in random order, of the least size of which there are enough, or the most."""
     size = next(n for n in count(1) if comb(cells, n) >= classes or 2 * n >= cells)
     sets = list(combinations(range(cells), size))
-    kept = rng.permutation(len(sets))[: max(MAX_CANDIDATES, classes)]
-    return [sets[k] for k in kept]
+    retained = rng.permutation(len(sets))[: max(MAX_CANDIDATES, classes)]
+    return [sets[k] for k in retained]
 
 
 def _vectors(cells: tuple[TextureCell, ...], sets: list[tuple[int, ...]]) -> NDArray[np.float32]:

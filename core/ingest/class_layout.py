@@ -135,8 +135,8 @@ def _album_folder(parts: list[str]) -> str:
 
 def _listed(folders: Iterable[str]) -> str:
     names = sorted(folders)
-    shown = ", ".join(f"“{name}”" for name in names[:SHOWN_FOLDERS])
-    return shown if len(names) <= SHOWN_FOLDERS else f"{shown} and {len(names) - SHOWN_FOLDERS:,} more"
+    displayed = ", ".join(f"“{name}”" for name in names[:SHOWN_FOLDERS])
+    return displayed if len(names) <= SHOWN_FOLDERS else f"{displayed} and {len(names) - SHOWN_FOLDERS:,} more"
 
 
 def album_name(layout: ClassLayout, images: Sequence[str]) -> str | None:

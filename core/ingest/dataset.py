@@ -194,13 +194,15 @@ def _passthrough(
 ) -> tuple[tuple[PassthroughFile, ...], list[SkippedFile]]:
     """The files that are no images: those that are delivered, and those that are left out as requested."""
     if pass_through == "all":
-        kept = {file.path for file in others}
+        retained = {file.path for file in others}
     else:
-        kept = {file.path for file in layout.label_files} if pass_through == "labels" else set()
+        retained = {file.path for file in layout.label_files} if pass_through == "labels" else set()
     reason = "it is no image" if pass_through == "none" else "it is neither an image nor a file of labels"
-    left_out = [SkippedFile(file.path, f"{reason}, and was not asked for") for file in others if file.path not in kept]
+    left_out = [
+        SkippedFile(file.path, f"{reason}, and was not asked for") for file in others if file.path not in retained
+    ]
     return tuple(
-        PassthroughFile(path=file.path, disk_path=file.disk_path) for file in others if file.path in kept
+        PassthroughFile(path=file.path, disk_path=file.disk_path) for file in others if file.path in retained
     ), left_out
 
 

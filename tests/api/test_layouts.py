@@ -44,6 +44,6 @@ def test_a_layout_that_does_not_fit_is_refused_with_those_that_do(api: httpx.Cli
 
 def test_an_album_takes_only_what_a_generator_can_do_and_says_why(api: httpx.Client, service: Service) -> None:
     dataset_id = album(api, service)
-    assert_problem(protection(api, dataset_id, radius_u=16), 422, "these images are one class")
-    assert protection(api, dataset_id, radius_u=16, layout="classes").status_code == 202
+    assert_problem(protection(api, dataset_id, radius_u=16, method="sem"), 422, "these images are one class")
+    assert protection(api, dataset_id, radius_u=16, method="sem", layout="classes").status_code == 202
     assert protection(api, dataset_id).status_code == 202

@@ -275,9 +275,9 @@ def test_an_archive_can_be_downloaded_before_its_job_is_over(
     url, claim = f"/v1/jobs/{job['id']}", service.claim(job["id"])
     assert api.get(url).json()["archive_ready_at"] is None
     offer(service, claim, EARLY)
-    shown = api.get(url).json()
-    assert (shown["state"], shown["archive_bytes"]) == ("running", len(EARLY))
-    assert shown["archive_ready_at"] is not None
+    displayed = api.get(url).json()
+    assert (displayed["state"], displayed["archive_bytes"]) == ("running", len(EARLY))
+    assert displayed["archive_ready_at"] is not None
     early = api.get(f"{url}/archive")
     assert (early.status_code, early.content) == (200, EARLY)
     link = api.post(f"{url}/links").json()["url"]
@@ -290,7 +290,7 @@ def test_an_archive_can_be_downloaded_before_its_job_is_over(
     assert final.headers["etag"] != early.headers["etag"]
     assert service.client().get(link).content == FINAL
     done = api.get(url).json()
-    assert (done["archive_ready_at"], done["archive_bytes"]) == (shown["archive_ready_at"], len(FINAL))
+    assert (done["archive_ready_at"], done["archive_bytes"]) == (displayed["archive_ready_at"], len(FINAL))
 
 
 def test_a_download_that_resumes_after_the_archive_was_replaced_never_mixes_two_files(
@@ -329,9 +329,9 @@ def test_the_archive_stays_when_the_measurement_fails_or_is_canceled(
         offer(service, claim, EARLY)
         with service.db.write.begin() as session:
             assert end(session, claim)
-        shown = api.get(f"/v1/jobs/{id_}").json()
-        assert shown["state"] == state
-        assert words is None or words in shown["error"]
+        displayed = api.get(f"/v1/jobs/{id_}").json()
+        assert displayed["state"] == state
+        assert words is None or words in displayed["error"]
         assert api.get(f"/v1/jobs/{id_}/archive").content == EARLY
         page = api.get(f"/jobs/{id_}", headers={"Accept": "text/html"}).text
         assert 'id="download"' in page

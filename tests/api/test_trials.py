@@ -36,7 +36,7 @@ def finish(service: Service, dataset_id: str) -> list[int]:
     """Finish the newest trial as a worker does; returns the numbers of its images."""
     job = trial_jobs(service, dataset_id)[-1]
     claim = service.claim(job.id)
-    packed, shown = bytearray(), []
+    packed, displayed = bytearray(), []
     for number in job.spec["images"]:
         places = []
         for n in range(4):
@@ -47,14 +47,14 @@ def finish(service: Service, dataset_id: str) -> list[int]:
             TrialVariant(strength=name, location=place, flip=0.03, ssimulacra2=88.4)
             for name, place in zip(("subtle", "balanced", "strong"), places[1:], strict=True)
         ]
-        shown.append(
+        displayed.append(
             TrialImage(
                 number=number, path="a/1.jpg", width=400, height=300, original=places[0], variants=tuple(variants)
             )
         )
     service.files.write(trials.files_key(dataset_id, job.id), bytes(packed))
     key = f"{trials.trial_prefix(dataset_id, job.id)}/trial.json"
-    trials.write_result(service.files, key, TrialResult(images=tuple(shown), seconds=4.2))
+    trials.write_result(service.files, key, TrialResult(images=tuple(displayed), seconds=4.2))
     with service.db.write.begin() as session:
         assert leases.succeed(session, claim, leases.JobResult(report_key=key, page_key=key))
     return list(job.spec["images"])

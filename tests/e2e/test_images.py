@@ -61,8 +61,8 @@ def test_thumbnails_open_the_images(
     first = page.get_by_role("link", name="class-0/00000.png")
     assert first.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
     first.click()
-    shown = page.locator(".full-image img")
-    assert shown.evaluate("image => image.decode().then(() => image.naturalWidth)") == 32
+    displayed = page.locator(".full-image img")
+    assert displayed.evaluate("image => image.decode().then(() => image.naturalWidth)") == 32
     browser_page.check_layout("image")
     page.get_by_role("link", name="Next").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("00001.png")

@@ -81,8 +81,8 @@ def test_every_image_can_be_shown_and_has_a_thumbnail(context: WorkerContext, up
     for image, thumbnail, view in zip(images, previews.thumbnails, previews.views, strict=True):
         assert Image.open(io.BytesIO(read(context, key, thumbnail))).size == (240, 180)
         if image.format == "TIFF":
-            shown = Image.open(io.BytesIO(read(context, key, view)))
-            assert (shown.format, shown.size) == ("JPEG", (400, 300))
+            displayed = Image.open(io.BytesIO(read(context, key, view)))
+            assert (displayed.format, displayed.size) == ("JPEG", (400, 300))
         elif archive.suffix == ".zip":
             assert view is None, "the file in the upload can be shown"
         else:

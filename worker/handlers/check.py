@@ -56,8 +56,9 @@ def run_check(job: RunningJob) -> None:
             raise LeaseLost
         waiting = datasets.waiting_jobs(session, str(claim.dataset_id))
         row = session.get(m.Dataset, str(claim.dataset_id), populate_existing=True)
-        for other in waiting if row is not None else []:  # no dataset: it was deleted while it was checked
-            estimates.plan_job(session, other, row, short_seconds=context.settings.short_seconds)
+        if row is not None:  # else it was deleted while it was checked
+            for other in waiting:
+                estimates.plan_job(session, other, row, short_seconds=context.settings.short_seconds)
     purge_deleted_dataset(context, claim)
     log.info("dataset.ready", dataset=claim.dataset_id, images=len(dataset.images), skipped=len(dataset.skipped))
     for other in waiting:

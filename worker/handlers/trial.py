@@ -96,8 +96,8 @@ def _extract(job: RunningJob, folder: Path) -> list[_Candidate]:
 
 def _format(candidates: Sequence[_Candidate]) -> str:
     """The format of the delivered files: the default of a protection, or one that browsers can show."""
-    shown = all(candidate.image.format in image_index.SHOWN_BY_BROWSERS for candidate in candidates)
-    return ProtectSpec().format if shown else "png"
+    displayed = all(candidate.image.format in image_index.SHOWN_BY_BROWSERS for candidate in candidates)
+    return ProtectSpec().format if displayed else "png"
 
 
 def _originals(job: RunningJob, folder: Path, candidates: Sequence[_Candidate]) -> dict[int, bytes]:

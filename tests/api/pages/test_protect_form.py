@@ -68,8 +68,8 @@ def test_advanced_fields_are_shown_once_they_are_changed_or_wrong() -> None:
 def test_the_form_asks_one_thing_and_hides_the_rest(api: httpx.Client, dataset_path: str) -> None:
     page = api.get(dataset_path, headers={"Accept": "text/html"}).text
     form = page.partition('id="protect-form"')[2].partition("</form>")[0]
-    asked, _, hidden = form.partition("<details>")
-    assert re.findall(r'name="(\w+)" value="\w+" checked', asked) == ["visibility"]
+    requested, _, hidden = form.partition("<details>")
+    assert re.findall(r'name="(\w+)" value="\w+" checked', requested) == ["visibility"]
     assert {"preset", "evidence", "format", "method", "radius_u", "seed"} <= set(re.findall(r'name="(\w+)"', hidden))
 
 

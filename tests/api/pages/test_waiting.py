@@ -56,11 +56,11 @@ def test_the_form_says_how_long_it_takes_and_the_job_where_it_waits(api: httpx.C
     assert estimates["instant"]["none"][1] == 0
     assert estimates["quick"]["full"][1] > estimates["quick"]["quick"][1] > 0
     jobs = [request_job(api, dataset["id"]) for _ in range(2)]
-    shown = [api.get(f"/v1/jobs/{job['id']}").json() for job in jobs]
-    assert shown[1]["queue"]["position"] == shown[0]["queue"]["position"] + 1
-    assert 0 < shown[0]["estimate"]["evidence"] <= 300
+    displayed = [api.get(f"/v1/jobs/{job['id']}").json() for job in jobs]
+    assert displayed[1]["queue"]["position"] == displayed[0]["queue"]["position"] + 1
+    assert 0 < displayed[0]["estimate"]["evidence"] <= 300
     listed = {job["id"]: job["queue"] for job in api.get("/v1/jobs").json()["items"]}
-    assert listed[jobs[1]["id"]]["position"] == shown[1]["queue"]["position"]
+    assert listed[jobs[1]["id"]]["position"] == displayed[1]["queue"]["position"]
     assert "in the queue" in api.get(f"/jobs/{jobs[1]['id']}", headers=HTML).text
     claim = service.claim(jobs[0]["id"])
     assert api.get(f"/v1/jobs/{jobs[0]['id']}").json()["queue"] is None

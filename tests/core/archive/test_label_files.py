@@ -84,8 +84,8 @@ def test_the_encoding_stays(tmp_path: Path) -> None:
 def test_pass_through_decides_on_the_files_that_are_no_images(tmp_path: Path) -> None:
     files = {"labels.csv": "file,label\n0.jpg,a\n1.jpg,b\n", "notes.md": "hello", "clip.mp4": b"\0\0"}
     expected = {"all": {*files}, "labels": {"labels.csv"}, "none": set()}
-    for choice, kept in expected.items():
+    for choice, retained in expected.items():
         (tmp_path / choice).mkdir()
         content, _, skipped = delivered(tmp_path / choice, files, ReadOptions(pass_through=choice))
-        assert {*content} - {f"images/{n}.png" for n in range(4)} == kept
-        assert {*skipped} == {*files} - kept
+        assert {*content} - {f"images/{n}.png" for n in range(4)} == retained
+        assert {*skipped} == {*files} - retained

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from core.archive.delivered_files import DeliveredFiles
+from core.archive.noise_source import NoiseArrays
 from core.archive.writer import ArchiveSettings, write_archive
 from core.errors import Cancelled
 from core.evaluation import delivered_visibility
@@ -41,7 +42,7 @@ class Delivery:
         self.dataset: ImageDataset = open_dataset(write_zip(folder / "in.zip", files), folder / "in")
         count, channels = len(self.dataset.images), self.dataset.channels
         signs = np.random.default_rng(0).choice([-1, 1], (count, channels, 16, 16))
-        noise = (signs * np.array(strengths or [8] * count)[:, None, None, None]).astype(np.int8)
+        noise = NoiseArrays((signs * np.array(strengths or [8] * count)[:, None, None, None]).astype(np.int8))
         settings = ArchiveSettings(radius=8, format=format)
         with (
             DecoderSandbox(processes=1) as sandbox,

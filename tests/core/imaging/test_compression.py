@@ -37,7 +37,7 @@ def luma_noise(size: int = SIDE // 4, radius: int = 5) -> np.ndarray:
     return np.repeat(one, 3, axis=0)
 
 
-def kept(data: bytes, delivered: bytes, lossless: bytes) -> float:
+def retained(data: bytes, delivered: bytes, lossless: bytes) -> float:
     """How much of the noise is in the delivered file: 1 for all of it."""
     before, after, exact = (
         np.asarray(Image.open(io.BytesIO(file)).convert("RGB")).astype(float) for file in (data, delivered, lossless)
@@ -63,7 +63,7 @@ def test_a_lossy_file_keeps_its_noise_within_its_size(run, kind: str) -> None:  
     delivered = deliver(run, data, luma_noise()).blobs[0]
     assert Image.open(io.BytesIO(delivered)).format == format
     assert len(data) * 0.9 < len(delivered) <= len(data) * MAX_GROWTH
-    assert kept(data, delivered, deliver(run, data, luma_noise(), "png").blobs[0]) > 0.9
+    assert retained(data, delivered, deliver(run, data, luma_noise(), "png").blobs[0]) > 0.9
 
 
 @pytest.mark.parametrize("quality", [75, 92])
@@ -105,7 +105,7 @@ def test_noise_as_fine_as_the_pixels_keeps_its_colours(run) -> None:  # type: ig
     delivered = deliver(run, data, noise).blobs[0]
     assert JpegImagePlugin.get_sampling(Image.open(io.BytesIO(delivered))) == 0
     assert len(delivered) <= len(data) * MAX_GROWTH
-    assert kept(data, delivered, deliver(run, data, noise, "png").blobs[0]) > 0.85
+    assert retained(data, delivered, deliver(run, data, noise, "png").blobs[0]) > 0.85
 
 
 def test_noise_stays_even_if_the_file_must_grow(run) -> None:  # type: ignore[no-untyped-def]
@@ -114,7 +114,7 @@ def test_noise_stays_even_if_the_file_must_grow(run) -> None:  # type: ignore[no
     delivered = deliver(run, data, luma_noise()).blobs[0]
     assert len(delivered) > len(data) * MAX_GROWTH
     assert Image.open(io.BytesIO(delivered)).quantization[0][0] == 8  # half of the upload's, and no finer
-    assert kept(data, delivered, deliver(run, data, luma_noise(), "png").blobs[0]) > 0.9
+    assert retained(data, delivered, deliver(run, data, luma_noise(), "png").blobs[0]) > 0.9
 
 
 def test_a_jpeg_of_pure_noise_is_delivered(run) -> None:  # type: ignore[no-untyped-def]

@@ -82,7 +82,7 @@ def test_the_archive_is_complete_before_the_evidence_and_shares_its_images_with_
         assert (before.evidence.rows, before.evidence.note) == ((), NOT_MEASURED_YET)
         assert any(NOT_MEASURED_YET in caveat for caveat in before.caveats)
         assert NOT_MEASURED_YET in one.read("report.html").decode().lower()
-        assert len(after.evidence.rows) == 2
+        assert len(after.evidence.rows) == 3
         assert not any(NOT_MEASURED_YET in caveat for caveat in after.caveats)
         assert (before.job_id, before.imperceptibility.mae) == (after.job_id, after.imperceptibility.mae)
         assert before.imperceptibility.flip is None
@@ -136,7 +136,7 @@ def test_what_was_lost_is_made_again(source: Path, lost: str) -> None:
     assert offered == [out]
     with zipfile.ZipFile(done.archive) as archive:
         assert_is_complete(archive)
-        assert len(done.report.evidence.rows) == 2
+        assert len(done.report.evidence.rows) == 3
 
 
 def test_a_cancel_in_the_evidence_leaves_the_complete_archive_alone(source: Path) -> None:
