@@ -1,7 +1,7 @@
 """Noise that is scaled for each image until the image is as visibly changed as it may be. Runs in the sandbox only."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +28,15 @@ class ScalableNoise:
         radius: Largest absolute value after scaling, of 255.
         highest: The largest factor.
         typical_flip: FLIP of a photograph with factor 1.
+        dithered: Whether values between two whole numbers become a mixture of both. Smooth noise needs this: a whole
+            area of it would vanish or show at once.
     """
 
     values: NDArray[np.float32] | NDArray[np.int16]
     radius: int
     highest: float
     typical_flip: float
+    dithered: bool = False
 
     def added_to(self, image: Image.Image, scale: float) -> Image.Image:
         """The image with the noise added to its colours and clipped to 0..255; alpha stays.
@@ -53,8 +56,7 @@ class ScalableNoise:
 
     def part(self, window: Window) -> "ScalableNoise":
         """The noise of a part of the image."""
-        values = self.values[window.top : window.bottom, window.left : window.right]
-        return ScalableNoise(values=values, radius=self.radius, highest=self.highest, typical_flip=self.typical_flip)
+        return replace(self, values=self.values[window.top : window.bottom, window.left : window.right])
 
     def mean_change(self, scale: float) -> float:
         """The mean absolute value of the noise after scaling and rounding, of 255.
@@ -68,8 +70,9 @@ class ScalableNoise:
         """The scaled noise as whole numbers, plus ZERO."""
         out = np.empty(self.values.shape, np.uint8)
         for top in range(0, len(out), STRIP):
-            scaled = np.rint(self.values[top : top + STRIP] * np.float32(scale))
-            out[top : top + STRIP] = np.clip(scaled, -self.radius, self.radius) + ZERO
+            scaled = self.values[top : top + STRIP] * np.float32(scale)
+            whole = np.floor(scaled + _thresholds(top, scaled.shape)) if self.dithered else np.rint(scaled)
+            out[top : top + STRIP] = np.clip(whole, -self.radius, self.radius) + ZERO
         return out
 
 
@@ -104,8 +107,22 @@ def array_noise(image: Image.Image, noise: NDArray[np.int8], *, radius: int) -> 
         noise = np.rint(noise.astype(np.float32).mean(0, keepdims=True)).astype(np.int8)
     biased = np.asarray(resized_noise(noise, image.width, image.height, radius))
     return ScalableNoise(
-        values=biased.astype(np.int16) - np.int16(ZERO), radius=radius, highest=1.0, typical_flip=TYPICAL_FULL_FLIP
+        values=biased.astype(np.int16) - np.int16(ZERO),
+        radius=radius,
+        highest=1.0,
+        typical_flip=TYPICAL_FULL_FLIP,
+        dithered=True,
     )
+
+
+def _thresholds(top: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """A threshold from 0 to 1 for each pixel, evenly spread among neighbours: interleaved gradient noise.
+
+    Source: Jimenez, Next Generation Post Processing in Call of Duty (SIGGRAPH 2014).
+    """
+    down, across = np.arange(top, top + shape[0])[:, None], np.arange(shape[1])[None]
+    values = (52.9829189 * ((0.06711056 * across + 0.00583715 * down) % 1)) % 1
+    return values.astype(np.float32).reshape(shape[:2] + (1,) * (len(shape) - 2))
 
 
 class WindowedFlip:
