@@ -17,7 +17,7 @@ _UNNAMED_ELEMENTS = """() => [
   .filter((element) => element.type !== "hidden" && !element.closest("[hidden], [aria-hidden=true]"))
   .filter((element) => !(element.labels?.length || element.getAttribute("aria-label") || element.title
     || element.getAttribute("aria-labelledby") || element.hasAttribute("alt") || element.textContent.trim()
-    || element.getAttribute("aria-hidden")))
+    || element.querySelector("img[alt]:not([alt=''])") || element.getAttribute("aria-hidden")))
   .map((element) => element.outerHTML)"""
 _DUPLICATE_IDS = """() => [...document.querySelectorAll("[id]")].map((element) => element.id)
   .filter((id, index, ids) => ids.indexOf(id) !== index)"""
