@@ -60,8 +60,8 @@ LAYOUT_NAMES = {
 }
 
 EFFECTS = (
-    "Models that are trained on the protected images learn less from them. The service can measure how much less on "
-    "your own images: it trains models on the originals and on the protected images.",
+    "Models that are trained on the protected images shall learn less from them. The service can measure whether they "
+    "do on your own images: it trains models on the originals and on the protected images.",
     "In PNG files, no pixel value changes by more than the strength that you choose, out of 255.",
 )
 LIMITATIONS = tuple(line.replace("radius_u", "the strength") for line in CAVEATS)
