@@ -14,7 +14,8 @@ RETRY_MS = 20_000  # longer than all waits between the retries of an upload toge
 _UNNAMED_ELEMENTS = """() => [
     ...document.querySelectorAll("input, select, textarea, button, a, img, iframe, progress, svg")
   ]
-  .filter((element) => element.type !== "hidden" && !element.closest("[hidden], [aria-hidden=true]"))
+  .filter((element) => element.type !== "hidden" && !element.closest("[hidden], [aria-hidden=true]")
+    && !element.matches("svg svg"))  // the parts of a chart are named by the chart
   .filter((element) => !(element.labels?.length || element.getAttribute("aria-label") || element.title
     || element.getAttribute("aria-labelledby") || element.hasAttribute("alt") || element.textContent.trim()
     || element.querySelector("img[alt]:not([alt=''])") || element.getAttribute("aria-hidden")))
