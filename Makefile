@@ -14,7 +14,7 @@ export UV_CACHE_DIR := $(CURDIR)/.tools/cache
 export MPLCONFIGDIR := $(CURDIR)/.tools/matplotlib
 endif
 
-.PHONY: help setup setup-dev up demo test test-all lint lock clean
+.PHONY: help setup setup-dev up demo test test-all lint audit lock upgrade clean
 
 help:
 	@echo "make up        run the service on this machine until Ctrl-C"
@@ -22,7 +22,9 @@ help:
 	@echo "make test      lint, then the tests of every part, in minutes"
 	@echo "make test-all  lint, then all tests: also killed processes, browsers, whole tables"
 	@echo "make lint      style, types, and the direction of imports"
+	@echo "make audit     look for known vulnerabilities of the locked packages (asks osv.dev)"
 	@echo "make lock      bring requirements/ up to date with pyproject.toml"
+	@echo "make upgrade   the same, with the newest version of every package"
 
 # Two processes, a file of tests at a time: fixtures of a file are set up once.
 PYTEST := $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -75,12 +77,18 @@ test: lint
 test-all: lint
 	@$(PYTEST)
 
+audit: $(READY_DEV)
+	@$(PY) .ci/audit.py
+
 COMPILE = $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 lock: $(UV)
-	@$(COMPILE) --extra worker --extra pretrained --extra dev pyproject.toml -o requirements/dev.txt
+	@$(COMPILE) $(UPGRADE) --extra worker --extra pretrained --extra dev pyproject.toml -o requirements/dev.txt
 	@$(COMPILE) -c requirements/dev.txt --extra worker --extra pretrained pyproject.toml -o requirements/worker.txt
 	@$(COMPILE) -c requirements/dev.txt pyproject.toml -o requirements/service.txt
+
+upgrade:
+	@$(MAKE) --no-print-directory lock UPGRADE=--upgrade
 
 clean:
 	@rm -rf .venv .tools build .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache *.egg-info
