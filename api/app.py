@@ -22,6 +22,7 @@ from api.routes import trials as trial_routes
 from api.routes import uploads as upload_routes
 from api.uploads import resumable
 from store import models as m
+from store import sessions
 from store.database import Database, open_database
 from store.object_store import open_object_store
 from store.settings import Settings, get_settings
@@ -91,7 +92,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _remove_expired_regularly(context: AppContext) -> None:
-    """Remove expired uploads and stored responses, every `CLEANUP_SECONDS`."""
+    """Remove expired uploads, sessions, sign-in links and stored responses, every `CLEANUP_SECONDS`."""
     while True:
         try:
             removed = await asyncio.to_thread(_remove_expired, context)
@@ -104,6 +105,7 @@ async def _remove_expired_regularly(context: AppContext) -> None:
 def _remove_expired(context: AppContext) -> int:
     with context.db.write.begin() as session:
         idempotency.delete_expired(session)
+        sessions.delete_expired(session)
     return resumable.remove_expired(context)
 
 

@@ -1,14 +1,18 @@
 """Authentication: who sends a request, by bearer token or session cookie, and the session cookie itself."""
 
+from datetime import timedelta
+
 import structlog
 from fastapi import Request, Response
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from api.context import AppContext
 from api.problems import Problem
+from api.visitor import visitor_of
 from store import models as m
-from store import users
+from store import sessions, users
 
 log = structlog.get_logger(__name__)
 
@@ -22,7 +26,7 @@ def authenticate(request: Request, context: AppContext) -> m.User:
     The reads use short transactions of their own, so that an upload holds no database connection while it arrives.
 
     Args:
-        request: The request. Its state receives the user's id, for the log.
+        request: The request. Its state receives the user's id, for the log, and the id of the session, if it has one.
         context: The application context.
 
     Returns:
@@ -36,7 +40,7 @@ def authenticate(request: Request, context: AppContext) -> m.User:
     if header is not None:
         user = _user_of_header(context, header)
     else:
-        user = _user_of_cookie(context, request.cookies.get(COOKIE, ""))
+        user = _user_of_cookie(request, context)
         if user is not None and request.method not in SAFE_METHODS and not same_origin(request):
             raise Problem(403, "This request does not come from a page of this service.", kind="cross-origin")
     if user is None:
@@ -69,17 +73,38 @@ def _record_token_use(context: AppContext, token: str) -> None:
         log.warning("token.use_not_recorded", error=str(error).splitlines()[0])
 
 
-def _user_of_cookie(context: AppContext, cookie: str) -> m.User | None:
-    if not cookie:
-        return None
-    try:
-        content: str | dict[str, str] = _signer(context).loads(cookie, max_age=context.settings.session_days * 86400)
-    except BadSignature:
+def _user_of_cookie(request: Request, context: AppContext) -> m.User | None:
+    session_id = session_id_of(request, context)
+    if session_id is None:
         return None
     with context.db.read() as session:
-        if isinstance(content, str):
-            return session.get(m.User, content)
-        return users.user_of_token_id(session, content["token"])
+        signed_in = sessions.find(session, session_id)
+    if signed_in is None:
+        return None
+    if signed_in.is_use_record_due:
+        _record_session_use(request, context, session_id)
+    request.state.session_id = session_id
+    return signed_in.user
+
+
+def _record_session_use(request: Request, context: AppContext, session_id: str) -> None:
+    """Record when and where the session was last used. A failure is logged only: it must not fail the request."""
+    try:
+        with context.db.write.begin() as session:
+            sessions.record_use(session, session_id, visitor_of(request, context.settings))
+    except SQLAlchemyError as error:
+        log.warning("session.use_not_recorded", error=str(error).splitlines()[0])
+
+
+def session_id_of(request: Request, context: AppContext) -> str | None:
+    """The id of the session whose cookie a request has; None without a cookie that this service signed."""
+    cookie = request.cookies.get(COOKIE, "")
+    try:
+        content = _signer(context).loads(cookie, max_age=context.settings.session_days * 86400)
+    except BadSignature:
+        return None
+    session_id = content.get("session") if isinstance(content, dict) else None
+    return session_id if isinstance(session_id, str) else None
 
 
 def same_origin(request: Request) -> bool:
@@ -91,18 +116,39 @@ def same_origin(request: Request) -> bool:
     return bool(separator) and host == request.headers.get("host")
 
 
-def sign_in(response: Response, context: AppContext, user: m.User, *, token_id: str | None = None) -> None:
-    """Set the session cookie.
+def begin_session(
+    session: Session, request: Request, context: AppContext, *, user: m.User, token_id: str | None = None
+) -> str:
+    """Begin a session for the browser that sends a request, in place of any session that it has.
 
     Args:
-        response: The response that sets the cookie.
-        context: The application context, for its keys and settings.
+        session: The open transaction.
+        request: The request that signs in.
+        context: The application context, for its settings.
         user: The user who signs in.
         token_id: The id of the API token that the user signed in with; the session ends when the token is revoked.
+
+    Returns:
+        The id of the session, for `set_cookie`.
     """
+    earlier = session_id_of(request, context)
+    if earlier is not None:
+        sessions.end(session, earlier)
+    row = sessions.begin(
+        session,
+        user_id=user.id,
+        visitor=visitor_of(request, context.settings),
+        lifetime=timedelta(days=context.settings.session_days),
+        token_id=token_id,
+    )
+    return row.id
+
+
+def set_cookie(response: Response, context: AppContext, session_id: str) -> None:
+    """Set the cookie of a session."""
     response.set_cookie(
         COOKIE,
-        _signer(context).dumps(user.id if token_id is None else {"token": token_id}),
+        _signer(context).dumps({"session": session_id}),
         max_age=context.settings.session_days * 86400,
         httponly=True,
         samesite="lax",
@@ -110,8 +156,8 @@ def sign_in(response: Response, context: AppContext, user: m.User, *, token_id: 
     )
 
 
-def sign_out(response: Response, context: AppContext) -> None:
-    """Delete the session cookie."""
+def delete_cookie(response: Response, context: AppContext) -> None:
+    """Delete the session cookie. The session itself ends when its row is deleted."""
     response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=context.settings.secure_cookies)
 
 

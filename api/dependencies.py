@@ -52,6 +52,7 @@ CurrentUser = Annotated[m.User, Depends(current_user)]
 DatasetId = Annotated[str, Path(description="The id of a dataset of yours.")]
 JobId = Annotated[str, Path(description="The id of a job of yours.")]
 TokenId = Annotated[str, Path(description="The id of a token of yours.")]
+SessionId = Annotated[str, Path(description="The id of a session of yours.")]
 UploadId = Annotated[str, Path(description="The id of an upload of yours.")]
 GeneratorId = Annotated[str, Path(description="The id of a trained generator.")]
 
@@ -71,6 +72,11 @@ def own_token(token_id: TokenId, user: CurrentUser, db: Db) -> m.Token:
     return lookup.own_token(db, user, token_id)
 
 
+def own_session(session_id: SessionId, user: CurrentUser, db: Db) -> m.BrowserSession:
+    """The current user's session of this id. Raises Problem 404."""
+    return lookup.own_session(db, user, session_id)
+
+
 def own_upload(upload_id: UploadId, user: CurrentUser, context: Context) -> m.Upload:
     """The current user's upload of this id. Raises Problem 404.
 
@@ -88,6 +94,7 @@ def generator_by_id(generator_id: GeneratorId, user: CurrentUser, db: Db) -> m.G
 OwnDataset = Annotated[m.Dataset, Depends(own_dataset, scope="function")]
 OwnJob = Annotated[m.Job, Depends(own_job, scope="function")]
 OwnToken = Annotated[m.Token, Depends(own_token, scope="function")]
+OwnSession = Annotated[m.BrowserSession, Depends(own_session, scope="function")]
 OwnUpload = Annotated[m.Upload, Depends(own_upload)]
 GeneratorById = Annotated[m.Generator, Depends(generator_by_id, scope="function")]
 

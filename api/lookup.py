@@ -12,7 +12,7 @@ from api.problems import not_found
 from store import models as m
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
-Record = TypeVar("Record", m.Dataset, m.Generator, m.Job, m.Token, m.Upload)
+Record = TypeVar("Record", m.BrowserSession, m.Dataset, m.Generator, m.Job, m.Token, m.Upload)
 
 
 def looks_like_id(text: str) -> bool:
@@ -42,6 +42,14 @@ def own_token(session: Session, user: m.User, token_id: str) -> m.Token:
     if token is None or token.user_id != user.id:
         raise not_found("token")
     return token
+
+
+def own_session(session: Session, user: m.User, session_id: str) -> m.BrowserSession:
+    """The session of this id. Raises Problem 404 if it does not exist or belongs to another user."""
+    found = _find(session, m.BrowserSession, session_id)
+    if found is None or found.user_id != user.id:
+        raise not_found("session")
+    return found
 
 
 def own_upload(session: Session, user: m.User, upload_id: str) -> m.Upload:

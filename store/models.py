@@ -103,6 +103,19 @@ class SignInLink(_RowMixin, Base):
     used_at: Mapped[datetime | None]
 
 
+class BrowserSession(_RowMixin, Base):
+    """A browser that is signed in. Its cookie has the signed id; it is signed out by deleting the row."""
+
+    __tablename__ = "sessions"
+
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    token_id: Mapped[str | None] = mapped_column(ForeignKey("tokens.id", ondelete="CASCADE"), index=True)
+    address: Mapped[str] = mapped_column(String(64))  # where it was last used
+    browser: Mapped[str] = mapped_column(String(300))  # User-Agent
+    last_seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class Dataset(_RowMixin, Base):
     """An uploaded dataset: checking -> ready | rejected (`error` has the reason)."""
 

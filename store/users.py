@@ -57,11 +57,6 @@ def find_token(session: Session, plain: str) -> Token | None:
     return session.scalar(select(Token).where(Token.hash == _hash(plain)))
 
 
-def user_of_token_id(session: Session, token_id: str) -> User | None:
-    """Return the user of a token's row; None where the token was revoked."""
-    return session.scalar(select(User).join(Token, Token.user_id == User.id).where(Token.id == token_id))
-
-
 def is_use_record_due(session: Session, plain: str) -> bool:
     """Return whether the recorded last use of a token is older than `USE_RECORD_INTERVAL`."""
     token = find_token(session, plain)

@@ -6,7 +6,7 @@ from fastapi import FastAPI, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from api.pages import dataset, generators, home, images, job, render, sign_in, tokens
+from api.pages import dataset, generators, home, images, job, render, sessions, sign_in, tokens
 
 
 class _RevalidatedStaticFiles(StaticFiles):
@@ -25,6 +25,6 @@ def install(app: FastAPI) -> None:
         app: The app, which uses `state.error_page` to answer browsers with an error.
     """
     app.mount("/static", _RevalidatedStaticFiles(directory=Path(__file__).parent.parent / "static"), name="static")
-    for module in (home, dataset, images, generators, job, tokens, sign_in):
+    for module in (home, dataset, images, generators, job, tokens, sessions, sign_in):
         app.include_router(module.router, include_in_schema=False)
     app.state.error_page = render.render_error_page

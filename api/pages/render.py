@@ -62,7 +62,7 @@ def render_page(
     Args:
         template: The file name of the template.
         user: The user who is signed in, if any.
-        current: The entry of the navigation that is marked: 'home', 'generators' or 'tokens'.
+        current: The entry of the navigation that is marked: 'home', 'generators', 'tokens' or 'sessions'.
         status: The HTTP status.
         context: The variables of the template.
     """

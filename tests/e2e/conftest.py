@@ -135,7 +135,7 @@ def large_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def page_paths(service_database: Database) -> dict[str, str]:
     """The path of a page for every state of datasets and jobs. No worker changes their rows."""
-    paths = {"home": "/", "tokens": "/tokens"}
+    paths = {"home": "/", "tokens": "/tokens", "sessions": "/sessions"}
     with service_database.write.begin() as session:
         owner = users.local_admin(session).id
         for state in (m.UPLOADING, m.CHECKING, m.READY, m.REJECTED):
