@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from core.evaluation.evidence_cases import EvidenceCase, photograph_cases, small_image_cases
 from core.evaluation.learner_cost import LearnerCost, measure_cost
 from core.evaluation.learner_run import LearnerConfig, ScaledProgress, load_curve, measure_curve
+from core.evaluation.paired_difference import paired_difference
 from core.evaluation.sample_size import too_few_images
 from core.evaluation.subset import stratified_subset
 from core.evaluation.time_budget import MAX_UNPLANNED_UPDATES, RowWork, TimeBudget
 from core.models.pretrained import pretrained_weights_file
-from core.results.evidence import Curve, Evidence, EvidenceRow, Interval, wilson_interval
+from core.results.difference import Interval
+from core.results.evidence import Curve, Evidence, EvidenceRow, wilson_interval
 from core.runtime.context import RunContext
 from core.specs.catalog import ARCHITECTURE_LABELS, LEARNER_LABELS
 from core.specs.configs import LearnerSchedule, Preset
@@ -248,4 +250,6 @@ def _row(case: EvidenceCase, curves: dict[str, Curve], tested: int, spec: Protec
         curves=curves,
         learner=case.learner,
         image_size=case.size,
+        difference=paired_difference([before.correct], [after.correct]),
+        peak_difference=paired_difference([before.correct], [after.correct_at_peak]),
     )

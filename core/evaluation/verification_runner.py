@@ -3,6 +3,7 @@
 import numpy as np
 
 from core.evaluation.learner_run import LearnerConfig, ScaledProgress, load_curve, measure_curve
+from core.evaluation.paired_difference import paired_difference
 from core.evaluation.verification_data import VerificationData
 from core.results.evidence import Curve, wilson_interval
 from core.results.verification import ARMS, Arm, VerificationRow
@@ -36,9 +37,11 @@ class VerificationRunner:
     def run_row(self, row: RowSpec) -> VerificationRow:
         """Measure one row: every run of every arm that it has."""
         arms: dict[str, Arm | None] = {}
+        answers: dict[str, tuple[list[str], list[str]]] = {}
         for name in ARMS:
-            curves = [self._curve(row, name, seed) for seed in range(self._spec.seeds)]
-            arms[name] = _mean([c for c in curves if c is not None], tested=len(self._data.test))
+            curves = [c for seed in range(self._spec.seeds) if (c := self._curve(row, name, seed)) is not None]
+            arms[name] = _mean(curves, tested=len(self._data.test))
+            answers[name] = [c.correct for c in curves], [c.correct_at_peak for c in curves]
         before = arms["before"]
         assert before is not None, "there are always originals"
         return VerificationRow(
@@ -52,6 +55,8 @@ class VerificationRunner:
             rest=arms["rest"],
             protected_class=self._spec.protected_class,
             learner=row.architecture,
+            difference=paired_difference(answers["before"][0], answers["after"][0]),
+            peak_difference=paired_difference(answers["before"][0], answers["after"][1]),
         )
 
     def _curve(self, row: RowSpec, arm: str, seed: int) -> Curve | None:
@@ -107,5 +112,7 @@ def _mean(curves: list[Curve], *, tested: int) -> Arm | None:
             epoch=curves[0].epoch,
             accuracy=tuple(np.mean([curve.accuracy for curve in curves], axis=0).tolist()),
             loss=tuple(np.mean([curve.loss for curve in curves], axis=0).tolist()),
+            correct=curves[0].correct if len(curves) == 1 else "",
+            correct_at_peak=curves[0].correct_at_peak if len(curves) == 1 else "",
         ),
     )

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from core.reports.axes import Axis, Tick, polyline, spread_labels
 from core.reports.wording import capitalize, format_interval, percent
-from core.results.evidence import Curve, Evidence, EvidenceRow, Interval
+from core.results.difference import Interval
+from core.results.evidence import Curve, Evidence, EvidenceRow
 
 BAR, BAR_GAP, GROUP_NAME, GROUP_GAP, TOP, BOTTOM = 20, 4, 24, 18, 4, 26  # pixels
 ARM_NAMES = {"before": "originals", "after": "protected", "rest": "the clean rest alone"}

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from core.reports.verdict import outcome_of
-from core.reports.wording import capitalize, format_interval, percent
+from core.reports.wording import capitalize, format_change, format_changes, format_interval, percent
 
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPT = (TEMPLATES / "compare.js").read_text("utf-8")
@@ -35,6 +35,8 @@ def environment() -> Environment:
     environment.filters |= {
         "percent": percent,
         "interval": format_interval,
+        "change": format_change,
+        "changes": format_changes,
         "duration": duration,
         "outcome": outcome_of,
         "capital": capitalize,

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from core.reports.verdict import outcome_of, verdict_of
-from core.reports.wording import SPACE, format_interval, percent
-from core.results.evidence import Evidence
+from core.reports.wording import SPACE, format_change, format_changes, format_interval, percent
+from core.results.evidence import Evidence, EvidenceRow
 from core.results.verification import ARMS, VerificationReport, VerificationRow
 from core.specs.protected_class import tested_on
 
@@ -21,7 +21,7 @@ def evidence_table(evidence: Evidence) -> str:
     if not evidence.rows:
         verdict = verdict_of(evidence)
         return f"{verdict.headline} {verdict.details[0]}"
-    head = ("trained on", "originals", "95 % interval", "protected", "95 % interval", "protection")
+    head = ("trained on", "originals", "95 % interval", "protected", "95 % interval", "difference", "protection")
     rows = [
         (
             row.name,
@@ -29,6 +29,7 @@ def evidence_table(evidence: Evidence) -> str:
             format_interval(row.ci95_before),
             percent(row.accuracy_after, digits=1),
             format_interval(row.ci95_after),
+            _difference(row),
             outcome_of(row, chance=evidence.chance),
         )
         for row in evidence.rows
@@ -38,6 +39,12 @@ def evidence_table(evidence: Evidence) -> str:
         f"{_learner(evidence)}{evidence.train_images} training images."
     )
     return _table(head, rows, foot)
+
+
+def _difference(row: EvidenceRow) -> str:
+    """The change in percentage points, with its interval where it is known."""
+    change = format_change(row.accuracy_after - row.accuracy_before)
+    return change if row.difference is None else f"{change} ({format_changes(row.difference.ci95)})"
 
 
 def _learner(evidence: Evidence) -> str:

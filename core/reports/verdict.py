@@ -1,10 +1,10 @@
-"""The verdict of a report: what the intervals show, and the sentences that say it."""
+"""The verdict of a report: what the interval of each difference shows, and the sentences that say it."""
 
 from dataclasses import dataclass
 
 from core.reports.evidence_time import left_out
 from core.reports.survival import survives, weakest_row
-from core.reports.wording import SPACE, as_sentence, capitalize, percent
+from core.reports.wording import SPACE, as_sentence, capitalize, format_changes, percent
 from core.results.evidence import Evidence, EvidenceRow
 
 
@@ -32,8 +32,8 @@ def outcome_of(row: EvidenceRow, *, chance: float) -> str:
         chance: The accuracy of a model that has learned nothing.
 
     Returns:
-        "shown" if the interval after protection is below the interval before; "shown, not for early stopping" if the
-        best epoch after protection is not below it; "learns more" if the interval after is above; else "not shown".
+        "shown" if the accuracy after protection is significantly lower; "shown, not for early stopping" if that of the
+        best epoch is not; "learns more" if it is significantly higher; else "not shown".
     """
     if row.ci95_before[0] <= chance:
         return "not shown"  # the originals teach nothing measurable, so nothing can be taken away
@@ -41,7 +41,7 @@ def outcome_of(row: EvidenceRow, *, chance: float) -> str:
         return "learns more"
     if not row.is_significantly_lower:
         return "not shown"
-    return "shown, not for early stopping" if row.peak_after >= row.ci95_before[0] else "shown"
+    return "shown" if row.is_lower_at_peak else "shown, not for early stopping"
 
 
 def verdict_of(evidence: Evidence) -> Verdict:
@@ -83,9 +83,16 @@ def _headline(row: EvidenceRow, weakest: EvidenceRow | None, chance: float) -> s
             f"{at_chance}. Protection has nothing to take away."
         )
     return (
-        f"Protection is not shown: models reach {after} instead of {before} ({at_chance}), and the 95{SPACE}% "
-        "intervals overlap."
+        f"Protection is not shown: models reach {after} instead of {before} ({at_chance}), and {_no_difference(row)}."
     )
+
+
+def _no_difference(row: EvidenceRow) -> str:
+    """Why the accuracies count as equal."""
+    if row.difference is None:
+        return f"the 95{SPACE}% intervals overlap"
+    interval = format_changes(row.difference.ci95)
+    return f"the 95{SPACE}% interval of the difference, {interval} points, includes 0"
 
 
 def _first_details(row: EvidenceRow, evidence: Evidence) -> list[str]:
@@ -116,9 +123,7 @@ def _describe_row(row: EvidenceRow, chance: float) -> str:
         return f"{name}: {accuracies}, so models learn more from the protected images."
     if outcome == "not shown":
         reason = (
-            "not clearly above chance even on the originals"
-            if row.ci95_before[0] <= chance
-            else f"the 95{SPACE}% intervals overlap"
+            "not clearly above chance even on the originals" if row.ci95_before[0] <= chance else _no_difference(row)
         )
         return f"{name}: {accuracies}; protection is not shown ({reason})."
     return f"{name}: {accuracies}, but {percent(row.peak_after)} at the best epoch, which is no less than before."

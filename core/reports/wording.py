@@ -1,6 +1,6 @@
 """The verdict of a report in plain words. It follows from the intervals and is never better than they are."""
 
-from core.results.evidence import Interval
+from core.results.difference import Interval
 
 SPACE = "\u00a0"  # keeps a number and its unit on one line
 
@@ -13,6 +13,16 @@ def percent(fraction: float, *, digits: int = 0) -> str:
 def format_interval(interval: Interval) -> str:
     """(0.226, 0.267) as '22.6 to 26.7 %'."""
     return f"{interval[0] * 100:.1f} to {percent(interval[1], digits=1)}"
+
+
+def format_change(change: float) -> str:
+    """-0.412 as '−41.2', with a sign, in percentage points."""
+    return f"{change * 100:+.1f}".replace("-", "−")
+
+
+def format_changes(interval: Interval) -> str:
+    """(-0.44, 0.01) as '−44.0 to +1.0', in percentage points."""
+    return " to ".join(map(format_change, interval))
 
 
 def capitalize(text: str) -> str:

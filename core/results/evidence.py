@@ -5,11 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from core.results.difference import Interval, PairedDifference
 from core.results.evidence_plan import EvidencePlan
 from core.specs.catalog import PRETRAINED_LABELS
-
-Interval = tuple[float, float]
-"""Lower and upper end of a 95 % interval, as fractions 0 to 1."""
 
 Z95 = 1.959963984540054
 """The 97.5 % quantile of the standard normal distribution."""
@@ -47,23 +45,29 @@ class Curve:
         epoch: Numbers of the epochs.
         accuracy: On the clean test images, as fractions 0 to 1.
         loss: Mean training loss.
+        correct: One character for each test image, "1" where the last point recognizes it, else "0". Empty in reports
+            of older versions, and where the curve is a mean of several.
+        correct_at_peak: The same for the first of the points with the best accuracy.
     """
 
     epoch: tuple[int, ...]
     accuracy: tuple[float, ...]
     loss: tuple[float, ...]
+    correct: str = ""
+    correct_at_peak: str = ""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Curve":
         """A curve from its JSON.
 
         Args:
-            data: The three lists by name.
+            data: The three lists and the answers by name.
 
         Raises:
             TypeError: For other keys.
         """
-        return cls(**{key: tuple(values) for key, values in data.items()})
+        fields: dict[str, Any] = {key: one if isinstance(one, str) else tuple(one) for key, one in data.items()}
+        return cls(**fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +91,8 @@ class EvidenceRow:
         learner: Name of the learner in specs, such as "pretrained-finetune"; empty in reports of older versions.
         image_size: Side in pixels of the images that the learner saw; None where all learners of the report saw them
             at its `image_size`.
+        difference: Of the two accuracies, image by image; None in reports of older versions.
+        peak_difference: The same with the best point of the curve after protection, against the end of the one before.
     """
 
     training: str
@@ -104,16 +110,30 @@ class EvidenceRow:
     curves: dict[str, Curve]
     learner: str = ""
     image_size: int | None = None
+    difference: PairedDifference | None = None
+    peak_difference: PairedDifference | None = None
 
     @property
     def is_significantly_lower(self) -> bool:
-        """Whether the interval after lies wholly below the one before. Nothing else counts as protection."""
-        return self.ci95_after[1] < self.ci95_before[0]
+        """Whether the interval of the difference lies wholly below 0; nothing else counts as protection. Without a
+        difference: whether the interval after lies wholly below the one before."""
+        if self.difference is None:
+            return self.ci95_after[1] < self.ci95_before[0]
+        return self.difference.is_lower
 
     @property
     def is_significantly_higher(self) -> bool:
-        """Whether the interval after lies wholly above the one before."""
-        return self.ci95_after[0] > self.ci95_before[1]
+        """Whether the interval of the difference, or without one the interval after, lies wholly above."""
+        if self.difference is None:
+            return self.ci95_after[0] > self.ci95_before[1]
+        return self.difference.is_higher
+
+    @property
+    def is_lower_at_peak(self) -> bool:
+        """Whether even the best point of the curve after protection is significantly lower than the end before."""
+        if self.peak_difference is None:
+            return self.peak_after < self.ci95_before[0]
+        return self.peak_difference.is_lower
 
     @property
     def name(self) -> str:
@@ -149,7 +169,8 @@ class EvidenceRow:
         """
         intervals = {key: (data[key][0], data[key][1]) for key in ("ci95_before", "ci95_after")}
         curves = {name: Curve.from_dict(curve) for name, curve in data["curves"].items()}
-        return cls(**{**data, **intervals, "curves": curves})
+        paired = {key: PairedDifference.from_dict(data.get(key)) for key in ("difference", "peak_difference")}
+        return cls(**{**data, **intervals, **paired, "curves": curves})
 
 
 def training_name(norm: str | None, radius: int, countermeasure: str | None) -> str:

@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from core.results.evidence import Curve, EvidenceRow, Interval, training_name
+from core.results.difference import Interval, PairedDifference
+from core.results.evidence import Curve, EvidenceRow, training_name
 from core.results.protection import ReportDataset
 
 ARMS = ("before", "after", "rest")
 """The training sets that are compared: the originals, what is delivered, and the part of it that is clean."""
 
 _OF_ROW = ("norm", "radius", "countermeasure", "architecture", "protected_percentage")
+_DIFFERENCES = ("difference", "peak_difference")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,8 @@ class VerificationRow:
         rest: Trained on the clean share alone; None without one.
         protected_class: The only class that is protected, and tested; None where all are.
         learner: Name of the learner in specs; empty in reports of older versions.
+        difference: Of the accuracies before and after, image by image; None without `after` and in older reports.
+        peak_difference: The same with the best point of each run after protection.
     """
 
     norm: str | None
@@ -64,6 +68,8 @@ class VerificationRow:
     rest: Arm | None
     protected_class: str | None = None
     learner: str = ""
+    difference: PairedDifference | None = None
+    peak_difference: PairedDifference | None = None
 
     @property
     def training(self) -> str:
@@ -102,6 +108,8 @@ class VerificationRow:
             ci95_after=self.after.ci95,
             curves={name: arm.curve for name, arm in self.arms.items()},
             learner=self.learner,
+            difference=self.difference,
+            peak_difference=self.peak_difference,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -112,6 +120,9 @@ class VerificationRow:
             for name in ARMS:
                 arm = self.arms.get(name)
                 row[f"{figure}_{name}"] = None if arm is None else getattr(arm, figure)
+        for key in _DIFFERENCES:
+            difference = getattr(self, key)
+            row[key] = None if difference is None else asdict(difference)
         row["runs"] = {name: arm.runs for name, arm in self.arms.items()}
         return row | {"curves": {name: asdict(arm.curve) for name, arm in self.arms.items()}}
 
@@ -120,7 +131,7 @@ class VerificationRow:
         """The row that `to_dict` wrote.
 
         Args:
-            row: The row's JSON. Reports of older versions have no protected_class and no learner.
+            row: The row's JSON. Reports of older versions have no protected_class, learner and differences.
 
         Raises:
             KeyError: A key is missing.
@@ -130,6 +141,7 @@ class VerificationRow:
         if before is None:
             raise KeyError("accuracy_before")
         newer = {"protected_class": row.get("protected_class"), "learner": row.get("learner", "")}
+        newer |= {key: PairedDifference.from_dict(row.get(key)) for key in _DIFFERENCES}
         own = {key: row[key] for key in _OF_ROW} | newer
         return cls(before=before, after=_arm(row, "after"), rest=_arm(row, "rest"), **own)
 

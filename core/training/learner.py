@@ -86,12 +86,19 @@ class LearnerTraining(TrainingLoop):
         self._accuracy: list[float] = []
         self._loss: list[float] = []
         self._monitored_accuracy: list[float] = []
+        self._correct = self._correct_at_peak = torch.empty(0, dtype=torch.bool)
         self._losses: list[Tensor] = []  # of the updates since the last point
 
     @property
     def curve(self) -> Curve:
         """The tests so far: the accuracy on the test set, and the mean training loss since the previous point."""
-        return Curve(epoch=tuple(self._epoch), accuracy=tuple(self._accuracy), loss=tuple(self._loss))
+        return Curve(
+            epoch=tuple(self._epoch),
+            accuracy=tuple(self._accuracy),
+            loss=tuple(self._loss),
+            correct=as_digits(self._correct),
+            correct_at_peak=as_digits(self._correct_at_peak),
+        )
 
     @property
     def monitored_accuracy(self) -> tuple[float, ...]:
@@ -118,7 +125,11 @@ class LearnerTraining(TrainingLoop):
 
     def _add_point(self, progress: Progress) -> None:
         self._frozen.refresh()
-        self._accuracy.append(accuracy_of(self._frozen, self._test, device=self.device, progress=progress))
+        self._correct = correct_of(self._frozen, self._test, device=self.device, progress=progress)
+        accuracy = int(self._correct.sum()) / len(self._correct)
+        if accuracy > max(self._accuracy, default=-1.0):
+            self._correct_at_peak = self._correct.clone()  # a checkpoint refuses tensors that share memory
+        self._accuracy.append(accuracy)
         self._loss.append(torch.stack(self._losses).mean().item())
         self._losses.clear()
         if self._monitored is not None:
@@ -132,6 +143,8 @@ class LearnerTraining(TrainingLoop):
             "accuracy": torch.tensor(self._accuracy, dtype=torch.float64),
             "loss": torch.tensor(self._loss, dtype=torch.float64),
             "watched_accuracy": torch.tensor(self._monitored_accuracy, dtype=torch.float64),
+            "correct": self._correct,
+            "correct_at_peak": self._correct_at_peak,
         }
         return {**super().state(), **points, "losses": torch.stack(self._losses) if self._losses else torch.empty(0)}
 
@@ -140,6 +153,8 @@ class LearnerTraining(TrainingLoop):
         super().restore(state)
         self._epoch, self._accuracy = state["epoch"].tolist(), state["accuracy"].tolist()
         self._loss, self._monitored_accuracy = state["loss"].tolist(), state["watched_accuracy"].tolist()
+        unknown = self._correct  # checkpoints of older versions have no answers
+        self._correct, self._correct_at_peak = (state.get(key, unknown) for key in ("correct", "correct_at_peak"))
         self._losses = list(state["losses"].to(self.generator.device))
 
 
@@ -180,7 +195,6 @@ def _classes(network: FoldedModel, data: LabelledTensors) -> int:
     return network(data.pixels[:1].float() * PIXEL).shape[1]
 
 
-@torch.no_grad()
 def accuracy_of(network: nn.Module, test: LabelledTensors, *, device: Device, progress: Progress) -> float:
     """The share of images that a network classifies correctly, 0 to 1.
 
@@ -190,13 +204,24 @@ def accuracy_of(network: nn.Module, test: LabelledTensors, *, device: Device, pr
         device: Where to compute.
         progress: Checks between forward passes whether the work should stop.
     """
+    return int(correct_of(network, test, device=device, progress=progress).sum()) / len(test.labels)
+
+
+@torch.no_grad()
+def correct_of(network: nn.Module, test: LabelledTensors, *, device: Device, progress: Progress) -> Tensor:
+    """Which images a network classifies correctly, bool (n,) on the CPU; the arguments are those of `accuracy_of`."""
 
     @torch.no_grad()
-    def count_correct(pixels: Tensor, labels: Tensor) -> int:
+    def compare(pixels: Tensor, labels: Tensor) -> Tensor:
         progress.tick()
-        return int((network(pixels.float() * PIXEL).argmax(1) == labels).sum())
+        return (network(pixels.float() * PIXEL).argmax(1) == labels).cpu()
 
     pixels = test.pixels.shape[-1] * test.pixels.shape[-2]
     count = min(TEST_BATCH, max(1, TEST_PIXELS // pixels))
     chunks = list(zip(test.pixels.split(count), test.labels.split(count), strict=True))
-    return sum(device.starmap(count_correct, chunks)) / len(test.labels)
+    return torch.cat(device.starmap(compare, chunks))
+
+
+def as_digits(correct: Tensor) -> str:
+    """The answers to test images, bool (n,), as `Curve.correct` has them."""
+    return "".join("1" if one else "0" for one in correct.tolist())

@@ -10,7 +10,7 @@ from core.models.folded import FoldedModel
 from core.results.evidence import Curve
 from core.runtime.context import RunContext
 from core.training.labelled_images import LabelledTensors
-from core.training.learner import LearnerImages
+from core.training.learner import LearnerImages, as_digits
 
 FEATURE_BATCH = 32  # images in one forward pass
 L2_PENALTY = 1e-3  # of the sum of the squared weights, beside the mean cross-entropy
@@ -52,7 +52,9 @@ def train_linear_probe(network: EfficientNetLite0, images: LearnerImages, run: R
     with torch.no_grad():
         correct = classifier((tested - mean) / deviation).argmax(1) == images.test.labels
     run.progress.advance()
-    return Curve(epoch=(1,), accuracy=(correct.double().mean().item(),), loss=(loss,))
+    answers = as_digits(correct)
+    accuracy = correct.double().mean().item()
+    return Curve(epoch=(1,), accuracy=(accuracy,), loss=(loss,), correct=answers, correct_at_peak=answers)
 
 
 @torch.no_grad()

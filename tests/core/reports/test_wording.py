@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from core.reports.verdict import outcome_of, verdict_of
+from core.results.difference import PairedDifference
 from tests.support.report_samples import CHANCE, adversarial, evidence, row
 
 
@@ -32,6 +33,20 @@ def test_overlapping_intervals_show_no_protection() -> None:
     assert plain(found.headline) == (
         "Protection is not shown: models reach 64 % instead of 66 % (chance 10 %), and the 95 % intervals overlap."
     )
+
+
+def test_a_paired_difference_decides_where_there_is_one() -> None:
+    unclear = PairedDifference(change=-0.022, ci95=(-0.05, 0.006), lost=0.05, gained=0.028)
+    clear = PairedDifference(change=-0.022, ci95=(-0.04, -0.004), lost=0.05, gained=0.028)
+    found = verdict_of(evidence(row(before=0.662, after=0.64, difference=unclear, peak_difference=unclear)))
+    assert plain(found.headline) == (
+        "Protection is not shown: models reach 64 % instead of 66 % (chance 10 %), and the 95 % interval of the "
+        "difference, −5.0 to +0.6 points, includes 0."
+    )
+    weak = row(before=0.662, after=0.64, difference=clear, peak_difference=unclear)
+    assert outcome_of(weak, chance=0.1) == "shown, not for early stopping"
+    assert outcome_of(replace(weak, peak_difference=clear), chance=0.1) == "shown"
+    assert outcome_of(replace(weak, difference=replace(clear, ci95=(0.01, 0.04))), chance=0.1) == "learns more"
 
 
 def test_models_that_learn_more_from_protected_images_mean_failure() -> None:

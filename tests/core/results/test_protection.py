@@ -15,8 +15,9 @@ MEASURED = (
 )
 ROW = (
     "training norm radius countermeasure architecture protected_percentage accuracy_before accuracy_after peak_before "
-    "peak_after ci95_before ci95_after curves learner image_size"
+    "peak_after ci95_before ci95_after curves difference peak_difference learner image_size"
 )
+CURVE = "epoch accuracy loss correct correct_at_peak"
 
 
 def test_the_keys_are_those_of_the_contract() -> None:
@@ -30,7 +31,7 @@ def test_the_keys_are_those_of_the_contract() -> None:
     evidence_keys = "learner image_size train_images test_images chance rows note seconds plan"
     assert set(data["evidence"]) == set(evidence_keys.split())
     assert set(data["evidence"]["rows"][0]) == set(ROW.split())
-    assert set(data["evidence"]["rows"][0]["curves"]["before"]) == {"epoch", "accuracy", "loss"}
+    assert set(data["evidence"]["rows"][0]["curves"]["before"]) == set(CURVE.split())
 
 
 def test_a_row_of_an_older_report_has_no_learner_and_no_size() -> None:
