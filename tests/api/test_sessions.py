@@ -87,14 +87,14 @@ def test_one_session_is_ended(service: Service) -> None:
 
 def test_all_others_or_all_sessions_are_ended(service: Service) -> None:
     browsers = [signed_in(service, user="bert") for _ in range(3)]
-    somebody = signed_in(service, user="carl")
+    other = signed_in(service, user="carl")
     assert browsers[0].post("/sessions/end", data={"others": "true"}).headers["location"] == "/sessions"
     assert [b.get("/v1/jobs").status_code for b in browsers] == [200, 401, 401]
     again = signed_in(service, user="bert")
     assert browsers[0].post("/sessions/end").headers["location"] == "/sign-in"
     assert [b.get("/v1/jobs").status_code for b in (browsers[0], again)] == [401, 401]
     assert rows_of(service, "bert") == []
-    assert somebody.get("/v1/jobs").status_code == 200
+    assert other.get("/v1/jobs").status_code == 200
 
 
 @pytest.mark.parametrize("strange", ["x", "%00", "%F0%9F%98%80", m.new_id()])
@@ -143,7 +143,7 @@ def test_a_signed_cookie_without_a_session_signs_nobody_in(service: Service, con
     assert_problem(httpx.get(f"{service.url}/v1/jobs", cookies={COOKIE: cookie}), 401)
 
 
-def test_an_expired_session_is_refused_and_its_row_is_tidied(service: Service) -> None:
+def test_an_expired_session_is_refused_and_its_row_is_deleted(service: Service) -> None:
     browser = signed_in(service, user="fritz")
     with service.db.write.begin() as session:
         user_id = service.user(session, "fritz").id

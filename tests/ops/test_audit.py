@@ -27,13 +27,13 @@ VULNERABILITY = {
 
 @contextmanager
 def osv(vulnerable: set[str]) -> Iterator[tuple[str, list[str]]]:
-    """A service in OSV's form that knows one vulnerability of some packages, and the names that it was asked for."""
-    asked: list[str] = []
+    """A service in OSV's form that knows one vulnerability of some packages, and the names that it was requested for."""
+    requested: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             name = json.loads(self.rfile.read(int(self.headers["content-length"])))["package"]["name"]
-            asked.append(name)
+            requested.append(name)
             body = json.dumps({"vulns": [VULNERABILITY]} if name in vulnerable else {}).encode()
             self.send_response(200)
             self.send_header("content-length", str(len(body)))
@@ -47,7 +47,7 @@ def osv(vulnerable: set[str]) -> Iterator[tuple[str, list[str]]]:
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/v1/query", asked
+        yield f"http://127.0.0.1:{server.server_port}/v1/query", requested
     finally:
         server.shutdown()
         thread.join()
@@ -70,9 +70,9 @@ def test_every_lock_is_checked() -> None:
     }
     with osv({"pillow-9"}) as (url, _):
         assert audit(url)[0] == 2, "a service that knows nothing is believed"
-    with osv({"pillow"}) as (url, asked):
+    with osv({"pillow"}) as (url, requested):
         status, text = audit(url)
-    assert locked <= set(asked)
+    assert locked <= set(requested)
     assert status == 1
     assert "pillow 1" in text  # the service calls every version of it vulnerable
 
