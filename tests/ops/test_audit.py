@@ -27,7 +27,7 @@ VULNERABILITY = {
 
 @contextmanager
 def osv(vulnerable: set[str]) -> Iterator[tuple[str, list[str]]]:
-    """A service in OSV's form that knows one vulnerability of some packages, and the names that it was requested for."""
+    """A service in OSV's form that knows one vulnerability of some packages, and the names that it was sent."""
     requested: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
