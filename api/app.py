@@ -17,6 +17,8 @@ from api.context import AppContext
 from api.job_followers import JobFollowers
 from api.metrics import JobCounts, Metrics
 from api.middleware import RequestMiddleware
+from api.origins import HostCheck
+from api.readiness import Readiness
 from api.routes import datasets, events, generators, health, images, jobs, results, spec, tokens
 from api.routes import trials as trial_routes
 from api.routes import uploads as upload_routes
@@ -44,13 +46,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         The app. Its database must have its tables already (`unteachable migrate`).
     """
     settings = settings or get_settings()
-    db = open_database(settings)
+    db, files = open_database(settings), open_object_store(settings)
     context = AppContext(
         settings=settings,
         db=db,
-        files=open_object_store(settings),
+        files=files,
         keys=secret_keys(settings),
         job_followers=JobFollowers(settings, db),
+        readiness=Readiness(settings, db, files),
         inspections=anyio.CapacityLimiter(MAX_INSPECTIONS),
     )
     app = FastAPI(
@@ -68,6 +71,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.context = context
     app.state.metrics = Metrics(lambda: _count_jobs(db))
     app.add_middleware(BodySizeLimit)
+    app.add_middleware(HostCheck, settings=settings)
     app.add_middleware(RequestMiddleware, metrics=app.state.metrics, https=settings.secure_cookies)
     problems.install(app)
     for routes in (datasets, images, trial_routes, upload_routes, jobs, events, results, spec, generators, tokens):

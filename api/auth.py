@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from api.context import AppContext
+from api.origins import require_same_origin
 from api.problems import Problem
 from api.visitor import visitor_of
 from store import models as m
@@ -41,8 +42,8 @@ def authenticate(request: Request, context: AppContext) -> m.User:
         user = _user_of_header(context, header)
     else:
         user = _user_of_cookie(request, context)
-        if user is not None and request.method not in SAFE_METHODS and not same_origin(request):
-            raise Problem(403, "This request does not come from a page of this service.", kind="cross-origin")
+        if user is not None and request.method not in SAFE_METHODS:
+            require_same_origin(request, context.settings)
     if user is None:
         detail = "Open the sign-in link, or send a valid token: `Authorization: Bearer TOKEN`."
         raise Problem(401, detail, kind="not-signed-in", headers={"WWW-Authenticate": "Bearer"})
@@ -105,15 +106,6 @@ def session_id_of(request: Request, context: AppContext) -> str | None:
         return None
     session_id = content.get("session") if isinstance(content, dict) else None
     return session_id if isinstance(session_id, str) else None
-
-
-def same_origin(request: Request) -> bool:
-    """Whether the browser states that a page of this service sent the request (Sec-Fetch-Site, else Origin)."""
-    site = request.headers.get("sec-fetch-site")
-    if site is not None:
-        return site == "same-origin"
-    _, separator, host = request.headers.get("origin", "").partition("://")
-    return bool(separator) and host == request.headers.get("host")
 
 
 def begin_session(

@@ -6,6 +6,7 @@ from pathlib import Path
 import anyio
 
 from api.job_followers import JobFollowers
+from api.readiness import Readiness
 from core.limits import Limits
 from store.database import Database
 from store.object_store import ObjectStore
@@ -22,6 +23,7 @@ class AppContext:
         files: The object store.
         keys: The signing keys, newest first.
         job_followers: Lets requests follow jobs.
+        readiness: Checks whether the service can work.
         inspections: Limits how many archives are inspected at once, so that they do not occupy every thread.
     """
 
@@ -30,6 +32,7 @@ class AppContext:
     files: ObjectStore
     keys: tuple[str, ...]
     job_followers: JobFollowers
+    readiness: Readiness
     inspections: anyio.CapacityLimiter
 
     @property

@@ -42,6 +42,7 @@ def make_server(settings: Settings) -> uvicorn.Server:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # clients can invent them: who is on this machine is decided by the connection
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_SECONDS,
         timeout_keep_alive=30,
     )

@@ -60,7 +60,7 @@ def _protect_drawn_images(settings: Settings) -> None:
 @contextmanager
 def _service(settings: Settings) -> Iterator[Settings]:
     """The running service of these settings, or one that is started by `unteachable up` and stopped at the end."""
-    if is_ready(settings.host, settings.port):
+    if is_ready(settings.service_address):
         print(f"Using the service at {settings.address}")
         yield settings
         return
@@ -69,7 +69,7 @@ def _service(settings: Settings) -> Iterator[Settings]:
         process = subprocess.Popen(cli_command("up"), stdout=output, stderr=output)
         try:
             deadline = time.monotonic() + START_TIMEOUT_SECONDS
-            while not is_ready(settings.host, settings.port):
+            while not is_ready(settings.service_address):
                 if process.poll() is not None or time.monotonic() > deadline:
                     output.seek(0)
                     raise DemoFailed("the service did not start:\n" + output.read().decode(errors="replace").strip())
@@ -83,13 +83,7 @@ def _service(settings: Settings) -> Iterator[Settings]:
 def client(settings: Settings, *, token: str) -> httpx.Client:
     """Return a client of the service on this machine, without a proxy."""
     headers = {"Authorization": f"Bearer {token}"}
-    return httpx.Client(base_url=f"{_address(settings)}/v1", headers=headers, timeout=60, trust_env=False)
-
-
-def _address(settings: Settings) -> str:
-    """The URL at which this machine reaches the service; the public URL may differ."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
-    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+    return httpx.Client(base_url=f"{settings.service_address.local}/v1", headers=headers, timeout=60, trust_env=False)
 
 
 def _draw(folder: Path) -> Path:

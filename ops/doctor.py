@@ -36,6 +36,7 @@ def run_checks() -> list[CheckResult]:
     settings = get_settings()
     checks: dict[str, Callable[[Settings], str]] = {
         "python": lambda _: sys.version.split()[0],
+        "address": _check_address,
         "data folder": _check_data_folder,
         "database": _check_database,
         "object store": _check_object_store,
@@ -51,6 +52,13 @@ def _run(name: str, check: Callable[[Settings], str], settings: Settings) -> Che
         return CheckResult(name, True, check(settings))
     except Exception as error:
         return CheckResult(name, False, str(error).splitlines()[0] if str(error) else type(error).__name__)
+
+
+def _check_address(settings: Settings) -> str:
+    address = settings.service_address
+    if address.answers_only_here:
+        return f"{settings.address}, for this machine only: UNTEACHABLE_PUBLIC_URL names no address for others"
+    return f"{settings.address}, as {', '.join(sorted(address.hosts))}"
 
 
 def _check_data_folder(settings: Settings) -> str:

@@ -1,5 +1,6 @@
 """What only one service at a time can use: its data folder and its port."""
 
+import errno
 import fcntl
 import os
 import socket
@@ -9,6 +10,8 @@ import urllib.request
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from store.addresses import ServiceAddress, bracketed
 
 LOCK_TIMEOUT_SECONDS = 6.0  # how long the processes of a killed service may need to end
 POLL_SECONDS = 0.1
@@ -84,26 +87,28 @@ def check_port(host: str, port: int) -> None:
         AlreadyInUse: another process listens there, or the address does not belong to this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-        except OSError as error:
-            raise AlreadyInUse(
-                f"cannot listen on {host}:{port} ({error.strerror}): set UNTEACHABLE_PORT to a free port"
-            ) from None
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            advice = "set UNTEACHABLE_PORT to a free port"
+        elif error.errno in (errno.EACCES, errno.EPERM):
+            advice = "only root may use this port; set UNTEACHABLE_PORT to one from 1024"
+        else:
+            advice = "set UNTEACHABLE_HOST to an address of this machine"
+        raise AlreadyInUse(f"cannot listen on {bracketed(host)}:{port} ({error.strerror}): {advice}") from None
 
 
-def is_ready(host: str, port: int) -> bool:
+def is_ready(address: ServiceAddress) -> bool:
     """Return whether the API reports that it reaches the database, the broker and the object store.
 
     Args:
-        host: the address that the API listens on.
-        port: its TCP port.
+        address: where the API listens.
     """
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     try:
-        with _NO_PROXY.open(f"http://{name}:{port}/readyz", timeout=READY_REQUEST_TIMEOUT_SECONDS) as response:
+        with _NO_PROXY.open(f"{address.local}/readyz", timeout=READY_REQUEST_TIMEOUT_SECONDS) as response:
             return bool(response.status == 200)
     except (urllib.error.URLError, OSError):
         return False

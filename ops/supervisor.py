@@ -1,6 +1,7 @@
 """`unteachable up`: migrates, starts the broker, the workers and the API, restarts them, and stops them all."""
 
 import signal
+import socket
 import sys
 import threading
 import time
@@ -14,6 +15,7 @@ from ops.broker import broker_command, is_broker_ready
 from ops.instance_lock import AlreadyInUse, DataDirLock, check_port, is_ready
 from ops.process import ManagedProcess, cli_command
 from store import generators, migrate
+from store.addresses import ServiceAddress, bracketed
 from store.database import open_database
 from store.logs import configure_logs
 from store.object_store import open_object_store
@@ -27,6 +29,20 @@ MAX_FAILURES_AT_START = 3
 BROKER = "broker"
 
 log = structlog.get_logger()
+
+
+def only_here_hint(address: ServiceAddress) -> str:
+    """Say what to set so that other machines can use a service that listens on every address.
+
+    Args:
+        address: where the API listens.
+    """
+    example = f"http://{socket.gethostname()}:{address.port}"
+    return (
+        f"It listens on {bracketed(address.host)}, but answers only to localhost. For other machines, set "
+        f"UNTEACHABLE_PUBLIC_URL to the address that their browsers use, such as {example}, or list further names in "
+        "UNTEACHABLE_ALLOWED_HOSTS."
+    )
 
 
 class StartFailed(Exception):
@@ -71,7 +87,7 @@ class Supervisor:
         try:
             self._migrate()
             self._start_processes()
-            self._wait_until(lambda: is_ready(self._settings.host, self._settings.port), what="the API")
+            self._wait_until(lambda: is_ready(self._settings.service_address), what="the API")
             if not self._stopping.is_set():
                 self._print_address()
             while not self._stopping.wait(POLL_SECONDS):
@@ -133,6 +149,8 @@ class Supervisor:
             f"  Data: {self._lock.path}    Stop: Ctrl-C\n",
             flush=True,
         )
+        if self._settings.service_address.answers_only_here:
+            print(f"  {only_here_hint(self._settings.service_address)}\n", flush=True)
 
     def _stop(self) -> None:
         """Stop the workers and the API first, because they need the broker until they end."""

@@ -7,8 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
-from pydantic import AliasChoices, Field, model_validator
+from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from store.addresses import PublicUrl, ServiceAddress, normalize_host
 
 MAX_SOCKET_PATH_BYTES = 100  # the kernel accepts 107, and the server appends a few
 
@@ -32,7 +34,14 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="address the API listens on")
     port: int = Field(default=8000, ge=1, le=65535, description="port the API listens on")
     public_url: str = Field(
-        default="", description="address at which users reach the service; default http://HOST:PORT"
+        default="",
+        description="address at which users reach the service, such as https://example.org/unteachable; default "
+        "http://HOST:PORT",
+    )
+    allowed_hosts: str = Field(
+        default="",
+        description="further names and addresses, comma-separated, at which the service answers; always those of "
+        "PUBLIC_URL and HOST, localhost, 127.0.0.1 and ::1",
     )
     data_dir: Path = Field(
         default=Path("var"), description="folder for what stays on this machine: database, files, broker, keys, scratch"
@@ -109,6 +118,27 @@ class Settings(BaseSettings):
         default="auto", pattern="^(auto|json|text)$", description="json, text, or auto: text on a terminal"
     )
 
+    @field_validator("host")
+    @classmethod
+    def _check_host(cls, host: str) -> str:
+        normalized = normalize_host(host.strip())
+        if normalized is None:
+            raise ValueError(f"{host} is no address and no name of this machine")
+        return normalized
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, url: str) -> str:
+        return str(PublicUrl.parse(url.strip())) if url.strip() else ""
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _check_allowed_hosts(cls, hosts: str) -> str:
+        for host in _listed(hosts):
+            if normalize_host(host) is None:
+                raise ValueError(f"{host} is no name and no address of a host; list them without http:// and port")
+        return hosts
+
     @model_validator(mode="after")
     def _require_shared_keys(self) -> Self:
         if not self.is_single_machine and not self.secret_keys:
@@ -130,7 +160,7 @@ class Settings(BaseSettings):
     @property
     def configured_keys(self) -> tuple[str, ...]:
         """The signing keys of the settings, newest first; empty where none are set."""
-        return tuple(key.strip() for key in self.secret_keys.split(",") if key.strip())
+        return _listed(self.secret_keys)
 
     @property
     def home(self) -> Path:
@@ -167,12 +197,25 @@ class Settings(BaseSettings):
         return self.home / "scratch"
 
     @property
+    def service_address(self) -> ServiceAddress:
+        """Where the API listens, and the hosts that it answers to."""
+        public = PublicUrl.parse(self.public_url) if self.public_url else None
+        further = (normalize_host(host) for host in _listed(self.allowed_hosts))
+        return ServiceAddress(
+            host=self.host, port=self.port, public=public, further_hosts=frozenset(host for host in further if host)
+        )
+
+    @property
     def address(self) -> str:
         """The URL at which users reach the service, without a slash at the end."""
-        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+        return self.public_url or self.service_address.local
 
 
 @lru_cache
 def get_settings() -> Settings:
     """Return the settings of this process; the first call reads them."""
     return Settings()
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -8,8 +8,8 @@ from fastapi.responses import RedirectResponse
 from api import auth
 from api.context import AppContext
 from api.dependencies import Context, CurrentUser, Db
+from api.origins import require_same_origin
 from api.pages.render import render_page
-from api.problems import Problem
 from store import sessions, users
 from store.models import User
 
@@ -50,8 +50,7 @@ def sign_in_by_token(request: Request, context: Context, token: Annotated[str, F
     Raises:
         Problem: 403 if the form is on a page of another site.
     """
-    if not auth.same_origin(request):
-        raise Problem(403, "This form was not sent from the service's own page.", kind="cross-origin")
+    require_same_origin(request, context.settings)
     with context.db.read() as session:
         known = users.find_token(session, token.strip()) is not None
     if not known:  # wrong tokens do not take the write lock

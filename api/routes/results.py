@@ -11,6 +11,7 @@ from api.context import AppContext
 from api.dependencies import Context, Db, OwnJob
 from api.downloads import StoredFile
 from api.openapi import PUBLIC, Responses, problem_responses
+from api.origins import outward_url
 from api.problems import Problem, not_found
 from api.schemas import LinkIn, LinkOut
 from core.reports.templating import SCRIPT_SOURCE
@@ -118,8 +119,7 @@ def create_link(
     """Make a link to the archive that needs no token until it expires. It leads to the archive as it then is."""
     _archive_key(job)
     link = signed_links.create(context, job.id, seconds=requested.seconds if requested else None)
-    base = context.settings.public_url.rstrip("/") or str(request.base_url).rstrip("/")
-    return LinkOut(url=f"{base}/v1/links/{link.signed}", expires_at=link.expires_at)
+    return LinkOut(url=f"{outward_url(request, context.settings)}/v1/links/{link.signed}", expires_at=link.expires_at)
 
 
 @router.get(

@@ -64,7 +64,7 @@ def test_requests_without_a_valid_token_are_refused(
 
 def test_every_protected_operation_is_tested(service: Service) -> None:
     paths = service.client().get("/v1/openapi.json").json()["paths"]
-    open_to_all = {"/healthz", "/readyz", "/metrics", "/v1/links/{signed}"}
+    open_to_all = {"/healthz", "/readyz", "/metrics", "/v1/links/{signed}"}  # test_hosts.py has the rules of /metrics
     known = {(method, path.replace("/x", "/{}").replace("/0", "/{}")) for method, path in PROTECTED}
     for path, item in paths.items():
         plain = "/".join("{}" if part.startswith("{") else part for part in path.split("/"))
@@ -201,15 +201,25 @@ def test_the_page_answers_404_when_it_revokes_an_unknown_token(service: Service,
         ({"Sec-Fetch-Site": "cross-site"}, False),
         ({"Sec-Fetch-Site": "same-site"}, False),
         ({"Sec-Fetch-Site": "none"}, False),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "http://evil.example"}, False),
+        ({"Origin": "https://SELF"}, False),
+        ({"Origin": "http://127.0.0.1"}, False),
+        ({"Origin": "http://127.0.0.1:1"}, False),
+        ({"Origin": "http://localhost:PORT"}, False),
+        ({"Origin": "http://SELF.evil.example"}, False),
+        ({"Origin": "http://evil@SELF"}, False),
+        ({"Origin": "ftp://SELF"}, False),
         ({"Sec-Fetch-Site": "same-origin"}, True),
-        ({"Origin": "SELF"}, True),
+        ({"Origin": "http://SELF"}, True),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "http://SELF"}, True),
     ],
 )
 def test_a_cross_origin_request_with_the_cookie_is_refused(
     service: Service, headers: dict[str, str], *, allowed: bool
 ) -> None:
     browser = signed_in(service)
-    headers = {k: service.url if v == "SELF" else v for k, v in headers.items()}
+    own, port = service.url.removeprefix("http://"), str(service.settings.port)
+    headers = {name: value.replace("SELF", own).replace("PORT", port) for name, value in headers.items()}
     answers = [
         browser.post("/v1/datasets", files={"file": ("a.zip", zipped())}, headers=headers),
         browser.post("/v1/tokens", json={"name": "x"}, headers=headers),

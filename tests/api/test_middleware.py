@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
+from api.readiness import CHECK_SECONDS
 from store.settings import Settings
 from tests.api.conftest import Service, assert_problem, free_port, request_job, running, upload_dataset
 
@@ -121,6 +123,7 @@ def test_readiness_names_what_cannot_be_reached(make_settings: Callable[..., Set
         anonymous = service.client()
         found = assert_problem(anonymous.get("/readyz"), 503, "the broker")
         assert [e["field"] for e in found["errors"]] == ["broker"]
+        time.sleep(CHECK_SECONDS)
         with service.db.engine.begin() as connection:
             connection.exec_driver_sql("ALTER TABLE users RENAME TO hidden_users")
         files = Path(settings.store)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from openapi_spec_validator import validate
 
-OPEN_TO_ALL = {"/healthz", "/readyz", "/metrics", "/v1/links/{signed}"}
+OPEN_TO_ALL = {"/healthz", "/readyz", "/v1/links/{signed}"}
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import pytest
 
 from ops.demo import client
 from ops.instance_lock import is_ready
+from store.addresses import ServiceAddress
 from store.settings import Settings
 
 
@@ -33,7 +34,7 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 
 
 def test_it_is_seen_to_be_ready(port: int) -> None:
-    assert is_ready("127.0.0.1", port)
+    assert is_ready(ServiceAddress(host="127.0.0.1", port=port))
 
 
 def test_the_demo_speaks_to_it(port: int, make_settings: Callable[..., Settings]) -> None:

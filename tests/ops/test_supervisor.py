@@ -69,7 +69,7 @@ def stop(command: Command, number: int = signal.SIGTERM) -> list[int]:
 @pytest.mark.timeout(400)
 def test_it_starts_restarts_a_killed_process_stops_and_keeps_its_data(commands: Start, alone: Settings) -> None:
     first = started(commands, alone)
-    assert is_ready(alone.host, alone.port)
+    assert is_ready(alone.service_address)
     link = re.search(r"http://127\.0\.0\.1:\d+/sign-in\?key=[\w-]+", first.said())
     assert link is not None
     token = commands(alone, "token")
@@ -81,7 +81,7 @@ def test_it_starts_restarts_a_killed_process_stops_and_keeps_its_data(commands: 
     wait_until(lambda: "supervisor.process_ended" in first.said())
     again = wait_until(lambda: [p for p in family_of(first.pid) if p != worker and runs(p, "science")], seconds=30)
     assert again
-    assert is_ready(alone.host, alone.port)
+    assert is_ready(alone.service_address)
     wait_until(lambda: len(family_of(first.pid)) >= 7, seconds=60)
     family = stop(first, signal.SIGINT)
     assert [pid for pid in family if is_alive(pid)] == []
@@ -126,7 +126,7 @@ def test_a_data_folder_in_use_is_refused(
     second = commands(make_settings(port=alone.port + 1 if alone.port < 65535 else alone.port - 1), "up")
     assert second.process.wait(60) == 1
     assert f"another Unteachable (process {first.pid}) uses {alone.home}" in second.said()
-    assert is_ready(alone.host, alone.port)
+    assert is_ready(alone.service_address)
 
 
 def runs(pid: int, queue: str) -> bool:
