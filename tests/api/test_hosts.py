@@ -164,13 +164,13 @@ def test_a_store_that_can_be_read_only_is_noticed(make_settings: Callable[..., S
 
 
 def test_while_a_check_hangs_others_get_the_result_before() -> None:
-    go_on, asked = threading.Event(), threading.Event()
+    go_on, checking = threading.Event(), threading.Event()
     answers = iter(["first", "second"])
 
     def check() -> str:
         answer = next(answers)
         if answer == "second":
-            asked.set()
+            checking.set()
             go_on.wait(10)
         return answer
 
@@ -178,7 +178,7 @@ def test_while_a_check_hangs_others_get_the_result_before() -> None:
     assert cached.result() == "first"
     hanging = threading.Thread(target=cached.result)
     hanging.start()
-    assert asked.wait(10)
+    assert checking.wait(10)
     assert cached.result() == "first"
     go_on.set()
     hanging.join(10)
