@@ -1,11 +1,12 @@
 """Which images are kept for testing, and which are protected if not all are."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-TEST_SHARE = 0.2  # of each class, if the upload has no test split
+TEST_SHARE = Fraction(1, 5)  # of each class, if the upload has no test split
 
 
 def select_test_mask(labels: NDArray[np.int64], splits: Sequence[str | None], *, seed: int) -> NDArray[np.bool_]:
@@ -23,12 +24,12 @@ def select_test_mask(labels: NDArray[np.int64], splits: Sequence[str | None], *,
     return own if own.any() else sample_each_class(labels, TEST_SHARE, seed=seed)
 
 
-def sample_each_class(labels: NDArray[np.int64], share: float, *, seed: int) -> NDArray[np.bool_]:
+def sample_each_class(labels: NDArray[np.int64], share: Fraction, *, seed: int) -> NDArray[np.bool_]:
     """Select a share of the images of each class at random.
 
     Args:
         labels: Class of each image, int (n,).
-        share: From 0 to 1; the number of images of each class is rounded down.
+        share: From 0 to 1, exact; the number of images of each class is rounded down.
         seed: Chooses the images.
 
     Returns:
@@ -52,7 +53,7 @@ def select_protect_mask(labels: NDArray[np.int64], percentage: int, *, seed: int
     Returns:
         bool (n,): True for an image to protect.
     """
-    return ~sample_each_class(labels, (100 - percentage) / 100, seed=seed)
+    return ~sample_each_class(labels, Fraction(100 - percentage, 100), seed=seed)
 
 
 def select_protect_mask_by_split(

@@ -29,6 +29,12 @@ def test_a_share_of_each_class_is_protected(percentage: int, each: int) -> None:
     assert np.bincount(LABELS[select_protect_mask(LABELS, percentage, seed=0)]).tolist() == [each] * 4
 
 
+def test_the_number_of_clean_images_is_exact_for_every_percentage() -> None:
+    for percentage in range(1, 101):  # 100 images at 71 % left 28 clean: 0.29 * 100 is 28.999… in floats
+        mask = select_protect_mask(np.zeros(100, np.int64), percentage, seed=0)
+        assert int((~mask).sum()) == 100 - percentage
+
+
 @pytest.mark.parametrize("percentage", [99, 90, 80, 70, 50, 20, 1])
 @pytest.mark.parametrize("seed", [0, 7])
 def test_training_and_test_images_are_protected_by_the_requested_share(percentage: int, seed: int) -> None:
