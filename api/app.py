@@ -12,7 +12,9 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from api import api_browser, idempotency, openapi, pages, problems
+from api.admission import Admission
 from api.body_size_limit import BodySizeLimit
+from api.capacity import CONNECTIONS, Capacity
 from api.context import AppContext
 from api.job_followers import JobFollowers
 from api.metrics import JobCounts, Metrics
@@ -23,6 +25,7 @@ from api.routes import datasets, events, generators, health, images, jobs, resul
 from api.routes import trials as trial_routes
 from api.routes import uploads as upload_routes
 from api.uploads import resumable
+from api.use_records import UseRecorder
 from store import models as m
 from store import sessions
 from store.database import Database, open_database
@@ -46,7 +49,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         The app. Its database must have its tables already (`unteachable migrate`).
     """
     settings = settings or get_settings()
-    db, files = open_database(settings), open_object_store(settings)
+    db, files = open_database(settings, connections=CONNECTIONS), open_object_store(settings)
     context = AppContext(
         settings=settings,
         db=db,
@@ -54,6 +57,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         keys=secret_keys(settings),
         job_followers=JobFollowers(settings, db),
         readiness=Readiness(settings, db, files),
+        capacity=Capacity(),
+        use_recorder=UseRecorder(),
         inspections=anyio.CapacityLimiter(MAX_INSPECTIONS),
     )
     app = FastAPI(
@@ -72,6 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.metrics = Metrics(lambda: _count_jobs(db))
     app.add_middleware(BodySizeLimit)
     app.add_middleware(HostCheck, settings=settings)
+    app.add_middleware(Admission, max_requests=settings.max_requests)
     app.add_middleware(RequestMiddleware, metrics=app.state.metrics, https=settings.secure_cookies)
     problems.install(app)
     for routes in (datasets, images, trial_routes, upload_routes, jobs, events, results, spec, generators, tokens):
@@ -90,6 +96,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     cleanup.cancel()
     context.job_followers.close()
+    context.use_recorder.close()
     with suppress(asyncio.CancelledError):
         await cleanup
     context.db.dispose()

@@ -5,7 +5,6 @@ from datetime import timedelta
 import structlog
 from fastapi import Request, Response
 from itsdangerous import BadSignature, URLSafeTimedSerializer
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from api.context import AppContext
@@ -14,8 +13,6 @@ from api.problems import Problem
 from api.visitor import visitor_of
 from store import models as m
 from store import sessions, users
-
-log = structlog.get_logger(__name__)
 
 COOKIE = "unteachable_session"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, section 9.2.1
@@ -61,17 +58,13 @@ def _user_of_header(context: AppContext, header: str) -> m.User | None:
         user = users.user_of_token(session, token)
         use_record_is_due = users.is_use_record_due(session, token)
     if use_record_is_due:
-        _record_token_use(context, token)
+        context.use_recorder.record(token, lambda: _record_token_use(context, token))
     return user
 
 
 def _record_token_use(context: AppContext, token: str) -> None:
-    """Record when the token was last used. A failure is logged only: it must not fail the request."""
-    try:
-        with context.db.write.begin() as session:
-            users.record_use(session, token)
-    except SQLAlchemyError as error:
-        log.warning("token.use_not_recorded", error=str(error).splitlines()[0])
+    with context.db.write.begin() as session:
+        users.record_use(session, token)
 
 
 def _user_of_cookie(request: Request, context: AppContext) -> m.User | None:
@@ -83,18 +76,15 @@ def _user_of_cookie(request: Request, context: AppContext) -> m.User | None:
     if signed_in is None:
         return None
     if signed_in.is_use_record_due:
-        _record_session_use(request, context, session_id)
+        visitor = visitor_of(request, context.settings)
+        context.use_recorder.record(session_id, lambda: _record_session_use(context, session_id, visitor))
     request.state.session_id = session_id
     return signed_in.user
 
 
-def _record_session_use(request: Request, context: AppContext, session_id: str) -> None:
-    """Record when and where the session was last used. A failure is logged only: it must not fail the request."""
-    try:
-        with context.db.write.begin() as session:
-            sessions.record_use(session, session_id, visitor_of(request, context.settings))
-    except SQLAlchemyError as error:
-        log.warning("session.use_not_recorded", error=str(error).splitlines()[0])
+def _record_session_use(context: AppContext, session_id: str, visitor: sessions.Visitor) -> None:
+    with context.db.write.begin() as session:
+        sessions.record_use(session, session_id, visitor)
 
 
 def session_id_of(request: Request, context: AppContext) -> str | None:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import anyio
 
+from api.capacity import Capacity
 from api.job_followers import JobFollowers
 from api.readiness import Readiness
+from api.use_records import UseRecorder
 from core.limits import Limits
 from store.database import Database
 from store.object_store import ObjectStore
@@ -24,6 +26,8 @@ class AppContext:
         keys: The signing keys, newest first.
         job_followers: Lets requests follow jobs.
         readiness: Checks whether the service can work.
+        capacity: Limits how many requests use the database at once.
+        use_recorder: Records when tokens and sessions were last used.
         inspections: Limits how many archives are inspected at once, so that they do not occupy every thread.
     """
 
@@ -33,6 +37,8 @@ class AppContext:
     keys: tuple[str, ...]
     job_followers: JobFollowers
     readiness: Readiness
+    capacity: Capacity
+    use_recorder: UseRecorder
     inspections: anyio.CapacityLimiter
 
     @property

@@ -1,9 +1,12 @@
 """FastAPI dependencies: everything that a route can ask for in its signature, in one place."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
+import anyio
+import anyio.to_thread
 from fastapi import Depends, Header, Path, Request
+from fastapi.concurrency import contextmanager_in_threadpool
 from sqlalchemy.orm import Session
 
 from api import auth, lookup
@@ -14,7 +17,7 @@ from api.pagination import PageParams
 from store import models as m
 
 
-def app_context(request: Request) -> AppContext:
+async def app_context(request: Request) -> AppContext:
     """The application context that `create_app` opened."""
     context: AppContext = request.app.state.context
     return context
@@ -23,27 +26,37 @@ def app_context(request: Request) -> AppContext:
 Context = Annotated[AppContext, Depends(app_context)]
 
 
-def transaction(request: Request, context: Context) -> Iterator[Session]:
+async def transaction(request: Request, context: Context) -> AsyncIterator[Session]:
     """The transaction of one request: read-only for safe methods.
 
     It is committed before the response is sent, so that a failed commit answers 500. It is rolled back if the route
-    raises.
+    raises. The request waits for its turn before it has a connection (`api.capacity`).
     """
     if request.method in auth.SAFE_METHODS:
-        with context.db.read() as session:
-            yield session
+        async with context.capacity.transaction(writes=False):
+            session = context.db.read()
+            try:
+                yield session
+            finally:
+                await _in_free_thread(session.close)
         return
-    with context.db.write.begin() as session:
+    turn = context.capacity.transaction(writes=True)
+    async with turn, contextmanager_in_threadpool(context.db.write.begin()) as session:
         yield session
-    run_after_commit(session)
+    await _in_free_thread(lambda: run_after_commit(session))
+
+
+async def _in_free_thread(call: Callable[[], None]) -> None:
+    """Call a function in a thread beyond the limit of threads: what ends a request must not wait for other requests."""
+    await anyio.to_thread.run_sync(call, limiter=anyio.CapacityLimiter(1))
 
 
 Db = Annotated[Session, Depends(transaction, scope="function")]
 
 
-def current_user(request: Request, context: Context) -> m.User:
+async def current_user(request: Request, context: Context) -> m.User:
     """The user who sends this request. Raises Problem 401, or 403 for a session cookie sent from another site."""
-    return auth.authenticate(request, context)
+    return await context.capacity.call(auth.authenticate, request, context)
 
 
 CurrentUser = Annotated[m.User, Depends(current_user)]
@@ -77,13 +90,17 @@ def own_session(session_id: SessionId, user: CurrentUser, db: Db) -> m.BrowserSe
     return lookup.own_session(db, user, session_id)
 
 
-def own_upload(upload_id: UploadId, user: CurrentUser, context: Context) -> m.Upload:
+async def own_upload(upload_id: UploadId, user: CurrentUser, context: Context) -> m.Upload:
     """The current user's upload of this id. Raises Problem 404.
 
     The read uses a short transaction of its own: an upload must not hold a database connection while bytes arrive.
     """
-    with context.db.read() as session:
-        return lookup.own_upload(session, user, upload_id)
+
+    def find() -> m.Upload:
+        with context.db.read() as session:
+            return lookup.own_upload(session, user, upload_id)
+
+    return await context.capacity.call(find)
 
 
 def generator_by_id(generator_id: GeneratorId, user: CurrentUser, db: Db) -> m.Generator:
@@ -99,7 +116,7 @@ OwnUpload = Annotated[m.Upload, Depends(own_upload)]
 GeneratorById = Annotated[m.Generator, Depends(generator_by_id, scope="function")]
 
 
-def request_context(request: Request, context: Context, db: Db, user: CurrentUser) -> RequestContext:
+async def request_context(request: Request, context: Context, db: Db, user: CurrentUser) -> RequestContext:
     """What a function that requests a job needs to know of the request."""
     return RequestContext(session=db, app=context, user=user, request_id=request.state.request_id)
 

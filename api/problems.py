@@ -5,15 +5,21 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from api.allowed_methods import allowed_methods
 from core.errors import FieldError, SpecError
+from store.database import is_unavailable
 
 MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 2  # after which a client of a busy service tries again
+
+log = structlog.get_logger(__name__)
 
 
 class Problem(Exception):
@@ -63,6 +69,15 @@ def spec_errors(error: SpecError, under: str) -> Problem:
 def not_found(what: str) -> Problem:
     """A 404 for a `what`, such as "job", that does not exist or belongs to another user."""
     return Problem(404, f"There is no such {what}.", kind="not-found")
+
+
+def busy(detail: str = "The service has as many requests as it can answer. Try again in a few seconds.") -> Problem:
+    """A 503 that says when to try again.
+
+    Args:
+        detail: What the service has too much of, or misses.
+    """
+    return Problem(503, detail, kind="busy", headers={"Retry-After": str(RETRY_SECONDS)})
 
 
 def body_of(problem: Problem, request_id: str | None = None) -> dict[str, Any]:
@@ -124,6 +139,13 @@ def install(app: FastAPI) -> None:
         if error.status_code == 405:
             headers["Allow"] = ", ".join(allowed_methods(request))
         return respond(Problem(error.status_code, _detail(error), headers=headers), request)
+
+    @app.exception_handler(SQLAlchemyError)
+    async def _database(request: Request, error: SQLAlchemyError) -> Response:
+        if not is_unavailable(error):
+            raise error
+        log.warning("database.unavailable", error=str(error).splitlines()[0])
+        return respond(busy("The database cannot be reached or is busy. Try again in a few seconds."), request)
 
     @app.exception_handler(RequestValidationError)
     async def _validation(request: Request, error: RequestValidationError) -> Response:

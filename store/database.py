@@ -5,16 +5,21 @@ because another process holds the lock. A `read` transaction does not block writ
 transactions.
 """
 
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, Engine, create_engine, event
 from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session, sessionmaker
 
 from store.settings import Settings
 
+MAX_CONNECTIONS = 30  # of one process at the same time
+IDLE_CONNECTIONS = 10  # stay open while nobody needs them
 LOCK_TIMEOUT_SECONDS = 30  # how long a SQLite transaction waits for the write lock
 # How long a silent server delays a call before its connection counts as broken. Parameters of the URL take precedence.
 CONNECTION_TIMEOUTS = {
@@ -39,27 +44,37 @@ class Database:
         self.engine.dispose()
 
 
-def open_database(settings: Settings) -> Database:
-    """Open the database of the settings. Creates the data folder that SQLite needs, but no tables."""
-    return connect(settings.database)
+def open_database(settings: Settings, *, connections: int = MAX_CONNECTIONS) -> Database:
+    """Open the database of the settings. Creates the data folder that SQLite needs, but no tables.
+
+    Args:
+        settings: where the database is.
+        connections: the largest number of connections at the same time.
+    """
+    return connect(settings.database, connections=connections)
 
 
-def connect(url: str) -> Database:
+def connect(url: str, *, connections: int = MAX_CONNECTIONS) -> Database:
     """Open a database.
 
     Args:
         url: a SQLAlchemy URL; `sqlite+pysqlite:///PATH` or `postgresql+psycopg://…`.
+        connections: the largest number of connections at the same time; who needs one more waits, with its thread.
     """
     parsed = make_url(url)
+    idle = min(IDLE_CONNECTIONS, connections)
+    pool: dict[str, Any] = {"pool_size": idle, "max_overflow": connections - idle, "pool_use_lifo": True}
     if parsed.get_backend_name() == "sqlite":
         if parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, connect_args={"timeout": LOCK_TIMEOUT_SECONDS, "check_same_thread": False})
+        engine = create_engine(
+            parsed, connect_args={"timeout": LOCK_TIMEOUT_SECONDS, "check_same_thread": False}, **pool
+        )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:
         timeouts = {name: value for name, value in CONNECTION_TIMEOUTS.items() if name not in parsed.query}
-        engine = create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20, connect_args=timeouts)
+        engine = create_engine(parsed, pool_pre_ping=True, connect_args=timeouts, **pool)
     reading = engine.execution_options(unteachable_reads=True)
     return Database(
         engine=engine,
@@ -75,6 +90,21 @@ def changed_one_row(result: Any) -> bool:
         result: what `session.execute(update(…))` returned.
     """
     return cast("CursorResult[Any]", result).rowcount == 1
+
+
+def is_unavailable(error: SQLAlchemyError) -> bool:
+    """Return whether an error is due to a database that cannot be reached or is busy, so that a later try may succeed.
+
+    Args:
+        error: what a session or a connection raised.
+    """
+    if isinstance(error, NoConnection):
+        return True
+    if not isinstance(error, OperationalError):
+        return False
+    if isinstance(error.orig, sqlite3.OperationalError):
+        return error.orig.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return True  # psycopg: the server is away, starting, stopping, full, or has too many connections
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

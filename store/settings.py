@@ -64,6 +64,10 @@ class Settings(BaseSettings):
     link_seconds: int = Field(default=3600, ge=1, description="seconds a signed download link works")
     sign_in_link_seconds: int = Field(default=3600, ge=1, description="seconds a one-time sign-in link works")
 
+    max_requests: int = Field(
+        default=256, ge=1, description="requests that are answered at the same time; more receive 503 at once"
+    )
+
     max_upload_bytes: int = Field(default=5 * 2**30, ge=1, description="maximum size of an upload, compressed")
     max_unpacked_bytes: int = Field(default=20 * 2**30, ge=1, description="maximum size of a dataset, unpacked")
     max_files: int = Field(default=200_000, ge=1, description="maximum number of files in a dataset")

@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 @router.get("/healthz", summary="Check that the process is up", openapi_extra=PUBLIC)
-def get_health() -> dict[str, str]:
+async def get_health() -> dict[str, str]:
     """Answers as long as the process is up, whether it can work or not."""
     return {"status": "ok"}
 

@@ -1,0 +1,63 @@
+"""Many requests at once: each is answered, or refused at once, and the service stays alive."""
+
+import asyncio
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import httpx
+
+from store.settings import Settings
+from tests.api.conftest import Service, assert_problem, free_port, running
+
+
+async def statuses(service: Service, paths: list[str], *, method: str = "GET", token: str) -> list[httpx.Response]:
+    """The responses to requests that are sent at the same time, each on a connection of its own."""
+    options = {"headers": {"Authorization": f"Bearer {token}"}, "limits": httpx.Limits(max_connections=None)}
+    async with httpx.AsyncClient(base_url=service.url, timeout=60, **options) as client:  # type: ignore[arg-type]
+        return await asyncio.gather(*(client.request(method, path) for path in paths))
+
+
+def test_more_requests_than_connections_of_the_database_are_answered(service: Service) -> None:
+    token = service.token("admin")
+    began = time.monotonic()
+    answers = asyncio.run(statuses(service, ["/v1/jobs?limit=1", "/v1/datasets?limit=1"] * 60, token=token))
+    assert Counter(answer.status_code for answer in answers) == {200: 120}
+    assert time.monotonic() - began < 20
+
+
+def test_reads_do_not_wait_for_writes_that_wait_for_the_lock(service: Service) -> None:
+    token = service.token("admin")
+
+    async def both() -> tuple[list[httpx.Response], float, list[httpx.Response]]:
+        writes = asyncio.create_task(statuses(service, ["/v1/jobs/x/cancel"] * 40, method="POST", token=token))
+        await asyncio.sleep(0.5)
+        began = time.monotonic()
+        reads = await statuses(service, ["/v1/jobs?limit=1", "/healthz"] * 20, token=token)
+        seconds = time.monotonic() - began
+        lock.rollback()
+        return reads, seconds, await writes
+
+    lock = sqlite3.connect(service.settings.home / "unteachable.db", isolation_level=None, check_same_thread=False)
+    lock.execute("BEGIN IMMEDIATE")  # as a worker does that writes
+    try:
+        reads, seconds, writes = asyncio.run(both())
+    finally:
+        lock.close()
+    assert {answer.status_code for answer in reads} == {200}
+    assert seconds < 5
+    assert {answer.status_code for answer in writes} == {404}
+
+
+def test_beyond_the_limit_a_request_is_refused_at_once(make_settings: Callable[..., Settings]) -> None:
+    with running(make_settings(port=free_port(), max_requests=4)) as service:
+        token = service.token("admin")
+        answers = asyncio.run(statuses(service, ["/v1/jobs", "/healthz"] * 40, token=token))
+        jobs, health = answers[::2], answers[1::2]
+        assert {answer.status_code for answer in health} == {200}
+        refused = [answer for answer in jobs if answer.status_code == 503]
+        assert 0 < len(refused) <= 36
+        assert_problem(refused[0], 503, "Try again")
+        assert int(refused[0].headers["retry-after"]) >= 1
+        assert service.client(token=token).get("/v1/jobs").status_code == 200
