@@ -54,3 +54,13 @@ def checkpoint_key(job_id: str, name: str) -> str:
         name: the checkpoint's name, which may contain slashes.
     """
     return f"{checkpoint_prefix(job_id)}/{name}"
+
+
+def kept_curve_key(dataset_id: str, name: str) -> str:
+    """Return the key of the curve of a learner on the originals of a dataset.
+
+    Args:
+        dataset_id: the dataset.
+        name: the name that says which learner it is.
+    """
+    return f"{dataset_prefix(dataset_id)}/curves/{name}"

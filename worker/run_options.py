@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from core.recipes.options import RunOptions
+from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from worker.checkpoint_store import job_checkpoints
 from worker.context import compute_device
 from worker.fetch_upload import upload_limits
+from worker.kept_curves import DatasetCurveStore
 from worker.running_job import RunningJob
 
 
@@ -24,4 +26,11 @@ def run_options(job: RunningJob) -> RunOptions:
         cores=device.cores,
         limits=upload_limits(job.context.settings),
         pretrained_weights=Path(weights) if weights else None,
+        kept_curves=_kept_curves(job),
     )
+
+
+def _kept_curves(job: RunningJob) -> CheckpointStore:
+    """Those of the job's dataset; none for a job without one."""
+    dataset_id = job.claim.dataset_id
+    return NullCheckpointStore() if dataset_id is None else DatasetCurveStore(job.context, dataset_id)

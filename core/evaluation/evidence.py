@@ -222,7 +222,8 @@ class _Measurement:
             known = load_curve(self._run, name)
             if known is None:
                 scaled = self._run.with_progress(ScaledProgress(self._run.progress, share / updates))
-                known = measure_curve(config, self._images(case.size, arm).select(train), test, scaled, name=name)
+                images = self._images(case.size, arm).select(train)
+                known = measure_curve(config, images, test, scaled, name=name, keep=arm == "before")
             else:
                 self._run.progress.advance(share)
             curves[arm] = known

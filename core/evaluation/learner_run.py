@@ -9,6 +9,7 @@ from core.attacks.photographs import photograph_transform
 from core.attacks.threat_model import ThreatModel
 from core.attacks.transforms import sample_transform
 from core.countermeasures.registry import COUNTERMEASURES
+from core.evaluation.kept_curves import kept_curve_name
 from core.models.efficientnet_lite import EfficientNetLite0
 from core.models.pretrained import load_pretrained
 from core.models.registry import build_network
@@ -62,7 +63,13 @@ def load_curve(run: RunContext, name: str) -> Curve | None:
 
 
 def measure_curve(
-    config: LearnerConfig, images: LabelledArrays, test: LabelledArrays, run: RunContext, *, name: str
+    config: LearnerConfig,
+    images: LabelledArrays,
+    test: LabelledArrays,
+    run: RunContext,
+    *,
+    name: str,
+    keep: bool = False,
 ) -> Curve:
     """Train one learner, save its curve, and remove the checkpoint of its training.
 
@@ -72,12 +79,21 @@ def measure_curve(
         test: Clean images.
         run: Its checkpoints keep the curve and the unfinished training.
         name: Of the curve in the checkpoints.
+        keep: Whether later jobs of the dataset train the same learner, as those on originals are. Its curve is then
+            kept for them, and nothing is trained where an earlier job kept it.
     """
-    unfinished = f"{name}.safetensors"
-    curve = run_learner(config, images, test, run, name=unfinished)
-    run.checkpoints.save(f"{name}.json", json.dumps(asdict(curve)).encode())
+    unfinished, kept = f"{name}.safetensors", kept_curve_name(asdict(config), images, test, run) if keep else None
+    data = None if kept is None else run.kept_curves.load(kept)
+    if data is None:
+        curve = run_learner(config, images, test, run, name=unfinished)
+        data = json.dumps(asdict(curve)).encode()
+        if kept is not None:
+            run.kept_curves.save(kept, data)
+    else:
+        run.progress.advance(config.updates)
+    run.checkpoints.save(f"{name}.json", data)
     run.checkpoints.delete(unfinished)
-    return curve
+    return Curve.from_dict(json.loads(data))
 
 
 def run_learner(

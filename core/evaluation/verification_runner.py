@@ -70,7 +70,9 @@ class VerificationRunner:
             if images is None:
                 return None
             run = self._run.with_progress(ScaledProgress(self._run.progress, 0))
-            curve = measure_curve(self._config(row, seed), images, self._data.test, run, name=name)
+            curve = measure_curve(
+                self._config(row, seed), images, self._data.test, run, name=name, keep=arm == "before"
+            )
         else:
             self._run.progress.tick()
         self._curves[name] = curve

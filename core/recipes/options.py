@@ -37,6 +37,8 @@ class RunOptions:
         limits: The limits of what is read.
         pretrained_weights: A safetensors file with the weights that pretrained learners start from; by default those
             that the extra `pretrained` installs.
+        kept_curves: Holds what learners on originals reached, for other jobs of the dataset; by default nothing is
+            kept.
     """
 
     scratch: Path
@@ -46,6 +48,7 @@ class RunOptions:
     cores: int | None = None
     limits: Limits = field(default_factory=Limits)
     pretrained_weights: Path | None = None
+    kept_curves: CheckpointStore = field(default_factory=NullCheckpointStore)
 
     def context(self) -> RunContext:
         """Open the device, and start the progress. Raises BadInput for a device that this machine does not have,
@@ -57,4 +60,5 @@ class RunOptions:
             progress=Progress(self.on_progress),
             checkpoints=self.checkpoints,
             pretrained_weights=self.pretrained_weights,
+            kept_curves=self.kept_curves,
         )

@@ -18,12 +18,15 @@ class RunContext:
         checkpoints: Holds the state of unfinished work; by default nothing is saved.
         pretrained_weights: A safetensors file with the weights that pretrained learners start from; by default those
             that the extra `pretrained` installs (`core.models.pretrained`).
+        kept_curves: Holds what learners on originals reached, for later computations on the same dataset; by default
+            nothing is kept.
     """
 
     device: Device
     progress: Progress = field(default_factory=Progress)
     checkpoints: CheckpointStore = field(default_factory=NullCheckpointStore)
     pretrained_weights: Path | None = None
+    kept_curves: CheckpointStore = field(default_factory=NullCheckpointStore)
 
     def with_progress(self, progress: Progress) -> "RunContext":
         """The same context with another progress, such as one that counts in other units."""
