@@ -82,13 +82,14 @@ def measure_curve(
         keep: Whether later jobs of the dataset train the same learner, as those on originals are. Its curve is then
             kept for them, and nothing is trained where an earlier job kept it.
     """
-    unfinished, kept = f"{name}.safetensors", kept_curve_name(asdict(config), images, test, run) if keep else None
-    data = None if kept is None else run.kept_curves.load(kept)
+    unfinished = f"{name}.safetensors"
+    shared = kept_curve_name(asdict(config), images, test, run) if keep else None
+    data = None if shared is None else run.kept_curves.load(shared)
     if data is None:
         curve = run_learner(config, images, test, run, name=unfinished)
         data = json.dumps(asdict(curve)).encode()
-        if kept is not None:
-            run.kept_curves.save(kept, data)
+        if shared is not None:
+            run.kept_curves.save(shared, data)
     else:
         run.progress.advance(config.updates)
     run.checkpoints.save(f"{name}.json", data)

@@ -37,18 +37,18 @@ def rows_of(context: WorkerContext, dataset_id: str, **spec: object) -> list[dic
 
 
 def kept_of(context: WorkerContext, dataset_id: str) -> list[str]:
-    """The keys of the curves that are kept for a dataset."""
+    """The keys of the curves that are stored for a dataset."""
     return context.files.list(f"{dataset_prefix(dataset_id)}/curves")
 
 
 def test_the_next_job_of_a_dataset_takes_the_curves_of_the_originals(context: WorkerContext, dataset: str) -> None:
     first = rows_of(context, dataset, radius_u=8)
-    kept = kept_of(context, dataset)
-    assert len(kept) == len(first)
-    for key in kept:  # so that a curve that was taken can be told
+    stored = kept_of(context, dataset)
+    assert len(stored) == len(first)
+    for key in stored:  # so that a curve that was taken can be told
         context.files.write(key, json.dumps(json.loads(context.files.load(key)) | {"loss": [-1.0]}).encode())
     second = rows_of(context, dataset, radius_u=16)
-    assert kept_of(context, dataset) == kept
+    assert kept_of(context, dataset) == stored
     for old, new in zip(first, second, strict=True):
         assert new["curves"]["before"] == old["curves"]["before"] | {"loss": [-1.0]}
         assert new["accuracy_before"] == old["accuracy_before"]

@@ -44,10 +44,10 @@ def measured(run: RunContext, *, keep: bool = True, **other: object) -> Curve:
 
 def mark_kept(run: RunContext) -> None:
     """Change the loss in each kept curve, so that a curve that was not measured can be told."""
-    kept = run.kept_curves
-    assert isinstance(kept, MemoryCheckpointStore)
-    for name, data in kept.saved.items():
-        kept.saved[name] = json.dumps(json.loads(data) | {"loss": [-1.0, -1.0]}).encode()
+    stored = run.kept_curves
+    assert isinstance(stored, MemoryCheckpointStore)
+    for name, data in stored.saved.items():
+        stored.saved[name] = json.dumps(json.loads(data) | {"loss": [-1.0, -1.0]}).encode()
 
 
 def test_a_later_job_takes_the_curve_and_saves_it_as_its_own(run: RunContext) -> None:
