@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from store import jobs, leases, task_queue
 from store import models as m
 from store.clock import now
 from store.database import changed_one_row
+from store.queue_places import queue_order
 
 MAX_ENQUEUED_PER_QUEUE = 100  # messages for one queue from one call of `recover_jobs`
 
@@ -28,15 +29,19 @@ class RecoveryReport:
     to_enqueue: tuple[tuple[str, str, str], ...]
 
 
-def recover_jobs(session: Session, *, max_attempts: int, enqueue_seconds: float) -> RecoveryReport:
+def recover_jobs(
+    session: Session, *, max_attempts: int, enqueue_seconds: float, expired_are_lost: bool = True
+) -> RecoveryReport:
     """Find the jobs that need help, and change their rows. Commit, then enqueue the jobs of the report.
 
     Args:
         session: the caller's transaction.
-        max_attempts: a job fails once its lease expired this many times.
+        max_attempts: a job fails once its worker was lost this many times.
         enqueue_seconds: a queued job is enqueued again when its last message is older than this.
+        expired_are_lost: whether an expired lease means a lost worker, as `store.recovery_watch` decides. What
+            `mark_lost` has marked is lost in any case.
     """
-    requeued, failed, canceled = _recover_expired(session, max_attempts)
+    requeued, failed, canceled = _recover_lost(session, max_attempts, expired_are_lost=expired_are_lost)
     canceled += _end_released_after_cancel(session)
     failed += _fail_without_dataset(session)
     return RecoveryReport(
@@ -53,10 +58,30 @@ def count_claimable(session: Session, queue: str) -> int:
     return session.scalar(count.where(jobs.claimable(), task_queue.in_queue(queue))) or 0
 
 
-def _recover_expired(session: Session, max_attempts: int) -> tuple[list[str], list[str], list[str]]:
-    """Requeue, fail or cancel the jobs whose lease expired."""
+def mark_lost(session: Session, *, job_id: str, worker: str) -> bool:
+    """Note that the process which ran a job has ended, so that recovery need not wait for the end of its lease.
+
+    Args:
+        session: the caller's transaction.
+        job_id: the job.
+        worker: the name under which the process claimed it.
+
+    Returns:
+        False, with nothing changed, where the job is over or somebody else runs it.
+    """
+    claimed = and_(m.Job.id == job_id, m.Job.state == m.RUNNING, m.Job.worker == worker)
+    return _update(session, claimed, {"lease_until": None})
+
+
+def _recover_lost(
+    session: Session, max_attempts: int, *, expired_are_lost: bool
+) -> tuple[list[str], list[str], list[str]]:
+    """Requeue, fail or cancel the jobs whose process has ended, or whose lease has expired."""
     moment = now(session)
-    rows = session.scalars(select(m.Job).where(m.Job.state == m.RUNNING, m.Job.lease_until < moment)).all()
+    lost: ColumnElement[bool] = m.Job.lease_until.is_(None)
+    if expired_are_lost:
+        lost = or_(lost, m.Job.lease_until < moment)
+    rows = session.scalars(select(m.Job).where(m.Job.state == m.RUNNING, lost)).all()
     requeued: list[str] = []
     failed: list[str] = []
     canceled: list[str] = []
@@ -74,7 +99,7 @@ def _recover_expired(session: Session, max_attempts: int) -> tuple[list[str], li
             m.Job.state == m.RUNNING,
             m.Job.attempt == job.attempt,
             m.Job.cancel_requested.is_(job.cancel_requested),
-            m.Job.lease_until < moment,
+            lost,
         )
         if _update(session, unchanged, values):
             outcome.append(job.id)
@@ -117,14 +142,14 @@ def _fail_without_dataset(session: Session) -> list[str]:
 
 
 def _mark_due(session: Session, enqueue_seconds: float) -> list[tuple[str, str, str]]:
-    """Return the claimable jobs whose last message is too old, oldest first, and mark them as enqueued now."""
+    """Return the claimable jobs whose last message is too old, in the order of their queue; mark them as enqueued."""
     before = now(session) - timedelta(seconds=enqueue_seconds)
     due = and_(jobs.claimable(), or_(m.Job.enqueued_at.is_(None), m.Job.enqueued_at < before))
-    oldest = select(m.Job.id, m.Job.kind).order_by(m.Job.created_at).limit(MAX_ENQUEUED_PER_QUEUE)
+    first = select(m.Job.id, m.Job.kind).order_by(*queue_order()).limit(MAX_ENQUEUED_PER_QUEUE)
     rows = [
         (id_, kind, queue)
         for queue in task_queue.QUEUE_NAMES  # one query each: a long queue must not use up the limit of another
-        for id_, kind in session.execute(oldest.where(due, task_queue.in_queue(queue)))
+        for id_, kind in session.execute(first.where(due, task_queue.in_queue(queue)))
     ]
     return [
         (id_, kind, queue)

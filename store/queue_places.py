@@ -4,8 +4,9 @@ import heapq
 from collections import defaultdict
 from dataclasses import dataclass
 from math import inf, isfinite
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import SQLColumnExpression, case, select
 from sqlalchemy.orm import Session
 
 from store import jobs, task_queue
@@ -29,6 +30,27 @@ class QueuePlace:
     starts_in_seconds: float | None
 
 
+def queue_order() -> tuple[SQLColumnExpression[Any], ...]:
+    """Return the order in which the jobs of a queue run: first those that began before, then the oldest.
+
+    A job whose worker was lost, or released it, so goes on where it was, and does not wait behind everybody again.
+    """
+    began_before = case((m.Job.attempt > 0, 0), else_=1)
+    return began_before, m.Job.created_at, m.Job.id
+
+
+def first_claimable(session: Session, queue: str, *, limit: int) -> list[str]:
+    """Return the ids of the jobs of a queue that are next.
+
+    Args:
+        session: reads the jobs.
+        queue: one of `store.task_queue.QUEUE_NAMES`.
+        limit: how many.
+    """
+    waiting = select(m.Job.id).where(jobs.claimable(), task_queue.in_queue(queue))
+    return list(session.scalars(waiting.order_by(*queue_order()).limit(limit)))
+
+
 def queue_places(session: Session) -> dict[str, QueuePlace]:
     """Return the place of every job that a worker could claim now, by its id.
 
@@ -43,7 +65,7 @@ def queue_places(session: Session) -> dict[str, QueuePlace]:
         free_at[task_queue.queue_of(job)].append(remaining)
     places: dict[str, QueuePlace] = {}
     counts: dict[str, int] = defaultdict(int)
-    for job in session.scalars(select(m.Job).where(jobs.claimable()).order_by(m.Job.created_at, m.Job.id)):
+    for job in session.scalars(select(m.Job).where(jobs.claimable()).order_by(*queue_order())):
         queue = task_queue.queue_of(job)
         workers = free_at[queue] or [0.0]
         free_at[queue] = workers

@@ -95,6 +95,11 @@ class Settings(BaseSettings):
         description="seconds after which a waiting job is enqueued again",
         validation_alias=AliasChoices("UNTEACHABLE_ENQUEUE_SECONDS", "UNTEACHABLE_RING_SECONDS"),
     )
+    stall_seconds: float = Field(
+        default=7200,
+        gt=0,
+        description="seconds without any progress after which the process of a job is ended; the job then runs again",
+    )
     cancel_seconds: float = Field(
         default=3.5, gt=0, description="seconds after which a canceled job is stopped by ending its process"
     )

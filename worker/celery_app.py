@@ -1,4 +1,4 @@
-"""The Celery worker of one queue: a parent that receives messages and does maintenance, and one child that runs jobs.
+"""The Celery worker of one queue: a parent that receives messages and watches, and one child that runs jobs.
 
 The child is spawned, not forked: it must not inherit torch and CUDA, and only it imports them.
 """
@@ -17,6 +17,7 @@ from celery.platforms import SecurityWarning
 
 from store import task_queue
 from store.settings import Settings, get_settings
+from worker.child_watchdog import ChildWatchdog
 from worker.context import open_worker_context
 from worker.maintenance import MaintenanceThread
 
@@ -58,11 +59,12 @@ def run_worker(queue: str) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # for the child: idle threads must not use shared cores
     warnings.filterwarnings("ignore", category=SecurityWarning)  # running as root is safe: no pickles are accepted
     context = open_worker_context(settings)
-    maintenance = MaintenanceThread(context)
+    maintenance, watchdog = MaintenanceThread(context), ChildWatchdog(context)
 
     def on_ready(**_: Any) -> None:
         structlog.get_logger().info("worker.ready", queue=queue)
         maintenance.start()
+        watchdog.start()
 
     signals.worker_ready.connect(on_ready, weak=False)
     signals.worker_shutting_down.connect(_stop_children, weak=False)
@@ -81,6 +83,7 @@ def run_worker(queue: str) -> int:
     )
     worker.start()
     maintenance.stop()
+    watchdog.stop()
     context.database.dispose()
     return int(worker.exitcode or 0)
 

@@ -3,43 +3,86 @@
 import os
 import secrets
 import socket
+import time
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from core.errors import Cancelled
 from store import datasets, job_events, leases
 from store import models as m
 from store.leases import Claim, LeaseStatus
+from store.queue_places import first_claimable
+from worker.child_status import RunningClaim, announce_claim
 from worker.context import WorkerContext
 from worker.failures import describe_failure
 from worker.job_files import clean_up, scratch_folder
 from worker.lease_keeper import LeaseKeeper, is_stopping
+from worker.maintenance import recover_ended_children
 from worker.running_job import RunningJob
-from worker.stop_reasons import LeaseLost, WorkerStopping
+from worker.stop_reasons import LeaseLost, WorkerStopping, WorkStalled
 
 MAX_WORKER_NAME = 200  # characters in the column
+MAX_CANDIDATES = 10  # other workers may claim the first ones at the same moment
+OUTAGE_POLL_SECONDS = 1.0
 
 log = structlog.get_logger()
 
 
-def run_job(context: WorkerContext, job_id: str) -> None:
-    """Claim a job, run its handler, and record how it ended. Does nothing where the job cannot be claimed.
+def run_first_job(context: WorkerContext, job_id: str, *, queue: str) -> None:
+    """Run the job that is first in a queue: one whose worker was lost goes on before those that have not begun.
+
+    Args:
+        context: the services of this process.
+        job_id: the job of the message that woke this process; it runs where no other comes first.
+        queue: the queue of the message.
+
+    Raises:
+        Exception: like `run_job`.
+    """
+    recover_ended_children(context)
+    with context.database.read() as session:
+        first = first_claimable(session, queue, limit=MAX_CANDIDATES)
+    for candidate in dict.fromkeys([*first, job_id]):
+        if run_job(context, candidate) or is_stopping():
+            return
+
+
+def run_job(context: WorkerContext, job_id: str) -> bool:
+    """Claim a job, run its handler, and record how it ended.
 
     Args:
         context: the services of this process.
         job_id: the job.
+
+    Returns:
+        False, with nothing done, where the job cannot be claimed.
 
     Raises:
         Exception: a fault of the service, after the job was marked as failed, so that Celery logs it too.
     """
     if is_stopping():
         log.info("job.left_queued", job=job_id)
-        return
+        return False
     claim = claim_job(context, job_id)
     if claim is None:
         log.info("job.not_claimable", job=job_id)
-        return
+        return False
+    try:
+        run_claimed(context, claim)
+    finally:
+        announce_claim(None)
+    return True
+
+
+def run_claimed(context: WorkerContext, claim: Claim) -> None:
+    """Run the handler of a claimed job, and record how it ended. Raises like `run_job`.
+
+    Args:
+        context: the services of this process.
+        claim: the claim of this process.
+    """
+    job_id = claim.job_id
     fields = {"job": job_id, "attempt": claim.attempt, "kind": claim.kind, "request_id": claim.request_id}
     with structlog.contextvars.bound_contextvars(**fields):
         log.info("job.claimed", worker=claim.worker)
@@ -49,8 +92,9 @@ def run_job(context: WorkerContext, job_id: str) -> None:
                 run_handler(RunningJob(context=context, claim=claim, lease=lease, scratch=scratch))
         except Cancelled as stop_reason:
             end_stopped(context, claim, stop_reason)
-        except SQLAlchemyError:
-            log.exception("job.database_unavailable")  # nothing can be written: the lease expires, and the job reruns
+        except SQLAlchemyError as error:
+            log.exception("job.database_unavailable")
+            release_after_outage(context, claim, error)
             raise
         except Exception as error:
             end_with_error(context, claim, error)
@@ -66,8 +110,12 @@ def claim_job(context: WorkerContext, job_id: str) -> Claim | None:
         job_id: the job.
     """
     worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"[:MAX_WORKER_NAME]
+    announce_claim(RunningClaim(job_id=job_id, worker=worker))
     with context.database.write.begin() as session:
-        return leases.claim(session, job_id, worker=worker, lease_seconds=context.settings.lease_seconds)
+        claim = leases.claim(session, job_id, worker=worker, lease_seconds=context.settings.lease_seconds)
+    if claim is None:
+        announce_claim(None)
+    return claim
 
 
 def run_handler(job: RunningJob) -> None:
@@ -109,6 +157,8 @@ def end_stopped(context: WorkerContext, claim: Claim, stop_reason: Cancelled) ->
     if isinstance(stop_reason, LeaseLost):
         log.warning("job.lease_lost")
         clean_up(context, claim, keep_checkpoints=True)
+        if not isinstance(stop_reason, WorkStalled):
+            release_after_outage(context, claim)
     elif isinstance(stop_reason, WorkerStopping):
         clean_up(context, claim, keep_checkpoints=True)
         with context.database.write.begin() as session:
@@ -119,6 +169,30 @@ def end_stopped(context: WorkerContext, claim: Claim, stop_reason: Cancelled) ->
             canceled = leases.cancel(session, claim)
         clean_up(context, claim, keep_checkpoints=not canceled)
         log.info("job.canceled")
+
+
+def release_after_outage(context: WorkerContext, claim: Claim, error: SQLAlchemyError | None = None) -> None:
+    """Put a job back into the queue once the database answers again: an outage of it costs the job no attempt.
+
+    Does nothing where another worker has the job by then. An error that is no outage counts as a lost attempt, because
+    it would come again: the lease then expires.
+
+    Args:
+        context: the services of this process.
+        claim: the attempt's claim.
+        error: what the database answered, if it did; None where it was silent for as long as a lease.
+    """
+    is_outage = error is None or (isinstance(error, DBAPIError) and error.connection_invalidated)
+    while not is_stopping():
+        try:
+            with context.database.write.begin() as session:
+                if is_outage and leases.release(session, claim):
+                    log.info("job.released")
+            return
+        except OperationalError as still:
+            is_outage = True
+            log.warning("job.waits_for_database", error=str(still).splitlines()[0])
+            time.sleep(OUTAGE_POLL_SECONDS)
 
 
 def end_with_error(context: WorkerContext, claim: Claim, error: Exception) -> None:

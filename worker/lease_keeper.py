@@ -2,7 +2,8 @@
 
 The work calls `LeaseKeeper.progress` a few times a second. This only hands the step to the thread, so a slow database
 does not slow the science. It raises once the work must stop. Work that does not stop within `cancel_seconds` is ended
-with its process, and the pool starts a new process.
+with its process, and the pool starts a new process. All times are those in which this process could run: when the whole
+machine sleeps, nobody else can claim the job either.
 """
 
 import os
@@ -15,12 +16,13 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import Cancelled
+from core.runtime.awake_clock import awake_seconds
 from core.runtime.progress import Step
 from store import job_events, leases
 from store.leases import Claim, JobProgress, LeaseStatus
 from worker.context import WorkerContext
 from worker.job_files import clean_up
-from worker.stop_reasons import LeaseLost, WorkerStopping
+from worker.stop_reasons import LeaseLost, WorkerStopping, WorkStalled
 
 POLL_SECONDS = 0.25  # between two rounds of the thread
 EXIT_STUCK = 70  # exit status of a process that was ended because its work did not stop
@@ -64,8 +66,9 @@ class LeaseKeeper:
         self._stop_reason: type[Cancelled] | None = None
         self._stop_requested_at = 0.0
         self._finished = threading.Event()
-        self._renewed_at = time.monotonic()
+        self._renewed_at = awake_seconds()
         self._checked_at = 0.0
+        self._worked_at = awake_seconds()  # when the work last called `check`
         self._thread = threading.Thread(target=self._renew_loop, name=f"lease-{claim.job_id}", daemon=True)
 
     def __enter__(self) -> Self:
@@ -96,6 +99,7 @@ class LeaseKeeper:
             WorkerStopping: this process is to end.
             Cancelled: the job was canceled.
         """
+        self._worked_at = awake_seconds()
         if self._has_expired():
             time.sleep(2 * POLL_SECONDS)  # the whole process may have been suspended: let the thread renew first
             if self._has_expired():
@@ -110,7 +114,7 @@ class LeaseKeeper:
     def request_stop(self, reason: type[Cancelled]) -> None:
         """Make the work stop at its next `check`; the first reason counts."""
         if self._stop_reason is None:
-            self._stop_requested_at = time.monotonic()
+            self._stop_requested_at = awake_seconds()
             self._stop_reason = reason
 
     def _raise_stop_reason(self) -> None:
@@ -119,7 +123,7 @@ class LeaseKeeper:
 
     def _has_expired(self) -> bool:
         """Whether the last renewal is older than the lease, so that another worker may have claimed the job."""
-        return time.monotonic() - self._renewed_at > self._context.settings.lease_seconds
+        return awake_seconds() - self._renewed_at > self._context.settings.lease_seconds
 
     def _stop_thread(self) -> None:
         """Wait for the thread at most one lease: a silent database may block it, and its claim fences its writes."""
@@ -137,12 +141,14 @@ class LeaseKeeper:
                 self.request_stop(Cancelled)
             elif status is LeaseStatus.LOST:
                 self.request_stop(LeaseLost)
+            if awake_seconds() - self._worked_at > self._context.settings.stall_seconds:
+                self.request_stop(WorkStalled)
             if self._is_stuck() and not self._finished.is_set():
                 self._try_to_end_process()
 
     def _renew_or_check(self) -> LeaseStatus:
         """Write the progress or renew the lease, whichever is due, or else read whether the job is to stop."""
-        lease_seconds, moment = self._context.settings.lease_seconds, time.monotonic()
+        lease_seconds, moment = self._context.settings.lease_seconds, awake_seconds()
         step, self._step = self._step, None
         if step is not None:
             status = self._write_progress(step)
@@ -167,7 +173,7 @@ class LeaseKeeper:
         return status
 
     def _is_stuck(self) -> bool:
-        waited = time.monotonic() - self._stop_requested_at
+        waited = awake_seconds() - self._stop_requested_at
         return self._stop_reason is not None and waited > self._context.settings.cancel_seconds
 
     def _try_to_end_process(self) -> None:
@@ -176,13 +182,13 @@ class LeaseKeeper:
             self._end_process()
         except SQLAlchemyError as error:
             log.warning("lease.cannot_end_job", error=str(error).splitlines()[0])
-            if time.monotonic() - self._stop_requested_at > self._context.settings.lease_seconds:
+            if awake_seconds() - self._stop_requested_at > self._context.settings.lease_seconds:
                 os._exit(EXIT_STUCK)
 
     def _end_process(self) -> None:
         """Write how the job ended, remove its unfinished files, and end this process, whose work did not stop."""
         canceled = self._stop_reason is Cancelled
-        if self._stop_reason is not LeaseLost:
+        if self._stop_reason not in (LeaseLost, WorkStalled):
             end = leases.cancel if canceled else leases.release
             with self._context.database.write.begin() as session:
                 ended = end(session, self._claim)

@@ -1,12 +1,16 @@
 """Maintenance: a thread in each worker's parent process that recovers lost jobs and removes files without a use."""
 
 import threading
+from contextlib import suppress
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from store import job_events, task_queue
-from store.job_recovery import RecoveryReport, count_claimable, recover_jobs
+from store.clock import now
+from store.job_recovery import RecoveryReport, count_claimable, mark_lost, recover_jobs
+from store.recovery_watch import RecoveryWatch
+from worker.child_status import StillRuns, status_folder, status_of_ended
 from worker.context import WorkerContext
 from worker.garbage_collector import collect_garbage
 from worker.job_files import delete_expired_datasets, delete_old_internal_jobs, purge_ended_job, remove_stale_scratch
@@ -25,6 +29,7 @@ class MaintenanceThread:
 
     def __init__(self, context: WorkerContext) -> None:
         self._context = context
+        self._watch = new_watch(context)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="maintenance", daemon=True)
 
@@ -40,7 +45,7 @@ class MaintenanceThread:
         rounds = 0
         while not self._stopped.is_set():
             try:
-                recover(self._context)
+                recover(self._context, self._watch)
                 if rounds % ROUNDS_PER_CLEANUP == 0:
                     remove_unused_files(self._context)
             except (SQLAlchemyError, OSError) as error:
@@ -49,11 +54,43 @@ class MaintenanceThread:
             self._stopped.wait(self._context.settings.recovery_seconds)
 
 
-def recover(context: WorkerContext) -> RecoveryReport:
-    """Recover jobs once: change their rows, publish and log the changes, delete files, enqueue what is due."""
+def new_watch(context: WorkerContext) -> RecoveryWatch:
+    """Return a watch that begins now: for a while it takes no expired lease for a lost worker."""
+    settings = context.settings
+    return RecoveryWatch(lease_seconds=settings.lease_seconds, recovery_seconds=settings.recovery_seconds)
+
+
+def recover_ended_children(context: WorkerContext) -> None:
+    """Put the jobs of this machine back into their queue whose process has ended, without waiting for their lease.
+
+    Args:
+        context: the services of this process.
+    """
+    lost = False
+    for path in status_folder(context.settings).glob("*.*.*"):
+        with suppress(StillRuns), status_of_ended(path) as claim:
+            if claim is not None:
+                with context.database.write.begin() as session:
+                    lost |= mark_lost(session, job_id=claim.job_id, worker=claim.worker)
+    if lost:
+        recover(context, new_watch(context))
+
+
+def recover(context: WorkerContext, watch: RecoveryWatch | None = None) -> RecoveryReport:
+    """Recover jobs once: change their rows, publish and log the changes, delete files, enqueue what is due.
+
+    Args:
+        context: the services of this process.
+        watch: tells whether expired leases mean lost workers; None for yes.
+    """
     settings = context.settings
     with context.database.write.begin() as session:
-        report = recover_jobs(session, max_attempts=settings.max_attempts, enqueue_seconds=settings.enqueue_seconds)
+        report = recover_jobs(
+            session,
+            max_attempts=settings.max_attempts,
+            enqueue_seconds=settings.enqueue_seconds,
+            expired_are_lost=watch is None or watch.observe(now(session)),
+        )
         claimable = {queue: count_claimable(session, queue) for queue in task_queue.QUEUE_NAMES}
     for outcome, ids in (("requeued", report.requeued), ("failed", report.failed), ("canceled", report.canceled)):
         for job_id in ids:

@@ -9,3 +9,7 @@ class LeaseLost(Cancelled):
 
 class WorkerStopping(Cancelled):
     """This worker is shutting down: stop, and put the job back into the queue."""
+
+
+class WorkStalled(LeaseLost):
+    """The work reported nothing for very long, so its process is ended and the attempt counts as lost."""

@@ -1,14 +1,16 @@
-"""The one Celery task. Its message is the id of a job."""
+"""The one Celery task. Its message is the id of a job, and says that its queue has work."""
 
 import os
 import signal
 from typing import Any
 
 from billiard import pool
-from celery import shared_task
+from celery import Task, shared_task, signals
 
+from store.settings import get_settings
 from store.task_queue import TASK_NAME
 from worker import executor
+from worker.child_status import open_child_status
 from worker.context import process_context
 from worker.lease_keeper import is_running, is_stopping, request_process_stop
 
@@ -18,11 +20,16 @@ from worker.lease_keeper import is_running, is_stopping, request_process_stop
 pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = 10
 
 
-@shared_task(name=TASK_NAME)  # type: ignore[untyped-decorator]
-def run_job(job_id: str) -> None:
-    """Run the job with this id, unless it cannot be claimed."""
+@signals.worker_process_init.connect  # type: ignore[untyped-decorator]
+def _on_child_start(**_: Any) -> None:
+    open_child_status(get_settings())
+
+
+@shared_task(name=TASK_NAME, bind=True)  # type: ignore[untyped-decorator]
+def run_job(task: Task, job_id: str) -> None:
+    """Run the first job of the queue that the message came from: it says that there is one, not which is next."""
     signal.signal(signal.SIGTERM, _on_sigterm)  # must be set here: the pool sets its own handler when it starts a child
-    executor.run_job(process_context(), job_id)
+    executor.run_first_job(process_context(), job_id, queue=task.request.delivery_info["routing_key"])
 
 
 def _on_sigterm(*_: Any) -> None:

@@ -1,6 +1,5 @@
 """Evidence: the same learner is trained on clean and on delivered images, and tested on clean ones."""
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -17,6 +16,7 @@ from core.evaluation.time_budget import MAX_UNPLANNED_UPDATES, RowWork, TimeBudg
 from core.models.pretrained import pretrained_weights_file
 from core.results.difference import Interval
 from core.results.evidence import Curve, Evidence, EvidenceRow, wilson_interval
+from core.runtime.awake_clock import awake_seconds
 from core.runtime.context import RunContext
 from core.specs.catalog import ARCHITECTURE_LABELS, LEARNER_LABELS
 from core.specs.configs import LearnerSchedule, Preset
@@ -73,7 +73,7 @@ def measure_evidence(data: EvaluationData, spec: ProtectSpec, preset: Preset, ru
     """
     if data.note is not None:
         return no_evidence(data, preset, note=data.note)
-    began = time.monotonic()
+    began = awake_seconds()
     measurement = _Measurement(data, spec, preset, run)
     rows, tested = tuple(measurement.rows()), measurement.test.labels
     return replace(
@@ -81,7 +81,7 @@ def measure_evidence(data: EvaluationData, spec: ProtectSpec, preset: Preset, ru
         test_images=len(tested),
         chance=_chance(tested),
         rows=rows,
-        seconds=time.monotonic() - began,
+        seconds=awake_seconds() - began,
         plan=None if measurement.budget is None else measurement.budget.plan(),
     )
 

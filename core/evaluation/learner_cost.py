@@ -1,11 +1,11 @@
 """What a learner costs on the machine at hand, found by timing its first updates."""
 
-import time
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from core.evaluation.learner_run import LearnerConfig, ScaledProgress, run_learner
+from core.runtime.awake_clock import awake_seconds
 from core.runtime.checkpoints import NullCheckpointStore
 from core.runtime.context import RunContext
 from core.training.labelled_images import LabelledArrays
@@ -61,9 +61,9 @@ def measure_cost(config: LearnerConfig, images: LabelledArrays, test: LabelledAr
     quiet = run.with_checkpoints(NullCheckpointStore()).with_progress(ScaledProgress(run.progress, 0))
 
     def seconds(updates: int, test: LabelledArrays) -> float:
-        began = time.monotonic()
+        began = awake_seconds()
         run_learner(replace(config, updates=updates), images, test, quiet)
-        return time.monotonic() - began
+        return awake_seconds() - began
 
     seconds(1, few)  # the first update on a device compiles and allocates
     once = seconds(1, few)

@@ -5,12 +5,12 @@ so both learners of a row are trained alike, also when a job resumes on another 
 """
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from core.evaluation.learner_cost import LearnerCost
 from core.results.evidence_plan import EvidencePlan, RowPlan
+from core.runtime.awake_clock import awake_seconds
 from core.runtime.checkpoints import CheckpointStore
 from core.training.learner import MAX_CURVE_POINTS
 
@@ -69,7 +69,7 @@ class TimeBudget:
         checkpoints: CheckpointStore,
     ) -> None:
         self._works, self._checkpoints = list(works), checkpoints
-        began = time.monotonic()
+        began = awake_seconds()
         state = _load(checkpoints)
         if state is None:
             costs = [measure_cost(number) for number in range(len(self._works))]
@@ -111,7 +111,7 @@ class TimeBudget:
             return None
         self._state.rows[name] = fitting[name]
         self._save()
-        self._row_began = time.monotonic()
+        self._row_began = awake_seconds()
         return fitting[name]
 
     def end(self, number: int) -> None:
@@ -122,7 +122,7 @@ class TimeBudget:
         """
         promised = self._seconds(number, self._state.rows[self._works[number].name])
         if self._row_began is not None and promised:
-            taken = time.monotonic() - self._row_began
+            taken = awake_seconds() - self._row_began
             self._slowdown = min(MAX_SLOWDOWN, max(1 / MAX_SLOWDOWN, taken / promised))
         self._row_began = None
         self._save()
@@ -154,7 +154,7 @@ class TimeBudget:
         return min(everything, max(MIN_TEST_IMAGES, affordable))
 
     def _time_left(self) -> float:
-        return PLANNED_SHARE * self._state.seconds - (time.monotonic() - self._began)
+        return PLANNED_SHARE * self._state.seconds - (awake_seconds() - self._began)
 
     def _fit(self, first: int) -> list[RowPlan]:
         """The rows from `first` on that fit into the time that is left; the first row of all always stays."""
@@ -181,7 +181,7 @@ class TimeBudget:
         return sum(self._seconds(n, row) for n, row in zip(numbers, self._rows(numbers, share), strict=True))
 
     def _save(self) -> None:
-        self._state = replace(self._state, spent=time.monotonic() - self._began)
+        self._state = replace(self._state, spent=awake_seconds() - self._began)
         self._checkpoints.save(CHECKPOINT, json.dumps(asdict(self._state)).encode())
 
 

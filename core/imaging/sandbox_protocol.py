@@ -8,10 +8,10 @@ import json
 import os
 import select
 import struct
-import time
 from typing import Any, BinaryIO, Literal
 
 from core.errors import SandboxError
+from core.runtime.awake_clock import awake_seconds
 
 HEAD = struct.Struct(">II")
 Operation = Literal["probe", "pixels", "encode_with_noise", "thumbnail", "windows"]  # see core.imaging.operations
@@ -19,6 +19,7 @@ MODES = ("L", "RGB", "LA", "RGBA")  # Pillow's modes of the images that come out
 MAX_JSON_BYTES = 1 << 24
 MAX_BLOBS = 1 << 12
 MAX_BLOB_BYTES = 1 << 31
+POLL_SECONDS = 0.5  # a pause of this process uses up at most so much of a time limit
 
 Frame = tuple[dict[str, Any], list[bytes]]
 
@@ -70,7 +71,7 @@ class FramedPipe:
         Raises:
             SandboxError: The process has ended or does not read in time.
         """
-        deadline = time.monotonic() + timeout
+        deadline = awake_seconds() + timeout
         for chunk in chunks:
             view = memoryview(chunk)
             while view:
@@ -90,7 +91,7 @@ class FramedPipe:
         Raises:
             SandboxError: The process has ended, does not answer in time, or sends an invalid frame.
         """
-        deadline = time.monotonic() + timeout
+        deadline = awake_seconds() + timeout
         size, count = HEAD.unpack(self._read(HEAD.size, deadline))
         if size > MAX_JSON_BYTES or count > MAX_BLOBS:
             raise SandboxError("invalid")
@@ -125,5 +126,6 @@ class FramedPipe:
     def _wait(fd: int, event: int, deadline: float) -> None:
         poll = select.poll()
         poll.register(fd, event)
-        if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-            raise SandboxError("silent")
+        while not poll.poll(min(POLL_SECONDS, max(0.0, deadline - awake_seconds())) * 1000):
+            if awake_seconds() >= deadline:
+                raise SandboxError("silent")

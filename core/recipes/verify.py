@@ -1,6 +1,5 @@
 """The recipe of a verification: originals and a protected archive in, the accuracies of many learners on both out."""
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from core.recipes.options import DatasetSource, RunOptions
 from core.recipes.report_dataset import describe_dataset, utc_timestamp
 from core.reports.verification_caveats import verification_caveats
 from core.results.verification import VerificationEvidence, VerificationReport, VerificationRow
+from core.runtime.awake_clock import awake_seconds
 from core.runtime.context import RunContext
 from core.specs.presets import preset_for
 from core.specs.protected_class import check_archive, check_known
@@ -67,7 +67,7 @@ def verify(
         SpecError: The dataset does not have the protected class, or cannot tell it apart.
         Cancelled: Or whatever else the callbacks raise.
     """
-    run, began = options.context(), time.monotonic()
+    run, began = options.context(), awake_seconds()
     manifest = None if target is None else read_manifest(target.archive)
     _check_percentages(spec, manifest)
     check_archive(spec, None if manifest is None else manifest.spec.percentage)
@@ -93,7 +93,7 @@ def verify(
     )
     for row in _measure_rows(spec, data, run):
         measured = replace(report.evidence, rows=(*report.evidence.rows, row))
-        report = replace(report, evidence=measured, seconds=time.monotonic() - began)
+        report = replace(report, evidence=measured, seconds=awake_seconds() - began)
         caveats = verification_caveats(report, spec, manifest, missing=data.missing, percentage=data.percentage)
         report = replace(report, caveats=caveats)
         if on_row is not None:

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from core.runtime.awake_clock import awake_seconds
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
@@ -55,7 +57,7 @@ class Progress:
         self._begin("unpacking", 0)
 
     def _begin(self, stage: str, total: int) -> None:
-        self._stage, self._done, self._total, self._started_at = stage, 0, total, time.monotonic()
+        self._stage, self._done, self._total, self._started_at = stage, 0, total, awake_seconds()
 
     def start(self, stage: str, total: int) -> None:
         """Start a stage of `total` units, and finish the one before it."""
@@ -65,9 +67,9 @@ class Progress:
 
     def finish(self) -> None:
         """Finish the running stage, and add its time to `seconds`."""
-        spent = time.monotonic() - self._started_at
+        spent = awake_seconds() - self._started_at
         self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + spent
-        self._started_at = time.monotonic()
+        self._started_at = awake_seconds()
 
     def advance(self, units: int = 1) -> None:
         """Count finished units, and report."""
@@ -84,7 +86,7 @@ class Progress:
             return  # another thread is reporting
         try:
             self._reported_at = time.monotonic()
-            seconds = self._reported_at - self._started_at
+            seconds = awake_seconds() - self._started_at
             self._callback(Step(stage=self._stage, done=self._done, total=self._total, seconds=seconds))
         finally:
             self._reporting.release()

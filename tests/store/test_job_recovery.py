@@ -8,7 +8,8 @@ from store import jobs, leases
 from store import models as m
 from store.clock import now
 from store.database import Database
-from store.job_recovery import RecoveryReport, count_claimable, recover_jobs
+from store.job_recovery import RecoveryReport, count_claimable, mark_lost, recover_jobs
+from store.queue_places import first_claimable, queue_places
 from tests.support.rows import claim, dataset_of, expire, job_of, must_claim, new_check, new_dataset, new_job
 
 
@@ -142,3 +143,40 @@ def test_a_waiting_job_is_enqueued_once_within_the_interval(each_database: Datab
         assert count_claimable(session, "science") == 1
     assert run_recovery(each_database).to_enqueue == ((id_, m.PROTECT, "science"),)
     assert job_of(each_database, unready).state == m.QUEUED
+
+
+def test_a_job_whose_process_has_ended_does_not_wait_for_its_lease(each_database: Database) -> None:
+    id_ = new_job(each_database)
+    held = must_claim(each_database, id_)
+    with each_database.write.begin() as session:
+        assert not mark_lost(session, job_id=id_, worker="another worker")
+        assert mark_lost(session, job_id=id_, worker=held.worker)
+        report = recover_jobs(session, max_attempts=3, enqueue_seconds=60, expired_are_lost=False)
+    assert report.requeued == (id_,)
+    row = job_of(each_database, id_)
+    assert (row.state, row.attempt, row.released) == (m.QUEUED, 1, 0)
+
+
+def test_while_expired_leases_mean_nothing_a_worker_may_renew_its_own(each_database: Database) -> None:
+    id_ = new_job(each_database)
+    held = must_claim(each_database, id_)
+    expire(each_database, id_)
+    with each_database.write.begin() as session:
+        report = recover_jobs(session, max_attempts=3, enqueue_seconds=60, expired_are_lost=False)
+        assert report.requeued == ()
+        assert leases.renew(session, held, lease_seconds=30) is leases.LeaseStatus.HELD
+
+
+def test_a_requeued_job_is_first_in_its_queue(each_database: Database) -> None:
+    dataset_id = new_dataset(each_database)
+    waiting, lost, released = (new_job(each_database, dataset_id=dataset_id) for _ in range(3))
+    must_claim(each_database, lost)
+    held = must_claim(each_database, released)
+    expire(each_database, lost)
+    with each_database.write.begin() as session:
+        assert leases.release(session, held)
+    enqueued = run_recovery(each_database).to_enqueue
+    assert [id_ for id_, *_ in enqueued] == [lost, released, waiting]
+    with each_database.read() as session:
+        assert first_claimable(session, "science", limit=10) == [lost, released, waiting]
+        assert [queue_places(session)[id_].position for id_ in (lost, released, waiting)] == [1, 2, 3]

@@ -1,6 +1,5 @@
 """A trial: a few images of a dataset protected at each visibility, stored for the pages."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -11,6 +10,7 @@ from core.errors import BadInput
 from core.imaging.sandbox import DecoderSandbox, SandboxTask
 from core.ingest.extract import extract_files
 from core.recipes.trial import TrialFile, make_trial
+from core.runtime.awake_clock import awake_seconds
 from core.runtime.checkpoints import NullCheckpointStore
 from core.specs.protect import INSTANT, ProtectSpec
 from store import image_index, leases, trials
@@ -43,7 +43,7 @@ def run_trial(job: RunningJob) -> None:
         InvalidSetting: this machine does not have the device of the settings.
         Cancelled: the work must stop; see `worker.stop_reasons`.
     """
-    started = time.monotonic()
+    started = awake_seconds()
     context, claim, dataset_id = job.context, job.claim, str(job.claim.dataset_id)
     folder = job.make_folder("images")
     candidates = _extract(job, folder)
@@ -55,7 +55,7 @@ def run_trial(job: RunningJob) -> None:
     packed, images = _pack(candidates, files, originals)
     prefix = trials.trial_prefix(dataset_id, claim.job_id)
     context.files.write(trials.files_key(dataset_id, claim.job_id), packed)
-    result = TrialResult(images=images, seconds=time.monotonic() - started)
+    result = TrialResult(images=images, seconds=awake_seconds() - started)
     trials.write_result(context.files, f"{prefix}/trial.json", result)
     job.lease.stop_renewing()
     with context.database.write.begin() as session:

@@ -1,0 +1,77 @@
+"""The watchdog: a thread in each worker's parent process that ends a child which hangs, and notices one that has ended.
+
+A child that is stopped, or in a call that never returns, cannot end itself, and the worker would wait for it forever.
+Its lease is lost by then: the thread that renews the lease does not run either. A pause of everything is no hang,
+because the watchdog counts only the time in which it could run itself.
+"""
+
+import os
+import signal
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.runtime.awake_clock import awake_seconds
+from worker.child_status import has_ended, status_folder, status_name
+from worker.context import WorkerContext
+from worker.maintenance import recover_ended_children
+
+ROUND_SECONDS = 0.5
+
+log = structlog.get_logger()
+
+
+class ChildWatchdog:
+    """Watches the children of this process until it is stopped.
+
+    Args:
+        context: the services of this process.
+    """
+
+    def __init__(self, context: WorkerContext) -> None:
+        self._context = context
+        self._stopped = threading.Event()
+        self._beats: dict[Path, tuple[int, float]] = {}  # file -> its last beat, and when that was noticed
+        self._thread = threading.Thread(target=self._run, name="child-watchdog", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let the thread end after its current round."""
+        self._stopped.set()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(ROUND_SECONDS):
+            try:
+                self._end_silent_children()
+                recover_ended_children(self._context)
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("watchdog.failed", error=str(error).splitlines()[0])
+
+    def _end_silent_children(self) -> None:
+        moment, seen = awake_seconds(), {}
+        for path in status_folder(self._context.settings).glob(status_name(os.getpid(), 0).removesuffix("0") + "*"):
+            try:
+                beat = path.stat().st_mtime_ns
+            except FileNotFoundError:
+                continue
+            last, since = self._beats.get(path, (0, 0.0))
+            seen[path] = (beat, moment) if beat != last else (last, since)
+            silent = moment - seen[path][1]
+            if silent > self._context.settings.lease_seconds:
+                self._kill(path, silent)
+        self._beats = seen
+
+    def _kill(self, path: Path, silent: float) -> None:
+        """Kill a silent child, whose id is in the name of its file. The lock tells that it is this process still."""
+        if has_ended(path):
+            return
+        child = int(path.name.rpartition(".")[2])
+        log.warning("worker.child_hangs", child=child, silent_seconds=round(silent, 1))
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
