@@ -18,7 +18,7 @@ from pathlib import Path
 
 from store.settings import Settings
 
-BEAT_SECONDS = 0.5
+TOUCH_SECONDS = 0.5
 MAX_STATUS_BYTES = 1024
 
 _own: "ChildStatus | None" = None
@@ -59,7 +59,7 @@ class ChildStatus:
         self.path = folder / status_name(os.getppid(), os.getpid())
         self._fd = _open_locked(self.path)
         os.ftruncate(self._fd, 0)
-        threading.Thread(target=self._beat, name="child-status", daemon=True).start()
+        threading.Thread(target=self._touch_repeatedly, name="child-status", daemon=True).start()
 
     def write(self, claim: RunningClaim | None) -> None:
         """Say which job this process runs.
@@ -71,11 +71,11 @@ class ChildStatus:
         with suppress(OSError):  # a full disk: recovery then waits for the end of the lease
             os.pwrite(self._fd, text.encode().ljust(MAX_STATUS_BYTES), 0)
 
-    def _beat(self) -> None:
+    def _touch_repeatedly(self) -> None:
         while True:
             with suppress(OSError):
                 os.utime(self._fd)
-            time.sleep(BEAT_SECONDS)
+            time.sleep(TOUCH_SECONDS)
 
 
 def open_child_status(settings: Settings) -> None:

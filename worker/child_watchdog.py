@@ -34,7 +34,7 @@ class ChildWatchdog:
     def __init__(self, context: WorkerContext) -> None:
         self._context = context
         self._stopped = threading.Event()
-        self._beats: dict[Path, tuple[int, float]] = {}  # file -> its last beat, and when that was noticed
+        self._signs: dict[Path, tuple[int, float]] = {}  # file -> its last sign of life, and when that was noticed
         self._thread = threading.Thread(target=self._run, name="child-watchdog", daemon=True)
 
     def start(self) -> None:
@@ -57,15 +57,15 @@ class ChildWatchdog:
         moment, seen = awake_seconds(), {}
         for path in status_folder(self._context.settings).glob(status_name(os.getpid(), 0).removesuffix("0") + "*"):
             try:
-                beat = path.stat().st_mtime_ns
+                sign = path.stat().st_mtime_ns
             except FileNotFoundError:
                 continue
-            last, since = self._beats.get(path, (0, 0.0))
-            seen[path] = (beat, moment) if beat != last else (last, since)
+            last, since = self._signs.get(path, (0, 0.0))
+            seen[path] = (sign, moment) if sign != last else (last, since)
             silent = moment - seen[path][1]
             if silent > self._context.settings.lease_seconds:
                 self._kill(path, silent)
-        self._beats = seen
+        self._signs = seen
 
     def _kill(self, path: Path, silent: float) -> None:
         """Kill a silent child, whose id is in the name of its file. The lock tells that it is this process still."""

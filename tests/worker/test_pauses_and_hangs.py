@@ -63,7 +63,7 @@ def test_a_pause_of_everything_costs_no_attempt_and_no_work(
     dataset_id, job_id = upload(**LONG)
     enqueue(context, job_id)
     wait_for_stage(context, job_id)
-    time.sleep(context.settings.lease_seconds)  # so that recovery has watched long enough to judge
+    time.sleep(context.settings.lease_seconds)  # so that recovery has watched long enough
     everything = [broker.pid, *family_of(other.pid), *family_of(check_worker.pid)]
     for pid in everything:
         os.kill(pid, signal.SIGSTOP)
