@@ -20,6 +20,7 @@ from api.job_followers import JobFollowers
 from api.metrics import JobCounts, Metrics
 from api.middleware import RequestMiddleware
 from api.origins import HostCheck
+from api.public_path import PublicPath
 from api.readiness import Readiness
 from api.routes import datasets, events, generators, health, images, jobs, results, spec, tokens
 from api.routes import trials as trial_routes
@@ -61,6 +62,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         use_recorder=UseRecorder(),
         inspections=anyio.CapacityLimiter(MAX_INSPECTIONS),
     )
+    public = settings.service_address.public
+    public_path = "" if public is None else public.path
     app = FastAPI(
         title="Unteachable",
         version=version("unteachable"),
@@ -72,6 +75,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         responses=openapi.COMMON_ERRORS,
         generate_unique_id_function=openapi.operation_id,
         redirect_slashes=False,
+        servers=[{"url": public_path}] if public_path else None,
     )
     app.state.context = context
     app.state.metrics = Metrics(lambda: _count_jobs(db))
@@ -79,6 +83,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(HostCheck, settings=settings)
     app.add_middleware(Admission, max_requests=settings.max_requests)
     app.add_middleware(RequestMiddleware, metrics=app.state.metrics, https=settings.secure_cookies)
+    if public_path:
+        app.add_middleware(PublicPath, path=public_path)
     problems.install(app)
     for routes in (datasets, images, trial_routes, upload_routes, jobs, events, results, spec, generators, tokens):
         app.include_router(routes.router)

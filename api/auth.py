@@ -135,12 +135,19 @@ def set_cookie(response: Response, context: AppContext, session_id: str) -> None
         httponly=True,
         samesite="lax",
         secure=context.settings.secure_cookies,
+        path=_cookie_path(context),
     )
+
+
+def _cookie_path(context: AppContext) -> str:
+    public = context.settings.service_address.public
+    return "/" if public is None else public.path or "/"
 
 
 def delete_cookie(response: Response, context: AppContext) -> None:
     """Delete the session cookie. The session itself ends when its row is deleted."""
-    response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=context.settings.secure_cookies)
+    secure, path = context.settings.secure_cookies, _cookie_path(context)
+    response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=secure, path=path)
 
 
 def _signer(context: AppContext) -> URLSafeTimedSerializer:

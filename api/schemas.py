@@ -5,6 +5,7 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
+from api.public_path import PublicAddress
 from core.filenames import FORBIDDEN_NAME_CHARS, MAX_NAME_CHARS
 from core.specs.protect import ProtectSpec
 from core.specs.train import TrainSpec
@@ -56,7 +57,7 @@ class ThumbnailOut(BaseModel):
     """A small version of one image of a dataset."""
 
     path: str
-    url: str
+    url: PublicAddress
 
 
 class LabelProblemOut(BaseModel):
@@ -121,8 +122,8 @@ class ImageOut(BaseModel):
     width: int
     height: int
     format: str
-    url: str
-    thumbnail_url: str
+    url: PublicAddress
+    thumbnail_url: PublicAddress
 
     @classmethod
     def of(cls, dataset_id: str, number: int, image: IndexedImage) -> Self:

@@ -5,6 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.public_path import PublicAddress
 from api.schemas import State
 from api.trials import Trial
 from store import models as m
@@ -28,7 +29,7 @@ class TrialVariantOut(BaseModel):
     """An image of a trial at one strength."""
 
     strength: str
-    url: str
+    url: PublicAddress
     bytes: int
     flip: float = Field(description="FLIP against the original, from 0 (invisible) to 1.")
     ssimulacra2: float | None = Field(description="SSIMULACRA2 against the original; null for a small image.")
@@ -41,7 +42,7 @@ class TrialImageOut(BaseModel):
     path: str
     width: int
     height: int
-    original_url: str
+    original_url: PublicAddress
     variants: list[TrialVariantOut]
 
 

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from api.pages import formatting, labels
 from api.problems import Problem, title_of
+from api.public_path import with_public_links
 from store.models import User
 
 _TEMPLATE_FOLDER = Path(__file__).parent.parent / "templates"
@@ -66,7 +67,7 @@ def render_page(
         status: The HTTP status.
         context: The variables of the template.
     """
-    html = _TEMPLATES.get_template(template).render(user=user, current=current, **context)
+    html = with_public_links(_TEMPLATES.get_template(template).render(user=user, current=current, **context))
     return HTMLResponse(html, status_code=status, headers={"Cache-Control": "no-store"})
 
 

@@ -7,12 +7,11 @@ import { refresh } from "./live_refresh.js";
 
 document.addEventListener("submit", async (event) => {
   const button = event.submitter;
-  const main = document.getElementById("main");
-  if (!(button instanceof HTMLButtonElement) || button.dataset.trial === undefined || !main) return;
+  if (!(button instanceof HTMLButtonElement) || button.dataset.trialUrl === undefined) return;
   event.preventDefault();
   button.disabled = true;
   const images = button.value ? button.value.split(",").map(Number) : null;
-  const response = await fetch(`/v1${main.dataset.address}/trial`, {
+  const response = await fetch(button.dataset.trialUrl, {
     method: "POST",
     headers: { Accept: "application/json", "Content-Type": "application/json" },
     body: JSON.stringify({ images }),

@@ -97,7 +97,7 @@ function onUploadState(name, { phase, sent, total, detail, dataset }) {
   const share = percent(sent, total);
   if (phase === "done") {
     announce("The upload is complete.");
-    location.assign(`/datasets/${dataset.split("/").pop()}`);
+    location.assign(element("drop-zone").dataset.datasets + dataset.split("/").pop());
     return;
   }
   if (phase === "refused") return detail ? showError(detail) : showSection("choose");
