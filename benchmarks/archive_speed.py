@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.archive.noise_source import NoiseArrays
-from core.archive.writer import ArchiveSettings, write_archive
+from core.archive.write_images import ArchiveSettings
+from core.archive.writer import write_archive
 from core.imaging.pixel_math import add_noise
 from core.ingest.dataset import open_dataset
 from core.ingest.pixels import load_pixels

@@ -19,6 +19,8 @@ class DeliveredImages:
         mse: float (n,), mean squared change at full size, of 255².
         beyond: float (n,), share of colour values that changed by more than the radius: none in a lossless format.
         faint: bool (n,), True where the target of visibility left next to no noise.
+        missed: bool (n,), True where compression alone is more visible than the target; such an image has no noise.
+        grown: bool (n,), True for a lossy file that is more than MAX_GROWTH times as large as the upload.
         paths: Path in the archive; None for an image that could not be written. Its pixels are then the upload's.
     """
 
@@ -28,4 +30,6 @@ class DeliveredImages:
     mse: NDArray[np.float64]
     beyond: NDArray[np.float64]
     faint: NDArray[np.bool_]
+    missed: NDArray[np.bool_]
+    grown: NDArray[np.bool_]
     paths: tuple[str | None, ...]

@@ -13,9 +13,6 @@ from typing import Any
 import numpy as np
 from PIL import Image, JpegImagePlugin
 
-MAX_GROWTH = 1.5
-"""The most bytes of a lossy delivered file, as a multiple of the uploaded one's."""
-
 FINER = (8, 4, 3, 2, 1)
 """The quantization steps of a JPEG are divided by one of these."""
 MAX_LOW_STEP = 13
@@ -24,6 +21,10 @@ WEBP_QUALITIES = (98, 95, 90, 85)
 AVIF_QUALITIES = (95, 90, 80, 70)
 """From the finest down. The last keeps more than 90 % of a noise of 5 of 255, and is used whatever the size."""
 JPEG_QUALITY = 90  # of a JPEG that was uploaded in another format
+FINER_JPEG_QUALITIES = (90, 93, 95, 97, 98)
+FINER_WEBP_QUALITIES = (90, 95, 98)
+FINER_AVIF_QUALITIES = (80, 88, 95)
+"""From the coarsest up, for an image whose compression alone is more visible than its target allows."""
 FULL_COLOUR, HALVED_COLOUR = 0, 2  # Pillow's numbers for 4:4:4 and 4:2:0
 
 
@@ -112,17 +113,43 @@ def lossy_settings(
             they come back as they were; at finer steps they would come back blurred.
     """
     if format == "WEBP":
-        return [{"quality": quality, "method": 4, "exact": True} for quality in WEBP_QUALITIES]
+        return [_webp(quality) for quality in WEBP_QUALITIES]
     if format == "AVIF":
-        common = {"subsampling": "4:4:4", "speed": 8, "max_threads": 1}
-        return [{"quality": quality, **common} for quality in AVIF_QUALITIES]
+        return [_avif(quality) for quality in AVIF_QUALITIES]
     if not source.tables:
         return [{"quality": JPEG_QUALITY, "subsampling": FULL_COLOUR if fine_colour else HALVED_COLOUR}]
-    common = {
-        "subsampling": FULL_COLOUR if fine_colour else source.subsampling,
-        "progressive": source.progressive,
-        "optimize": True,
-    }
+    return _jpeg(source, subsampling=FULL_COLOUR if fine_colour else source.subsampling, luma_only=luma_only)
+
+
+def finer_settings(format: str, source: Compression) -> list[dict[str, Any]]:
+    """The options of `Image.save` for an image that compression alone changes too visibly, from the coarsest up.
+
+    A JPEG has full colours then: halved ones change visibly each time they are enlarged and halved again.
+
+    Args:
+        format: JPEG, WEBP or AVIF.
+        source: The uploaded file.
+    """
+    if format == "WEBP":
+        return [_webp(quality) for quality in FINER_WEBP_QUALITIES]
+    if format == "AVIF":
+        return [_avif(quality) for quality in FINER_AVIF_QUALITIES]
+    if not source.tables:
+        return [{"quality": quality, "subsampling": FULL_COLOUR} for quality in FINER_JPEG_QUALITIES]
+    return _jpeg(source, subsampling=FULL_COLOUR, luma_only=False)[::-1]
+
+
+def _webp(quality: int) -> dict[str, Any]:
+    return {"quality": quality, "method": 4, "exact": True}
+
+
+def _avif(quality: int) -> dict[str, Any]:
+    return {"quality": quality, "subsampling": "4:4:4", "speed": 8, "max_threads": 1}
+
+
+def _jpeg(source: Compression, *, subsampling: int, luma_only: bool) -> list[dict[str, Any]]:
+    """With the quantization steps of the upload, divided by the whole numbers that are large enough."""
+    common = {"subsampling": subsampling, "progressive": source.progressive, "optimize": True}
     low_step = np.reshape(source.tables[0], (8, 8))[:4, :4].mean()
     factors = [factor for factor in FINER if low_step / factor <= MAX_LOW_STEP] or [FINER[0]]
     choices = dict.fromkeys(_divided_tables(source.tables, factor, luma_only=luma_only) for factor in factors)

@@ -1,12 +1,14 @@
 """Encode images as PNG, JPEG, WebP, BMP, TIFF or AVIF. Runs in the sandbox only."""
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 from PIL import Image
 
-from core.imaging.compression import MAX_GROWTH, finest_within, is_lossy, lossy_settings
+from core.imaging.compression import finest_within, is_lossy
 from core.imaging.decode import DecodedImage
+from core.imaging.formats import MAX_GROWTH
 from core.imaging.metadata import metadata_options
 
 # Chosen by benchmarks/archive_speed.py. Seconds of CPU (and share of the raw size) for a 12-megapixel photo with noise:
@@ -22,8 +24,7 @@ def encode(
     *,
     format: str,
     keep_exif: bool,
-    fine_colour: bool = False,
-    luma_only: bool = False,
+    settings: Sequence[dict[str, Any]] = (),
 ) -> bytes:
     """Encode an image with the colour profile of its source; with loss if the source was, else without.
 
@@ -33,8 +34,8 @@ def encode(
         format: PNG, JPEG, WEBP, BMP, TIFF or AVIF.
         keep_exif: Whether the source's EXIF and XMP are written whole; if not, only who made the image and whose it
             is. A BMP holds none of it.
-        fine_colour: Whether the noise has colours as fine as pixels. A JPEG then keeps them at full size.
-        luma_only: Whether the noise has no colours. A JPEG then keeps those of its source.
+        settings: Of a file with loss: the options of `Image.save` to choose from, from the finest to the coarsest. The
+            finest that MAX_GROWTH allows is taken.
 
     Returns:
         The file.
@@ -60,7 +61,6 @@ def encode(
 
     if not is_lossy(format, source.compression):
         return save(_lossless_options(format))
-    settings = lossy_settings(format, source.compression, fine_colour=fine_colour, luma_only=luma_only)
     return finest_within(settings, save, MAX_GROWTH * source.compression.file_bytes)
 
 

@@ -10,6 +10,10 @@ SUFFIXES = {
 }
 
 
+MAX_GROWTH = 1.5
+"""The most bytes of a lossy delivered file, as a multiple of the uploaded one's, unless its noise needs more."""
+
+
 def delivered_format(format: str, mode: str, requested: str) -> str:
     """The format in which an image is delivered.
 

@@ -4,7 +4,7 @@ Pixels are uint8. Runs in the sandbox only.
 """
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.errors import ImageRefused
-from core.imaging.compression import is_lossy
+from core.imaging.compression import finer_settings, is_lossy, lossy_settings
 from core.imaging.decode import DecodedImage, decode
 from core.imaging.encode import encode
 from core.imaging.formats import delivered_format
@@ -82,7 +82,8 @@ def encode_with_noise(
         max_flip: Largest FLIP of the delivered file, for which the noise is scaled. None: the noise as it is.
 
     Returns:
-        Values: `format` of the new file; `linf`, `mae` and `mse`, its distance from the old one over all colour values
+        Values: `format` of the new file; `growth`, its size as a multiple of the old one's where both are of one lossy
+        format, else 0; `linf`, `mae` and `mse`, its distance from the old one over all colour values
         at full size, of 255; `beyond`, the share of colour values that changed by more than `radius`; with `max_flip`
         also `flip`, and `noise`, the mean absolute value of the noise, of 255. Blobs: the new file, and its pixels as a
         network reads them, (channels, size, size).
@@ -95,22 +96,29 @@ def encode_with_noise(
     file_format = delivered_format(original.format, whole.mode, format)
     fine_colour = texture is None and min(whole.size) < COARSE_NOISE * size
 
-    def deliver(image: Image.Image) -> Delivery:
-        encoded = encode(
-            image,
-            original,
-            format=file_format,
-            keep_exif=keep_exif,
-            fine_colour=fine_colour,
-            luma_only=texture is not None,
+    def encoder(settings: Sequence[dict[str, Any]]) -> Callable[[Image.Image], Delivery]:
+        def deliver(image: Image.Image) -> Delivery:
+            encoded = encode(image, original, format=file_format, keep_exif=keep_exif, settings=settings)
+            return Delivery(encoded=encoded, decoded=_as_delivered(encoded, original, image))
+
+        return deliver
+
+    finer: list[dict[str, Any]] = []
+    settings = finer
+    if is_lossy(file_format, original.compression):
+        settings = lossy_settings(
+            file_format, original.compression, fine_colour=fine_colour, luma_only=texture is not None
         )
-        return Delivery(encoded=encoded, decoded=_as_delivered(encoded, original, image))
+        finer = finer_settings(file_format, original.compression)
+    deliver = encoder(settings)
 
     array = np.frombuffer(noise, np.int8).reshape(channels, size, size) if noise else None
     measured = {}
     if max_flip is not None and (texture or (array is not None and array.any())):
         scalable = _scalable_noise(whole, array, texture, radius=radius)
-        done = deliver_within(whole, scalable, deliver, max_flip=max_flip)
+        done = deliver_within(
+            whole, scalable, deliver, max_flip=max_flip, finer=[encoder([options]) for options in finer]
+        )
         measured = {"flip": done.flip, "noise": scalable.mean_change(done.scale)}
     else:
         done = deliver(whole if array is None else add_noise(whole, array, radius))
@@ -118,7 +126,8 @@ def encode_with_noise(
     if difference["beyond"] and not is_lossy(file_format, original.compression):
         raise ImageRefused("the encoder changed its colours")
     network_input = resized_pixels(done.decoded, size, channels)
-    return {"format": file_format, **difference, **measured}, [done.encoded, network_input.tobytes()]
+    growth = len(done.encoded) / len(data) if finer and file_format == original.format else 0.0
+    return {"format": file_format, "growth": growth, **difference, **measured}, [done.encoded, network_input.tobytes()]
 
 
 def _scalable_noise(
@@ -136,7 +145,7 @@ def _as_delivered(encoded: bytes, original: DecodedImage, image: Image.Image) ->
     delivered = decode(encoded).image
     if delivered.mode != image.mode and delivered.mode != original.image.mode:
         delivered = delivered.convert(image.mode)  # an AVIF of a greyscale image is decoded as RGB
-    if delivered.size != original.image.size:
+    if delivered.size != image.size:
         raise ImageRefused("the encoder changed its size")
     return delivered
 

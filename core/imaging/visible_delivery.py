@@ -1,6 +1,6 @@
 """Encode an image with noise such that the file that is delivered meets a target of visibility. In the sandbox only."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +8,10 @@ from PIL import Image
 
 from core.imaging.perceptual_bound import TYPICAL_EXPONENT, strongest_within
 from core.imaging.scaled_noise import ScalableNoise, WindowedFlip
+from core.metrics.windows import Window
 
 MIN_SCALE = 0.02  # of the search with compression
+MIN_NOISE = 0.2  # mean absolute value of 255, below which compression has left no room for noise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,37 +38,65 @@ class _Trial:
 
 
 def deliver_within(
-    original: Image.Image, noise: ScalableNoise, deliver: Callable[[Image.Image], Delivery], *, max_flip: float
+    original: Image.Image,
+    noise: ScalableNoise,
+    deliver: Callable[[Image.Image], Delivery],
+    *,
+    max_flip: float,
+    finer: Sequence[Callable[[Image.Image], Delivery]] = (),
 ) -> Delivery:
     """The delivered file with the strongest noise that is found within the target.
 
     Compression is part of what is measured. Of a large image a first search leaves it out, as encoding takes long.
+    Where compression leaves no room for noise, finer compression is tried, until one leaves some.
 
     Args:
         original: L, RGB, LA or RGBA.
         noise: Of the image's size.
         deliver: Encodes an image with noise and decodes it again.
         max_flip: Largest FLIP of the decoded file against the original.
+        finer: The same with finer compression, from the coarsest up.
+
+    Returns:
+        The file. Only where the finest compression alone exceeds the target, its FLIP does so too: it has no noise.
     """
     measure = WindowedFlip(original)
     typical = noise.typical_flip
     if len(measure.windows) > 1:
         typical = _uncompressed_flip(original, noise, measure, max_flip=max_flip)
 
-    def attempt(scale: float) -> Delivery:
-        done = deliver(noise.added_to(original, scale) if scale else original)
-        flip = measure.of(done.decoded.convert(original.mode))
-        return Delivery(encoded=done.encoded, decoded=done.decoded, scale=scale, flip=flip)
+    def search(deliver: Callable[[Image.Image], Delivery]) -> Delivery:
+        def attempt(scale: float) -> Delivery:
+            done = deliver(noise.added_to(original, scale) if scale else original)
+            flip = measure.of(done.decoded.convert(original.mode))
+            return Delivery(encoded=done.encoded, decoded=done.decoded, scale=scale, flip=flip)
 
-    return strongest_within(attempt, target=max_flip, typical=typical, highest=noise.highest)
+        return strongest_within(attempt, target=max_flip, typical=typical, highest=noise.highest)
+
+    best = search(deliver)
+    for other in finer:
+        if best.flip <= max_flip and noise.mean_change(best.scale) >= MIN_NOISE:
+            break
+        if _compressed_flip(original, measure, other) <= max_flip:
+            found = search(other)
+            if best.flip > max_flip or noise.mean_change(found.scale) > noise.mean_change(best.scale):
+                best = found
+    return best
+
+
+def _compressed_flip(original: Image.Image, measure: WindowedFlip, deliver: Callable[[Image.Image], Delivery]) -> float:
+    """The FLIP of compression alone, on the windows that stand for the image."""
+    crops = [_crop(original, window) for window in measure.windows]
+    return measure.of_windows([np.asarray(deliver(crop).decoded.convert(original.mode)) for crop in crops])
+
+
+def _crop(image: Image.Image, window: Window) -> Image.Image:
+    return image.crop((window.left, window.top, window.right, window.bottom))
 
 
 def _uncompressed_flip(original: Image.Image, noise: ScalableNoise, measure: WindowedFlip, *, max_flip: float) -> float:
     """The FLIP with factor 1 that leads to the factor which meets the target without compression."""
-    parts = [
-        (original.crop((window.left, window.top, window.right, window.bottom)), noise.part(window))
-        for window in measure.windows
-    ]
+    parts = [(_crop(original, window), noise.part(window)) for window in measure.windows]
 
     def attempt(scale: float) -> _Trial:
         changed = [np.asarray(part.added_to(crop, scale)) for crop, part in parts]

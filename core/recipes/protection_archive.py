@@ -7,7 +7,8 @@ from core.archive.delivered_files import DeliveredFiles
 from core.archive.delivery import Delivery, WrittenArchive
 from core.archive.noise_source import NoiseSource
 from core.archive.replace_report import replace_report
-from core.archive.writer import ArchiveSettings, write_archive
+from core.archive.write_images import ArchiveSettings
+from core.archive.writer import write_archive
 from core.evaluation.delivered_visibility import DeliveredVisibility, measure_visibility
 from core.evaluation.evidence import no_evidence
 from core.imaging.sandbox import DecoderSandbox

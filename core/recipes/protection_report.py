@@ -2,6 +2,10 @@
 
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
+from core.archive.delivered_images import DeliveredImages
 from core.archive.delivery import Delivery
 from core.evaluation.delivered_visibility import DeliveredVisibility, with_visibility
 from core.evaluation.imperceptibility import measure_imperceptibility
@@ -49,6 +53,11 @@ def build_report(
         )
     figures = measure_imperceptibility(
         data.images.pixels, delivered.pixels, linf=delivered.linf, mae=delivered.mae, mse=delivered.mse
+    )
+    figures = replace(
+        figures,
+        above_target=_paths(delivered, delivered.missed),
+        above_size=_paths(delivered, delivered.grown),
     )
     progress.finish()
     return ProtectionReport(
@@ -113,12 +122,19 @@ def _caveats(data: ProtectionData, archive: Delivery, evidence: Evidence) -> tup
             enlarged=0 if data.setup.method == TEXTURE else _enlarged(data),
             max_flip=data.max_flip,
             faint=int(delivered.faint.sum()),
+            missed=_paths(delivered, delivered.missed),
+            grown=_paths(delivered, delivered.grown),
             exceeded=int(exceeded.sum()),
             beyond=float(delivered.beyond[exceeded].mean()) if exceeded.any() else 0.0,
             classes=len(dataset.named_classes),
         ),
         None if generator is None else GeneratorUse(card=generator.card, may_know_images=_may_know_images(data)),
     )
+
+
+def _paths(delivered: DeliveredImages, mask: NDArray[np.bool_]) -> tuple[str, ...]:
+    """The paths in the archive of the images that the mask names."""
+    return tuple(str(delivered.paths[i]) for i in np.flatnonzero(mask))
 
 
 def _may_know_images(data: ProtectionData) -> bool:

@@ -1,28 +1,65 @@
 """What is true of the noise on photographs alone: its target of visibility, and textures."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from core.imaging.formats import MAX_GROWTH
 from core.specs.protect import TEXTURE, ProtectSpec
 
+NAMED_FILES = 5
 
-def target_caveats(spec: ProtectSpec, *, images: int, faint: int) -> Iterator[str]:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetCounts:
+    """How the images met a target of visibility.
+
+    Attributes:
+        images: Images in all.
+        faint: Images of which the target left next to no noise.
+        missed: Paths of images that compression alone changes more visibly than the target.
+        grown: Paths of files that are larger than lossy files are by default.
+    """
+
+    images: int
+    faint: int
+    missed: tuple[str, ...]
+    grown: tuple[str, ...]
+
+
+def target_caveats(spec: ProtectSpec, counts: TargetCounts) -> Iterator[str]:
     """What a target of visibility costs.
 
     Args:
         spec: How the noise was made.
-        images: Images in all.
-        faint: Images of which the target left next to no noise.
+        counts: How the images met it.
     """
-    if faint:
+    if counts.missed:
         yield (
-            f"{faint:,} of {images:,} images carry next to no noise, because they would show more: smooth images hide "
-            f"little at the visibility “{spec.visibility}”. Models learn from them nearly as from unprotected images."
+            f"{len(counts.missed):,} of {counts.images:,} images miss the visibility “{spec.visibility}” and have no "
+            "noise: their format alone changes them more, at every quality that was tried. As png they meet it. "
+            f"{_list_files(counts.missed)}."
+        )
+    if counts.grown:
+        yield (
+            f"{len(counts.grown):,} of {counts.images:,} files are more than {MAX_GROWTH:g} times as large as the "
+            f"uploaded ones, because their noise needs finer compression. {_list_files(counts.grown)}."
+        )
+    if faint := counts.faint - len(counts.missed):
+        yield (
+            f"{faint:,} of {counts.images:,} images carry next to no noise, because they would show more: smooth "
+            f"images hide little at the visibility “{spec.visibility}”. Models learn from them nearly as from "
+            "unprotected images."
         )
     if spec.method != TEXTURE:
         yield (
             "The noise of each image was scaled down until the image met the visibility "
             f"“{spec.visibility}”. The scaled noise protects less than published measurements of the method say."
         )
+
+
+def _list_files(paths: tuple[str, ...]) -> str:
+    more = f" and {len(paths) - NAMED_FILES:,} more, which report.json names" if len(paths) > NAMED_FILES else ""
+    return f"{'File' if len(paths) == 1 else 'Files'}: {', '.join(paths[:NAMED_FILES])}{more}"
 
 
 def texture_caveats(spec: ProtectSpec) -> Iterator[str]:

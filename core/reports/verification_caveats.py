@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from core.archive.manifest import Manifest
-from core.reports.protection_caveats import MAY_KNOW_IMAGES, WIDE_INTERVAL, learner_caveats, run_to_run, uncertainty
+from core.reports.learner_caveats import learner_caveats
+from core.reports.protection_caveats import MAY_KNOW_IMAGES, WIDE_INTERVAL, run_to_run, uncertainty
 from core.reports.verdict import outcome_of
 from core.reports.wording import percent
 from core.results.evidence import Evidence

@@ -51,6 +51,8 @@ class Imperceptibility:
         measured_images: Number of images that FLIP was measured on.
         ssimulacra2_images: Number of images that SSIMULACRA2 was measured on.
         worst_images: The images with the largest FLIP, worst first.
+        above_target: Paths of the images that compression alone changes more visibly than the target allows.
+        above_size: Paths of lossy files that are larger than by default, because their noise needs finer compression.
     """
 
     linf_max: float
@@ -66,6 +68,8 @@ class Imperceptibility:
     measured_images: int = 0
     ssimulacra2_images: int = 0
     worst_images: tuple[ImageVisibility, ...] = ()
+    above_target: tuple[str, ...] = ()
+    above_size: tuple[str, ...] = ()
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Imperceptibility":
@@ -78,7 +82,8 @@ class Imperceptibility:
             TypeError: A key is missing or unknown.
         """
         worst = tuple(ImageVisibility(**one) for one in data.get("worst_images", ()))
-        return cls(**{**data, "worst_images": worst})
+        paths = {key: tuple(data.get(key, ())) for key in ("above_target", "above_size")}
+        return cls(**{**data, "worst_images": worst, **paths})
 
 
 @dataclass(frozen=True, slots=True)

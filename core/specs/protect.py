@@ -60,8 +60,9 @@ class ProtectSpec(Spec):
     visibility: Annotated[str, OneOf(VISIBILITIES)] = Field(
         default=DEFAULT_VISIBILITY,
         description="how visible the noise on photographs may be: subtle, balanced or strong; the noise of each image "
-        "is scaled until the image meets the target, never above radius_u; images of up to 64 px and the preset paper "
-        "have no target",
+        "is scaled until the delivered file meets the target, never above radius_u, and its compression gets finer "
+        "where that needs it; the report names files of which no lossy compression meets it; images of up to 64 px and "
+        "the preset paper have no target",
     )
     radius_a: int | None = Field(
         default=None,
@@ -80,8 +81,9 @@ class ProtectSpec(Spec):
     )
     format: Annotated[str, OneOf(FORMATS)] = Field(
         default="same",
-        description="same: each file's own format, JPEG as JPEG at up to 1.5 times the upload's size; png: lossless, "
-        "several times as large for photos",
+        description="same: each file's own format, JPEG as JPEG at up to 1.5 times the upload's size unless its "
+        "visibility needs more; HEIC as JPEG, since the encoder of HEIC is GPL software; png: lossless, several times "
+        "as large for photos",
     )
     evidence: Annotated[str, OneOf(EVIDENCE_AMOUNTS)] = Field(
         default="quick", description="how much to measure: none, quick, or full (more radii, more training)"

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from core.archive.noise_source import NoiseArrays
-from core.archive.writer import ArchiveSettings, write_archive
+from core.archive.write_images import ArchiveSettings
+from core.archive.writer import write_archive
 from core.ingest.dataset import ReadOptions, open_dataset
 from tests.support.uploads import image_file, write_zip
 

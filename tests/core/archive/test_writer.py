@@ -14,7 +14,8 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from core.archive.noise_source import NoiseArrays
-from core.archive.writer import ArchiveSettings, ArchiveWriter, write_archive
+from core.archive.write_images import ArchiveSettings
+from core.archive.writer import ArchiveWriter, write_archive
 from core.imaging.pixel_math import add_noise, resized_noise
 from core.ingest.dataset import ImageDataset, open_dataset
 from core.ingest.pixels import load_pixels

@@ -12,7 +12,8 @@ from PIL import Image
 
 from core.archive.delivered_files import DeliveredFiles
 from core.archive.noise_source import NoiseArrays
-from core.archive.writer import ArchiveSettings, write_archive
+from core.archive.write_images import ArchiveSettings
+from core.archive.writer import write_archive
 from core.errors import Cancelled
 from core.evaluation import delivered_visibility
 from core.evaluation.delivered_visibility import DeliveredVisibility, measure_visibility, with_visibility

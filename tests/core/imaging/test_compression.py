@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter, JpegImagePlugin
 
-from core.imaging.compression import MAX_GROWTH, finest_within, is_lossless_webp
+from core.imaging.compression import finest_within, is_lossless_webp
+from core.imaging.formats import MAX_GROWTH
 from core.imaging.sandbox import SandboxResult
 from tests.support.uploads import encoded
 

@@ -20,7 +20,7 @@ from core.specs.protect import ProtectSpec
 from core.specs.visibility import VISIBILITY_TARGETS
 from tests.support.checkpoints import MemoryCheckpointStore
 from tests.support.photographs import jpeg, photograph
-from tests.support.uploads import image_file, write_zip
+from tests.support.uploads import encoded, image_file, write_zip
 
 KEY = bytes(range(32))
 
@@ -53,7 +53,7 @@ def images(archive: Path | zipfile.ZipFile) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    ("visibility", "format"), [("subtle", "png"), ("balanced", "png"), ("balanced", "same"), ("strong", "same")]
+    ("visibility", "format"), [("subtle", "png"), ("subtle", "same"), ("balanced", "same"), ("strong", "same")]
 )
 def test_every_image_meets_its_target(source: Path, tmp_path: Path, visibility: str, format: str) -> None:
     archive = run(source, tmp_path, visibility=visibility, format=format)
@@ -143,3 +143,19 @@ def test_the_preset_of_the_paper_has_no_textures() -> None:
     with pytest.raises(SpecError, match="must not be texture with the preset paper"):
         ProtectSpec.parse({"preset": "paper", "method": "texture"})
     assert ProtectSpec.parse({"preset": "paper"}).max_flip is None
+
+
+def test_files_that_miss_the_target_or_their_size_are_named(tmp_path: Path) -> None:
+    files = {
+        "cat/grain.avif": encoded(photograph(300, 200, 1), "AVIF", quality=60),
+        "cat/web.webp": encoded(photograph(400, 300, 0), "WEBP", quality=75),
+        "dog/1.jpg": jpeg(photograph(seed=5)),
+        "dog/2.jpg": jpeg(photograph(seed=6)),
+    }
+    archive = run(write_zip(tmp_path / "mixed.zip", files), tmp_path, visibility="subtle")
+    report = json.loads(archive.read("report.json"))
+    assert report["invisibility"]["above_target"] == ["cat/grain.avif"]
+    assert report["invisibility"]["above_size"] == ["cat/web.webp"]
+    assert any("miss the visibility “subtle”" in caveat and "cat/grain.avif" in caveat for caveat in report["limits"])
+    assert any("1.5 times as large" in caveat and "cat/web.webp" in caveat for caveat in report["limits"])
+    assert "cat/grain.avif" in archive.read("report.html").decode()

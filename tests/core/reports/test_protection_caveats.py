@@ -125,3 +125,22 @@ def test_a_generator_that_may_know_the_images_is_stated() -> None:
     assert "may have been trained on these images, including the test images" in text
     assert "only what is measured on these images counts" not in text
     assert "Anyone who has this generator" in text
+
+
+def test_files_that_miss_the_target_or_grow_are_named() -> None:
+    counts = DeliveryCounts(
+        work_size=128,
+        images=90,
+        enlarged=0,
+        exceeded=0,
+        max_flip=0.028,
+        faint=7,
+        missed=tuple(f"{n}.avif" for n in range(7)),
+        grown=("a.webp",),
+    )
+    text = "\n".join(protection_caveats(ProtectSpec(visibility="subtle", method="texture"), GOOD, counts))
+    assert "7 of 90 images miss the visibility “subtle” and have no noise" in text
+    assert "Files: 0.avif, 1.avif, 2.avif, 3.avif, 4.avif and 2 more, which report.json names." in text
+    assert "1 of 90 files are more than 1.5 times as large" in text
+    assert "File: a.webp." in text
+    assert "next to no noise" not in text  # those that miss the target are counted once

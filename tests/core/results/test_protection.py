@@ -11,7 +11,8 @@ from tests.support.report_samples import report
 TOP = "job_id created_at seed versions device seconds stages dataset spec generator invisibility evidence limits"
 FORMER = ("linf_max", "linf_mean", "mae", "psnr_db", "ssim")  # all that reports of release 0.1.0 have
 MEASURED = (
-    "flip flip_worst ssimulacra2 ssimulacra2_worst changed_images measured_images ssimulacra2_images worst_images"
+    "flip flip_worst ssimulacra2 ssimulacra2_worst changed_images measured_images ssimulacra2_images worst_images "
+    "above_target above_size"
 )
 ROW = (
     "training norm radius countermeasure architecture protected_percentage accuracy_before accuracy_after peak_before "
