@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api import api_browser, idempotency, openapi, pages, problems
 from api.admission import Admission
 from api.body_size_limit import BodySizeLimit
+from api.body_timeout import BodyTimeout
 from api.capacity import CONNECTIONS, Capacity
 from api.context import AppContext
 from api.job_followers import JobFollowers
@@ -80,6 +81,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.context = context
     app.state.metrics = Metrics(lambda: _count_jobs(db))
     app.add_middleware(BodySizeLimit)
+    app.add_middleware(BodyTimeout, seconds=settings.body_seconds)
     app.add_middleware(HostCheck, settings=settings)
     app.add_middleware(Admission, max_requests=settings.max_requests)
     app.add_middleware(RequestMiddleware, metrics=app.state.metrics, https=settings.secure_cookies)

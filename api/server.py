@@ -1,15 +1,21 @@
 """The HTTP server: uvicorn with the app, which stops within seconds even while browsers follow jobs."""
 
+import resource
 import socket
 from collections.abc import Callable
 
+import structlog
 import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.connections import ConnectionLimits, limited_protocol
 from store.settings import Settings
 
 SHUTDOWN_TIMEOUT_SECONDS = 5  # for requests to end when the service stops
+OTHER_FILES = 400  # descriptors besides those of connections: of the database, the broker, uploads and downloads
+
+log = structlog.get_logger(__name__)
 
 
 class _Server(uvicorn.Server):
@@ -39,6 +45,8 @@ def make_server(settings: Settings) -> uvicorn.Server:
         app,
         host=settings.host,
         port=settings.port,
+        http=limited_protocol(_connection_limits(settings)),
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
@@ -47,3 +55,21 @@ def make_server(settings: Settings) -> uvicorn.Server:
         timeout_keep_alive=30,
     )
     return _Server(config, app.state.context.job_followers.close)
+
+
+def _connection_limits(settings: Settings) -> ConnectionLimits:
+    """The limits of the settings, or fewer connections where this process may not open as many files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = settings.max_connections + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    connections = settings.max_connections
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        connections = max(1, soft - OTHER_FILES)
+        log.warning("server.fewer_connections", connections=connections, open_files=soft)
+    return ConnectionLimits(
+        connections=connections,
+        per_address=settings.max_connections_per_address,
+        header_seconds=settings.header_seconds,
+    )

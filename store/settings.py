@@ -67,6 +67,22 @@ class Settings(BaseSettings):
     max_requests: int = Field(
         default=256, ge=1, description="requests that are answered at the same time; more receive 503 at once"
     )
+    max_connections: int = Field(
+        default=1000, ge=1, description="open connections of clients; more receive 503 at once"
+    )
+    max_connections_per_address: int = Field(
+        default=500,
+        ge=1,
+        description="open connections from one address, such as that of a proxy; more receive 503 at once",
+    )
+    header_seconds: float = Field(
+        default=10.0, gt=0, description="seconds in which a client sends the header of a request"
+    )
+    body_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="seconds in which a client sends the body of a request, besides a second for each KiB of it",
+    )
 
     max_upload_bytes: int = Field(default=5 * 2**30, ge=1, description="maximum size of an upload, compressed")
     max_unpacked_bytes: int = Field(default=20 * 2**30, ge=1, description="maximum size of a dataset, unpacked")
