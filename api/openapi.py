@@ -136,6 +136,9 @@ def _complete(document: dict[str, Any]) -> None:
         for operation in item.values():
             responses = operation["responses"]
             _describe_event_streams(responses)
+            for parameter in operation.get("parameters", ()):
+                # FastAPI takes it for optional: its absence is a 412, which the protocol asks for, and not a 422.
+                parameter["required"] |= parameter["name"] == "Tus-Resumable"
             if operation.get("security") != []:
                 responses.setdefault("401", _UNAUTHENTICATED)
             if "{" in path:

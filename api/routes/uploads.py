@@ -49,7 +49,12 @@ UploadChecksum = Annotated[
 
 def require_tus_version(
     tus_resumable: Annotated[
-        str | None, Header(alias="Tus-Resumable", description=f"The version of the protocol: {tus.VERSION}.")
+        str | None,
+        Header(
+            alias="Tus-Resumable",
+            description=f"The version of the protocol: {tus.VERSION}.",
+            json_schema_extra={"enum": [tus.VERSION]},
+        ),
     ] = None,
 ) -> None:
     """Raises Problem 412 for a client of another version of tus, or of none."""

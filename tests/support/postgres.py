@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -36,38 +37,58 @@ def _run_as() -> dict[str, Any]:
     return {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
 
 
+class PostgresServer:
+    """A server on a socket in a short path, which can be stopped and started again.
+
+    Args:
+        folder: an empty folder of its own.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.chmod(0o755)
+        self._binaries, self._data, self._log = _binaries(folder), folder / "data", folder / "log"
+        self._data.mkdir()
+        if _run_as():
+            shutil.chown(self._data, "nobody", "nogroup")
+        self._quiet: dict[str, Any] = {"cwd": "/", "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **_run_as()}
+        options = ["-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"]
+        made = subprocess.run([self._binaries / "initdb", "-D", self._data, *options], check=False, **self._quiet)
+        assert made.returncode == 0, made.stdout.decode()
+        self.url = f"postgresql+psycopg://postgres@/postgres?host={self._data}"
+        self._server: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        options = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={self._data}"]
+        options += ["-c", "max_connections=120", "-c", "fsync=off", "-c", "synchronous_commit=off"]
+        options += ["-c", "full_page_writes=off"]
+        with self._log.open("ab") as log:
+            command = [self._binaries / "postgres", "-D", self._data, *options]
+            self._server = subprocess.Popen(command, **(self._quiet | {"stdout": log}))
+        _wait(self._data, self._server, self._log)
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """Stop it by a signal: SIGTERM waits for clients, SIGINT disconnects them, SIGQUIT is a crash."""
+        if self._server is None:
+            return
+        self._server.send_signal(number)
+        try:
+            self._server.wait(10)
+        except subprocess.TimeoutExpired:
+            self._server.kill()
+            self._server.wait()
+
+
 @contextmanager
 def postgres_server() -> Iterator[str]:
-    """Run a server on a socket in a short path; yields the URL of a database."""
+    """Run a server for the length of a block; yields the URL of a database."""
     with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        binaries, data = _binaries(folder), folder / "data"
-        data.mkdir()
-        if _run_as():
-            shutil.chown(data, "nobody", "nogroup")
-        quiet: dict[str, Any] = {"cwd": "/", "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **_run_as()}
-        made = subprocess.run(
-            [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"],
-            check=False,
-            **quiet,
-        )
-        assert made.returncode == 0, made.stdout.decode()
-        options = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={data}", "-c", "max_connections=80"]
-        options += ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
-        log = (folder / "log").open("wb")
-        server = subprocess.Popen([binaries / "postgres", "-D", data, *options], **(quiet | {"stdout": log}))
+        server = PostgresServer(Path(name))
         try:
-            _wait(data, server, folder / "log")
-            yield f"postgresql+psycopg://postgres@/postgres?host={data}"
+            server.start()
+            yield server.url
         finally:
-            server.terminate()
-            try:
-                server.wait(10)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
-            log.close()
+            server.stop()
 
 
 def _wait(data: Path, server: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -1,0 +1,1 @@
+"""What the service withstands: kills, hostile uploads, every request that its OpenAPI document allows."""
