@@ -40,6 +40,8 @@ _SECURITY_SCHEMES = {
         "description": "The cookie of a browser that is signed in.",
     },
 }
+# openapi_extra of an operation that needs authentication of some clients only
+SOMETIMES_AUTHENTICATED: dict[str, Any] = {"security": [{}, *({name: []} for name in _SECURITY_SCHEMES)]}
 
 
 class FieldErrorOut(BaseModel):

@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api import auth
 from api.context import AppContext
 from api.dependencies import Context
-from api.openapi import PUBLIC, problem_responses
+from api.openapi import PUBLIC, SOMETIMES_AUTHENTICATED, problem_responses
 from api.problems import Problem
 from api.visitor import is_this_machine
 from core.errors import FieldError
@@ -48,6 +48,7 @@ def get_readiness(request: Request, context: Context) -> dict[str, str]:
 @router.get(
     "/metrics",
     summary="Get the metrics",
+    openapi_extra=SOMETIMES_AUTHENTICATED,
     response_class=Response,
     responses={
         200: {"content": {"text/plain": {}}},

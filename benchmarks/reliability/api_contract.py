@@ -10,6 +10,7 @@ request accepted, no good one refused. At the end the service must be ready stil
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -40,7 +41,7 @@ def run_schemathesis(service: BenchmarkService, known: dict[str, str], options: 
     command = [
         *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(HERE / "schemathesis.toml"), "run"),
         *(f"{service.url}/v1/openapi.json", "--header", f"Authorization: Bearer {service.token}"),
-        *("--checks", "all", "--continue-on-failure", "--phases", "examples,coverage,fuzzing"),
+        *("--continue-on-failure", "--phases", "examples,coverage,fuzzing"),
         *("--max-examples", str(options.examples), "--max-time", str(options.seconds), "--seed", str(options.seed)),
         *("--workers", "1", "--request-timeout", "60", "--no-shrink", "--suppress-health-check", "all"),
     ]
@@ -54,6 +55,15 @@ def run_schemathesis(service: BenchmarkService, known: dict[str, str], options: 
     return run.returncode, run.stdout + run.stderr
 
 
+def answers_by_operation(service: BenchmarkService) -> dict[str, dict[str, int]]:
+    """How often each operation answered with which status, by the service's own metrics."""
+    found: dict[str, dict[str, int]] = {}
+    pattern = r'^unteachable_requests_total\{method="(\w+)",route="([^"]*)",status="(\d+)"\} (\S+)$'
+    for method, route, status, count in re.findall(pattern, httpx.get(f"{service.url}/metrics").text, re.MULTILINE):
+        found.setdefault(f"{method} {route}", {})[status] = int(float(count))
+    return found
+
+
 def main() -> int:
     """Run it once, and print what it found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -64,11 +74,15 @@ def main() -> int:
     with running_service(max_upload_bytes=20_000_000) as service:
         status, output = run_schemathesis(service, prepare(service), options)
         ready = httpx.get(f"{service.url}/readyz", timeout=60).status_code
-        errors = [line for line in service.log_text().splitlines() if '"status": 5' in line]
+        answers = answers_by_operation(service)
+        errors = [f"{name}: {statuses}" for name, statuses in answers.items() if any(s[0] == "5" for s in statuses)]
     print(output)
-    print("\n".join(errors[:20]))
+    for name, statuses in sorted(answers.items()):
+        print(f"{name:70} {' '.join(f'{status}:{count}' for status, count in sorted(statuses.items()))}")
     print(f"machine: {machine()}")
-    print(f"schemathesis: exit status {status}; answers 5xx in the log: {len(errors)}; /readyz at the end: {ready}")
+    total = sum(count for statuses in answers.values() for count in statuses.values())
+    print(f"{total} answers of {len(answers)} operations; with a 5xx: {errors or 'none'}")
+    print(f"schemathesis: exit status {status}; /readyz at the end: {ready}")
     return int(status != 0 or bool(errors) or ready != 200)
 
 

@@ -5,8 +5,8 @@
 A service on PostgreSQL and an embedded Valkey, with its data on a small disk (where this user may mount one), receives
 uploads and jobs. Every few seconds something random happens to it, until half of the time is over or every job has
 ended. Clients repeat what fails, with an `Idempotency-Key`. Then each job must have succeeded once: 0 lost, 0 doubled,
-0 half-written. Every archive is downloaded, and its images are compared byte by byte with those of the other jobs of the
-same dataset. The exit status is 1 where something is wrong.
+0 half-written. Every archive is downloaded, and its images are compared byte by byte with those of the other jobs of
+the same dataset. The exit status is 1 where something is wrong.
 """
 
 import argparse

@@ -162,7 +162,7 @@ def test_the_stored_upload_exists_if_and_only_if_its_row_exists(
 ) -> None:
     before = set(service.files.list("datasets"))
     with broken_commit(m.Dataset, takes_effect=takes_effect):
-        assert_problem(api.post("/v1/datasets", files={"file": ("lost.zip", zipped())}), 500)
+        assert_problem(api.post("/v1/datasets", files={"file": ("lost.zip", zipped())}), 503)
     with service.db.read() as session:
         ids = session.scalars(select(m.Dataset.id).where(m.Dataset.name == "lost")).all()
     assert len(ids) == takes_effect
