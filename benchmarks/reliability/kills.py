@@ -98,20 +98,20 @@ def open_jobs(url: str) -> int:
         return 1
 
 
-def inspect(service: BenchmarkService, url: str, submitted: list[tuple[str, int]], asked: int) -> Outcome:
+def inspect(service: BenchmarkService, url: str, submitted: list[tuple[str, int]], requested: int) -> Outcome:
     """Compare what there is with what was requested.
 
     Args:
         service: the service, which is left alone by now.
         url: its database.
         submitted: the jobs that it accepted, with the numbers of their datasets.
-        asked: how many were to be requested.
+        requested: how many were to be requested.
     """
     outcome = Outcome()
     with create_engine(url).connect() as connection:
         rows = {row.id: row for row in connection.execute(text("SELECT * FROM jobs WHERE kind = 'protect'"))}
     expected = [id_ for id_, _ in submitted]
-    outcome.lost += [f"never accepted: {asked - len(submitted)}"] if len(submitted) < asked else []
+    outcome.lost += [f"never accepted: {requested - len(submitted)}"] if len(submitted) < requested else []
     outcome.doubled += [id_ for id_, times in Counter(expected).items() if times > 1]
     outcome.doubled += [id_ for id_ in rows if id_ not in set(expected)]
     first_bytes: dict[int, dict[str, str]] = {}
