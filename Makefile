@@ -5,6 +5,8 @@ UV := .tools/uv/bin/uv
 PY := .venv/bin/python
 READY := .venv/.ready
 READY_DEV := .venv/.ready-dev
+PLACE := .venv/.place
+HERE := $(shell pwd -P)
 LOCKS := requirements/build.txt requirements/worker.txt requirements/dev.txt
 
 export UV_PYTHON_DOWNLOADS := never
@@ -41,8 +43,20 @@ $(UV): requirements/uv.txt
 		--root-user-action=ignore --target .tools/uv -r requirements/uv.txt
 	@touch $@
 
-.venv/bin/python: | $(UV)
+# A virtual environment is bound to its folder: that of a copied or moved clone would run the code of the old folder.
+# The stamp names the folder. Environments of earlier versions have none; the first line of their script names it.
+BOUND_TO := $(shell cat $(PLACE) 2>/dev/null || sed -n '1s|^\#!\(/.*\)/\.venv/bin/python.*|\1|p' .venv/bin/unteachable 2>/dev/null)
+ifneq ($(BOUND_TO),$(HERE))
+.PHONY: $(PLACE)
+endif
+
+$(PLACE): | $(UV)
+ifneq ($(BOUND_TO),$(HERE))
+	@[ ! -e .venv ] || echo "The environment belongs to another folder; it is set up anew …"
+	@rm -rf .venv
 	@$(UV) venv -q --python $(PYTHON) --no-project .venv
+endif
+	@pwd -P > $@
 
 # $(1): the lock to install exactly.
 define install
@@ -51,11 +65,11 @@ define install
 	@VIRTUAL_ENV=.venv $(UV) pip install -q --no-deps --no-build-isolation -e .
 endef
 
-$(READY): $(LOCKS) pyproject.toml | $(UV) .venv/bin/python
+$(READY): $(LOCKS) pyproject.toml $(PLACE) | $(UV)
 	$(call install,$(if $(wildcard $(READY_DEV)),requirements/dev.txt,requirements/worker.txt))
 	@touch $@
 
-$(READY_DEV): $(LOCKS) pyproject.toml | $(UV) .venv/bin/python
+$(READY_DEV): $(LOCKS) pyproject.toml $(PLACE) | $(UV)
 	$(call install,requirements/dev.txt)
 	@touch $(READY) $@
 

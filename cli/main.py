@@ -1,6 +1,8 @@
 """The `unteachable` command. Each command imports its own dependencies, so that light commands start at once."""
 
+import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -115,8 +117,27 @@ def doctor() -> None:
     raise typer.Exit(0 if all(result.is_ok for result in results) else 1)
 
 
+def foreign_environment(script: Path, prefix: Path) -> Path | None:
+    """Return the virtual environment of a script if another one runs it, as in a copied or moved clone.
+
+    Args:
+        script: the file that was started, such as `.venv/bin/unteachable`.
+        prefix: the environment whose interpreter and code run.
+    """
+    environment = script.absolute().parent.parent
+    is_environment = (environment / "pyvenv.cfg").is_file()
+    return environment if is_environment and environment.resolve() != prefix.resolve() else None
+
+
 def main() -> None:
     """Run the command line. Each invalid setting prints one line, and the exit status is 2."""
+    if (moved := foreign_environment(Path(sys.argv[0]), Path(sys.prefix))) is not None:
+        typer.echo(
+            f"unteachable: {moved} was copied or moved and would run the code of {Path(sys.prefix).parent}: run "
+            f"`make setup` in {moved.parent}",
+            err=True,
+        )
+        raise SystemExit(2)
     try:
         app()
     except ValidationError as error:

@@ -24,8 +24,8 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def cli_command(*arguments: str) -> list[str]:
-    """Return the command line of `unteachable ARGUMENTS` with this interpreter."""
-    return [sys.executable, "-m", "cli.main", *arguments]
+    """Return the command line of `unteachable ARGUMENTS` with this interpreter and its code, in whatever folder."""
+    return [sys.executable, "-P", "-m", "cli.main", *arguments]
 
 
 def terminate_with_parent() -> None:
