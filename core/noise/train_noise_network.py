@@ -127,7 +127,7 @@ class NoiseNetworkTraining(TrainingLoop):
         """The weighted robust loss of a part of a batch, summed over its images; the first of `seeds` seeds it."""
         generator = torch.Generator(pixels.device).manual_seed(int(seeds[0]))
         x = pixels.float() * PIXEL
-        protected = _quantize((x + network(x, y)).clamp(0, 1))
+        protected = quantize_images((x + network(x, y)).clamp(0, 1))
         losses = []
         for term, folded in self._terms:
             loss = robust_loss(folded, y, term.objective, generator=generator, tick=self._progress.tick)
@@ -135,6 +135,10 @@ class NoiseNetworkTraining(TrainingLoop):
         return torch.stack(losses).sum()
 
 
-def _quantize(x: Tensor) -> Tensor:
-    """`x` in whole pixel units, as delivered; a straight-through gradient (Bengio et al. 2013)."""
+def quantize_images(x: Tensor) -> Tensor:
+    """Round images to whole pixel units, as they are delivered; with a straight-through gradient (Bengio et al. 2013).
+
+    Args:
+        x: Images (n, c, h, w) in [0, 1].
+    """
     return x + ((x * 255).round() * PIXEL - x).detach()

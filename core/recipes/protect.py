@@ -20,6 +20,7 @@ from core.ingest.split import select_protect_mask_by_split, select_test_mask
 from core.noise.generator_file import TrainedGenerator, load_generator
 from core.noise.setup import NoiseSetup
 from core.recipes.evidence_images import EvidenceImages
+from core.recipes.joint_start import joint_start
 from core.recipes.options import DatasetSource, RunOptions
 from core.recipes.protection_archive import ProtectionArchive, report_in
 from core.recipes.protection_data import ProtectionData
@@ -169,13 +170,15 @@ def _prepare(
         test_mask = np.zeros_like(test_mask)  # nothing will be tested, so the surrogate may learn from all images
     run.progress.start("decoding", 0)
     pixels = load_pixels(dataset, size, progress=run.progress, sandbox=sandbox)
+    setup = NoiseSetup(spec=spec, preset=preset_for(spec.preset, size))
     return ProtectionData(
         dataset=dataset,
         images=LabelledArrays(pixels=pixels, labels=labels, classes=len(dataset.classes)),
         test_mask=test_mask,
         protect_mask=protect_mask,
-        setup=NoiseSetup(spec=spec, preset=preset_for(spec.preset, size)),
+        setup=setup,
         generator=trained,
+        start=None if trained is not None else joint_start(dataset, setup, run, size=size),
         photographs=are_photographs(_edges(dataset)),
         unmeasurable=reason,
     )

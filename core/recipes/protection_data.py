@@ -23,6 +23,8 @@ class ProtectionData:
         protect_mask: bool (n,), the images that get noise.
         setup: The method of the noise, its radii and its numbers.
         generator: The trained generator that makes the noise; None to train a surrogate on the dataset.
+        start: The shipped generator whose noise network is trained on the dataset; None where a surrogate is, and where
+            nothing is trained.
         photographs: Whether the images are photographs (`core.specs.visibility`).
         unmeasurable: Why there can be no evidence, or None.
     """
@@ -33,6 +35,7 @@ class ProtectionData:
     protect_mask: NDArray[np.bool_]
     setup: NoiseSetup
     generator: TrainedGenerator | None
+    start: TrainedGenerator | None
     photographs: bool
     unmeasurable: str | None
 

@@ -3,13 +3,17 @@
 import secrets
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.archive.noise_source import ClassTextures, NoiseArrays, NoiseSource
 from core.errors import BadInput
 from core.imaging.texture_codebook import KEY_BYTES, TextureCodebook
 from core.noise.class_map import class_map
 from core.noise.final_search import search_noise
-from core.noise.generator_file import network_for, surrogate_for
+from core.noise.generator_file import TrainedGenerator, network_for, surrogate_for
 from core.noise.inference import predict_noise
+from core.noise.joint_training import train_jointly
 from core.noise.make import generate_noise
 from core.recipes.protection_data import ProtectionData
 from core.runtime.context import RunContext
@@ -43,11 +47,12 @@ def with_method(spec: ProtectSpec, *, photographs: bool) -> ProtectSpec:
 
 
 def noise_source(data: ProtectionData, run: RunContext) -> NoiseSource:
-    """The noise of all images: textures, or made by a generator, or by a surrogate that is trained on the dataset.
+    """The noise of all images: textures, or made by a generator, or by a network that is trained on the dataset.
 
     Args:
         data: What is protected, and how.
-        run: The checkpoints hold the secret key of the textures, or the surrogate and each finished shard of noise.
+        run: The checkpoints hold the secret key of the textures, or the trained networks and each finished shard of
+            noise.
     """
     images, generator = data.images, data.generator
     if data.setup.method == TEXTURE:
@@ -57,6 +62,8 @@ def noise_source(data: ProtectionData, run: RunContext) -> NoiseSource:
             channels=data.channels,
             size=data.work_size,
         )
+    if data.start is not None:
+        return NoiseArrays(_joint_noise(data, data.start, run))
     if generator is None:
         noise = generate_noise(images, data.setup, run, protect_mask=data.protect_mask, train_mask=data.train_mask)
         return NoiseArrays(noise)
@@ -67,6 +74,16 @@ def noise_source(data: ProtectionData, run: RunContext) -> NoiseSource:
         return NoiseArrays(predict_noise(network, images, run, radius=radius, protect_mask=data.protect_mask))
     surrogate = surrogate_for(generator, channels=data.channels)
     return NoiseArrays(search_noise(surrogate, images, data.setup, run, protect_mask=data.protect_mask))
+
+
+def _joint_noise(data: ProtectionData, start: TrainedGenerator, run: RunContext) -> NDArray[np.int8]:
+    """The noise of a shipped noise network that is trained on the training images, int8 (n, c, s, s)."""
+    images, network, outputs = data.images, start.network, start.card.classes
+    assert network is not None, "it was chosen for its network"
+    trained = train_jointly(network, images.select(data.train_mask), data.setup, run, outputs=outputs)
+    mapped = replace(images, labels=class_map(images.classes, outputs=outputs)[images.labels], classes=outputs)
+    radius = data.setup.spec.radius_u
+    return predict_noise(trained, mapped, run, radius=radius, protect_mask=data.protect_mask)
 
 
 def _texture_key(run: RunContext) -> bytes:

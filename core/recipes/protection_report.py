@@ -11,7 +11,7 @@ from core.evaluation.delivered_visibility import DeliveredVisibility, with_visib
 from core.evaluation.imperceptibility import measure_imperceptibility
 from core.generators.compatibility import may_have_trained_on
 from core.metrics.visibility import metric_versions
-from core.noise.description import describe_noise
+from core.noise.description import describe_joint_training, describe_noise
 from core.noise.generator_file import describe_use
 from core.recipes.protection_data import ProtectionData
 from core.recipes.report_dataset import describe_dataset, utc_timestamp
@@ -44,7 +44,10 @@ def build_report(
     """
     dataset, delivered, progress = data.dataset, archive.delivered, run.progress
     spec, generator = data.setup.spec, data.generator
-    made_by = describe_noise(data.setup, size=data.work_size, trained_on=int(data.train_mask.sum()))
+    trained_on = int(data.train_mask.sum())
+    made_by = describe_noise(data.setup, size=data.work_size, trained_on=trained_on)
+    if data.start is not None:
+        made_by |= describe_joint_training(data.setup, data.start, trained_on=trained_on)
     if data.max_flip is not None:
         made_by |= {"visibility": spec.visibility, "max_flip": data.max_flip}
     if generator is not None:

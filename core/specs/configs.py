@@ -56,6 +56,19 @@ class TrainingLength:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JointConfig:
+    """How a noise network and a surrogate are trained together.
+
+    Attributes:
+        length: Updates of each of them.
+        learning_rate: Of both.
+    """
+
+    length: TrainingLength
+    learning_rate: LearningRate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NoiseConfig:
     """How the noise of a method with a surrogate is made: Algorithm 1, then a search for every image.
 
@@ -68,6 +81,8 @@ class NoiseConfig:
         greyscale_share: Weight of the loss on greyscale images, in a training that asks for it (`TrainSpec.grey`).
         greyscale_probability: How often T makes an image greyscale while the second surrogate learns, which is used
             for that loss (docs/lab/noise.md).
+        joint: How a shipped noise network is trained on the images of a protection, in place of a surrogate and a
+            search; None where it is not.
     """
 
     length: TrainingLength
@@ -77,6 +92,7 @@ class NoiseConfig:
     network_length: TrainingLength | None = field(default=None, metadata={"key": "network"})
     greyscale_share: float = field(default=0.0, metadata={"key": "grey_share"})
     greyscale_probability: float = field(default=0.5, metadata={"key": "grey_chance"})
+    joint: JointConfig | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ import json
 from dataclasses import replace
 
 from core.specs.configs import (
+    JointConfig,
     LearnerSchedule,
     NoiseConfig,
     NTGAConfig,
@@ -99,6 +100,7 @@ QUICK = Preset(
             _noise_config(_length(8, 100, 600), _QUICK_TRAINING, _QUICK_FINAL),
             network_length=_length(20, 300, 1_500),
             greyscale_share=0.3,
+            joint=JointConfig(length=_length(6, 100, 300), learning_rate=LearningRate(peak=0.05)),
         ),
         "rem": _noise_config(_length(60, 60, 200), _QUICK_TRAINING, _QUICK_FINAL_REM),
         "em": _noise_config(_length(60, 60, 400), _plain_search(8, 0.25), _plain_search(20, 0.2)),

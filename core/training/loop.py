@@ -150,14 +150,8 @@ class TrainingLoop(ABC):
 
     def state(self) -> dict[str, Tensor]:
         """All that the remaining steps depend on, as tensors."""
-        momentum = {
-            f"momentum.{name}": self._sgd.optimizer.state[p]["momentum_buffer"]
-            for name, p in self.model.named_parameters()
-            if "momentum_buffer" in self._sgd.optimizer.state[p]
-        }
-        weights = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         run = {"plan": self._plan_numbers, "step": torch.tensor(self.step), "rng": self.generator.get_state()}
-        return {**weights, **momentum, **run, **self._batches.state()}
+        return {**self._sgd.state(), **run, **self._batches.state()}
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Continue from a state. Between a CPU and a GPU the random numbers start again from the seed.
@@ -175,12 +169,7 @@ class TrainingLoop(ABC):
                 f"(Its [updates, batch, images] are {state['plan'].tolist()}; this version has "
                 f"{self._plan_numbers.tolist()}.)"
             )
-        self.model.load_state_dict({k[6:]: v for k, v in state.items() if k.startswith("model.")})
-        for name, p in self.model.named_parameters():
-            if f"momentum.{name}" in state:
-                # in the memory layout of the parameter
-                momentum = torch.empty_like(p, requires_grad=False).copy_(state[f"momentum.{name}"])
-                self._sgd.optimizer.state[p]["momentum_buffer"] = momentum
+        self._sgd.restore(state)
         if state["rng"].shape == self.generator.get_state().shape:
             self.generator.set_state(state["rng"])
         self._batches.restore(state)

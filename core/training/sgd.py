@@ -1,7 +1,7 @@
 """One step of SGD with momentum 0.9 and weight decay 5e-4, which the paper uses for all training (A.3.1, A.4)."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -113,6 +113,30 @@ class DataParallelSGD:
         self.optimizer.step()
         self._average_statistics(len(own_parts), all_parts=len(parts))
         return loss
+
+    def state(self) -> dict[str, Tensor]:
+        """The weights and the momentum; the names of the tensors begin with "model." and "momentum."."""
+        state = {f"model.{name}": tensor for name, tensor in self._model.state_dict().items()}
+        for name, parameter in self._model.named_parameters():
+            if "momentum_buffer" in self.optimizer.state[parameter]:
+                state[f"momentum.{name}"] = self.optimizer.state[parameter]["momentum_buffer"]
+        return state
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Continue from a state.
+
+        Args:
+            state: What `state` returned; tensors of other names are ignored.
+
+        Raises:
+            RuntimeError: The state belongs to another model.
+        """
+        self._model.load_state_dict({k[6:]: v for k, v in state.items() if k.startswith("model.")})
+        for name, p in self._model.named_parameters():
+            if f"momentum.{name}" in state:
+                # in the memory layout of the parameter
+                momentum = torch.empty_like(p, requires_grad=False).copy_(state[f"momentum.{name}"])
+                self.optimizer.state[p]["momentum_buffer"] = momentum
 
     def _replay(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         loss, gradients = self._graphed(*batch, on_gpu=True)

@@ -19,7 +19,12 @@ SOME = TrainingLength(epochs=0, min_updates=STEPS, max_updates=STEPS, batch=16)
 def short_training() -> Iterator[None]:
     """The preset's own path with fewer updates of surrogates, noise networks and learners."""
     noise = {
-        name: replace(recipe, length=SOME, network_length=recipe.network_length and SOME)
+        name: replace(
+            recipe,
+            length=SOME,
+            network_length=recipe.network_length and SOME,
+            joint=recipe.joint and replace(recipe.joint, length=SOME),
+        )
         for name, recipe in QUICK.noise.items()
     }
     schedules = {name: replace(schedule, length=SOME) for name, schedule in QUICK.schedules.items()}

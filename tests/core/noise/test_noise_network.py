@@ -24,7 +24,7 @@ from core.noise.shards import SHARD
 from core.noise.train_noise_network import (
     NoiseNetworkTraining,
     WeightedSurrogate,
-    _quantize,
+    quantize_images,
     train_noise_network,
 )
 from core.runtime.checkpoints import NullCheckpointStore
@@ -123,7 +123,7 @@ def test_the_same_seed_makes_the_same_network() -> None:
 
 def test_rounding_keeps_whole_pixels_and_passes_the_gradient() -> None:
     x = torch.linspace(0, 1, 1000, dtype=torch.float64, requires_grad=True)
-    rounded = _quantize(x)
+    rounded = quantize_images(x)
     torch.testing.assert_close(rounded * 255, (x * 255).round(), rtol=0, atol=1e-9)
     (gradient,) = torch.autograd.grad(rounded.sum(), x)
     assert torch.equal(gradient, torch.ones_like(x))
