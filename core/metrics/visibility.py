@@ -4,20 +4,21 @@ FLIP (Andersson et al. 2020) is the mean over the pixels of the difference that 
 the two images: 0 is none, 1 the most. SSIMULACRA2 (Sneyers 2023) is the quality of a compressed image: 100 is the
 original, 90 cannot be told from it by flickering, 70 is hard to tell without the original. Both know colour.
 
-Both are computed by their packages, for a screen at arm's length (67 pixels a degree) that shows each pixel at its own
-size. Of a large image windows are compared (`core.metrics.windows`), so that it takes seconds and little memory.
+FLIP is computed by `core.metrics.flip` and SSIMULACRA2 by its package, for a screen at arm's length (67 pixels a
+degree) that shows each pixel at its own size. Of a large image windows are compared (`core.metrics.windows`), so that
+it takes seconds and little memory.
 """
 
 import io
 from dataclasses import dataclass
 from importlib import metadata
 
-import flip_evaluator
 import numpy as np
 import ssimulacra2 as ssimulacra2_package
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.metrics.flip import FlipReference
 from core.metrics.windows import as_rgb, windows_of
 
 MIN_SSIMULACRA2_SIDE = 225
@@ -38,8 +39,8 @@ class VisibilityScore:
 
 
 def metric_versions() -> dict[str, str]:
-    """The version of each package that computes the measures."""
-    return {package: metadata.version(package) for package in ("flip-evaluator", "ssimulacra2")}
+    """The version of each package that computes a measure."""
+    return {"ssimulacra2": metadata.version("ssimulacra2")}
 
 
 def score_pair(original: NDArray[np.uint8], delivered: NDArray[np.uint8]) -> VisibilityScore:
@@ -86,8 +87,7 @@ def flip(original: NDArray[np.uint8], delivered: NDArray[np.uint8]) -> float:
         original: sRGB, uint8 (h, w, 3).
         delivered: sRGB, uint8 (h, w, 3).
     """
-    one, two = (np.ascontiguousarray(pixels, np.float32) / 255 for pixels in (original, delivered))
-    return float(flip_evaluator.evaluate(one, two, "LDR", applyMagma=False)[1])
+    return FlipReference(original).flip(delivered)
 
 
 def ssimulacra2(original: NDArray[np.uint8], delivered: NDArray[np.uint8]) -> float | None:
