@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from core.errors import FieldError, SpecError
+from core.specs.visibility import SMALL_IMAGE_EDGE
 from store import jobs, leases
 from store import models as m
 from store.clock import now
@@ -41,6 +42,8 @@ class DatasetContents:
     layout: dict[str, Any] = field(default_factory=dict)
     """How the images were sorted into classes: {"kind", "reason", "notes", "problems": [{"path", "line", "problem"}],
     "choices": [{"layout", "classes", "problem"}]}; empty for a dataset that an older release has checked."""
+    shorter_edge: float | None = None
+    """The median of the images' shorter edges, in pixels."""
 
 
 def create_with_check(session: Session, upload: StoredUpload, *, ttl_days: int) -> tuple[m.Dataset, m.Job]:
@@ -86,6 +89,11 @@ def classes_by(dataset: m.Dataset, layout: str) -> int:
         fitting = " or ".join(name for name, choice in choices.items() if not choice["problem"])
         raise SpecError([FieldError("layout", f"does not fit this dataset: {problem} Choose auto or {fitting}")])
     return int(choices[layout]["classes"])
+
+
+def are_small(dataset: m.Dataset) -> bool:
+    """Return whether the images are too small for a target of visibility; False where their sizes are not known."""
+    return dataset.shorter_edge is not None and dataset.shorter_edge <= SMALL_IMAGE_EDGE
 
 
 def mark_ready(session: Session, claim: leases.Claim, contents: DatasetContents) -> bool:

@@ -17,8 +17,14 @@ from sqlalchemy.orm import Session
 from core.errors import BadInput, FieldError, SpecError
 from core.generators.card import Card, read_card
 from core.generators.compatibility import apply_generator_constraints, incompatibilities
-from core.generators.shipped import WEIGHTS_FOLDER, resolve_generator_constraints, select_shipped_generator
-from core.specs.protect import INSTANT, TEXTURE, ProtectSpec
+from core.generators.shipped import (
+    WEIGHTS_FOLDER,
+    resolve_generator_constraints,
+    select_shipped_generator,
+    shipped_generators,
+)
+from core.specs.protect import INSTANT, PAPER, TEXTURE, ProtectSpec
+from core.specs.visibility import too_small_for_textures
 from store import datasets
 from store import models as m
 from store.database import Database
@@ -148,18 +154,24 @@ def check_compatibility(session: Session, spec: ProtectSpec, dataset: m.Dataset)
         row = session.get(m.Generator, spec.generator_id)
         if row is not None and (reason := incompatibilities(Card.from_dict(row.card), classes=classes)):
             raise SpecError([FieldError("generator_id", reason)])
+    elif spec.method == TEXTURE:
+        if datasets.are_small(dataset):
+            raise SpecError([FieldError("method", too_small_for_textures())])
+    elif spec.method is None and spec.preset != PAPER and not datasets.are_small(dataset):
+        return  # photographs get textures, and the sizes of other images are not known yet
     elif classes == 1:  # nothing can be trained on one class, so the preset instant replaces the others
-        _check_album(spec)
-    elif spec.preset == INSTANT and spec.method not in (None, TEXTURE):
-        try:
-            select_shipped_generator(classes=classes)
-        except BadInput as error:
-            raise SpecError([FieldError("preset", str(error))]) from None
-
-
-def _check_album(spec: ProtectSpec) -> None:
-    try:
-        resolve_generator_constraints(spec.to_dict() | {"preset": INSTANT}, None)
-    except SpecError as error:
         why = "these images are one class, from which nothing can be trained, so a generator that ships makes the noise"
-        raise SpecError([FieldError(one.field, f"{one.message}; {why}") for one in error.errors]) from None
+        _check_shipped(spec, classes, why=f"; {why}")
+    elif spec.preset == INSTANT:
+        _check_shipped(spec, classes, why="")
+
+
+def _check_shipped(spec: ProtectSpec, classes: int, *, why: str) -> None:
+    """Check that a generator that ships makes the noise of this spec; `why` follows the message of a wrong field."""
+    try:
+        apply_generator_constraints(spec.to_dict(), shipped_generators()[0].card)
+        select_shipped_generator(classes=classes)
+    except SpecError as error:
+        raise SpecError([FieldError(one.field, f"{one.message}{why}") for one in error.errors]) from None
+    except BadInput as error:
+        raise SpecError([FieldError("preset", str(error))]) from None

@@ -132,6 +132,7 @@ class Dataset(_RowMixin, Base):
     skipped: Mapped[list[dict[str, Any]]] = mapped_column(default=list)  # [{"path", "reason"}]
     thumbs: Mapped[list[dict[str, Any]]] = mapped_column(default=list)  # [{"key", "path", "number"}]
     layout: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")  # store.datasets.DatasetContents
+    shorter_edge: Mapped[float | None]  # median over the images, in pixels; None where an older release checked it
     error: Mapped[str | None] = mapped_column(Text)
     expires_at: Mapped[datetime | None]
 

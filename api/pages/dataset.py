@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
-from api import dataset_images, job_requests, trials
+from api import job_requests, trials
 from api.context import AppContext
 from api.dependencies import Context, CurrentRequest, CurrentUser, Db, OwnDataset
 from api.pages import listing
@@ -19,14 +19,12 @@ from api.pages.forms.submission import SubmittedFields
 from api.pages.render import render_page
 from api.pages.trial import trial_view
 from api.pages.waiting import estimate_in_words, form_estimates
-from api.problems import Problem, field_problem
+from api.problems import field_problem
 from api.routes import datasets as rest
 from core.errors import SpecError
 from core.specs.protect import NO_LABEL
-from core.specs.visibility import are_photographs
-from store import generators
+from store import datasets, generators
 from store import models as m
-from store.image_index import CHUNK_IMAGES
 from store.trials import MAX_TRIAL_IMAGES
 
 router = APIRouter()
@@ -100,15 +98,6 @@ def delete(dataset: OwnDataset, db: Db, context: Context) -> Response:
     return RedirectResponse("/", status_code=303)
 
 
-def _are_small(context: AppContext, dataset: m.Dataset) -> bool:
-    """Whether the images are too small for a target of visibility; False where their sizes are not known."""
-    try:
-        images = dataset_images.read_page(context, dataset, 0, CHUNK_IMAGES)
-    except Problem:
-        return False
-    return bool(images) and not are_photographs([(image.width, image.height) for image in images])
-
-
 def _page(
     db: Session,
     context: AppContext,
@@ -140,7 +129,7 @@ def _page(
         estimates=form_estimates(db, dataset),
         estimate=estimate_in_words(db, dataset, protect_form.requested_spec(_as_submitted(protect.values))),
         advanced_open=protect_form.has_advanced_changes(protect.values, first, protect.errors),
-        small_images=_are_small(context, dataset),
+        small_images=datasets.are_small(dataset),
         trial=trial_view(db, context, dataset),
         train=train_form.form_fields(dataset.name, train.values, train.errors) if may_train else None,
     )

@@ -18,7 +18,7 @@ from core.noise.make import generate_noise
 from core.recipes.protection_data import ProtectionData
 from core.runtime.context import RunContext
 from core.specs.protect import TEXTURE, ProtectSpec
-from core.specs.visibility import SMALL_IMAGE_EDGE
+from core.specs.visibility import too_small_for_textures
 
 TEXTURE_WORK_SIZE = 128
 """Largest side in pixels at which protections by textures are measured. The textures have each image's own size."""
@@ -37,10 +37,7 @@ def with_method(spec: ProtectSpec, *, photographs: bool) -> ProtectSpec:
         BadInput: The method is `texture`, and the images are too small for it.
     """
     if spec.method == TEXTURE and not photographs:
-        raise BadInput(
-            f"The method texture needs images larger than {SMALL_IMAGE_EDGE} x {SMALL_IMAGE_EDGE} pixels: most of "
-            "these are smaller. Leave the method out, and the best one for these images is used."
-        )
+        raise BadInput(f"The method texture {too_small_for_textures()}.")
     if spec.method is None and photographs and spec.preset != "paper":
         return spec.model_copy(update={"method": TEXTURE})
     return spec

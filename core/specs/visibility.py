@@ -35,6 +35,14 @@ VISIBILITIES = tuple(VISIBILITY_TARGETS)
 DEFAULT_VISIBILITY = "balanced"
 
 
+def too_small_for_textures() -> str:
+    """Why images of up to SMALL_IMAGE_EDGE get no textures, to follow "the method texture "."""
+    return (
+        f"needs images larger than {SMALL_IMAGE_EDGE} x {SMALL_IMAGE_EDGE} pixels: most of these are smaller. Leave "
+        "the method out, and the best one for these images is used"
+    )
+
+
 def are_photographs(edges: Sequence[tuple[int, int]]) -> bool:
     """Whether the images of a dataset are photographs, whose noise meets a target of visibility.
 

@@ -1,6 +1,9 @@
 """A dataset says how its images were sorted into classes, and a job may ask for another layout that fits."""
 
+from typing import Any
+
 import httpx
+import pytest
 
 from tests.api.conftest import Service, assert_problem, request_job, upload_dataset
 
@@ -47,3 +50,40 @@ def test_an_album_takes_only_what_a_generator_can_do_and_says_why(api: httpx.Cli
     assert_problem(protection(api, dataset_id, radius_u=16, method="sem"), 422, "these images are one class")
     assert protection(api, dataset_id, radius_u=16, method="sem", layout="classes").status_code == 202
     assert protection(api, dataset_id).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("edge", "classes", "spec", "refused"),
+    [
+        (32.0, 2, {"preset": "instant", "radius_u": 16}, ("spec.radius_u", "must be 8: the generator")),
+        (64.0, 2, {"preset": "instant", "radius_a": 2}, ("spec.radius_a", "must be 4: the generator")),
+        (32.0, 1, {"preset": "quick", "radius_u": 16}, ("spec.radius_u", "these images are one class")),
+        (32.0, 2_000, {"preset": "instant"}, ("spec.preset", "No generator that ships fits these images")),
+        (32.0, 2, {"preset": "quick", "method": "texture"}, ("spec.method", "needs images larger than 64 x 64 pixels")),
+        (32.0, 2, {"preset": "instant"}, None),
+        (32.0, 2, {"preset": "quick", "radius_u": 16}, None),
+        (65.0, 2_000, {"preset": "instant", "radius_u": 16}, None),
+        (65.0, 1, {"preset": "quick", "radius_u": 16}, None),
+        (65.0, 2, {"preset": "quick", "method": "texture"}, None),
+        (None, 2_000, {"preset": "instant", "radius_u": 16}, None),
+    ],
+)
+def test_what_the_sizes_of_the_images_rule_out_is_refused_at_once(
+    api: httpx.Client,
+    service: Service,
+    edge: float | None,
+    classes: int,
+    spec: dict[str, Any],
+    refused: tuple[str, str] | None,
+) -> None:
+    dataset_id = upload_dataset(api)["id"]
+    named = [{"name": str(number), "images": 3} for number in range(classes)]
+    service.make_ready(dataset_id, classes=named, shorter_edge=edge)
+    answer = protection(api, dataset_id, **spec)
+    if refused is None:
+        assert answer.status_code == 202, answer.text
+        return
+    assert answer.status_code == 422
+    [error] = answer.json()["errors"]
+    assert error["field"] == refused[0]
+    assert refused[1] in error["message"]

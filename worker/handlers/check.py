@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import structlog
@@ -98,6 +99,7 @@ def contents_of(dataset: ImageDataset, thumbs: list[dict[str, Any]]) -> datasets
     for image in dataset.images:
         counts[image.label] += 1
     return datasets.DatasetContents(
+        shorter_edge=float(median(min(image.width, image.height) for image in dataset.images)),
         images=len(dataset.images),
         classes=[{"name": name, "images": count} for name, count in zip(dataset.classes, counts, strict=True)],
         skipped=[{"path": skipped.path, "reason": skipped.reason} for skipped in dataset.skipped],

@@ -9,7 +9,6 @@ from api.pages.forms import protect
 from api.pages.forms.fields import error_messages
 from core.errors import SpecError
 from core.specs.protect import METHODS, ProtectSpec
-from store.image_index import IndexedImage, write_images
 from tests.api.conftest import Service, upload_dataset
 
 
@@ -83,9 +82,7 @@ def test_an_error_in_a_hidden_field_opens_it(api: httpx.Client, dataset_path: st
 
 def test_small_images_have_no_visibility_to_choose(api: httpx.Client, service: Service) -> None:
     dataset_id = upload_dataset(api)["id"]
-    small = IndexedImage(path="a", class_name="cats", width=32, height=48, format="PNG", location=None)
-    write_images(service.files, dataset_id, [small] * 6)
-    service.make_ready(dataset_id, images=6)
+    service.make_ready(dataset_id, images=6, shorter_edge=64.0)
     page = api.get(f"/datasets/{dataset_id}", headers={"Accept": "text/html"}).text
     assert 'name="visibility"' not in page
     assert "These images are small" in page
