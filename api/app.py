@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 
-import anyio
 import structlog
 from fastapi import FastAPI
 from sqlalchemy import func, select
@@ -17,6 +16,7 @@ from api.body_size_limit import BodySizeLimit
 from api.body_timeout import BodyTimeout
 from api.capacity import CONNECTIONS, Capacity
 from api.context import AppContext
+from api.inspections import Inspections
 from api.job_followers import JobFollowers
 from api.metrics import JobCounts, Metrics
 from api.middleware import RequestMiddleware
@@ -38,7 +38,6 @@ from store.signing_keys import secret_keys
 log = structlog.get_logger(__name__)
 
 CLEANUP_SECONDS = 600.0  # between two rounds
-MAX_INSPECTIONS = 2  # archives that are inspected at the same time
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -61,7 +60,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         readiness=Readiness(settings, db, files),
         capacity=Capacity(),
         use_recorder=UseRecorder(),
-        inspections=anyio.CapacityLimiter(MAX_INSPECTIONS),
+        inspections=Inspections(seconds=settings.inspection_seconds),
     )
     public = settings.service_address.public
     public_path = "" if public is None else public.path

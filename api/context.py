@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import anyio
-
 from api.capacity import Capacity
+from api.inspections import Inspections
 from api.job_followers import JobFollowers
 from api.readiness import Readiness
 from api.use_records import UseRecorder
@@ -28,7 +27,7 @@ class AppContext:
         readiness: Checks whether the service can work.
         capacity: Limits how many requests use the database at once.
         use_recorder: Records when tokens and sessions were last used.
-        inspections: Limits how many archives are inspected at once, so that they do not occupy every thread.
+        inspections: Inspects uploads, a bounded number at once.
     """
 
     settings: Settings
@@ -39,7 +38,7 @@ class AppContext:
     readiness: Readiness
     capacity: Capacity
     use_recorder: UseRecorder
-    inspections: anyio.CapacityLimiter
+    inspections: Inspections
 
     @property
     def upload_dir(self) -> Path:

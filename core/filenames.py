@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from pathlib import PurePosixPath
+from typing import NoReturn
 
 from core.errors import BadInput
 from core.limits import SkippedFile
@@ -106,11 +107,26 @@ def skipped_by_name(path: str) -> SkippedFile | None:
     return None
 
 
+class _Folder:
+    """A folder that was seen: its name as first seen, and what lies in it by folded name. A file is its name alone."""
+
+    __slots__ = ("children", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.children: dict[str, _Folder | str] = {}
+
+
 class UniquePaths:
-    """Detects paths that some file system or reader would take for the same file."""
+    """Detects paths that some file system or reader would take for the same file. Each folder is stored once.
+
+    Attributes:
+        folders: The number of folders that the paths have together.
+    """
 
     def __init__(self) -> None:
-        self._seen: dict[str, tuple[str, bool]] = {}  # folded path -> (as first seen, whether it is a folder)
+        self.folders = 0
+        self._root = _Folder("")
 
     def add(self, path: str) -> None:
         """Add a file.
@@ -121,20 +137,27 @@ class UniquePaths:
         Raises:
             BadInput: The file, or a folder above it, differs from an earlier one in letter case or Unicode form only.
         """
-        folded = fold(path)
-        if folded in self._seen:
-            self._refuse(path, self._seen[folded][0])
-        self._seen[folded] = (path, False)
-        while "/" in path:
-            path, folded = path.rpartition("/")[0], folded.rpartition("/")[0]
-            known = self._seen.setdefault(folded, (path, True))
-            if known != (path, True):
-                self._refuse(path, known[0])
+        parts, folded = path.split("/"), fold(path).split("/")
+        folder = self._root
+        for level, (name, key) in enumerate(zip(parts[:-1], folded[:-1], strict=True)):
+            known = folder.children.get(key)
+            if known is None:
+                known = folder.children[key] = _Folder(name)
+                self.folders += 1
+            elif isinstance(known, str) or known.name != name:
+                self._refuse(parts[: level + 1], known)
+            folder = known
+        name, key = parts[-1], folded[-1]
+        if key in folder.children:
+            self._refuse(parts, folder.children[key])
+        folder.children[name if name == key else key] = name  # one string for both where they are equal
 
     @staticmethod
-    def _refuse(path: str, first: str) -> None:
+    def _refuse(parts: list[str], first: _Folder | str) -> NoReturn:
+        earlier = "/".join([*parts[:-1], first if isinstance(first, str) else first.name])
+        path = "/".join(parts)
         raise BadInput(
-            f"“{printable(first)}” and “{printable(path)}” are the same name on many computers, "
+            f"“{printable(earlier)}” and “{printable(path)}” are the same name on many computers, "
             "which ignore letter case or Unicode form; rename one.",
             printable(path),
         )

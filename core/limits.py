@@ -11,6 +11,8 @@ class Limits:
     files: int = 200_000
     file_bytes: int = 512 * 2**20
     pixels: int = 100_000_000  # of one image
+    depth: int = 64  # folders above one file
+    name_bytes: int = 64 * 2**20  # of the paths of all files together, as UTF-8
     ratio: int = 200  # unpacked / packed bytes; images stay far below it, an archive bomb exceeds it by far
     ratio_free_bytes: int = 256 * 2**20  # `ratio` applies only beyond this size: drawings as BMP do pack 500 : 1
 

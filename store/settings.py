@@ -91,6 +91,9 @@ class Settings(BaseSettings):
         default=512 * 2**20, ge=1, description="maximum size of one file of a dataset, unpacked"
     )
     max_pixels: int = Field(default=100_000_000, ge=1, description="maximum pixels of one image")
+    inspection_seconds: float = Field(
+        default=600, gt=0, description="seconds that reading an uploaded archive may take before it is refused"
+    )
     upload_ttl_hours: int = Field(default=24, ge=1, description="hours after which an unfinished upload is removed")
     dataset_ttl_days: int = Field(
         default=30, ge=0, description="days after which an uploaded dataset is removed; 0 for never"

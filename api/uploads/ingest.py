@@ -16,7 +16,6 @@ from api.schemas import DatasetOut
 from api.uploads.streaming import full_disk_as_problem
 from core.errors import BadInput, NotAnArchive, UploadTooLarge
 from core.filenames import MAX_NAME_CHARS, is_valid_name, strip_forbidden_chars
-from core.ingest.inspection import inspect_upload
 from store import datasets
 from store import models as m
 from store.object_keys import dataset_prefix, upload_key
@@ -66,10 +65,11 @@ async def ingest_upload(
         The dataset.
 
     Raises:
-        Problem: 413, 415 or 422 if the upload is unusable as a whole; 507 if the disk is full.
+        Problem: 413, 415 or 422 if the upload is unusable as a whole; 503 if its inspection was interrupted; 507 if the
+            disk is full.
     """
     try:
-        await anyio.to_thread.run_sync(inspect_upload, upload.path, context.limits, limiter=context.inspections)
+        await context.inspections.inspect(upload.path, context.limits, user_id=upload.owner_id)
     except BadInput as bad:
         log.info("upload.refused", owner=upload.owner_id, reason=bad.reason, path=bad.path)
         raise bad_input_problem(bad) from None

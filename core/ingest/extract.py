@@ -27,7 +27,7 @@ def extract_files(source: Path, paths: Sequence[str], target: Path, limits: Limi
     """
     wanted, found = set(paths), dict[str, Path]()
     may_skip = not source.is_file() or is_zip(source)  # a tar is one stream: what is skipped must be read
-    for member in open_members(source, limits, NameFilter()):
+    for member in open_members(source, limits, NameFilter(limits)):
         if member.path not in wanted:
             if not may_skip:
                 deque(member.chunks(), maxlen=0)

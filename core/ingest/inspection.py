@@ -53,7 +53,7 @@ def inspect_upload(source: Path, limits: Limits = DEFAULT_LIMITS) -> Inspection:
         BadInput: The upload cannot be used as a whole.
         OSError: The source cannot be read from disk.
     """
-    name_filter = NameFilter()
+    name_filter = NameFilter(limits)
     entries: list[Entry] = []
     for member in open_members(source, limits, name_filter):
         if member.file is None:

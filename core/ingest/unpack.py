@@ -38,7 +38,7 @@ def unpack(
         BadInput: The upload cannot be used as a whole.
         OSError: The source cannot be read, or the target cannot be written.
     """
-    name_filter = NameFilter()
+    name_filter = NameFilter(limits)
     files: list[UnpackedFile] = []
     for number, member in enumerate(open_members(source, limits, name_filter)):
         if member.file is not None:

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import BadInput
+from core.errors import BadInput, UploadTooLarge
 from core.filenames import UniquePaths, is_archive, printable, skipped_by_name
-from core.limits import SkippedFile
+from core.ingest.archives.unpack_budget import names_too_long
+from core.limits import DEFAULT_LIMITS, Limits, SkippedFile
 
 CHUNK_BYTES = 1 << 20
 NOT_AN_ARCHIVE = "This is not an archive that can be read; send the images as a zip, tar, tar.gz or tar.xz."
@@ -30,10 +31,16 @@ class Member:
 
 
 class NameFilter:
-    """Decides by name which files are used; `skipped` lists the files that are not."""
+    """Decides by name which files are used; `skipped` lists the files that are not.
 
-    def __init__(self) -> None:
+    Args:
+        limits: The maximum of all names together, so that no archive fills the memory with them.
+    """
+
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._limits = limits
         self._unique = UniquePaths()
+        self._bytes = 0
         self.skipped: list[SkippedFile] = []
 
     def accepts(self, path: str) -> bool:
@@ -44,15 +51,26 @@ class NameFilter:
 
         Raises:
             BadInput: The path collides with an earlier one, or the file is an archive inside the archive.
+            UploadTooLarge: All names together are too long, or there are too many folders.
         """
-        skipped = skipped_by_name(path)
+        self._bytes += len(path.encode("utf-8", "surrogatepass"))
+        if self._bytes > self._limits.name_bytes:
+            raise names_too_long(self._limits)
+        skipped = skipped_by_name(path) or self._skipped_by_depth(path)
         if skipped is not None:
             self.skipped.append(skipped)
             return False
         self._unique.add(path)
+        if self._unique.folders > self._limits.files:
+            raise UploadTooLarge(f"The files lie in more than {self._limits.files:,} folders; pack them in fewer.")
         if is_archive(path):
             raise BadInput(f"There is another archive inside: “{printable(path)}”; unpack it first.", printable(path))
         return True
+
+    def _skipped_by_depth(self, path: str) -> SkippedFile | None:
+        if path.count("/") <= self._limits.depth:
+            return None
+        return SkippedFile(printable(path), f"it lies more than {self._limits.depth} folders deep; move it up")
 
 
 def link_error(path: str) -> BadInput:

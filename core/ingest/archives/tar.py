@@ -15,6 +15,7 @@ from typing import IO, cast
 from core.errors import BadInput, NotAnArchive, UploadTooLarge
 from core.filenames import normalize_path, printable
 from core.ingest.archives.members import CHUNK_BYTES, NOT_AN_ARCHIVE, Member, NameFilter, link_error, special_file_error
+from core.ingest.archives.tar_headers import HEADERS_TOO_LARGE, MAX_HEADER_BYTES, LimitedTarInfo
 from core.ingest.archives.unpack_budget import UnpackBudget, checked_chunks
 from core.limits import Limits
 
@@ -23,20 +24,7 @@ TAR_ERRORS = (
     OverflowError, RecursionError, IndexError, KeyError, TypeError,
 )  # fmt: skip
 TRUNCATED = "The tar is truncated or damaged; pack and upload it again."
-MAX_HEADER_BYTES = 4 << 20  # for all headers of one file: enough for long names, too little to exhaust the memory
 MAX_XZ_MEMORY = 256 << 20  # bytes
-
-
-class _Header(tarfile.TarInfo):
-    """Records how the headers ended: a tar that ends without its zero block was cut off."""
-
-    @classmethod
-    def fromtarfile(cls, tar: tarfile.TarFile) -> "_Header":
-        try:
-            return super().fromtarfile(tar)
-        except tarfile.HeaderError as error:
-            tar.ended_by = error  # type: ignore[attr-defined]
-            raise
 
 
 class _XzStream(io.RawIOBase):
@@ -90,7 +78,7 @@ class _LimitedStream(io.RawIOBase):
         chunk = self._inner.read(min(size, CHUNK_BYTES) if size >= 0 else CHUNK_BYTES)
         self._allowed -= len(chunk)
         if self._allowed < 0:
-            self.error = BadInput("The headers of the tar are far too large; pack it again.")
+            self.error = BadInput(HEADERS_TOO_LARGE)
             raise self.error
         return chunk
 
@@ -113,8 +101,10 @@ def tar_members(source: Path, limits: Limits, name_filter: NameFilter, head: byt
         stream = _LimitedStream(stack.enter_context(_uncompressed(source, head)))
         stream.allow(MAX_HEADER_BYTES)
         try:
-            opened = tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header, encoding="utf-8")  # noqa: SIM115
+            opened = tarfile.open(fileobj=stream, mode="r|", tarinfo=LimitedTarInfo, encoding="utf-8")  # noqa: SIM115
         except TAR_ERRORS as error:
+            if isinstance(error, BadInput):
+                raise
             truncated = head[257:262] == b"ustar" or isinstance(error, EOFError)
             raise stream.error or (BadInput(TRUNCATED) if truncated else NotAnArchive(NOT_AN_ARCHIVE)) from error
         tar = stack.enter_context(opened)
@@ -153,6 +143,8 @@ def _next_header(tar: tarfile.TarFile, stream: _LimitedStream) -> tarfile.TarInf
     try:
         info = tar.next()
     except TAR_ERRORS as error:
+        if isinstance(error, BadInput):
+            raise
         raise stream.error or BadInput(TRUNCATED) from error
     tar.members = []  # type: ignore[attr-defined]  # tarfile would keep every header: 200 MB for 200,000 files
     if info is None and not isinstance(getattr(tar, "ended_by", None), tarfile.EOFHeaderError):  # type: ignore[attr-defined]

@@ -99,3 +99,9 @@ def checked_chunks(path: str, declared: int, chunks: Iterator[bytes], budget: Un
 def too_many_files(limits: Limits) -> UploadTooLarge:
     """The error for a source with more files than `limits` allows."""
     return UploadTooLarge(f"There are more than {limits.files:,} files; send several smaller datasets.")
+
+
+def names_too_long(limits: Limits) -> UploadTooLarge:
+    """The error for a source whose names are longer together than `limits` allows."""
+    maximum = readable_bytes(limits.name_bytes)
+    return UploadTooLarge(f"The names of the files have more than {maximum} together; shorten them.")

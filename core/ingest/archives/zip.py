@@ -9,16 +9,17 @@ from copy import copy
 from pathlib import Path
 from typing import BinaryIO
 
-from core.errors import BadInput, NotAnArchive
+from core.errors import BadInput, NotAnArchive, UploadTooLarge
 from core.filenames import normalize_path, printable
 from core.ingest.archives.members import CHUNK_BYTES, NOT_AN_ARCHIVE, Member, NameFilter, link_error, special_file_error
-from core.ingest.archives.unpack_budget import UnpackBudget, checked_chunks, too_many_files
+from core.ingest.archives.unpack_budget import UnpackBudget, checked_chunks, names_too_long, too_many_files
 from core.limits import Limits
 
 ZIP_ERRORS = (
     zipfile.BadZipFile, zlib.error, EOFError, OSError, struct.error, UnicodeError, ValueError, OverflowError,
     NotImplementedError, RuntimeError,
 )  # fmt: skip
+MAX_EXTRA_BYTES = 64 << 20  # of all extra fields and comments in the directory together
 TRUNCATED = "The zip is truncated or damaged; pack and upload it again."
 
 _END = struct.Struct("<4s4H2LH")  # end of central directory record, without its comment
@@ -41,9 +42,7 @@ def zip_members(source: Path, limits: Limits, name_filter: NameFilter) -> Iterat
     """
     budget = UnpackBudget(limits, packed=source.stat().st_size)
     with source.open("rb") as file:
-        maximum = 2 * limits.files  # folders are entries too
-        if _count_entries(file, maximum=maximum) > maximum:
-            raise too_many_files(limits)
+        _check_directory(file, limits)
         try:
             archive = zipfile.ZipFile(file)
         except ZIP_ERRORS as error:
@@ -122,20 +121,27 @@ def _refuse_overlaps(infos: list[zipfile.ZipInfo]) -> None:
         end = info.header_offset + 30 + info.compress_size
 
 
-def _count_entries(file: BinaryIO, maximum: int) -> int:
-    """Number of entries in the central directory, at most `maximum` + 1; counted before they take any memory."""
+def _check_directory(file: BinaryIO, limits: Limits) -> None:
+    """Refuse a central directory with too many entries or too much text, before zipfile reads all of it at once."""
     start, size = _central_directory(file)
-    count = 0
+    maximum = 2 * limits.files  # folders are entries too
+    entries = names = others = 0
     position = start
-    while position + _ENTRY_BYTES <= start + size and count <= maximum:
+    while position + _ENTRY_BYTES <= start + size:
         file.seek(position)
         record = file.read(_ENTRY_BYTES)
         if len(record) < _ENTRY_BYTES or record[:4] != b"PK\x01\x02":
             raise BadInput(TRUNCATED)
-        position += _ENTRY_BYTES + sum(struct.unpack_from("<3H", record, 28))
-        count += 1
+        name, extra, comment = struct.unpack_from("<3H", record, 28)
+        position += _ENTRY_BYTES + name + extra + comment
+        entries, names, others = entries + 1, names + name, others + extra + comment
+        if entries > maximum:
+            raise too_many_files(limits)
+        if names > 2 * limits.name_bytes:  # those of folders too
+            raise names_too_long(limits)
+        if others > MAX_EXTRA_BYTES:
+            raise UploadTooLarge("The comments and extra fields of the zip are far too large; pack it again.")
     file.seek(0)
-    return count
 
 
 def _central_directory(file: BinaryIO) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typing import Any
 from core.ingest.labels.class_name import class_name
 from core.ingest.labels.image_index import ImageIndex
 from core.ingest.labels.json_lines import JSON_ERRORS, box_area
-from core.ingest.labels.label_file import LabelEntry, LabelFile, ReferenceForm, split_of_name
+from core.ingest.labels.label_file import LabelEntry, LabelFile, ReferenceForm, limited, split_of_name
 from core.ingest.labels.problem_list import ProblemList
 from core.ingest.labels.references import References
 from core.ingest.labels.text_file import TextFile
@@ -44,7 +44,7 @@ def parse_coco(file: UnpackedFile, text: TextFile, index: ImageIndex) -> LabelFi
     images = _images(data["images"], references, problems)
     if text.problem:
         problems.add("encoding", None, f"It {text.problem}.")
-    return _label_file(file, text, tuple(_entries(data, images, problems, file.path)), problems, references)
+    return _label_file(file, text, limited(_entries(data, images, problems, file.path)), problems, references)
 
 
 def _label_file(

@@ -9,7 +9,7 @@ from core.ingest.class_layout import SPLITS, Split
 from core.ingest.labels.class_name import class_name
 from core.ingest.labels.column_names import IMAGE_NAMES, LABEL_NAMES, SPLIT_NAMES, normalized, position_of
 from core.ingest.labels.image_index import ImageIndex
-from core.ingest.labels.label_file import LabelEntry, LabelFile, ReferenceForm, split_of_name
+from core.ingest.labels.label_file import LabelEntry, LabelFile, ReferenceForm, limited, split_of_name
 from core.ingest.labels.problem_list import ProblemList
 from core.ingest.labels.references import References
 from core.ingest.labels.text_file import TextFile
@@ -34,7 +34,7 @@ def parse_json_lines(file: UnpackedFile, text: TextFile, index: ImageIndex) -> L
     problems = ProblemList(file.path)
     references = References(index, file.path, problems)
     keys: dict[str, int] = {}
-    entries = tuple(_entries(text.text or "", references, problems, keys, file.path))
+    entries = limited(_entries(text.text or "", references, problems, keys, file.path))
     if not references.images and not references.missing:
         return None
     if text.problem:

@@ -1,12 +1,14 @@
 """What was read from one label file: its labels, its problems, and where it names images."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from core.ingest.class_layout import SPLITS, Split
 
+MAX_ENTRIES = 3_000_000  # of all label files together: COCO's largest has 860,000
 Form = Literal["table", "json", "list", "none"]
 
 
@@ -81,6 +83,18 @@ class LabelFile:
     entries: tuple[LabelEntry, ...]
     problems: tuple[LabelProblem, ...]
     references: ReferenceForm
+
+
+class TooManyLabels(Exception):
+    """A label file says more about the images than is kept in memory."""
+
+
+def limited(entries: Iterable[LabelEntry]) -> tuple[LabelEntry, ...]:
+    """All statements of a label file. Raises TooManyLabels for more than `MAX_ENTRIES`."""
+    kept = tuple(islice(entries, MAX_ENTRIES + 1))
+    if len(kept) > MAX_ENTRIES:
+        raise TooManyLabels
+    return kept
 
 
 def split_of_name(name: str) -> Split | None:

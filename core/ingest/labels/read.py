@@ -7,7 +7,14 @@ from core.filenames import printable, suffix
 from core.ingest.class_layout import SPLITS, Split
 from core.ingest.labels import coco, json_lines, plain_list, table, yolo
 from core.ingest.labels.image_index import ImageIndex
-from core.ingest.labels.label_file import LabelEntry, LabelFile, LabelProblem, ReferenceForm
+from core.ingest.labels.label_file import (
+    MAX_ENTRIES,
+    LabelEntry,
+    LabelFile,
+    LabelProblem,
+    ReferenceForm,
+    TooManyLabels,
+)
 from core.ingest.labels.problem_list import ProblemList
 from core.ingest.labels.text_file import TextFile, read_text
 from core.ingest.unpack import UnpackedFile
@@ -67,6 +74,7 @@ def read_label_files(
     others = sorted(files, key=lambda file: file.path)
     found = yolo.parse_yolo(others, index)
     taken, budget = {one.path for one in found}, MAX_TOTAL_BYTES
+    entries = sum(len(one.entries) for one in found)
     for file in others:
         parsers = _PARSERS.get(suffix(file.path), ())
         if file.path in taken or not parsers:
@@ -77,7 +85,15 @@ def read_label_files(
             if suffix(file.path) in _LISTED_WHEN_TOO_LARGE:
                 found.append(_unread(file, text.problem or ""))
             continue
-        found += [one for one in (parse(file, text, index) for parse in parsers) if one is not None][:1]
+        try:
+            parsed = [one for one in (parse(file, text, index) for parse in parsers) if one is not None][:1]
+            added = sum(len(one.entries) for one in parsed)
+        except TooManyLabels:
+            parsed, added = [], MAX_ENTRIES + 1
+        if entries + added > MAX_ENTRIES:
+            problem = f"has too many labels; with the files before it there may be {MAX_ENTRIES:,}"
+            parsed, added = [_unread(file, problem)], 0
+        found, entries = found + parsed, entries + added
         tick()
     return tuple(sorted(found, key=lambda one: one.path))
 

@@ -18,7 +18,7 @@ from core.ingest.labels.column_names import (
 )
 from core.ingest.labels.csv_records import Record, delimiter_of, records_of
 from core.ingest.labels.image_index import ImageIndex
-from core.ingest.labels.label_file import LabelEntry, LabelFile, ReferenceForm, split_of_name
+from core.ingest.labels.label_file import LabelEntry, LabelFile, ReferenceForm, limited, split_of_name
 from core.ingest.labels.problem_list import ProblemList
 from core.ingest.labels.references import References
 from core.ingest.labels.text_file import TextFile
@@ -86,7 +86,7 @@ def parse_table(file: UnpackedFile, text: TextFile, index: ImageIndex) -> LabelF
         return None
     if "submission" in file.path.rpartition("/")[2].lower():  # Kaggle's sample: its labels are placeholders
         columns = Columns(header=columns.header, image=columns.image)
-    entries = tuple(_entries(text.text, delimiter, columns, references, problems, file.path))
+    entries = limited(_entries(text.text, delimiter, columns, references, problems, file.path))
     if text.problem:
         problems.add("encoding", None, f"It {text.problem}.")
     return LabelFile(

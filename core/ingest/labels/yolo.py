@@ -8,7 +8,7 @@ import yaml
 from core.filenames import fold, suffix
 from core.ingest.labels.class_name import class_name
 from core.ingest.labels.image_index import ImageIndex
-from core.ingest.labels.label_file import LabelEntry, LabelFile, LabelProblem, ReferenceForm
+from core.ingest.labels.label_file import MAX_ENTRIES, LabelEntry, LabelFile, LabelProblem, ReferenceForm
 from core.ingest.labels.problem_list import ProblemList
 from core.ingest.labels.text_file import read_text
 from core.ingest.unpack import UnpackedFile
@@ -34,7 +34,15 @@ def parse_yolo(files: Sequence[UnpackedFile], index: ImageIndex) -> list[LabelFi
     if not pairs or not any(_is_object_file(file) for _, file in pairs[:20]):
         return []
     names, name_file, name_problems = _class_names(files)
-    read = [_parse_objects(image, file, names) for image, file in pairs]
+    read: list[LabelFile] = []
+    entries = 0
+    for image, file in pairs:
+        read.append(_parse_objects(image, file, names))
+        entries += len(read[-1].entries)
+        if entries > MAX_ENTRIES:
+            problem = LabelProblem(file.path, None, f"There are more than {MAX_ENTRIES:,} objects; the rest is left.")
+            read[-1] = _label_file(file, "YOLO objects", (), (problem,))
+            break
     if name_file is not None:
         read.append(_label_file(name_file, "names of classes", (), name_problems))
     return read

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from core.ingest.class_layout import ImagePlacement
+from core.ingest.labels import label_file, read
+from core.ingest.labels import yolo as yolo_reader
 from tests.support.label_uploads import images, labels_of, layout_of, problems_of
 
 FOUR = images(*(f"images/{n}.jpg" for n in range(4)))
@@ -29,6 +31,19 @@ def test_coco_gives_the_class_that_fills_most_of_an_image(tmp_path: Path) -> Non
         "images/0.jpg": "dog", "images/1.jpg": "person", "images/2.jpg": "dog", "images/3.jpg": "(no label)",
     }  # fmt: skip
     assert any("1 of 4 images have several labels" in note for note in layout.reading.notes)
+
+
+def test_labels_beyond_the_maximum_are_not_kept_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (label_file, read, yolo_reader):
+        monkeypatch.setattr(module, "MAX_ENTRIES", 6)
+    lines = "\n".join('{"file_name": "0.jpg", "labels": ["a", "a", "a", "a"]}' for _ in range(2))
+    layout = layout_of(tmp_path / "a", FOUR | {"a.jsonl": lines, "coco.json": coco()})
+    assert labels_of(layout)["images/0.jpg"] == "dog"  # the small file is read all the same
+    assert [text for _, _, text in problems_of(layout) if "too many labels" in text]
+    objects = {f"images/{n}.txt": "0 0.5 0.5 0.1 0.1\n" * 3 for n in range(4)}
+    layout = layout_of(tmp_path / "b", FOUR | objects)
+    assert [labels_of(layout)[f"images/{n}.jpg"] for n in range(4)] == ["0", "0", "(no label)", "(no label)"]
+    assert [text for _, _, text in problems_of(layout) if "more than 6 objects" in text]
 
 
 def test_coco_without_areas_uses_the_boxes(tmp_path: Path) -> None:
