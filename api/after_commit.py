@@ -1,16 +1,13 @@
-"""Side effects that wait for a commit: workers and the object store must not act on rows that do not exist yet."""
+"""Side effects that wait for a commit: workers must not act on rows that do not exist yet."""
 
 from collections.abc import Callable
 from typing import Any
 
-import structlog
 from sqlalchemy.orm import Session
 
 from api.context import AppContext
 from store import jobs, task_queue
 from store import models as m
-
-log = structlog.get_logger(__name__)
 
 _KEY = "after_commit"  # in Session.info
 
@@ -29,26 +26,6 @@ def run_after_commit(session: Session) -> None:
     """Call the functions that wait for the commit of `session`. The owner of a transaction calls this after it."""
     for call in session.info.pop(_KEY, []):
         call()
-
-
-def delete_after_commit(session: Session, context: AppContext, prefix: str) -> None:
-    """Delete stored files after the commit that removes their rows.
-
-    A worker's garbage collection removes the files later if the object store fails now.
-
-    Args:
-        session: The session of the transaction.
-        context: The application context, for its object store.
-        prefix: The common prefix of the files' keys.
-    """
-
-    def delete() -> None:
-        try:
-            context.files.delete_prefix(prefix)
-        except OSError as error:
-            log.warning("files.delete_failed", prefix=prefix, error=str(error))
-
-    after_commit(session, delete)
 
 
 def enqueue_after_commit(session: Session, context: AppContext, job: m.Job) -> None:

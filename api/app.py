@@ -27,10 +27,12 @@ from api.routes import datasets, events, generators, health, images, jobs, resul
 from api.routes import trials as trial_routes
 from api.routes import uploads as upload_routes
 from api.uploads import resumable
+from api.uploads.method_override import MethodOverride
 from api.use_records import UseRecorder
 from store import models as m
 from store import sessions
 from store.database import Database, open_database
+from store.disk import floor_bytes
 from store.object_store import open_object_store
 from store.settings import Settings, get_settings
 from store.signing_keys import secret_keys
@@ -79,6 +81,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.context = context
     app.state.metrics = Metrics(lambda: _count_jobs(db))
+    app.add_middleware(MethodOverride)
     app.add_middleware(BodySizeLimit)
     app.add_middleware(BodyTimeout, seconds=settings.body_seconds)
     app.add_middleware(HostCheck, settings=settings)
@@ -121,10 +124,13 @@ async def _remove_expired_regularly(context: AppContext) -> None:
 
 
 def _remove_expired(context: AppContext) -> int:
+    removed = resumable.remove_expired(context)  # first: it makes room on a full disk
     with context.db.write.begin() as session:
         idempotency.delete_expired(session)
         sessions.delete_expired(session)
-    return resumable.remove_expired(context)
+    if context.db.reserve is not None:
+        context.db.reserve.restore(floor=floor_bytes(context.settings, context.settings.home))
+    return removed
 
 
 def _count_jobs(db: Database) -> JobCounts:

@@ -1,6 +1,6 @@
 """The application context: what the requests of one app share, opened once by `create_app`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from api.capacity import Capacity
@@ -28,6 +28,7 @@ class AppContext:
         capacity: Limits how many requests use the database at once.
         use_recorder: Records when tokens and sessions were last used.
         inspections: Inspects uploads, a bounded number at once.
+        open_forms: The files of multipart uploads that arrive now, and how many bytes each announced.
     """
 
     settings: Settings
@@ -39,6 +40,7 @@ class AppContext:
     capacity: Capacity
     use_recorder: UseRecorder
     inspections: Inspections
+    open_forms: dict[Path, int] = field(default_factory=dict)
 
     @property
     def upload_dir(self) -> Path:

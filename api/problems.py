@@ -9,12 +9,13 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from api.allowed_methods import allowed_methods
 from core.errors import FieldError, SpecError
 from store.database import is_unavailable
+from store.disk import is_disk_full
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2  # after which a client of a busy service tries again
@@ -142,6 +143,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(SQLAlchemyError)
     async def _database(request: Request, error: SQLAlchemyError) -> Response:
+        if isinstance(error, DBAPIError) and is_disk_full(error):
+            log.error("database.disk_full")
+            detail = "The disk of the service is full, so nothing was changed. Delete datasets or jobs, and try again."
+            return respond(Problem(507, detail, kind="no-space"), request)
         if not is_unavailable(error):
             raise error
         log.warning("database.unavailable", error=str(error).splitlines()[0])

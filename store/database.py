@@ -7,6 +7,7 @@ transactions.
 
 import sqlite3
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session, sessionmaker
 
+from store.disk import DiskReserve
 from store.settings import Settings
 
 MAX_CONNECTIONS = 30  # of one process at the same time
@@ -33,11 +35,19 @@ CONNECTION_TIMEOUTS = {
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """`with db.write.begin() as session:` commits at the end of the block; `with db.read() as session:` only reads."""
+    """`with db.write.begin() as session:` commits at the end of the block; `with db.read() as session:` only reads.
+
+    Attributes:
+        engine: its connections.
+        write: makes sessions that write.
+        read: makes sessions that only read.
+        reserve: the room on the disk that is kept for a SQLite database; None for another one.
+    """
 
     engine: Engine
     write: sessionmaker[Session]
     read: sessionmaker[Session]
+    reserve: DiskReserve | None = None
 
     def dispose(self) -> None:
         """Close every connection. Call it after a fork and at the end of a process."""
@@ -61,7 +71,7 @@ def connect(url: str, *, connections: int = MAX_CONNECTIONS) -> Database:
         url: a SQLAlchemy URL; `sqlite+pysqlite:///PATH` or `postgresql+psycopg://…`.
         connections: the largest number of connections at the same time; who needs one more waits, with its thread.
     """
-    parsed = make_url(url)
+    parsed, reserve = make_url(url), None
     idle = min(IDLE_CONNECTIONS, connections)
     pool: dict[str, Any] = {"pool_size": idle, "max_overflow": connections - idle, "pool_use_lifo": True}
     if parsed.get_backend_name() == "sqlite":
@@ -72,6 +82,9 @@ def connect(url: str, *, connections: int = MAX_CONNECTIONS) -> Database:
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+        if parsed.database:
+            reserve = DiskReserve(Path(parsed.database).parent)
+            event.listen(engine, "begin", partial(_make_room, reserve))
     else:
         timeouts = {name: value for name, value in CONNECTION_TIMEOUTS.items() if name not in parsed.query}
         engine = create_engine(parsed, pool_pre_ping=True, connect_args=timeouts, **pool)
@@ -80,6 +93,7 @@ def connect(url: str, *, connections: int = MAX_CONNECTIONS) -> Database:
         engine=engine,
         write=sessionmaker(engine, expire_on_commit=False),
         read=sessionmaker(reading, expire_on_commit=False),
+        reserve=reserve,
     )
 
 
@@ -114,6 +128,14 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+def _make_room(reserve: DiskReserve, connection: Connection) -> None:
+    if not _reads(connection):
+        reserve.release_if_needed()
+
+
 def _begin_sqlite(connection: Connection) -> None:
-    reads = connection.get_execution_options().get("unteachable_reads", False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN" if _reads(connection) else "BEGIN IMMEDIATE")
+
+
+def _reads(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("unteachable_reads", False))

@@ -91,6 +91,11 @@ class Settings(BaseSettings):
         default=512 * 2**20, ge=1, description="maximum size of one file of a dataset, unpacked"
     )
     max_pixels: int = Field(default=100_000_000, ge=1, description="maximum pixels of one image")
+    min_free_bytes: int = Field(
+        default=-1,
+        ge=-1,
+        description="bytes that uploads leave free on the disk; -1 for 5 % of it, at most 1073741824",
+    )
     inspection_seconds: float = Field(
         default=600, gt=0, description="seconds that reading an uploaded archive may take before it is refused"
     )

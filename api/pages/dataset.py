@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from api import job_requests, trials
 from api.context import AppContext
-from api.dependencies import Context, CurrentRequest, CurrentUser, Db, OwnDataset
+from api.dependencies import Context, CurrentRequest, CurrentUser, DatasetId, Db, OwnDataset
 from api.pages import listing
 from api.pages.forms import protect as protect_form
 from api.pages.forms import train as train_form
@@ -88,13 +88,13 @@ def train(request: CurrentRequest, dataset: OwnDataset, submitted: SubmittedFiel
 
 
 @router.post("/datasets/{dataset_id}/delete")
-def delete(dataset: OwnDataset, db: Db, context: Context) -> Response:
+def delete(dataset_id: DatasetId, user: CurrentUser, context: Context) -> Response:
     """Delete the dataset as the REST interface does, and redirect to the start page.
 
     Raises:
         Problem: 409 while a job of the dataset waits or runs.
     """
-    rest.delete_dataset(dataset, db, context)
+    rest.delete_dataset(dataset_id, user, context)
     return RedirectResponse("/", status_code=303)
 
 

@@ -9,15 +9,16 @@ from fastapi import Path as PathParameter
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api import idempotency
-from api.after_commit import delete_after_commit
+from api import idempotency, lookup
 from api.context import AppContext
-from api.dependencies import Context, CurrentUser, Db, IdempotencyKeyHeader, OwnDataset, Pagination
+from api.deletion import delete_with_files
+from api.dependencies import Context, CurrentUser, DatasetId, Db, IdempotencyKeyHeader, OwnDataset, Pagination
 from api.idempotency import StoredResponse
 from api.openapi import LOCATION, problem_responses, response_headers
 from api.problems import Problem, not_found
 from api.schemas import DatasetOut, Page
 from api.uploads import ingest, multipart
+from api.uploads.disk_room import form_room, leaving_room
 from api.uploads.ingest import ReceivedUpload
 from api.uploads.multipart import MultipartUpload
 from core.filenames import MAX_NAME_CHARS
@@ -85,7 +86,8 @@ async def create_dataset(
         path = context.upload_dir / f"form-{dataset_id}"
         context.upload_dir.mkdir(parents=True, exist_ok=True)
         try:
-            form = await _receive(request, context, path)
+            async with form_room(context, path, _announced_bytes(request)):
+                form = await _receive(request, context, path)
             fingerprint = idempotency.fingerprint("POST /v1/datasets", form.digest)
             if stored is not None:
                 return idempotency.require_same_request(stored, fingerprint).to_response(replayed=True)
@@ -104,7 +106,7 @@ async def create_dataset(
 
 async def _receive(request: Request, context: AppContext, path: Path) -> MultipartUpload:
     return await multipart.receive_form(
-        request.stream(),
+        leaving_room(context, request.stream()),
         request.headers.get("content-type", ""),
         path,
         max_bytes=context.settings.max_upload_bytes,
@@ -126,10 +128,16 @@ async def _create(context: AppContext, upload: ReceivedUpload, *, key: str | Non
     return response_of(dataset).to_response()
 
 
-def _refuse_announced_excess(request: Request, context: AppContext) -> None:
-    """Raises Problem 413 before the body is read if its announced length exceeds the limit."""
+def _announced_bytes(request: Request) -> int:
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > context.settings.max_upload_bytes + multipart.MAX_OVERHEAD_BYTES:
+    return int(announced) if announced.isascii() and announced.isdigit() else 0
+
+
+def _refuse_announced_excess(request: Request, context: AppContext) -> None:
+    """Raises Problem 413 before the body is read if its announced length exceeds the limit, 415 if it is encoded."""
+    if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise Problem(415, "Send the form as it is, without a Content-Encoding.", kind="unsupported-media-type")
+    if _announced_bytes(request) > context.settings.max_upload_bytes + multipart.MAX_OVERHEAD_BYTES:
         raise multipart.too_large(context.settings.max_upload_bytes)
 
 
@@ -152,12 +160,15 @@ def get_dataset(dataset: OwnDataset) -> DatasetOut:
     status_code=204,
     responses=problem_responses({409: "A job of this dataset is queued or running."}),
 )
-def delete_dataset(dataset: OwnDataset, db: Db, context: Context) -> Response:
+def delete_dataset(dataset_id: DatasetId, user: CurrentUser, context: Context) -> Response:
     """Delete a dataset and its files permanently. Its finished jobs stay."""
-    dataset_id = dataset.id
-    if not datasets.delete(db, dataset_id):
-        raise Problem(409, "A job of this dataset is queued or running; cancel it first.", kind="in-use")
-    delete_after_commit(db, context, dataset_prefix(dataset_id))
+
+    def delete_rows(session: Session) -> None:
+        lookup.own_dataset(session, user, dataset_id)
+        if not datasets.delete(session, dataset_id):
+            raise Problem(409, "A job of this dataset is queued or running; cancel it first.", kind="in-use")
+
+    delete_with_files(context, delete_rows, dataset_prefix(dataset_id))
     log.info("dataset.deleted", dataset=dataset_id)
     return Response(status_code=204)
 

@@ -3,10 +3,12 @@
 import structlog
 from fastapi import APIRouter, Response
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from api import idempotency, job_requests, lookup
-from api.after_commit import after_commit, delete_after_commit
-from api.dependencies import Context, CurrentRequest, CurrentUser, Db, IdempotencyKeyHeader, OwnJob, Pagination
+from api.after_commit import after_commit
+from api.deletion import delete_with_files
+from api.dependencies import Context, CurrentRequest, CurrentUser, Db, IdempotencyKeyHeader, JobId, OwnJob, Pagination
 from api.idempotency import StoredResponse
 from api.job_requests import RequestContext
 from api.openapi import LOCATION, problem_responses, response_headers
@@ -130,15 +132,18 @@ def _ended(state: str) -> str:
     status_code=204,
     responses=problem_responses({409: "The job, or a verification of it, is queued or running."}),
 )
-def delete_job(job: OwnJob, db: Db, context: Context) -> Response:
+def delete_job(job_id: JobId, user: CurrentUser, context: Context) -> Response:
     """Delete a job that is over, with its archive and report, permanently."""
-    db.refresh(job, with_for_update=True)
-    if job.state in jobs.OPEN:
-        raise Problem(409, "This job is queued or running; cancel it first.", kind="in-use")
-    if jobs.is_being_verified(db, job.id):
-        raise Problem(409, "A verification of this job is queued or running; cancel it first.", kind="in-use")
-    job_id = job.id
-    jobs.delete(db, job)
-    delete_after_commit(db, context, job_prefix(job_id))
+
+    def delete_rows(session: Session) -> None:
+        job = lookup.own_job(session, user, job_id)
+        session.refresh(job, with_for_update=True)
+        if job.state in jobs.OPEN:
+            raise Problem(409, "This job is queued or running; cancel it first.", kind="in-use")
+        if jobs.is_being_verified(session, job.id):
+            raise Problem(409, "A verification of this job is queued or running; cancel it first.", kind="in-use")
+        jobs.delete(session, job)
+
+    delete_with_files(context, delete_rows, job_prefix(job_id))
     log.info("job.deleted", job=job_id)
     return Response(status_code=204)

@@ -10,7 +10,7 @@ from api.context import AppContext
 from api.dependencies import Context, CurrentUser, OwnUpload
 from api.openapi import LOCATION, PUBLIC, problem_responses, response_headers
 from api.problems import Problem
-from api.uploads import resumable, tus
+from api.uploads import ingest, resumable, tus
 from api.uploads.resumable import Chunk
 from store import models as m
 
@@ -101,11 +101,20 @@ async def create_upload(
     ] = None,
     upload_checksum: UploadChecksum = None,
 ) -> Response:
-    """Begin an upload. A body of type application/offset+octet-stream contains its first bytes."""
+    """Begin an upload. A body of type application/offset+octet-stream contains its first bytes.
+
+    `X-HTTP-Method-Override: PATCH`, `HEAD` or `DELETE` turns a POST to an upload into that method.
+    """
+    tus.refuse_unsupported(request.headers)
     length = tus.parse_number(upload_length, "Upload-Length")
     metadata = tus.parse_metadata(upload_metadata)
-    has_content = request.headers.get("content-type") == tus.BODY_TYPE
-    checksum = tus.Checksum(upload_checksum) if upload_checksum and has_content else None
+    if length == 0:
+        raise Problem(422, "The file is empty; send the images as a zip, tar, tar.gz or tar.xz.", kind="bad-upload")
+    ingest.refuse_unsupported_archive(metadata.get("filename", ""))
+    has_content = _has_content(request)
+    if upload_checksum and not has_content:
+        raise tus.bad_request("Upload-Checksum is of a body, and this request has none.")
+    checksum = tus.Checksum(upload_checksum) if upload_checksum else None
     _refuse_announced_excess(request, length if has_content else 0)
 
     def begin() -> m.Upload:
@@ -161,6 +170,7 @@ async def append_to_upload(
 
     The response to the last bytes names the dataset in `Upload-Dataset`, or says what is wrong with the upload.
     """
+    tus.refuse_unsupported(request.headers)
     if request.headers.get("content-type") != tus.BODY_TYPE:
         raise Problem(415, f"Send the bytes as {tus.BODY_TYPE}.", kind="unsupported-media-type")
     offset = tus.parse_number(upload_offset, "Upload-Offset")
@@ -199,6 +209,15 @@ async def _append(
     new_offset, dataset_id = await resumable.append(context, upload, chunk)
     headers = {"Upload-Offset": str(new_offset)}
     return headers if dataset_id is None else headers | {"Upload-Dataset": f"/v1/datasets/{dataset_id}"}
+
+
+def _has_content(request: Request) -> bool:
+    """Whether a creation has the first bytes of the upload. Raises Problem 415 for a body of another type."""
+    if request.headers.get("content-type") == tus.BODY_TYPE:
+        return True
+    if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
+        raise Problem(415, f"Send the first bytes as {tus.BODY_TYPE}, or none.", kind="unsupported-media-type")
+    return False
 
 
 def _refuse_announced_excess(request: Request, room: int) -> None:

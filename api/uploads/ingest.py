@@ -23,6 +23,8 @@ from store.object_keys import dataset_prefix, upload_key
 log = structlog.get_logger(__name__)
 
 _ENDINGS = (".tar.gz", ".tar.xz", ".tgz", ".txz", ".tar", ".zip")
+_UNREADABLE_ENDINGS = (".7z", ".rar", ".bz2", ".tbz", ".tbz2", ".zst", ".tzst", ".lz4", ".cab", ".iso")
+NOT_READABLE = "This is not an archive that can be read; send the images as a zip, tar, tar.gz or tar.xz."
 MAX_FILENAME_LENGTH = 255
 
 OnCreated = Callable[[Session, DatasetOut], None]
@@ -143,6 +145,19 @@ def dataset_name(name: str | None, filename: str) -> str:
     if not is_valid_name(name):
         raise field_problem("name", "has a control character, or one that changes the direction of the text")
     return name
+
+
+def refuse_unsupported_archive(filename: str) -> None:
+    """Refuse an archive before its bytes arrive if its name says that it cannot be read.
+
+    Args:
+        filename: The name of the file on the sender's side.
+
+    Raises:
+        Problem: 415 for an ending such as .rar.
+    """
+    if filename.lower().endswith(_UNREADABLE_ENDINGS):
+        raise Problem(415, NOT_READABLE, kind="bad-upload")
 
 
 def clean_filename(filename: str) -> str:

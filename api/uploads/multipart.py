@@ -17,10 +17,14 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from api.problems import Problem, field_problem
+from api.uploads.content_disposition import parse_disposition
 from api.uploads.multipart_parts import EmptyPart, FilePart, Part, TextPart
+from api.uploads.preamble import Preamble
 from api.uploads.streaming import full_disk_as_problem, stream_to_disk
+from core.limits import DEFAULT_LIMITS
 
 MAX_OVERHEAD_BYTES = 64 * 2**20  # for the boundaries and headers of 200,000 parts, besides their content
+PLAIN_ENCODINGS = (b"", b"7bit", b"8bit", b"binary")  # of a part, which leave its bytes as they are
 ZIP_ENTRY_TIME = (1980, 1, 1, 0, 0, 0)  # fixed, so that the same files give the same zip
 
 
@@ -57,11 +61,13 @@ class MultipartReader:
     def __init__(self, boundary: str, path: Path, *, max_bytes: int, max_files: int) -> None:
         self._path, self._max_bytes, self._max_files = path, max_bytes, max_files
         self._hash = hashlib.sha256()
+        self._preamble = Preamble(boundary)
         self._header: tuple[bytearray, bytearray] = (bytearray(), bytearray())
-        self._disposition: str | None = None
+        self._disposition = b""
         self._part: Part = EmptyPart()
         self._zip: zipfile.ZipFile | None = None
         self._filenames: set[str] = set()
+        self._filename_bytes = 0
         self._archive_name: str | None = None
         self._name: str | None = None
         self._received = self._stored = 0
@@ -87,12 +93,15 @@ class MultipartReader:
         if self._received > self._max_bytes + MAX_OVERHEAD_BYTES:
             raise too_large(self._max_bytes)
         try:
-            self._parser.write(data)
+            self._parser.write(self._preamble.strip(data))
         except FormParserError as error:
             raise Problem(400, f"The body is not valid multipart/form-data: {error}.", kind="bad-form") from None
 
     def finish(self) -> MultipartUpload:
         """The received form; call this once, at the end of the body. Raises Problem 400 or 422."""
+        if self._preamble.is_all:
+            detail = "The body is not valid multipart/form-data: the boundary of its Content-Type is not in it."
+            raise Problem(400, detail, kind="bad-form")
         if not self._ended:
             raise Problem(400, "The body ends in the middle of the form.", kind="bad-form")
         self.close()
@@ -113,15 +122,17 @@ class MultipartReader:
         self._header = (bytearray(), bytearray())
 
     def _end_header(self) -> None:
-        if self._header[0].lower() == b"content-disposition":
-            self._disposition = self._header[1].decode("latin-1")
+        name, value = bytes(self._header[0]).lower(), bytes(self._header[1])
+        if name == b"content-disposition":
+            self._disposition = value
+        elif name == b"content-transfer-encoding" and value.strip().lower() not in PLAIN_ENCODINGS:
+            encoding = value.decode("latin-1")[:50]
+            raise Problem(415, f"Send the bytes of each file as they are, not encoded as {encoding}.", kind="bad-form")
 
     def _begin_part(self) -> None:
-        options = parse_options_header(self._disposition)[1]
-        self._disposition = None
-        field = _decode_name(options.get(b"name", b""))
-        filename = _decode_name(options[b"filename"]) if b"filename" in options else None
-        self._add_to_digest(field.encode(), (filename or "").encode())
+        disposition, self._disposition = parse_disposition(self._disposition), b""
+        field, filename = disposition.field, disposition.filename
+        self._add_to_digest(field.encode(), (filename or "").encode("utf-8", "surrogatepass"))
         self._part = self._open_part(field, filename)
 
     def _open_part(self, field: str, filename: str | None) -> Part:
@@ -150,6 +161,9 @@ class MultipartReader:
         if len(self._filenames) >= self._max_files:
             raise Problem(413, f"This upload has more than {self._max_files} files.", kind="too-large")
         self._filenames.add(filename)
+        self._filename_bytes += len(filename.encode("utf-8", "surrogatepass"))
+        if self._filename_bytes > DEFAULT_LIMITS.name_bytes:
+            raise Problem(413, "The names of the files are too long together; shorten them.", kind="too-large")
         if self._zip is None:
             self._zip = self._open_files.enter_context(zipfile.ZipFile(self._path, "w", zipfile.ZIP_STORED))
         return self._zip.open(zipfile.ZipInfo(filename, ZIP_ENTRY_TIME), "w", force_zip64=True)
@@ -220,9 +234,3 @@ async def receive_form(
 def too_large(max_bytes: int) -> Problem:
     """A 413 that names the largest allowed size."""
     return Problem(413, f"This upload exceeds this service's limit of {max_bytes:,} bytes.", kind="too-large")
-
-
-def _decode_name(raw: bytes) -> str:
-    """Decode a name as browsers send it: UTF-8, with quotes and line breaks percent-encoded (HTML standard)."""
-    text = raw.decode("utf-8", "replace")
-    return text.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")

@@ -15,6 +15,7 @@ from api.context import AppContext
 from api.problems import Problem, not_found
 from api.schemas import DatasetOut
 from api.uploads import ingest, tus
+from api.uploads.disk_room import leaving_room, room_for
 from api.uploads.ingest import ReceivedUpload
 from api.uploads.multipart import too_large
 from api.uploads.streaming import full_disk_as_problem, stream_to_disk
@@ -68,7 +69,7 @@ def begin(context: AppContext, *, owner_id: str, length: int, metadata: dict[str
         raise too_large(context.settings.max_upload_bytes)
     filename = ingest.clean_filename(metadata.get("filename", ""))
     name = ingest.dataset_name(metadata.get("name"), filename)
-    with context.db.write.begin() as session:
+    with room_for(context, length), context.db.write.begin() as session:
         upload = m.Upload(
             id=m.new_id(),
             owner_id=owner_id,
@@ -115,8 +116,9 @@ async def append(context: AppContext, upload: m.Upload, chunk: Chunk) -> tuple[i
     """
     path = path_of(context, upload.id)
     with LockedUploadFile(path, offset=chunk.offset, length=upload.length, checksum=chunk.checksum) as file:
+        await anyio.to_thread.run_sync(_require_room, context, upload, file.offset)
         try:
-            await stream_to_disk(chunk.stream, file.write)
+            await stream_to_disk(leaving_room(context, chunk.stream), file.write)
             await anyio.to_thread.run_sync(file.commit)
         except BaseException as error:
             file.roll_back(error)
@@ -126,6 +128,13 @@ async def append(context: AppContext, upload: m.Upload, chunk: Chunk) -> tuple[i
         if file.offset < upload.length:
             return file.offset, None
         return file.offset, await _make_dataset(context, upload, path, chunk.request_id)
+
+
+def _require_room(context: AppContext, upload: m.Upload, offset: int) -> None:
+    """Raises Problem 507 if the rest of the upload does not fit: others may have filled the disk since it began."""
+    if offset < upload.length:
+        with room_for(context, upload.length - offset, upload_id=upload.id):
+            return
 
 
 async def _make_dataset(context: AppContext, upload: m.Upload, path: Path, request_id: str | None) -> str:
@@ -162,10 +171,10 @@ async def _make_dataset(context: AppContext, upload: m.Upload, path: Path, reque
 
 
 def remove(context: AppContext, upload_id: str) -> None:
-    """Remove an upload and its file. The dataset that it became stays."""
+    """Remove an upload and its file. The dataset that it became stays. The file goes first: its row may need room."""
+    path_of(context, upload_id).unlink(missing_ok=True)
     with context.db.write.begin() as session:
         session.execute(delete(m.Upload).where(m.Upload.id == upload_id))
-    path_of(context, upload_id).unlink(missing_ok=True)
 
 
 def remove_expired(context: AppContext) -> int:
@@ -179,12 +188,13 @@ def remove_expired(context: AppContext) -> int:
     Returns:
         The number of removed uploads.
     """
-    with context.db.write.begin() as session:
+    with context.db.read() as session:
         expired = session.scalars(select(m.Upload.id).where(m.Upload.expires_at < now(session)))
         ids = [id_ for id_ in expired if not _is_written_within(path_of(context, id_), ACTIVE_SECONDS)]
-        session.execute(delete(m.Upload).where(m.Upload.id.in_(ids)))
-    for upload_id in ids:
+    for upload_id in ids:  # before their rows, which may need the room
         _remove_files(context, upload_id, path_of(context, upload_id))
+    with context.db.write.begin() as session:
+        session.execute(delete(m.Upload).where(m.Upload.id.in_(ids)))
     for form in context.upload_dir.glob("form-*"):
         if not _is_written_within(form, context.settings.upload_ttl_hours * 3600):
             _remove_files(context, form.name.removeprefix("form-"), form)

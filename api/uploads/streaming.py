@@ -88,5 +88,11 @@ def full_disk_as_problem() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise Problem(507, "The service has no room left for this upload.", kind="no-space") from error
+            raise no_room() from error
         raise
+
+
+def no_room() -> Problem:
+    """A 507: the disk has no room for an upload."""
+    detail = "The service has no room left for this upload. Delete datasets or jobs that are no longer needed."
+    return Problem(507, detail, kind="no-space")

@@ -4,6 +4,8 @@ import base64
 import binascii
 import hashlib
 
+from starlette.datastructures import Headers
+
 from api.problems import Problem
 
 VERSION = "1.0.0"
@@ -52,11 +54,31 @@ def parse_metadata(header: str | None) -> dict[str, str]:
         key, _, value = pair.strip().partition(" ")
         if not key:
             continue
+        if key in metadata or not key.isascii():
+            raise bad_request(f"Upload-Metadata: the key {key!r} is there twice, or is not ASCII.")
         try:
             metadata[key] = base64.b64decode(value.strip(), validate=True).decode()
         except (binascii.Error, UnicodeDecodeError):
             raise bad_request(f"Upload-Metadata: the value of {key!r} is not the base64 of UTF-8.") from None
     return metadata
+
+
+def refuse_unsupported(headers: Headers) -> None:
+    """Refuse what would only be half understood.
+
+    Args:
+        headers: The headers of a request that creates an upload or appends to it.
+
+    Raises:
+        Problem: 400 or 415 for an extension of tus, or an encoding of the body, that is not supported.
+    """
+    for header in ("Upload-Concat", "Upload-Defer-Length"):
+        if header in headers:
+            raise bad_request(f"{header} is not supported; this service knows the extensions {EXTENSIONS}.")
+    if "upload-checksum" in headers.get("trailer", "").lower():
+        raise bad_request("A checksum after the body is not supported; send Upload-Checksum as a header.")
+    if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise Problem(415, "Send the bytes as they are, without a Content-Encoding.", kind="unsupported-media-type")
 
 
 class Checksum:

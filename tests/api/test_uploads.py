@@ -73,6 +73,16 @@ def test_creation_with_upload(api: httpx.Client) -> None:
         (TUS_HEADERS | {"Upload-Length": "1e3"}, 400),
         (TUS_HEADERS | {"Upload-Length": "9" * 30}, 400),
         (TUS_HEADERS | {"Upload-Length": "9" * 15}, 413),
+        (TUS_HEADERS | {"Upload-Length": "0"}, 422),
+        (TUS_HEADERS | {"Upload-Defer-Length": "1"}, 400),
+        (TUS_HEADERS | {"Upload-Length": "5", "Upload-Defer-Length": "1"}, 400),
+        (TUS_HEADERS | {"Upload-Length": "5", "Upload-Concat": "partial"}, 400),
+        (TUS_HEADERS | {"Upload-Concat": "final;/v1/uploads/a /v1/uploads/b"}, 400),
+        (TUS_HEADERS | {"Upload-Length": "5", "Upload-Checksum": "sha1 AAAA"}, 400),
+        (TUS_HEADERS | {"Upload-Length": "5", "Upload-Metadata": "filename YQ==,filename Yg=="}, 400),
+        (PATCH_HEADERS | {"Upload-Length": "5", "Trailer": "Upload-Checksum"}, 400),
+        (PATCH_HEADERS | {"Upload-Length": "5", "Content-Encoding": "gzip"}, 415),
+        (TUS_HEADERS | {"Upload-Length": "5"} | metadata(filename="pets.rar"), 415),
         (TUS_HEADERS | {"Upload-Length": "5", "Upload-Metadata": "filename !!!"}, 400),
         (
             TUS_HEADERS | {"Upload-Length": "5", "Upload-Metadata": "filename " + base64.b64encode(b"\xff").decode()},
@@ -89,6 +99,50 @@ def test_an_invalid_creation_is_refused(
     assert_problem(answer, status)
     assert answer.headers["tus-resumable"] == tus.VERSION
     assert service.unfinished_uploads() == before
+
+
+def test_a_creation_with_a_body_of_another_type_is_refused(api: httpx.Client, service: Service) -> None:
+    before = service.unfinished_uploads()
+    headers = TUS_HEADERS | {"Upload-Length": str(len(DATA))}
+    assert_problem(api.post("/v1/uploads", headers=headers, content=DATA), 415, tus.BODY_TYPE)
+    assert_problem(api.post("/v1/uploads", headers=headers, content=iter([DATA])), 415, tus.BODY_TYPE)
+    assert service.unfinished_uploads() == before
+
+
+@pytest.mark.parametrize("sent_as", ["POST", "GET", "PUT"])
+def test_the_header_for_the_method_is_obeyed(api: httpx.Client, service: Service, sent_as: str) -> None:
+    def send(method: str, url: str, **more: object) -> httpx.Response:
+        headers = PATCH_HEADERS | {"X-HTTP-Method-Override": method}
+        headers |= more.pop("headers", {})  # type: ignore[call-overload]
+        return api.request(sent_as, url, headers=headers, **more)  # type: ignore[arg-type]
+
+    made = send("POST", "/v1/uploads", headers={"Upload-Length": str(len(DATA))} | metadata(filename="pets.zip"))
+    assert made.status_code == 201, made.text
+    url = made.headers["location"]
+    assert send("patch", url, content=DATA[:100], headers={"Upload-Offset": "0"}).headers["upload-offset"] == "100"
+    assert send("HEAD", url).headers["upload-offset"] == "100"
+    rest = send("PATCH", url, content=DATA[100:], headers={"Upload-Offset": "100"})
+    assert api.get(rest.headers["upload-dataset"]).status_code == 200
+    other = begin(api, len(DATA))
+    assert send("DELETE", other).status_code == 204
+    assert api.head(other, headers=TUS_HEADERS).status_code == 404
+    assert_problem(send("BREW", url), 405)
+    assert_problem(send("PATCH /v1/jobs", url), 400)
+    assert service.unfinished_uploads() == []
+
+
+def test_the_header_for_the_method_changes_no_other_address_and_no_right(api: httpx.Client, service: Service) -> None:
+    override = {"X-HTTP-Method-Override": "DELETE"}
+    made = api.post("/v1/datasets", files={"file": ("pets.zip", DATA)}, headers=override)
+    assert made.status_code == 201
+    assert api.get(f"/v1/datasets/{made.json()['id']}", headers=override).status_code == 200
+    url = begin(api, len(DATA))
+    with service.client(user="other") as other:
+        assert_problem(other.post(url, headers=TUS_HEADERS | override), 404)
+    assert_problem(service.client().post(url, headers=TUS_HEADERS | override), 401)
+    assert offset(api, url) == 0
+    assert api.post(url, headers=TUS_HEADERS | override).status_code == 204
+    assert service.unfinished_uploads() == []
 
 
 def test_an_invalid_patch_is_refused(api: httpx.Client) -> None:

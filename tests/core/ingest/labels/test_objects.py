@@ -41,7 +41,7 @@ def test_labels_beyond_the_maximum_are_not_kept_in_memory(tmp_path: Path, monkey
     assert labels_of(layout)["images/0.jpg"] == "dog"  # the small file is read all the same
     assert [text for _, _, text in problems_of(layout) if "too many labels" in text]
     objects = {f"images/{n}.txt": "0 0.5 0.5 0.1 0.1\n" * 3 for n in range(4)}
-    layout = layout_of(tmp_path / "b", FOUR | objects)
+    layout = layout_of(tmp_path / "b", FOUR | objects, "labels")
     assert [labels_of(layout)[f"images/{n}.jpg"] for n in range(4)] == ["0", "0", "(no label)", "(no label)"]
     assert [text for _, _, text in problems_of(layout) if "more than 6 objects" in text]
 
