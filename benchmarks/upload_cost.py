@@ -65,6 +65,8 @@ with TestClient(create_app(settings), base_url="http://127.0.0.1:8000", raise_se
     dataset = client.post("/v1/datasets", files={"file": ("a.zip", Path(sys.argv[5]).read_bytes())}).json()["id"]
     begun = [client.post("/v1/uploads", headers=tus | {"Upload-Length": str(length)}) for _ in range(uploads)]
     accepted = [answer.headers["location"] for answer in begun if answer.status_code == 201]
+    part = tus | {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    client.patch(accepted[0], content=bytes(2 << 20), headers=part)
     (disk / "reserve").unlink(missing_ok=True)
     for name in ("filler", "last bytes"):
         with (disk / name).open("ab", buffering=0) as out:

@@ -1,6 +1,7 @@
 """Maintenance: a thread in each worker's parent process that recovers lost jobs and removes files without a use."""
 
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
@@ -44,14 +45,19 @@ class MaintenanceThread:
     def _run(self) -> None:
         rounds = 0
         while not self._stopped.is_set():
-            try:
-                recover(self._context, self._watch)
-                if rounds % ROUNDS_PER_CLEANUP == 0:
-                    remove_unused_files(self._context)
-            except (SQLAlchemyError, OSError) as error:
-                log.warning("maintenance.failed", error=str(error).splitlines()[0])
+            self._attempt(lambda: recover(self._context, self._watch))
+            if rounds % ROUNDS_PER_CLEANUP == 0:
+                self._attempt(lambda: remove_unused_files(self._context))
             rounds += 1
             self._stopped.wait(self._context.settings.recovery_seconds)
+
+    @staticmethod
+    def _attempt(step: Callable[[], object]) -> None:
+        """A step whose failure skips no other: on a full disk no row can be written until files are gone."""
+        try:
+            step()
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("maintenance.failed", error=str(error).splitlines()[0])
 
 
 def new_watch(context: WorkerContext) -> RecoveryWatch:

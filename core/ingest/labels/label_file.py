@@ -91,10 +91,10 @@ class TooManyLabels(Exception):
 
 def limited(entries: Iterable[LabelEntry]) -> tuple[LabelEntry, ...]:
     """All statements of a label file. Raises TooManyLabels for more than `MAX_ENTRIES`."""
-    kept = tuple(islice(entries, MAX_ENTRIES + 1))
-    if len(kept) > MAX_ENTRIES:
+    read = tuple(islice(entries, MAX_ENTRIES + 1))
+    if len(read) > MAX_ENTRIES:
         raise TooManyLabels
-    return kept
+    return read
 
 
 def split_of_name(name: str) -> Split | None:
