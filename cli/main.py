@@ -9,6 +9,8 @@ import typer
 from pydantic import ValidationError
 from typer.core import TyperGroup
 
+from cli.faults import describe_fault
+
 LAZY_COMMANDS = {  # name to module and function; the module is imported when the command runs or is listed
     "protect": ("cli.protect", "protect_command"),
     "train": ("cli.train", "train_command"),
@@ -49,6 +51,7 @@ app = typer.Typer(
 @app.command()
 def up() -> None:
     """Run the whole service on this machine until Ctrl-C."""
+    _require_data_dir()
     from ops.supervisor import run_up
 
     raise typer.Exit(run_up())
@@ -57,6 +60,7 @@ def up() -> None:
 @app.command()
 def token(name: Annotated[str, typer.Option(help="what the token is called in the list of tokens")] = "cli") -> None:
     """Print a new API token of the local admin, and nothing else."""
+    _require_data_dir()
     from ops.admin import create_admin_token
 
     print(create_admin_token(name))
@@ -65,6 +69,7 @@ def token(name: Annotated[str, typer.Option(help="what the token is called in th
 @app.command()
 def link() -> None:
     """Print a new one-time sign-in link of the local admin."""
+    _require_data_dir()
     from ops.admin import create_sign_in_link
 
     print(create_sign_in_link())
@@ -84,6 +89,7 @@ def worker(
 
     if queue not in QUEUE_NAMES:
         raise typer.BadParameter(f"must be one of {', '.join(QUEUE_NAMES)}", param_hint="--queue")
+    _require_data_dir()
     from worker.celery_app import run_worker
 
     raise typer.Exit(run_worker(queue))
@@ -92,6 +98,7 @@ def worker(
 @app.command()
 def api() -> None:
     """Run the API, with the web pages."""
+    _require_data_dir()
     from ops.serve import serve
 
     serve()
@@ -100,6 +107,7 @@ def api() -> None:
 @app.command()
 def migrate() -> None:
     """Migrate the database to the schema of this version."""
+    _require_data_dir()
     from ops.admin import migrate_database
 
     before, after = migrate_database()
@@ -117,6 +125,18 @@ def doctor() -> None:
     raise typer.Exit(0 if all(result.is_ok for result in results) else 1)
 
 
+def _require_data_dir() -> None:
+    """End with one line if the data folder of the settings cannot be used."""
+    from ops.data_dir import DataDirUnusable, require_data_dir
+    from store.settings import get_settings
+
+    try:
+        require_data_dir(get_settings().home)
+    except DataDirUnusable as error:
+        typer.echo(f"unteachable: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
 def foreign_environment(script: Path, prefix: Path) -> Path | None:
     """Return the virtual environment of a script if another one runs it, as in a copied or moved clone.
 
@@ -130,7 +150,7 @@ def foreign_environment(script: Path, prefix: Path) -> Path | None:
 
 
 def main() -> None:
-    """Run the command line. Each invalid setting prints one line, and the exit status is 2."""
+    """Run the command line. An invalid setting, and an error of the system, prints one line."""
     if (moved := foreign_environment(Path(sys.argv[0]), Path(sys.prefix))) is not None:
         typer.echo(
             f"unteachable: {moved} was copied or moved and would run the code of {Path(sys.prefix).parent}: run "
@@ -147,6 +167,11 @@ def main() -> None:
             text = problem["msg"].removeprefix("Value error, ")
             typer.echo(text if text.startswith("UNTEACHABLE") else f"{name}: {text}", err=True)
         raise SystemExit(2) from None
+    except Exception as error:
+        if (line := describe_fault(error)) is None:
+            raise
+        typer.echo(f"unteachable: {line}", err=True)
+        raise SystemExit(1) from None
 
 
 if __name__ == "__main__":

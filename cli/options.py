@@ -85,9 +85,17 @@ def check_paths(source: Path, out: Path, *, kind: str) -> None:
     """
     if not source.exists():
         raise BadInput(f"{source} does not exist")
+    if not (source.is_file() or source.is_dir()):
+        raise BadInput(f"{source} is neither a file nor a folder: name a folder, zip or tar of images")
+    if not os.access(source, os.R_OK):
+        raise BadInput(f"{source} cannot be read: this user has no permission")
     folder = out.absolute().parent
-    if out.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+    if out.exists() and not out.is_file():
         raise BadInput(f"{out} is no file that can be written: name a {kind} in a folder that exists")
+    if not folder.is_dir():
+        raise BadInput(f"{out} is no file that can be written: {folder} is no folder that exists")
+    if not os.access(folder, os.W_OK):
+        raise BadInput(f"{out} is no file that can be written: this user cannot write to {folder}")
 
 
 def add_spec_options(command: Callable[..., None], names: Collection[str]) -> None:

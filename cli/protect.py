@@ -43,7 +43,7 @@ def protect_command(
     **options: Any,
 ) -> None:
     """Protect the images of a folder or archive, and measure before and after."""
-    with refusals(source):
+    with refusals(source, written=(out, work)):
         require_single_process("protect")
         check_paths(source, out, kind="zip")
         card = None if generator is None else read_card(generator)

@@ -1,11 +1,12 @@
 """How a command ends when it cannot continue: one clear line on standard error, and an exit status."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import typer
 
+from cli.faults import describe_fault
 from core.errors import BadInput, SpecError
 
 REFUSED = 2
@@ -15,6 +16,7 @@ REFUSED = 2
 def refusals(
     source: Path | None,
     *,
+    written: Sequence[Path | None] = (),
     interrupted: str = "unteachable: stopped; nothing was written",
     interrupted_status: int = REFUSED,
 ) -> Iterator[None]:
@@ -22,6 +24,7 @@ def refusals(
 
     Args:
         source: file or folder to name if the error of the operating system names none.
+        written: files and folders that the command writes; None for one that it does not.
         interrupted: the line that Ctrl-C prints.
         interrupted_status: the exit status after Ctrl-C.
 
@@ -34,10 +37,13 @@ def refusals(
         _end("unteachable: " + "; ".join(f"--{e.field.replace('_', '-')} {e.message}" for e in error.errors))
     except BadInput as error:
         _end(f"unteachable: {error}")
-    except OSError as error:
-        _end(f"unteachable: {error.filename or source}: {error.strerror or error}")
     except KeyboardInterrupt:
         _end(interrupted, interrupted_status)
+    except Exception as error:
+        places = [path for path in written if path is not None]
+        if (line := describe_fault(error, source=source, written=places)) is None:
+            raise
+        _end(f"unteachable: {line}")
 
 
 def _end(line: str, status: int = REFUSED) -> None:

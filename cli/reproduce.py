@@ -71,7 +71,7 @@ def reproduce_command(
 ) -> None:
     """Measure a table or figure of the paper (Fu et al., ICLR 2022) and write it beside the paper's numbers."""
     stopped = "stopped; run the same command again to resume"
-    with refusals(data, interrupted=stopped, interrupted_status=INTERRUPTED):
+    with refusals(data, written=(out,), interrupted=stopped, interrupted_status=INTERRUPTED):
         from experiments.catalogue import EXPERIMENTS
         from experiments.paper.grid import DATASETS
 

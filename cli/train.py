@@ -42,7 +42,7 @@ def train_command(
     **options: Any,
 ) -> None:
     """Train a noise generator on the images of a folder or archive, to protect other images with."""
-    with refusals(source):
+    with refusals(source, written=(out, work)):
         check_paths(source, out, kind="safetensors file")
         spec = TrainSpec(grey=grey, noise=ProtectSpec.parse_training(without_unset(options)))
         command = _command_line(source, out, {"name": name, "size": size, "grey": grey or None, **options})

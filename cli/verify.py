@@ -74,7 +74,7 @@ def verify_command(
 
     Repeat an option to give several values.
     """
-    with refusals(source):
+    with refusals(source, written=(out, work)):
         require_single_process("verify")
         check_paths(source, out, kind="JSON file")
         page = out.with_suffix(".html")

@@ -17,6 +17,7 @@ from core.reports.verdict import verdict_of
 from core.reports.visibility_wording import describe_visibility
 from core.results.protection import ProtectionReport
 from ops.admin import create_admin_token
+from ops.data_dir import DataDirUnusable, require_data_dir
 from ops.instance_lock import is_ready
 from ops.process import cli_command
 from store.settings import Settings, get_settings
@@ -35,11 +36,12 @@ def demo() -> None:
     """Protect a small drawn dataset by REST and show the evidence; uses the running service, or starts one."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the service is stopped again
     try:
+        require_data_dir(get_settings().home)
         with _service(get_settings()) as settings:
             _protect_drawn_images(settings)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-    except DemoFailed as error:
+    except (DemoFailed, DataDirUnusable) as error:
         raise SystemExit(f"unteachable demo: {error}") from None
     except httpx.HTTPError as error:
         raise SystemExit(f"unteachable demo: the service does not answer ({error})") from None
@@ -90,7 +92,10 @@ def _draw(folder: Path) -> Path:
     out = folder / "patterns.zip"
     if not DRAW.exists():
         raise DemoFailed(f"{DRAW} is missing: the demo needs a checkout of the repository")
-    subprocess.run([sys.executable, str(DRAW), str(out)], check=True)
+    done = subprocess.run([sys.executable, str(DRAW), str(out)], stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        reason = done.stderr.strip().rpartition("\n")[2]
+        raise DemoFailed(f"the images cannot be drawn into {folder}, a folder of temporary files (TMPDIR): {reason}")
     return out
 
 

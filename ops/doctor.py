@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 
+from ops.data_dir import require_data_dir
 from store import migrate, task_queue
 from store.database import open_database
 from store.object_store import open_object_store
@@ -62,7 +63,7 @@ def _check_address(settings: Settings) -> str:
 
 
 def _check_data_folder(settings: Settings) -> str:
-    settings.home.mkdir(parents=True, exist_ok=True)
+    require_data_dir(settings.home)
     free = shutil.disk_usage(settings.home).free
     if free < MIN_FREE_BYTES:
         raise OSError(f"{settings.home} has only {free / 2**30:.1f} GiB free; {MIN_FREE_BYTES / 2**30:.0f} are needed")
