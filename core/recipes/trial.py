@@ -1,16 +1,30 @@
 """The recipe of a trial: a few images, protected at each visibility as a whole dataset would be, without evidence."""
 
+import secrets
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from core.archive.delivered_files import DeliveredFiles
 from core.archive.manifest import read_manifest
+from core.archive.noise_source import ClassTextures
+from core.archive.write_images import ArchiveSettings
+from core.archive.writer import write_archive
+from core.evaluation.delivered_visibility import measure_visibility
+from core.imaging.sandbox import DecoderSandbox
+from core.imaging.texture_codebook import KEY_BYTES, TextureCodebook
+from core.ingest.dataset import ImageDataset, open_dataset
+from core.metrics.visibility import VisibilityScore
 from core.recipes.options import DatasetSource, RunOptions
 from core.recipes.protect import protect
+from core.recipes.protection_noise import with_method
+from core.recipes.report_dataset import labels_of
 from core.results.protection import ImageVisibility
-from core.specs.protect import ProtectSpec
-from core.specs.visibility import VISIBILITIES
+from core.runtime.context import RunContext
+from core.specs.protect import TEXTURE, ProtectSpec
+from core.specs.visibility import VISIBILITIES, VISIBILITY_TARGETS, are_photographs
+from core.specs.work_size import MIN_SIZE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +49,8 @@ class TrialFile:
 def make_trial(folder: Path, spec: ProtectSpec, options: RunOptions) -> list[TrialFile]:
     """Protect a few images at each visibility.
 
+    Photographs get their textures directly: a report, and a sandbox for each visibility, would take most of the time.
+
     Args:
         folder: The images, as a dataset.
         spec: Everything but the visibility. Nothing is measured but how visible the change is.
@@ -47,6 +63,54 @@ def make_trial(folder: Path, spec: ProtectSpec, options: RunOptions) -> list[Tri
         BadInput: None of the images can be used, or no generator fits them.
         Cancelled: Or whatever else `options.on_progress` raises.
     """
+    run = options.context()
+    with DecoderSandbox(limits=options.limits) as sandbox:
+        unpacked = options.scratch / "unpacked"
+        unpacked.mkdir()
+        dataset = open_dataset(
+            folder, unpacked, name="trial", limits=options.limits, progress=run.progress, sandbox=sandbox
+        )
+        photographs = are_photographs([(image.width, image.height) for image in dataset.images])
+        if with_method(spec, photographs=photographs).method == TEXTURE:
+            return _with_textures(dataset, spec, options.scratch, run, sandbox)
+    return _with_generator(folder, spec, options)
+
+
+def _with_textures(
+    dataset: ImageDataset, spec: ProtectSpec, scratch: Path, run: RunContext, sandbox: DecoderSandbox
+) -> list[TrialFile]:
+    codebook = TextureCodebook(len(dataset.classes), secrets.token_bytes(KEY_BYTES))
+    noise = ClassTextures(labels=labels_of(dataset), codebook=codebook, channels=dataset.channels, size=MIN_SIZE)
+    found: list[TrialFile] = []
+    for visibility, target in VISIBILITY_TARGETS.items():
+        out = scratch / f"{visibility}.zip"
+        settings = ArchiveSettings(
+            radius=spec.radius_u, format=spec.format, keep_exif=spec.keep_exif, max_flip=target.flip
+        )
+        with write_archive(dataset, noise, out, settings, progress=run.progress, sandbox=sandbox) as archive:
+            files = DeliveredFiles(
+                dataset=dataset, archive=archive, scratch=scratch, sandbox=sandbox, progress=run.progress
+            )
+            measured = measure_visibility(files, seed=spec.seed, threads=run.device.cores)
+            scores = {image.index: image.score for image in measured.images}
+            unchanged = VisibilityScore(flip=0.0, ssimulacra2=None)
+            for index, path in enumerate(archive.delivered.paths):
+                if path is not None:
+                    score = scores.get(index, unchanged)
+                    found.append(
+                        TrialFile(
+                            path=dataset.images[index].path,
+                            visibility=visibility,
+                            data=archive.read(path),
+                            flip=score.flip,
+                            ssimulacra2=score.ssimulacra2,
+                        )
+                    )
+    return found
+
+
+def _with_generator(folder: Path, spec: ProtectSpec, options: RunOptions) -> list[TrialFile]:
+    """By the recipe of a protection, as other noise is made for the whole dataset."""
     found: list[TrialFile] = []
     for visibility in VISIBILITIES:
         scratch = options.scratch / visibility
