@@ -21,6 +21,7 @@ from store.queue_places import queue_place
 from store.settings import Settings
 
 POLL_SECONDS = 2.0
+START_CHANGE_SECONDS = 10.0  # a change of the expected start by less than this is no event of its own
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +37,18 @@ class JobEvent:
     def is_final(self) -> bool:
         """Whether the job is over, so that no event follows."""
         return self.job.state in m.FINAL
+
+    def supersedes(self, other: "JobEvent | None") -> bool:
+        """Whether followers that know `other` get this event: the row is newer, or its place in the queue another."""
+        if other is None or self.seq != other.seq:
+            return other is None or self.seq > other.seq
+        one, two = self.job.queue, other.job.queue
+        if one is None or two is None or one.position != two.position:
+            return one != two
+        starts = one.starts_in_seconds, two.starts_in_seconds
+        if starts[0] is None or starts[1] is None:
+            return starts[0] != starts[1]
+        return abs(starts[0] - starts[1]) >= START_CHANGE_SECONDS
 
 
 @dataclass(slots=True, eq=False)
@@ -82,19 +95,22 @@ class JobFollowers:
             after: The last sequence number that the follower knows.
 
         Yields:
-            An event for each change after `after`. Changes that come faster than they are read are merged into the
-            newest one.
+            An event for each change after `after`, with the same `seq` again where only the place in the queue changed.
+            Changes that come faster than they are read are merged into the newest one.
         """
         followed = self._jobs.setdefault(job_id, _FollowedJob())
         followed.followers += 1
         if followed.watcher is None:
             followed.watcher = asyncio.create_task(self._watch(job_id, followed))
+        known = followed.latest
         try:
             while True:
                 changed = followed.changed
-                if followed.latest is not None and followed.latest.seq > after:
-                    after = followed.latest.seq
-                    yield followed.latest
+                latest = followed.latest
+                if latest is not None and (latest.seq > after or (latest is not known and known is not None)):
+                    after, known = latest.seq, latest
+                    yield latest
+                known = known or latest
                 if followed.is_over:
                     return
                 if changed is followed.changed:
@@ -129,7 +145,7 @@ class JobFollowers:
     def _publish(self, followed: _FollowedJob, event: JobEvent | None) -> None:
         if event is None:  # the row was deleted
             followed.close()
-        elif followed.latest is None or event.seq > followed.latest.seq:
+        elif event.supersedes(followed.latest):
             followed.latest = event
             followed.wake_followers()
 

@@ -54,7 +54,8 @@ function followJob() {
   source.addEventListener("progress", (event) => {
     lastEventAt = Date.now();
     const data = JSON.parse(event.data);
-    showProgress(data.progress ?? data);
+    if (data.state === "queued") refresh(); // another place in the queue: the server says it in words
+    else showProgress(data.progress ?? data);
   });
   source.addEventListener("state", async (event) => {
     lastEventAt = Date.now();

@@ -70,6 +70,19 @@ def test_a_job_is_followed_from_beginning_to_end(api: httpx.Client, service: Ser
     assert list(events) == []  # the server ends the stream
 
 
+def test_a_follower_learns_its_new_place_in_the_queue(api: httpx.Client, service: Service) -> None:
+    dataset_id = upload_dataset(api)["id"]
+    service.make_ready(dataset_id)
+    before, waiting = (request_job(api, dataset_id) for _ in range(2))
+    events = follow_events(api, waiting["id"])
+    _, first, data = next(events)
+    assert data["queue"]["position"] == 2
+    api.post(f"/v1/jobs/{before['id']}/cancel")
+    kind, second, data = next(events)
+    assert (kind, data["state"], data["queue"]["position"], second) == ("progress", "queued", 1, first)
+    events.close()
+
+
 def test_a_follower_resumes_after_its_last_event(api: httpx.Client, service: Service, job: dict[str, Any]) -> None:
     claim = service.claim(job["id"])
     events = follow_events(api, job["id"])
