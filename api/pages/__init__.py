@@ -24,7 +24,10 @@ def install(app: FastAPI) -> None:
     Args:
         app: The app, which uses `state.error_page` to answer browsers with an error.
     """
-    app.mount("/static", _RevalidatedStaticFiles(directory=Path(__file__).parent.parent / "static"), name="static")
+    static = _RevalidatedStaticFiles(
+        directory=Path(__file__).parent.parent / "static", packages=[("core.reports", "scripts")]
+    )
+    app.mount("/static", static, name="static")
     for module in (home, dataset, images, generators, job, tokens, sessions, sign_in):
         app.include_router(module.router, include_in_schema=False)
     app.state.error_page = render.render_error_page

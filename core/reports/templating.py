@@ -15,8 +15,9 @@ from core.reports.verdict import outcome_of
 from core.reports.wording import capitalize, format_change, format_changes, format_interval, percent
 
 TEMPLATES = Path(__file__).parent / "templates"
-SCRIPT = (TEMPLATES / "compare.js").read_text("utf-8")
-"""The only script of a report's page. Where it may not run, the page shows the images side by side."""
+SCRIPT = (Path(__file__).parent / "scripts" / "compare.js").read_text("utf-8")
+"""The only script of a report's page; the pages of the service load the same file. Where it may not run, the page shows
+the images side by side."""
 
 SCRIPT_SOURCE = "'sha256-" + base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode("ascii") + "'"
 """SCRIPT as a Content-Security-Policy allows it: no other script runs."""

@@ -11,6 +11,7 @@ import pytest
 
 from api.image_files import image_type
 from core.ingest.archives.zip_locations import locate_files
+from core.reports.templating import SCRIPT
 from store import image_index
 from store import models as m
 from store.image_index import DeliveredImage, IndexedImage, Previews, StoredBytes
@@ -217,3 +218,7 @@ def test_a_job_whose_dataset_was_deleted_has_no_gallery(api: httpx.Client, liste
 def test_images_of_another_user_do_not_exist(api: httpx.Client, other: httpx.Client, listed: str, path: str) -> None:
     assert_problem(other.get(f"/v1/datasets/{listed}/{path}"), 404)
     assert json.loads(api.get(f"/v1/datasets/{listed}").text)["images"] == 6
+
+
+def test_the_pages_load_the_slider_that_reports_hold(api: httpx.Client) -> None:
+    assert api.get("/static/compare.js").text == SCRIPT
