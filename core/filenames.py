@@ -7,15 +7,13 @@ from typing import NoReturn
 
 from core.errors import BadInput
 from core.limits import SkippedFile
+from core.portable_names import fold
 
 IMAGE_SUFFIXES = frozenset(
     (
         *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".avif"),
-        *(".heic", ".heif", ".hif"),
+        *(".heic", ".heif", ".hif", ".ppm", ".pgm", ".pbm", ".pnm"),
     )
-)
-UNSUPPORTED_IMAGE_SUFFIXES = frozenset(
-    (".svg", ".svgz", ".jp2", ".j2k", ".jxl", ".psd", ".ico", ".eps", ".dng", ".cr2", ".nef", ".arw")
 )
 ARCHIVE_SUFFIXES = (
     ".zip", ".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".7z", ".rar", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst",
@@ -23,7 +21,9 @@ ARCHIVE_SUFFIXES = (
 JUNK_NAMES = frozenset((".ds_store", "thumbs.db", "desktop.ini", "icon\r", ".gitkeep", ".ipynb_checkpoints"))
 MAX_PATH_CHARS = 1000  # of a path inside an upload
 MAX_NAME_CHARS = 200  # of a name that a user gives
-FORBIDDEN_NAME_CHARS = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"  # controls, line ends, changes of direction
+FORBIDDEN_NAME_CHARS = (  # controls, line ends, changes of direction, and what cannot be seen
+    r"\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+)
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 _FORBIDDEN = re.compile(f"[{FORBIDDEN_NAME_CHARS}\\ud800-\\udfff]")
@@ -99,11 +99,6 @@ def skipped_by_name(path: str) -> SkippedFile | None:
         return SkippedFile(printable(path), f"its path is longer than {MAX_PATH_CHARS:,} characters; shorten it")
     if not path.isprintable() and any(0xD800 <= ord(c) <= 0xDFFF for c in path):
         return SkippedFile(printable(path), "its name is not valid Unicode (UTF-8); rename it")
-    if suffix(path) in UNSUPPORTED_IMAGE_SUFFIXES:
-        kind = suffix(path)[1:].upper()
-        return SkippedFile(
-            path, f"{kind} images are not supported; save it as JPEG, PNG, WebP, AVIF, HEIC, TIFF or BMP"
-        )
     return None
 
 
@@ -127,6 +122,13 @@ class UniquePaths:
     def __init__(self) -> None:
         self.folders = 0
         self._root = _Folder("")
+
+    def __contains__(self, path: str) -> bool:
+        """Whether a file or a folder has this path, or one that some file system takes for it."""
+        folder: _Folder | str | None = self._root
+        for key in fold(path).split("/"):
+            folder = folder.children.get(key) if isinstance(folder, _Folder) else None
+        return folder is not None
 
     def add(self, path: str) -> None:
         """Add a file.
@@ -161,10 +163,3 @@ class UniquePaths:
             "which ignore letter case or Unicode form; rename one.",
             printable(path),
         )
-
-
-def fold(path: str) -> str:
-    """`path` without letter case and Unicode form: equal for two paths that may name one file."""
-    if path.isascii():
-        return path.lower()
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())

@@ -1,4 +1,4 @@
-"""How much an upload may hold, and the record of a file that is left out."""
+"""How much an upload may hold, and the records of files that are left out or get another name."""
 
 from dataclasses import dataclass
 
@@ -25,6 +25,15 @@ class SkippedFile:
     """One file of an upload that is not used as an image, and why."""
 
     path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenamedFile:
+    """A file or folder of an upload that has another name in the archive: its new path, its old one, and why."""
+
+    path: str
+    was: str
     reason: str
 
 

@@ -5,10 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from core.filenames import fold, suffix
+from core.filenames import suffix
 from core.imaging.formats import SUFFIXES, delivered_format
-
-RESERVED = ("report.json", "report.html", "MANIFEST.json")  # files that the program adds itself
+from core.portable_names import ARCHIVE_FILES, fold, free_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +33,18 @@ def delivered_names(images: Sequence[UploadedImage], passthrough: Iterable[str],
     Returns:
         One path for each image, in order.
     """
+    reserved = {fold(name) for name in ARCHIVE_FILES}
     names: list[str | None] = []
     renamed: list[tuple[str, str]] = []  # (short, long) new path of each image that does not keep its own
     for image in images:
         format = delivered_format(image.format, image.mode, requested)
         keeps_name = suffix(image.path) in SUFFIXES[format] or (requested == "same" and format == image.format)
+        keeps_name = keeps_name and fold(image.path) not in reserved
         names.append(image.path if keeps_name else None)
         if not keeps_name:
             ending = SUFFIXES[format][0]
             renamed.append((str(PurePosixPath(image.path).with_suffix(ending)), image.path + ending))
-    taken = {fold(name) for name in (*RESERVED, *passthrough, *(name for name in names if name is not None))}
+    taken = {fold(name) for name in (*ARCHIVE_FILES, *passthrough, *(name for name in names if name is not None))}
     taken |= {fold(str(folder)) for image in images for folder in PurePosixPath(image.path).parents}
     wanted = Counter(fold(short) for short, _ in renamed)
     new_names = iter(renamed)
@@ -54,19 +55,3 @@ def delivered_names(images: Sequence[UploadedImage], passthrough: Iterable[str],
             names[number] = short if free else free_name(long, taken)
             taken.add(fold(str(names[number])))
     return [str(name) for name in names]
-
-
-def free_name(wanted: str, taken: set[str]) -> str:
-    """A path that is not taken: `wanted`, or with -2, -3, … before its extension.
-
-    Args:
-        wanted: The preferred path.
-        taken: Folded paths that are in use.
-    """
-    ending = PurePosixPath(wanted).suffix
-    stem = wanted.removesuffix(ending)
-    name, number = wanted, 1
-    while fold(name) in taken:
-        number += 1
-        name = f"{stem}-{number}{ending}"
-    return name

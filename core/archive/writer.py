@@ -8,20 +8,18 @@ import json
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from core.archive.delivered_images import DeliveredImages
-from core.archive.member_names import RESERVED, free_name
 from core.archive.noise_source import NoiseSource
+from core.archive.passthrough import copy_passthrough
 from core.archive.write_images import ArchiveSettings, plan_images, write_images
 from core.archive.zip_writer import ZipWriter
-from core.filenames import fold
 from core.imaging.sandbox import DecoderSandbox, sandbox_or_new
 from core.ingest.dataset import ImageDataset
-from core.ingest.labels.rename import rename_images
-from core.limits import SkippedFile
+from core.limits import RenamedFile, SkippedFile
 from core.runtime.atomic_files import atomic_file
 from core.runtime.progress import Progress
 
@@ -33,11 +31,13 @@ class ArchiveWriter:
     Attributes:
         delivered: The images as they were written.
         skipped: Files of the upload that are not in the archive as images.
+        renamed: Files and folders that had another path in the upload.
         manifest_extra: Further entries of MANIFEST.json: how the archive was made.
     """
 
     delivered: DeliveredImages
     skipped: list[SkippedFile]
+    renamed: tuple[RenamedFile, ...] = ()
     manifest_extra: dict[str, Any] = field(default_factory=dict)
     _zip: ZipWriter
 
@@ -55,9 +55,10 @@ class ArchiveWriter:
         return self._zip.read(name)
 
     def manifest(self) -> dict[str, Any]:
-        """MANIFEST.json: `manifest_extra`, all files with size and SHA-256, and the skipped files with the reason."""
+        """MANIFEST.json: `manifest_extra`, all files with size and SHA-256, and those that were skipped or renamed."""
         skipped = [{"path": file.path, "reason": file.reason} for file in self.skipped]
-        return self.manifest_extra | {"files": self._zip.records, "skipped": skipped}
+        renamed = [asdict(file) for file in self.renamed]
+        return self.manifest_extra | {"files": self._zip.records, "skipped": skipped, "renamed": renamed}
 
 
 @contextmanager
@@ -94,35 +95,9 @@ def write_archive(
         zip_writer = ZipWriter(archive)
         with sandbox_or_new(sandbox, dataset.limits) as sandbox:
             delivered, failed = write_images(plan, zip_writer, sandbox, progress)
-        _copy_passthrough(dataset, zip_writer, progress)
+        copy_passthrough(dataset, zip_writer, progress)
         skipped = sorted([*dataset.skipped, *failed], key=lambda file: file.path)
-        writer = ArchiveWriter(delivered=delivered, skipped=skipped, _zip=zip_writer)
+        writer = ArchiveWriter(delivered=delivered, skipped=skipped, renamed=dataset.renamed, _zip=zip_writer)
         yield writer
         text = json.dumps(writer.manifest(), indent=1, ensure_ascii=False)
         zip_writer.add_unrecorded("MANIFEST.json", text.encode())
-
-
-def _copy_passthrough(dataset: ImageDataset, zip_writer: ZipWriter, progress: Progress) -> None:
-    """Copy the files that are no images; one that has a reserved name gets another, and the manifest says so.
-
-    Label files get the new names of the images that have one.
-    """
-    taken = {
-        fold(name)
-        for name in (
-            *RESERVED, *(record["path"] for record in zip_writer.records), *(file.path for file in dataset.passthrough)
-        )
-    }  # fmt: skip
-    reserved = {fold(name) for name in RESERVED}
-    label_files = {file.path: file for file in dataset.label_files}
-    delivered = {record["was"]: record["path"] for record in zip_writer.records if "was" in record}
-    for file in dataset.passthrough:
-        name = free_name(file.path, taken) if fold(file.path) in reserved else file.path
-        taken.add(fold(name))
-        labels = label_files.get(file.path)
-        renamed = None if labels is None else rename_images(labels, delivered)
-        if renamed is not None:
-            progress.tick()
-            zip_writer.add_label_file(name, renamed.content, upload_path=file.path, renamed=renamed.changed)
-            continue
-        zip_writer.copy(name, file.disk_path, upload_path=file.path, tick=progress.tick)

@@ -18,6 +18,7 @@ from PIL import (
     JpegImagePlugin,
     MpoImagePlugin,
     PngImagePlugin,
+    PpmImagePlugin,
     TiffImagePlugin,
     UnidentifiedImageError,
     WebPImagePlugin,
@@ -29,11 +30,11 @@ from core.imaging.compression import Compression, read_compression
 from core.imaging.metadata import SWAPS_EDGES, Metadata, exif_and_transpose, read_metadata
 from core.imaging.to_8bit import convert_to_8bit
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")  # and HEIF, if its decoder is installed
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "PPM")  # and HEIF, if its decoder is installed
 SEVERAL_IMAGES = ("MPO", heif.FORMAT)  # one of them is the image
 PLUGINS = (
-    AvifImagePlugin, BmpImagePlugin, GifImagePlugin, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin,
-    WebPImagePlugin,
+    AvifImagePlugin, BmpImagePlugin, GifImagePlugin, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, PpmImagePlugin,
+    TiffImagePlugin, WebPImagePlugin,
 )  # fmt: skip
 
 
@@ -69,7 +70,7 @@ def load_decoders(*, max_pixels: int) -> None:
     Image._initialized = 2  # keeps Pillow from loading further plugins
     Image.MAX_IMAGE_PIXELS = max_pixels
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # a restricted process cannot start threads
-    for format in ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "AVIF"):
+    for format in ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "AVIF", "PPM"):
         out = io.BytesIO()
         Image.new("RGB", (16, 16)).save(out, format)
         Image.open(io.BytesIO(out.getvalue()), formats=FORMATS).load()
@@ -98,6 +99,8 @@ def open_image(data: bytes) -> Image.Image:
     width, height = image.size
     if Image.MAX_IMAGE_PIXELS is not None and width * height > Image.MAX_IMAGE_PIXELS:
         raise ImageRefused(_too_many_pixels(f"{width} x {height}"))
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and _is_raw(image):
+        raise ImageRefused("it is a RAW photograph, of which only a preview could be read; save it as JPEG or TIFF")
     if image.format not in SEVERAL_IMAGES and getattr(image, "is_animated", False):
         pages = image.format == "TIFF"
         raise ImageRefused(
@@ -160,17 +163,26 @@ def _load(image: Image.Image) -> None:
         raise ImageRefused(f"damaged or truncated: {error}") from None
 
 
+def _is_raw(image: TiffImagePlugin.TiffImageFile) -> bool:
+    """Whether a TIFF is a camera's RAW file, whose first image is a preview (TIFF/EP, DNG 1.7)."""
+    tags = image.tag_v2
+    return 50706 in tags or bool(int(tags.get(254, 0)) & 1) or tags.get(262) in (32803, 34892)
+
+
 def _profile_applies(icc: bytes, mode: str) -> bool:
     return icc[16:20] == (b"GRAY" if mode in ("L", "LA") else b"RGB ")
 
 
 def _stored_bits(image: Image.Image, data: bytes) -> int:
-    """Bits per channel of a PNG, TIFF or HEIF. Decoders reduce deeper colour to 8 bits without saying so."""
+    """Bits per channel of a PNG, TIFF, PPM or HEIF. Decoders reduce deeper colour to 8 bits without saying so."""
     if image.format == "PNG":
         return data[24]
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         with suppress(Exception):
             return int(max(image.tag_v2.get(258, (8,))))
+    if image.format == "PPM":
+        with suppress(Exception):
+            return 16 if int(image.tile[0].args[1]) > 255 else 8  # type: ignore[attr-defined]
     if image.format == heif.FORMAT:
         return int(image.info.get("bit_depth", 8))
     return 8

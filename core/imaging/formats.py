@@ -17,8 +17,9 @@ MAX_GROWTH = 1.5
 def delivered_format(format: str, mode: str, requested: str) -> str:
     """The format in which an image is delivered.
 
-    With "same", some kinds still change. A GIF becomes PNG, because 256 colours cannot hold noise, and so does a BMP
-    with alpha, because few programs read it. A HEIC becomes JPEG, which every program reads, or PNG if it has alpha.
+    With "same", some kinds still change. A GIF becomes PNG, because 256 colours cannot hold noise, and so do a PPM and
+    a BMP with alpha, because few programs read them. A HEIC becomes JPEG, which every program reads, or PNG if it has
+    alpha.
 
     Args:
         format: Format of the uploaded file, such as JPEG.
@@ -26,6 +27,6 @@ def delivered_format(format: str, mode: str, requested: str) -> str:
         requested: `png`, or `same` for the format of the upload.
     """
     has_alpha = mode in ("LA", "RGBA")
-    if requested == "png" or format == "GIF" or (format in ("BMP", "HEIF") and has_alpha):
+    if requested == "png" or format in ("GIF", "PPM") or (format in ("BMP", "HEIF") and has_alpha):
         return "PNG"
     return "JPEG" if format == "HEIF" else format

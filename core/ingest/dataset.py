@@ -4,15 +4,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.errors import BadInput
-from core.filenames import is_image
 from core.imaging.sandbox import DecoderSandbox, SandboxResult, SandboxTask, sandbox_or_new
 from core.imaging.sandbox_protocol import MODES
 from core.ingest.class_layout import Split
 from core.ingest.inspection import check_content
 from core.ingest.labels.label_file import LabelFile
 from core.ingest.layout import Layout, LayoutReading, read_layout
-from core.ingest.unpack import UnpackedFile, unpack
-from core.limits import DEFAULT_LIMITS, Limits, SkippedFile
+from core.ingest.passthrough import PassthroughFile, select_passthrough, sort_by_content
+from core.ingest.unpack import UnpackedFile, UnpackedUpload, unpack
+from core.limits import DEFAULT_LIMITS, Limits, RenamedFile, SkippedFile
 from core.runtime.progress import Progress
 from core.specs.protect import NO_LABEL
 
@@ -33,6 +33,7 @@ class ImageRecord:
         mode: L, RGB, LA or RGBA.
         format: Format of the file as Pillow names it, such as JPEG.
         sha256: Hash of the file, hexadecimal.
+        stored_path: Its path as the upload has it; None if it is the same.
         note: What decoding changed, such as the depth of colour; None if nothing.
     """
 
@@ -45,15 +46,8 @@ class ImageRecord:
     mode: str
     format: str
     sha256: str
+    stored_path: str | None = None
     note: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PassthroughFile:
-    """A file that is no image. The protected archive holds an exact copy of it."""
-
-    path: str
-    disk_path: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +60,7 @@ class ReadOptions:
     """
 
     layout: str = "auto"
-    pass_through: str = "all"
+    pass_through: str = "labels"
 
 
 DEFAULT_OPTIONS = ReadOptions()
@@ -82,8 +76,9 @@ class ImageDataset:
         root: The folder that holds all files.
         classes: The class names in sorted order; that of the images without a label, if there are any, is the last.
         images: The images that are used, in the order of their paths.
-        passthrough: The files that are no images, in the order of their paths.
-        skipped: The files that are not used as images, with the reason.
+        passthrough: The files that are no images and are delivered, in the order of their paths.
+        skipped: The files that are neither used as images nor delivered, with the reason.
+        renamed: The files and folders that have another path here than in the upload.
         layout: How the images were sorted into classes.
         label_files: The files that label or list images; those that are delivered are among `passthrough` too.
         limits: The limits that the upload was read with.
@@ -95,6 +90,7 @@ class ImageDataset:
     images: tuple[ImageRecord, ...]
     passthrough: tuple[PassthroughFile, ...]
     skipped: tuple[SkippedFile, ...]
+    renamed: tuple[RenamedFile, ...] = ()
     layout: LayoutReading = BY_FOLDER
     label_files: tuple[LabelFile, ...] = ()
     limits: Limits = DEFAULT_LIMITS
@@ -151,19 +147,22 @@ def open_dataset(
     """
     progress, name = progress or Progress(), name or _name_of(source)
     with sandbox_or_new(sandbox, limits) as sandbox:
-        files, skipped_by_name = _unpack(source, scratch, limits, progress)
-        candidates = [file for file in files if is_image(file.path)]
-        others = [file for file in files if not is_image(file.path)]
-        check_content(len(files) + len(skipped_by_name), len(candidates))
+        unpacked = _unpack(source, scratch, limits, progress)
+        found = sort_by_content(unpacked.files, progress.tick)
+        candidates, others = found.images, [other.file for other in found.others]
+        check_content(len(unpacked.files) + len(unpacked.skipped), len(candidates))
         paths = [file.path for file in candidates]
-        layout = read_layout(paths, others, requested=options.layout, name=name, tick=progress.tick)
+        stored = {file.path: file.stored_path for file in candidates if file.stored_path is not None}
+        layout = read_layout(
+            paths, others, requested=options.layout, name=name, stored_paths=stored, tick=progress.tick
+        )
         decoded, undecodable = _decode(candidates, layout, sandbox, progress)
     if not decoded:
         first = undecodable[0]
         raise BadInput(
             f"None of the {len(undecodable):,} images can be used. The first: “{first.path}”: {first.reason}."
         )
-    passthrough, left_out = _passthrough(others, layout, options.pass_through)
+    passthrough, left_out = select_passthrough(found.others, layout.label_files, options.pass_through)
     classes = tuple(sorted({image.class_name for image in decoded}, key=lambda one: (one == NO_LABEL, one)))
     labels = {class_name: label for label, class_name in enumerate(classes)}
     has_split = {"train", "test"} <= {image.split for image in decoded if image.class_name != NO_LABEL}
@@ -173,37 +172,21 @@ def open_dataset(
         classes=classes,
         images=tuple(_record(image, labels[image.class_name], has_split=has_split) for image in decoded),
         passthrough=passthrough,
-        skipped=tuple(sorted((*skipped_by_name, *undecodable, *left_out), key=lambda skipped: skipped.path)),
-        layout=layout.reading,
+        skipped=tuple(
+            sorted((*unpacked.skipped, *found.unsupported, *undecodable, *left_out), key=lambda skipped: skipped.path)
+        ),
+        renamed=unpacked.renamed,
+        layout=replace(layout.reading, notes=(*layout.reading.notes, *unpacked.notes)),
         label_files=layout.label_files,
         limits=limits,
     )
 
 
-def _unpack(
-    source: Path, scratch: Path, limits: Limits, progress: Progress
-) -> tuple[list[UnpackedFile], tuple[SkippedFile, ...]]:
+def _unpack(source: Path, scratch: Path, limits: Limits, progress: Progress) -> UnpackedUpload:
     progress.start("unpacking", 0)
-    files, skipped = unpack(source, scratch, limits, progress.advance)
+    unpacked = unpack(source, scratch, limits, progress.advance)
     progress.finish()
-    return sorted(files, key=lambda file: file.path), skipped
-
-
-def _passthrough(
-    others: list[UnpackedFile], layout: Layout, pass_through: str
-) -> tuple[tuple[PassthroughFile, ...], list[SkippedFile]]:
-    """The files that are no images: those that are delivered, and those that are left out as requested."""
-    if pass_through == "all":
-        retained = {file.path for file in others}
-    else:
-        retained = {file.path for file in layout.label_files} if pass_through == "labels" else set()
-    reason = "it is no image" if pass_through == "none" else "it is neither an image nor a file of labels"
-    left_out = [
-        SkippedFile(file.path, f"{reason}, and was not asked for") for file in others if file.path not in retained
-    ]
-    return tuple(
-        PassthroughFile(path=file.path, disk_path=file.disk_path) for file in others if file.path in retained
-    ), left_out
+    return replace(unpacked, files=tuple(sorted(unpacked.files, key=lambda file: file.path)))
 
 
 def _decode(
@@ -246,6 +229,7 @@ def _record(image: _DecodedFile, label: int, *, has_split: bool) -> ImageRecord:
         label=label,
         split=image.split if has_split else None,
         sha256=image.result.sha256,
+        stored_path=image.file.stored_path,
         **values,
     )
 

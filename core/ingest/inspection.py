@@ -1,6 +1,6 @@
 """Check an upload without decoding an image: is it complete and safe, and are there images in it?
 
-Uses the standard library only, so that the API can call it. Memory is bounded; the time is that of unpacking once,
+Needs no imaging library, so that the API can call it. Memory is bounded; the time is that of unpacking once,
 without writing.
 """
 
@@ -10,8 +10,9 @@ from pathlib import Path
 
 from core.errors import BadInput
 from core.filenames import is_image
-from core.ingest.archives.members import NameFilter
+from core.ingest.archives.members import Member, NameFilter
 from core.ingest.archives.reader import open_members
+from core.ingest.content import HEAD_BYTES, IMAGE, content_of
 from core.limits import DEFAULT_LIMITS, Limits, SkippedFile
 
 FORMATS = "JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP or GIF"
@@ -27,11 +28,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """What an upload holds, by names and sizes alone.
+    """What an upload holds, by names, sizes and first bytes.
 
     Attributes:
         entries: The files that are used.
-        images: Number of files with an image's extension.
+        images: Number of files that are images by their extension or their first bytes.
         bytes: Sum of the sizes of all entries.
         skipped: The files that are skipped for their names.
     """
@@ -55,11 +56,10 @@ def inspect_upload(source: Path, limits: Limits = DEFAULT_LIMITS) -> Inspection:
     """
     name_filter = NameFilter(limits)
     entries: list[Entry] = []
+    images = 0
     for member in open_members(source, limits, name_filter):
-        if member.file is None:
-            deque(member.chunks(), maxlen=0)
+        images += _read_member(member)
         entries.append(Entry(member.path, member.size))
-    images = sum(is_image(entry.path) for entry in entries)
     check_content(len(entries) + len(name_filter.skipped), images)
     return Inspection(
         entries=tuple(entries),
@@ -69,12 +69,24 @@ def inspect_upload(source: Path, limits: Limits = DEFAULT_LIMITS) -> Inspection:
     )
 
 
+def _read_member(member: Member) -> bool:
+    """Read a packed file to its end; returns whether it is an image."""
+    known = is_image(member.path)
+    if member.file is not None and known:
+        return True
+    chunks = member.chunks()
+    head = next(chunks, b"")[:HEAD_BYTES]
+    if member.file is None:
+        deque(chunks, maxlen=0)
+    return known or content_of(member.path, head) is IMAGE
+
+
 def check_content(files: int, images: int) -> None:
     """Check that there are images.
 
     Args:
         files: Number of files in the upload, skipped ones included.
-        images: Number of files with an image's extension.
+        images: Number of files that are images by their extension or their first bytes.
 
     Raises:
         BadInput: There are no files or no images.

@@ -71,6 +71,7 @@ def read_layout(
     *,
     requested: str,
     name: str,
+    stored_paths: Mapping[str, str] | None = None,
     tick: Callable[[], None] = lambda: None,
 ) -> Layout:
     """Sort the images of an upload into classes.
@@ -80,13 +81,14 @@ def read_layout(
         others: The files that are no images.
         requested: One of `core.specs.protect.LAYOUTS`.
         name: The dataset's name, which an album without a folder of its own takes.
+        stored_paths: The path that label files know, for each image that has another one in the upload.
         tick: Called while label files are read; may raise to stop.
 
     Raises:
         BadInput: The requested layout does not fit the upload.
         OSError: A file cannot be read from disk.
     """
-    index, others = ImageIndex(images), tuple(others)
+    index, others = ImageIndex(images, stored_paths or {}), tuple(others)
     label_files = read_label_files(others, index, tick)
     plain = sorted({file.path for file in others} - {file.path for file in label_files})
     sorter = _Sorter(images, label_files, name)

@@ -13,7 +13,7 @@ from tests.support.uploads import write_folder
 def layout_of(root: Path, files: Mapping[str, bytes | str], requested: str = "auto") -> Layout:
     """The layout of an upload with these files; an image may have any content, because none is decoded."""
     write_folder(root, {name: data.encode() if isinstance(data, str) else data for name, data in files.items()})
-    unpacked, _ = unpack(root, root, Limits())
+    unpacked = unpack(root, root, Limits()).files
     images = [file.path for file in unpacked if is_image(file.path)]
     others = [file for file in unpacked if not is_image(file.path)]
     return read_layout(images, others, requested=requested, name="things")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from core.errors import BadInput, UploadTooLarge
 from core.filenames import UniquePaths, is_archive, printable, skipped_by_name
+from core.ingest.archives.portable_paths import PortablePaths
 from core.ingest.archives.unpack_budget import names_too_long
-from core.limits import DEFAULT_LIMITS, Limits, SkippedFile
+from core.limits import DEFAULT_LIMITS, Limits, RenamedFile, SkippedFile
 
 CHUNK_BYTES = 1 << 20
 NOT_AN_ARCHIVE = "This is not an archive that can be read; send the images as a zip, tar, tar.gz or tar.xz."
@@ -18,36 +19,50 @@ class Member:
     """One regular file of a source.
 
     Attributes:
-        path: Its normalized path inside the source.
+        path: Its normalized path inside the source, with portable names.
+        stored_path: The same as the source has it.
         size: Its declared size in bytes.
         chunks: Returns its bytes in chunks. Iterate over them at most once, and before the next member is requested.
         file: Where it lies on disk; None if it is packed in an archive.
     """
 
     path: str
+    stored_path: str
     size: int
     chunks: Callable[[], Iterator[bytes]]
     file: Path | None = None
 
 
 class NameFilter:
-    """Decides by name which files are used; `skipped` lists the files that are not.
+    """Decides by name which files are used, and under which names.
+
 
     Args:
         limits: The maximum of all names together, so that no archive fills the memory with them.
+
+    Attributes:
+        skipped: The files that are not used.
+        notes: What is worth knowing of the names, a sentence each.
     """
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self._limits = limits
         self._unique = UniquePaths()
         self._bytes = 0
+        self._portable = PortablePaths(self._unique)
         self.skipped: list[SkippedFile] = []
+        self.notes: list[str] = []
 
-    def accepts(self, path: str) -> bool:
-        """Whether this file is used.
+    @property
+    def renamed(self) -> list[RenamedFile]:
+        """The files and folders that have another name here than in the source."""
+        return self._portable.renamed
+
+    def admit(self, path: str) -> str | None:
+        """The path under which a file is used; None if it is not used.
 
         Args:
-            path: Its normalized path.
+            path: Its normalized path as the source has it.
 
         Raises:
             BadInput: The path collides with an earlier one, or the file is an archive inside the archive.
@@ -59,13 +74,14 @@ class NameFilter:
         skipped = skipped_by_name(path) or self._skipped_by_depth(path)
         if skipped is not None:
             self.skipped.append(skipped)
-            return False
+            return None
+        path = self._portable.rename(path)
         self._unique.add(path)
         if self._unique.folders > self._limits.files:
             raise UploadTooLarge(f"The files lie in more than {self._limits.files:,} folders; pack them in fewer.")
         if is_archive(path):
             raise BadInput(f"There is another archive inside: “{printable(path)}”; unpack it first.", printable(path))
-        return True
+        return path
 
     def _skipped_by_depth(self, path: str) -> SkippedFile | None:
         if path.count("/") <= self._limits.depth:

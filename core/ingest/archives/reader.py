@@ -74,10 +74,10 @@ def folder_members(source: Path, limits: Limits, name_filter: NameFilter) -> Ite
             elif not stat.S_ISREG(status.st_mode):
                 kind = "a link; links are not followed" if stat.S_ISLNK(status.st_mode) else "not a regular file"
                 name_filter.skipped.append(SkippedFile(printable(path), kind))
-            elif name_filter.accepts(path):
+            elif (new := name_filter.admit(path)) is not None:
                 budget.count_file(path, status.st_size)
                 budget.count_bytes(status.st_size)
-                yield Member(path=path, size=status.st_size, chunks=_file_chunks(file), file=file)
+                yield Member(path=new, stored_path=path, size=status.st_size, chunks=_file_chunks(file), file=file)
         pending += reversed(subfolders)
 
 

@@ -23,7 +23,7 @@ TAR_ERRORS = (
     tarfile.TarError, EOFError, OSError, lzma.LZMAError, zlib.error, struct.error, UnicodeError, ValueError,
     OverflowError, RecursionError, IndexError, KeyError, TypeError,
 )  # fmt: skip
-TRUNCATED = "The tar is truncated or damaged; pack and upload it again."
+TRUNCATED = "The tar is truncated or damaged, or something else follows it; pack and upload it again."
 MAX_XZ_MEMORY = 256 << 20  # bytes
 
 
@@ -62,12 +62,24 @@ class _XzStream(io.RawIOBase):
 
 
 class _LimitedStream(io.RawIOBase):
-    """Passes on as many bytes as are allowed, and stores the error that ended it: tarfile would hide it."""
+    """Passes on as many bytes as are allowed, and stores the error that ended it: tarfile would hide it.
 
-    def __init__(self, inner: IO[bytes]) -> None:
-        self._inner = inner
+    Attributes:
+        error: What ended it.
+        at_end: Whether the last block that was read ends a tar. A tar that ends without it was cut off.
+    """
+
+    def __init__(self, inner: IO[bytes], budget: UnpackBudget) -> None:
+        self._inner, self._budget = inner, budget
         self._allowed = 0
         self.error: BadInput | None = None
+        self.at_end = False
+
+    def pass_zero_block(self) -> None:
+        """Count a block of zeros, which is no header."""
+        self.at_end = True
+        self._allowed += tarfile.BLOCKSIZE
+        self._budget.count_bytes(tarfile.BLOCKSIZE)
 
     def allow(self, count: int) -> None:
         """Allow `count` more bytes from here on, whatever was allowed before."""
@@ -98,10 +110,12 @@ def tar_members(source: Path, limits: Limits, name_filter: NameFilter, head: byt
     """
     budget = UnpackBudget(limits, packed=source.stat().st_size)
     with ExitStack() as stack:
-        stream = _LimitedStream(stack.enter_context(_uncompressed(source, head)))
+        stream = _LimitedStream(stack.enter_context(_uncompressed(source, head)), budget)
         stream.allow(MAX_HEADER_BYTES)
         try:
-            opened = tarfile.open(fileobj=stream, mode="r|", tarinfo=LimitedTarInfo, encoding="utf-8")  # noqa: SIM115
+            opened = tarfile.open(  # noqa: SIM115
+                fileobj=stream, mode="r|", tarinfo=LimitedTarInfo, encoding="utf-8", ignore_zeros=True
+            )
         except TAR_ERRORS as error:
             if isinstance(error, BadInput):
                 raise
@@ -119,12 +133,12 @@ def tar_members(source: Path, limits: Limits, name_filter: NameFilter, head: byt
                     )
                 continue
             _refuse_unreadable(info, path)
-            accepted = name_filter.accepts(path)
+            new = name_filter.admit(path)
             budget.count_file(path, info.size)
             stream.allow(info.size + MAX_HEADER_BYTES)
             chunks = _member_chunks(tar, info, path, budget)
-            if accepted:
-                yield Member(path=path, size=info.size, chunks=chunks)
+            if new is not None:
+                yield Member(path=new, stored_path=path, size=info.size, chunks=chunks)
             else:
                 deque(chunks(), maxlen=0)
         _read_to_end(stream, budget)
@@ -147,7 +161,7 @@ def _next_header(tar: tarfile.TarFile, stream: _LimitedStream) -> tarfile.TarInf
             raise
         raise stream.error or BadInput(TRUNCATED) from error
     tar.members = []  # type: ignore[attr-defined]  # tarfile would keep every header: 200 MB for 200,000 files
-    if info is None and not isinstance(getattr(tar, "ended_by", None), tarfile.EOFHeaderError):  # type: ignore[attr-defined]
+    if info is None and not stream.at_end:
         raise BadInput(TRUNCATED)
     return info
 

@@ -5,13 +5,14 @@ A header of 1 MB can cost tarfile hours (a long run of digits) or hundreds of gi
 
 import re
 import tarfile
-from typing import IO, Any, cast
+from typing import IO, Any, Self, cast
 
 from core.errors import BadInput
 
 MAX_HEADER_BYTES = 1 << 20  # for all headers of one file, and for all global headers: enough for long names
 MAX_DIGITS = 300  # in a row; file systems allow names of 255 bytes
 HEADERS_TOO_LARGE = "The headers of the tar are far too large; pack it again."
+AFTER_END = "The tar has bytes after its end that are no tar; pack everything as one tar."
 DAMAGED_HEADER = "A header of the tar is damaged; pack and upload it again."
 
 _LENGTH = re.compile(rb"(\d{1,8}) ")
@@ -21,17 +22,30 @@ _DIGITS = re.compile(rb"\d+")
 class LimitedTarInfo(tarfile.TarInfo):
     """A header that is checked before tarfile parses it.
 
-    Records how the headers ended: a tar that ends without its zero block was cut off.
+    After the zero block that ends a tar another tar may follow, and nothing else. The stream that tarfile reads knows
+    whether the last block was such an end: a tar that ends without it was cut off.
     """
 
     @classmethod
-    def fromtarfile(cls, tar: tarfile.TarFile) -> "LimitedTarInfo":
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """As tarfile has it, but zeros that fill no block are padding."""
+        is_padding = len(buf) < tarfile.BLOCKSIZE and not buf.strip(b"\0")
+        return super().frombuf(b"" if is_padding else buf, encoding, errors)
+
+    @classmethod
+    def fromtarfile(cls, tar: tarfile.TarFile) -> Self:
         """Read the next header. Raises BadInput for a hostile one, and what tarfile raises for a damaged one."""
+        stream = tar.fileobj.fileobj  # type: ignore[attr-defined]
+        after_end = stream.at_end
         try:
-            return super().fromtarfile(tar)
-        except tarfile.HeaderError as error:
-            tar.ended_by = error  # type: ignore[attr-defined]
+            header = super().fromtarfile(tar)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            stream.pass_zero_block()
             raise
+        except (tarfile.TruncatedHeaderError, tarfile.InvalidHeaderError) as error:  # type: ignore[attr-defined]
+            raise BadInput(AFTER_END) if after_end else tarfile.ReadError(str(error)) from error
+        stream.at_end = False
+        return header
 
     def _proc_pax(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
         file = cast(IO[bytes], tar.fileobj)

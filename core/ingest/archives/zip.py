@@ -7,25 +7,19 @@ import zlib
 from collections.abc import Callable, Iterator
 from copy import copy
 from pathlib import Path
-from typing import BinaryIO
 
-from core.errors import BadInput, NotAnArchive, UploadTooLarge
+from core.errors import BadInput
 from core.filenames import normalize_path, printable
-from core.ingest.archives.members import CHUNK_BYTES, NOT_AN_ARCHIVE, Member, NameFilter, link_error, special_file_error
-from core.ingest.archives.unpack_budget import UnpackBudget, checked_chunks, names_too_long, too_many_files
+from core.ingest.archives.members import CHUNK_BYTES, Member, NameFilter, link_error, special_file_error
+from core.ingest.archives.unpack_budget import UnpackBudget, checked_chunks
+from core.ingest.archives.zip_directory import TRUNCATED, check_directory, refuse_unlisted_bytes
+from core.ingest.archives.zip_names import read_names
 from core.limits import Limits
 
 ZIP_ERRORS = (
     zipfile.BadZipFile, zlib.error, EOFError, OSError, struct.error, UnicodeError, ValueError, OverflowError,
     NotImplementedError, RuntimeError,
 )  # fmt: skip
-MAX_EXTRA_BYTES = 64 << 20  # of all extra fields and comments in the directory together
-TRUNCATED = "The zip is truncated or damaged; pack and upload it again."
-
-_END = struct.Struct("<4s4H2LH")  # end of central directory record, without its comment
-_END64 = struct.Struct("<4sQ2H2L4Q")  # zip64 end of central directory record
-_LOCATOR64 = struct.Struct("<4sLQL")  # zip64 end of central directory locator
-_ENTRY_BYTES = 46  # of a central directory record before its name, extra field and comment
 
 
 def zip_members(source: Path, limits: Limits, name_filter: NameFilter) -> Iterator[Member]:
@@ -42,24 +36,46 @@ def zip_members(source: Path, limits: Limits, name_filter: NameFilter) -> Iterat
     """
     budget = UnpackBudget(limits, packed=source.stat().st_size)
     with source.open("rb") as file:
-        _check_directory(file, limits)
+        check_directory(file, limits)
         try:
             archive = zipfile.ZipFile(file)
+        except UnicodeDecodeError as error:
+            raise BadInput("The zip has a name that is not the UTF-8 that it says; pack it again.") from error
         except ZIP_ERRORS as error:
             raise BadInput(TRUNCATED) from error
         with archive:
-            infos = archive.infolist()
-            _refuse_overlaps(infos)
-            for info in infos:
-                path = normalize_path(stored_name(info))
-                if not path or _is_folder(info):
-                    continue
-                _refuse_unreadable(info, path)
-                if name_filter.accepts(path):
-                    budget.count_file(path, info.file_size)
-                    yield Member(
-                        path=path, size=info.file_size, chunks=_member_chunks(archive, info, path, limits, budget)
-                    )
+            refuse_unlisted_bytes(file, archive)
+            for info, stored_path, path in named_entries(archive, name_filter):
+                budget.count_file(path, info.file_size)
+                chunks = _member_chunks(archive, info, path, limits, budget)
+                yield Member(path=path, stored_path=stored_path, size=info.file_size, chunks=chunks)
+
+
+def named_entries(archive: zipfile.ZipFile, name_filter: NameFilter) -> Iterator[tuple[zipfile.ZipInfo, str, str]]:
+    """Iterate over the files of a zip that are used.
+
+    Args:
+        archive: The zip.
+        name_filter: Selects the files by name, and takes a note on their encoding.
+
+    Returns:
+        Each entry, its path as stored, and its path with portable names.
+
+    Raises:
+        BadInput: A member cannot be read.
+    """
+    infos = archive.infolist()
+    names = read_names(infos)
+    if names.note is not None:
+        name_filter.notes.append(names.note)
+    for info, name in zip(infos, names.names, strict=True):
+        stored_path = normalize_path(name)
+        if not stored_path or (name.endswith(("/", "\\")) and info.file_size == 0):
+            continue
+        _refuse_unreadable(info, stored_path)
+        path = name_filter.admit(stored_path)
+        if path is not None:
+            yield info, stored_path, path
 
 
 def _member_chunks(
@@ -82,21 +98,6 @@ def _member_chunks(
     return lambda: checked_chunks(path, info.file_size, read(), budget)
 
 
-def stored_name(info: zipfile.ZipInfo) -> str:
-    """The name as stored. Many tools write UTF-8 without setting its flag, so UTF-8 is tried first."""
-    name = info.orig_filename
-    if info.flag_bits & 0x800 or name.isascii():
-        return name
-    try:
-        return name.encode("cp437").decode("utf-8")
-    except UnicodeError:
-        return name
-
-
-def _is_folder(info: zipfile.ZipInfo) -> bool:
-    return info.orig_filename.endswith(("/", "\\")) and info.file_size == 0
-
-
 def _refuse_unreadable(info: zipfile.ZipInfo, path: str) -> None:
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind == stat.S_IFLNK:
@@ -110,58 +111,3 @@ def _refuse_unreadable(info: zipfile.ZipInfo, path: str) -> None:
             f"“{printable(path)}” is packed by a method that is not supported; pack it with plain zip (deflate).",
             printable(path),
         )
-
-
-def _refuse_overlaps(infos: list[zipfile.ZipInfo]) -> None:
-    """Refuse entries that share bytes: by such overlaps a small archive unpacks to petabytes."""
-    end = 0
-    for info in sorted(infos, key=lambda info: info.header_offset):
-        if info.header_offset < end:
-            raise BadInput(f"Entries of the zip overlap at “{printable(info.orig_filename)}”; pack it again.")
-        end = info.header_offset + 30 + info.compress_size
-
-
-def _check_directory(file: BinaryIO, limits: Limits) -> None:
-    """Refuse a central directory with too many entries or too much text, before zipfile reads all of it at once."""
-    start, size = _central_directory(file)
-    maximum = 2 * limits.files  # folders are entries too
-    entries = names = others = 0
-    position = start
-    while position + _ENTRY_BYTES <= start + size:
-        file.seek(position)
-        record = file.read(_ENTRY_BYTES)
-        if len(record) < _ENTRY_BYTES or record[:4] != b"PK\x01\x02":
-            raise BadInput(TRUNCATED)
-        name, extra, comment = struct.unpack_from("<3H", record, 28)
-        position += _ENTRY_BYTES + name + extra + comment
-        entries, names, others = entries + 1, names + name, others + extra + comment
-        if entries > maximum:
-            raise too_many_files(limits)
-        if names > 2 * limits.name_bytes:  # those of folders too
-            raise names_too_long(limits)
-        if others > MAX_EXTRA_BYTES:
-            raise UploadTooLarge("The comments and extra fields of the zip are far too large; pack it again.")
-    file.seek(0)
-
-
-def _central_directory(file: BinaryIO) -> tuple[int, int]:
-    """Offset and size in bytes of the central directory (PKWARE APPNOTE 6.3, sections 4.3.14 to 4.3.16)."""
-    file_size = file.seek(0, 2)
-    tail_offset = max(0, file_size - _END.size - 0xFFFF)
-    file.seek(tail_offset)
-    tail = file.read()
-    without_comment = tail[-_END.size :].startswith(b"PK\x05\x06") and tail.endswith(b"\0\0")
-    found = len(tail) - _END.size if without_comment else tail.rfind(b"PK\x05\x06")
-    if found < 0 or found + _END.size > len(tail):
-        raise BadInput(TRUNCATED) if file_size >= _END.size else NotAnArchive(NOT_AN_ARCHIVE)
-    size, end = _END.unpack_from(tail, found)[5], tail_offset + found
-    if end >= _LOCATOR64.size:
-        file.seek(end - _LOCATOR64.size)
-        if _LOCATOR64.unpack(file.read(_LOCATOR64.size))[0] == b"PK\x06\x07" and end >= _LOCATOR64.size + _END64.size:
-            file.seek(end - _LOCATOR64.size - _END64.size)
-            record = _END64.unpack(file.read(_END64.size))
-            if record[0] == b"PK\x06\x06":
-                size, end = record[8], end - _LOCATOR64.size - _END64.size
-    if size > end:
-        raise BadInput(TRUNCATED)
-    return end - size, size

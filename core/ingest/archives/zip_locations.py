@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from core.filenames import normalize_path
-from core.ingest.archives.zip import ZIP_ERRORS, stored_name
+from core.errors import BadInput
+from core.ingest.archives.members import NameFilter
+from core.ingest.archives.zip import ZIP_ERRORS, named_entries
 
 _LOCAL_HEADER_BYTES = 30
 
@@ -35,21 +36,20 @@ def locate_files(source: Path) -> dict[str, ZipLocation]:
         source: A zip that was read without an error before.
 
     Returns:
-        The location of each file by its normalized path; empty if this is no zip.
+        The location of each file by its path, with portable names; empty if this is no zip.
     """
     try:
         with source.open("rb") as file, zipfile.ZipFile(file) as archive:
             return {
-                normalize_path(stored_name(info)): ZipLocation(
+                path: ZipLocation(
                     start=_data_offset(file, info),
                     packed=info.compress_size,
                     size=info.file_size,
                     deflated=info.compress_type == zipfile.ZIP_DEFLATED,
                 )
-                for info in archive.infolist()
-                if not info.is_dir() and info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+                for info, _, path in named_entries(archive, NameFilter())
             }
-    except ZIP_ERRORS:
+    except (BadInput, *ZIP_ERRORS):
         return {}
 
 

@@ -1,11 +1,11 @@
 """Which image of an upload a label file means: by its path, the end of it, its name, or its name without extension."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from core.filenames import fold
+from core.portable_names import fold
 
 MAX_CANDIDATES = 100  # images of one name that are compared; with more the reference counts as ambiguous
 
@@ -26,17 +26,23 @@ class ImageIndex:
 
     Args:
         paths: The paths of all images of the upload.
+        stored_paths: The path that label files know, for each image that has another one in the upload.
     """
 
-    def __init__(self, paths: Iterable[str]) -> None:
-        self.paths = tuple(paths)
+    def __init__(self, paths: Iterable[str], stored_paths: Mapping[str, str] | None = None) -> None:
+        self.paths, stored_paths = tuple(paths), stored_paths or {}
         self._by_path = {fold(path): path for path in self.paths}
         self._by_name: dict[str, list[str]] = {}
         self._by_stem: dict[str, list[str]] = {}
         for path in self.paths:
-            name = fold(path.rpartition("/")[2])
-            self._by_name.setdefault(name, []).append(path)
-            self._by_stem.setdefault(name.rpartition(".")[0], []).append(path)
+            folder, _, name = path.rpartition("/")
+            stored_path = stored_paths.get(path, path)
+            stored_name = stored_path.rpartition("/")[2]
+            self._by_path.setdefault(fold(stored_path), path)
+            self._by_path.setdefault(fold(f"{folder}/{stored_name}" if folder else stored_name), path)
+            for one in {fold(name), fold(stored_name)}:
+                self._by_name.setdefault(one, []).append(path)
+                self._by_stem.setdefault(one.rpartition(".")[0], []).append(path)
 
     def find(self, reference: str, label_file: str) -> Match:
         """The image that a label file means.

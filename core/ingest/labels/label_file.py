@@ -84,6 +84,11 @@ class LabelFile:
     problems: tuple[LabelProblem, ...]
     references: ReferenceForm
 
+    @property
+    def is_understood(self) -> bool:
+        """Whether its content was read, so that it can be delivered with the names of the delivered images."""
+        return self.family == "yolo" or bool(self.entries or self.references.images or self.references.form == "table")
+
 
 class TooManyLabels(Exception):
     """A label file says more about the images than is kept in memory."""

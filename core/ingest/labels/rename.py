@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.filenames import fold
 from core.ingest.labels.csv_records import joined, records_of
 from core.ingest.labels.label_file import LabelFile, ReferenceForm
 from core.ingest.labels.text_file import encode_text, read_text
+from core.portable_names import fold
 
+_SEPARATOR = re.compile(r"([/\\])")
 _JSON_STRING = r'"(?:[^"\\]|\\.)*"'
 
 
@@ -22,12 +23,20 @@ class RenamedLabels:
     changed: int
 
 
-def rename_images(file: LabelFile, delivered: Mapping[str, str]) -> RenamedLabels | None:
+@dataclass(frozen=True, slots=True)
+class PathChange:
+    """The path of an image as the upload has it, and its path in the archive."""
+
+    stored: str
+    delivered: str
+
+
+def rename_images(file: LabelFile, changes: Mapping[str, PathChange]) -> RenamedLabels | None:
     """The label file with the names of the delivered images.
 
     Args:
         file: The label file.
-        delivered: Path in the archive by path in the upload, for each image whose path changed.
+        changes: The paths of each image whose path changed, by its path in the dataset.
 
     Returns:
         None if no name in it changes.
@@ -39,7 +48,7 @@ def rename_images(file: LabelFile, delivered: Mapping[str, str]) -> RenamedLabel
     renames = {
         reference: new
         for reference, image in form.images.items()
-        if image in delivered and (new := _renamed(reference, image, delivered[image])) != reference
+        if image in changes and (new := _renamed(reference, changes[image])) != reference
     }
     text = read_text(file.disk_path).text if renames else None
     if text is None:
@@ -49,15 +58,20 @@ def rename_images(file: LabelFile, delivered: Mapping[str, str]) -> RenamedLabel
     return RenamedLabels(encode_text(new_text, form.encoding), changed) if changed else None
 
 
-def _renamed(reference: str, image: str, delivered: str) -> str:
-    """The reference with the new name of the image. An id, which has no extension, gets none."""
-    old, new = image.rpartition("/")[2], delivered.rpartition("/")[2]
-    start = max(reference.rfind("/"), reference.rfind("\\")) + 1
-    name = reference[start:].rstrip()
-    space = reference[start + len(name) :]
-    is_id = fold(name.strip()) != fold(old)
-    lead = name[: len(name) - len(name.lstrip())]
-    return reference[:start] + lead + (new.rpartition(".")[0] if is_id else new) + space
+def _renamed(reference: str, change: PathChange) -> str:
+    """The reference with the new names of the image and of its folders. An id, which has no extension, gets none."""
+    parts = _SEPARATOR.split(reference)  # names, with the separators between them
+    names = [place for place in range(len(parts) - 1, -1, -2) if parts[place].strip()]
+    old, new = change.stored.split("/")[::-1], change.delivered.split("/")[::-1]
+    for number, place in enumerate(names[: len(old)]):
+        name = parts[place].strip()
+        if fold(name) == fold(old[number]):
+            parts[place] = parts[place].replace(name, new[number])
+        elif number == 0:
+            parts[place] = parts[place].replace(name, new[0].rpartition(".")[0])
+        else:
+            break
+    return "".join(parts)
 
 
 def _in_table(text: str, form: ReferenceForm, renames: Mapping[str, str]) -> tuple[str, int]:

@@ -5,13 +5,14 @@ from pathlib import PurePosixPath
 
 import yaml
 
-from core.filenames import fold, suffix
+from core.filenames import suffix
 from core.ingest.labels.class_name import class_name
 from core.ingest.labels.image_index import ImageIndex
 from core.ingest.labels.label_file import MAX_ENTRIES, LabelEntry, LabelFile, LabelProblem, ReferenceForm
 from core.ingest.labels.problem_list import ProblemList
 from core.ingest.labels.text_file import read_text
 from core.ingest.unpack import UnpackedFile
+from core.portable_names import fold
 
 NAME_FILES = ("classes.txt", "obj.names", "_darknet.labels", "class_names.txt", "names.txt")
 YAML_SUFFIXES = (".yaml", ".yml")

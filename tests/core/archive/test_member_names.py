@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.archive.member_names import RESERVED, UploadedImage, delivered_names
-from core.filenames import fold
+from core.archive.member_names import UploadedImage, delivered_names
+from core.portable_names import ARCHIVE_FILES, fold
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ KINDS = {".jpg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF"}
 def test_names_never_collide_and_folders_stay(paths: list[str], requested: str) -> None:
     images = [UploadedImage(path, KINDS["." + path.rpartition(".")[2].lower()], "RGB") for path in paths]
     names = delivered_names(images, [], requested)
-    assert len({fold(name) for name in (*names, *RESERVED)}) == len(paths) + len(RESERVED)
+    assert len({fold(name) for name in (*names, *ARCHIVE_FILES)}) == len(paths) + len(ARCHIVE_FILES)
     for path, name in zip(paths, names, strict=True):
         assert name.rpartition("/")[0] == path.rpartition("/")[0]
         assert requested == "png" or name == path
