@@ -14,6 +14,7 @@ from fastapi.responses import StreamingResponse
 from starlette.datastructures import Headers
 
 from api.problems import Problem
+from core.portable_names import portable_filename
 from store.object_store import ObjectStore
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
@@ -84,7 +85,12 @@ def parse_range(header: str, size: int) -> tuple[int, int] | None:
 
 
 def content_disposition(filename: str) -> str:
-    """The `Content-Disposition` that saves a file as `filename`, with an ASCII form for old clients (RFC 6266)."""
+    """The `Content-Disposition` that saves a file as `filename`, with an ASCII form for old clients (RFC 6266).
+
+    Args:
+        filename: The wanted name. What harms on some system is replaced, as in archives.
+    """
+    filename = portable_filename(filename)
     ascii_name = unicodedata.normalize("NFKD", filename).encode("ascii", "ignore").decode()
     ascii_name = re.sub(r"[^A-Za-z0-9 ._()+-]", "_", ascii_name).strip() or "download"
     return f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(filename, safe='')}"

@@ -60,6 +60,21 @@ class ThumbnailOut(BaseModel):
     url: PublicAddress
 
 
+class PassedThroughOut(BaseModel):
+    """A file that is no image and is delivered: a file of labels or a text."""
+
+    path: str
+    kind: str = Field(description="What it is.")
+
+
+class RenamedOut(BaseModel):
+    """A file or folder that has another name than in the upload, one that every system takes."""
+
+    path: str
+    was: str
+    reason: str
+
+
 class LabelProblemOut(BaseModel):
     """Something wrong in a file of labels."""
 
@@ -95,7 +110,11 @@ class DatasetOut(BaseModel):
     bytes: int
     images: int
     classes: list[ClassOut]
-    skipped: list[SkippedOut]
+    skipped: list[SkippedOut] = Field(description="The files that are left out.")
+    passed_through: list[PassedThroughOut] = Field(
+        description="The files that are no images and are delivered, unless a job's `pass_through` says otherwise."
+    )
+    renamed: list[RenamedOut]
     thumbnails: list[ThumbnailOut]
     layout: LayoutOut | None = Field(description="Null until the dataset is checked.")
     error: str | None = Field(description="Why the dataset was rejected.")

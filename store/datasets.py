@@ -39,6 +39,8 @@ class DatasetContents:
     classes: list[dict[str, Any]]  # [{"name", "images"}]
     skipped: list[dict[str, Any]]  # [{"path", "reason"}]
     thumbs: list[dict[str, Any]]  # [{"key", "path", "number"}]
+    passed_through: list[dict[str, Any]] = field(default_factory=list)  # [{"path", "kind"}], no images
+    renamed: list[dict[str, Any]] = field(default_factory=list)  # [{"path", "was", "reason"}]
     layout: dict[str, Any] = field(default_factory=dict)
     """How the images were sorted into classes: {"kind", "reason", "notes", "problems": [{"path", "line", "problem"}],
     "choices": [{"layout", "classes", "problem"}]}; empty for a dataset that an older release has checked."""

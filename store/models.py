@@ -130,6 +130,12 @@ class Dataset(_RowMixin, Base):
     images: Mapped[int] = mapped_column(default=0)
     classes: Mapped[list[dict[str, Any]]] = mapped_column(default=list)  # [{"name", "images"}]
     skipped: Mapped[list[dict[str, Any]]] = mapped_column(default=list)  # [{"path", "reason"}]
+    passed_through: Mapped[list[dict[str, Any]]] = mapped_column(
+        default=list, server_default="[]"
+    )  # [{"path", "kind"}]
+    renamed: Mapped[list[dict[str, Any]]] = mapped_column(
+        default=list, server_default="[]"
+    )  # [{"path", "was", "reason"}]
     thumbs: Mapped[list[dict[str, Any]]] = mapped_column(default=list)  # [{"key", "path", "number"}]
     layout: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")  # store.datasets.DatasetContents
     shorter_edge: Mapped[float | None]  # median over the images, in pixels; None where an older release checked it

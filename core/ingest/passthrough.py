@@ -13,7 +13,7 @@ from core.limits import SkippedFile
 
 FORMATS_TO_SAVE_AS = "JPEG, PNG, WebP, AVIF, HEIC, TIFF or BMP"
 NOT_ASKED_FOR = {
-    "labels": "and only files of labels and texts were asked for",
+    "labels": "and only files of labels and .txt were asked for",
     "none": "and only images were asked for",
 }
 

@@ -32,6 +32,8 @@ def describe_dataset(dataset: ImageDataset, skipped: Sequence[SkippedFile]) -> R
         images=len(dataset.images),
         classes=tuple(ClassCount(name, int(count)) for name, count in zip(dataset.classes, counts, strict=True)),
         skipped=tuple(skipped),
+        passed_through=tuple({"path": file.path, "kind": file.kind} for file in dataset.passthrough),
+        renamed=dataset.renamed,
         layout=describe_layout(dataset.layout),
     )
 

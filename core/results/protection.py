@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from core.limits import SkippedFile
+from core.limits import RenamedFile, SkippedFile
 from core.results.evidence import Evidence
 
 JSON_KEYS = {"imperceptibility": "invisibility", "caveats": "limits"}
@@ -102,7 +102,9 @@ class ReportDataset:
         name: The dataset's name.
         images: Number of images that were read.
         classes: The classes, with the number of images of each.
-        skipped: The files that were not read as images.
+        skipped: The files that were left out, with the reason.
+        passed_through: The files that are no images and are in the archive: `path`, and `kind`, what they are.
+        renamed: The files and folders that had another name in the upload: `path`, `was` and `reason`.
         layout: How the images were sorted into classes: `kind`, `reason`, `notes`, and `problems` of label files; None
             in reports of older releases.
     """
@@ -111,6 +113,8 @@ class ReportDataset:
     images: int
     classes: tuple[ClassCount, ...]
     skipped: tuple[SkippedFile, ...]
+    passed_through: tuple[Mapping[str, str], ...] = ()
+    renamed: tuple[RenamedFile, ...] = ()
     layout: Mapping[str, Any] | None = None
 
     @classmethod
@@ -126,7 +130,10 @@ class ReportDataset:
         """
         classes = tuple(ClassCount(**one) for one in data["classes"])
         skipped = tuple(SkippedFile(**one) for one in data["skipped"])
-        return cls(**{**data, "classes": classes, "skipped": skipped})
+        renamed = tuple(RenamedFile(**one) for one in data.get("renamed", ()))
+        passed_through = tuple(data.get("passed_through", ()))
+        lists = {"classes": classes, "skipped": skipped, "renamed": renamed, "passed_through": passed_through}
+        return cls(**{**data, **lists})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

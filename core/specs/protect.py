@@ -26,7 +26,7 @@ PRESET_NAMES = (INSTANT, *TRAINING_PRESETS)
 FORMATS = ("same", "png")
 EVIDENCE_AMOUNTS = ("none", "quick", "full")
 LAYOUTS = ("auto", "classes", "splits", "album", "labels")
-PASS_THROUGH = ("all", "labels", "none")
+PASS_THROUGH = ("labels", "all", "none")
 NO_LABEL = "(no label)"
 """The class of the images that have none: it is protected like the others, and takes no part in evidence."""
 TRAINING_KEYS = ("preset", "method", "radius_u", "radius_a", "evidence", "seed")
@@ -110,9 +110,9 @@ class ProtectSpec(Spec):
         "finds out, as the dataset says",
     )
     pass_through: Annotated[str, OneOf(PASS_THROUGH)] = Field(
-        default="all",
-        description="files that are no images: all are copied unchanged, only labels (the files that say the classes "
-        "of images), or none",
+        default="labels",
+        description="files that are no images: labels (only the files that say the classes of images, and .txt), all "
+        "(copied unread, whatever they hold), or none; an image that cannot be protected is never delivered",
     )
     generator_id: str | None = Field(
         default=None,

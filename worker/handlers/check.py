@@ -104,5 +104,7 @@ def contents_of(dataset: ImageDataset, thumbs: list[dict[str, Any]]) -> datasets
         classes=[{"name": name, "images": count} for name, count in zip(dataset.classes, counts, strict=True)],
         skipped=[{"path": skipped.path, "reason": skipped.reason} for skipped in dataset.skipped],
         thumbs=[*thumbs],
+        passed_through=[{"path": file.path, "kind": file.kind} for file in dataset.passthrough],
+        renamed=[asdict(file) for file in dataset.renamed],
         layout=asdict(dataset.layout),
     )

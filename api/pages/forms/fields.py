@@ -104,9 +104,9 @@ OPTION_LABELS: dict[str, dict[str, Option]] = {
         "labels": Option("labels", "A file of labels beside the images"),
     },
     "pass_through": {
-        "all": Option("all", "Copied unchanged"),
-        "labels": Option("labels", "Only files of labels are copied"),
-        "none": Option("none", "Left out"),
+        "labels": Option("labels", "Files of labels and .txt are kept, others left out"),
+        "all": Option("all", "All are kept, unread and unprotected"),
+        "none": Option("none", "All are left out"),
     },
     "method": {
         "": Option("", "The best one: textures for photographs, else that of the chosen thoroughness"),

@@ -46,7 +46,8 @@ def read_names(entries: Sequence[zipfile.ZipInfo]) -> EntryNames:
     unknown = sorted({raw for raw, name in stored if name is None})
     if not unknown:
         return EntryNames(tuple(str(name) for _, name in stored))
-    known = {raw: str(name) for raw, name in stored if raw in unknown and name is not None}
+    unmarked = (one for one, entry in zip(stored, entries, strict=True) if not entry.flag_bits & UTF8_FLAG)
+    known = {raw: name for raw, name in unmarked if name is not None and not raw.isascii()}
     encoding = _encoding_of(unknown, known)
     names = tuple(raw.decode(encoding or STANDARD) if name is None else name for raw, name in stored)
     return EntryNames(names, None if encoding == "utf-8" else _note(unknown[0], encoding))

@@ -17,7 +17,7 @@ from core.archive.noise_source import NoiseArrays
 from core.archive.write_images import ArchiveSettings
 from core.archive.writer import ArchiveWriter, write_archive
 from core.imaging.pixel_math import add_noise, resized_noise
-from core.ingest.dataset import ImageDataset, open_dataset
+from core.ingest.dataset import ImageDataset, ReadOptions, open_dataset
 from core.ingest.pixels import load_pixels
 from tests.support.uploads import encoded, image_file, pixels, write_zip
 
@@ -35,7 +35,8 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> ImageDataset:
     files["set/dog/bad.jpg"] = b"no picture"
     files["set/readme.txt"] = b"hello " * 1000
     files["report.json"] = b"mine"
-    return open_dataset(write_zip(folder / "a.zip", files), folder / "s")
+    options = ReadOptions(pass_through="all")
+    return open_dataset(write_zip(folder / "a.zip", files), folder / "s", options=options)
 
 
 def generate_noise(dataset: ImageDataset, radius: int = 8, seed: int = 0) -> NoiseArrays:
