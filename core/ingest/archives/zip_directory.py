@@ -108,13 +108,13 @@ def _refuse_gap(file: BinaryIO, start: int, end: int, last: str) -> None:
     if end - start <= _MAX_DESCRIPTOR_BYTES:
         return
     file.seek(start)
-    rest, kept = end - start, b""
+    rest, before = end - start, b""
     while rest > 0 and (chunk := file.read(min(rest, CHUNK_BYTES))):
-        if b"PK\x03\x04" in kept + chunk:
+        if b"PK\x03\x04" in before + chunk:
             raise BadInput(
                 f"The zip holds a file after “{printable(last)}” that its directory does not list; pack it again."
             )
-        rest, kept = rest - len(chunk), chunk[-3:]
+        rest, before = rest - len(chunk), chunk[-3:]
 
 
 def _refuse_trailing_bytes(file: BinaryIO) -> None:

@@ -24,7 +24,7 @@ CURVE = "epoch accuracy loss correct correct_at_peak"
 def test_the_keys_are_those_of_the_contract() -> None:
     data = json.loads(report().to_json())
     assert list(data) == TOP.split()
-    assert set(data["dataset"]) == {"name", "images", "classes", "skipped", "layout"}
+    assert set(data["dataset"]) == {*("name", "images", "classes", "skipped", "passed_through", "renamed", "layout")}
     assert set(data["dataset"]["skipped"][0]) == {"path", "reason"}
     assert set(data["dataset"]["classes"][0]) == {"name", "images"}
     assert set(data["invisibility"]) == {*FORMER, *MEASURED.split()}
