@@ -92,7 +92,7 @@ def content_disposition(filename: str) -> str:
     """
     filename = portable_filename(filename)
     ascii_name = unicodedata.normalize("NFKD", filename).encode("ascii", "ignore").decode()
-    ascii_name = re.sub(r"[^A-Za-z0-9 ._()+-]", "_", ascii_name).strip() or "download"
+    ascii_name = portable_filename(re.sub(r"[^A-Za-z0-9 ._()+-]", "_", ascii_name))
     return f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
 

@@ -112,9 +112,9 @@ class DatasetOut(BaseModel):
     classes: list[ClassOut]
     skipped: list[SkippedOut] = Field(description="The files that are left out.")
     passed_through: list[PassedThroughOut] = Field(
-        description="The files that are no images and are delivered, unless a job's `pass_through` says otherwise."
+        description="The first 1,000 files that are no images and are delivered; a job's `pass_through` may change it."
     )
-    renamed: list[RenamedOut]
+    renamed: list[RenamedOut] = Field(description="The first 1,000; the report of a protection has all.")
     thumbnails: list[ThumbnailOut]
     layout: LayoutOut | None = Field(description="Null until the dataset is checked.")
     error: str | None = Field(description="Why the dataset was rejected.")

@@ -93,5 +93,8 @@ def _protect(run: CommandRun, spec: ProtectSpec, generator: Path | None) -> None
     for sentence in describe_visibility(done.report.imperceptibility):
         print(sentence)
     print(f"{done.report.dataset.images} images protected in {done.report.seconds:.0f} s: {run.out}")
+    for file in done.report.dataset.passed_through:
+        if file["kind"] not in ("a file of labels", "text"):
+            typer.echo(f"copied without protection {file['path']}: {file['kind']}", err=True)
     for skipped in done.report.dataset.skipped:
         typer.echo(f"skipped {skipped.path}: {skipped.reason}", err=True)

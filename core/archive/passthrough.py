@@ -2,7 +2,9 @@
 
 from core.archive.zip_writer import ZipWriter
 from core.ingest.dataset import ImageDataset
-from core.ingest.labels.rename import PathChange, rename_images
+from core.ingest.labels.image_index import ImageIndex
+from core.ingest.labels.image_names import ImageNames, PathChange
+from core.ingest.labels.rename import rename_images
 from core.portable_names import ARCHIVE_FILES, fold, free_name
 from core.runtime.progress import Progress
 
@@ -31,11 +33,13 @@ def copy_passthrough(dataset: ImageDataset, zip_writer: ZipWriter, progress: Pro
         for image in dataset.images
         if new_paths.get(image.path, image.path) != (image.stored_path or image.path)
     }
+    stored_paths = {image.path: image.stored_path for image in dataset.images if image.stored_path is not None}
+    names = ImageNames(ImageIndex([image.path for image in dataset.images] if changes else (), stored_paths), changes)
     for file in dataset.passthrough:
         name = free_name(file.path, taken) if fold(file.path) in reserved else file.path
         taken.add(fold(name))
         labels = label_files.get(file.path)
-        renamed = None if labels is None else rename_images(labels, changes)
+        renamed = rename_images(file.path, file.disk_path, labels, names) if file.is_text else None
         if renamed is not None:
             progress.tick()
             zip_writer.add_label_file(name, renamed.content, upload_path=file.path, renamed=renamed.changed)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.errors import BadInput
+from core.filenames import strip_forbidden_chars
 from core.imaging.sandbox import DecoderSandbox, SandboxResult, SandboxTask, sandbox_or_new
 from core.imaging.sandbox_protocol import MODES
 from core.ingest.class_layout import Split
@@ -238,4 +239,4 @@ def _name_of(source: Path) -> str:
     name = source.resolve().name
     for ending in ARCHIVE_ENDINGS:
         name = name[: -len(ending)] if name.lower().endswith(ending) else name
-    return name or "dataset"
+    return strip_forbidden_chars(name) or "dataset"

@@ -26,11 +26,13 @@ class PassthroughFile:
         path: Its path in the archive.
         disk_path: Where its bytes lie on disk.
         kind: What it is, such as "a file of labels".
+        is_text: Whether it is text, in which images may be named.
     """
 
     path: str
     disk_path: Path
     kind: str = "text"
+    is_text: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,10 @@ def select_passthrough(
         elif problem is not None:
             left_out.append(SkippedFile(path, problem))
         else:
-            delivered.append(PassthroughFile(path=path, disk_path=other.file.disk_path, kind=what))
+            may_name_images = is_text or other.content.is_text
+            delivered.append(
+                PassthroughFile(path=path, disk_path=other.file.disk_path, kind=what, is_text=may_name_images)
+            )
     return tuple(delivered), left_out
 
 

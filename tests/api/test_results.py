@@ -240,6 +240,22 @@ def test_any_filename_gives_a_valid_content_disposition(name: str) -> None:
     assert header.count('"') == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "saved"),
+    [
+        ("CON", "CON_"),
+        ("aux.zip", "aux_.zip"),
+        ("ＣＯＮ.zip", "CON_.zip"),
+        ("a:b.zip", "a_b.zip"),
+        ("x\u202egnp", "xgnp"),
+    ],
+)
+def test_a_download_has_a_name_that_every_system_takes(name: str, saved: str) -> None:
+    header = downloads.content_disposition(name)
+    assert f'filename="{saved}"' in header
+    assert "%E2%80%AE" not in header
+
+
 def offer(service: Service, claim: leases.Claim, archive: bytes) -> None:
     """Offer an archive as a worker does before it measures."""
     key = f"jobs/{claim.job_id}/early/{claim.attempt}/archive.zip"

@@ -12,12 +12,14 @@ from typing import Any
 import obstore
 import pytest
 
+from api.schemas import DatasetOut
 from store import datasets
 from store import models as m
 from store.leases import LeaseStatus
 from store.object_store import StoreError
 from tests.support.processes import environment
 from tests.support.rows import claim, dataset_of, job_of, new_job
+from tests.support.uploads import image_file, write_zip
 from tests.support.waiting import wait_until
 from tests.worker.conftest import Upload
 from worker import lease_keeper
@@ -41,6 +43,22 @@ def test_a_good_upload_becomes_ready(context: WorkerContext, upload: Upload) -> 
     assert row.thumbs
     assert all(context.files.size(thumb["key"]) > 100 for thumb in row.thumbs)
     assert list(context.settings.scratch.iterdir()) == []
+
+
+def test_files_that_are_no_images_and_new_names_are_listed(
+    context: WorkerContext, upload: Upload, tmp_path: Path
+) -> None:
+    files = {f"{name}/{n}": image_file(seed=n) for name in ("CON", "dog") for n in range(3)}
+    files |= {"notes.txt": b"hello", "clip.mov": b"\0\0\0\x14ftypqt  " + bytes(20), "a.svg": b"<svg />"}
+    dataset_id, job_id = upload(write_zip(tmp_path / "a.zip", files))
+    run_job(context, job_id)
+    row = dataset_of(context.database, dataset_id)
+    assert (row.state, row.images) == (m.READY, 6)
+    assert row.passed_through == [{"path": "notes.txt", "kind": "text"}]
+    assert {file["path"] for file in row.skipped} == {"clip.mov", "a.svg"}
+    assert row.renamed == [{"path": "CON_", "was": "CON", "reason": "Windows reserves the name for a device"}]
+    shown = DatasetOut.of(row).model_dump()
+    assert (shown["passed_through"], shown["renamed"]) == (row.passed_through, row.renamed)
 
 
 def test_a_bad_upload_is_rejected_with_its_reason(context: WorkerContext, upload: Upload, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from worker.running_job import RunningJob
 from worker.stop_reasons import LeaseLost
 
 THUMBNAILS = 12
+MAX_LISTED = 1000  # files of a kind that the row lists; the report of a protection lists all
 
 log = structlog.get_logger()
 
@@ -104,7 +105,7 @@ def contents_of(dataset: ImageDataset, thumbs: list[dict[str, Any]]) -> datasets
         classes=[{"name": name, "images": count} for name, count in zip(dataset.classes, counts, strict=True)],
         skipped=[{"path": skipped.path, "reason": skipped.reason} for skipped in dataset.skipped],
         thumbs=[*thumbs],
-        passed_through=[{"path": file.path, "kind": file.kind} for file in dataset.passthrough],
-        renamed=[asdict(file) for file in dataset.renamed],
+        passed_through=[{"path": file.path, "kind": file.kind} for file in dataset.passthrough[:MAX_LISTED]],
+        renamed=[asdict(file) for file in dataset.renamed[:MAX_LISTED]],
         layout=asdict(dataset.layout),
     )

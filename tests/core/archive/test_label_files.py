@@ -29,6 +29,7 @@ def delivered(
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
         content = {name: archive.read(name) for name in archive.namelist()}
     manifest = json.loads(content.pop("MANIFEST.json"))
+    assert manifest["renamed"] == [{"path": r.path, "was": r.was, "reason": r.reason} for r in dataset.renamed]
     return content, {one["path"]: one for one in manifest["files"]}, [one["path"] for one in manifest["skipped"]]
 
 
@@ -74,6 +75,62 @@ def test_json_lines_and_coco_change_in_the_names_of_images_alone(tmp_path: Path)
     assert [one["file_name"] for one in json.loads(content["coco.json"])["images"]] == ["0.png", "1.png", "2.png"]
 
 
+def test_further_columns_and_keys_that_name_images_change_too(tmp_path: Path) -> None:
+    header = "file_name,mask_file_name,note,label\n"
+    table = f"{header}0.jpg,images/1.jpg,0.jpg,cat\n1.jpg,2.jpg,see 1.jpg,dog\n2.jpg,0.jpg,,cat\n"
+    pairs = "0.jpg\t1.jpg\t1\n2.jpg\t1.jpg\t0\n"
+    lines = (
+        '{"file_name": "0.jpg", "others_file_names": ["1.jpg", "images/2.jpg"], "label": "cat", "text": "1.jpg"}\n'
+        '{"file_name": "1.jpg", "others_file_names": [], "label": "dog"}\n'
+    )
+    images = [
+        {"id": n, "file_name": f"{n}.jpg", "path": f"D:\\d\\{n}.jpg", "url": f"http://x.y/{n}.jpg"} for n in range(3)
+    ]
+    coco = {"images": images, "annotations": [], "info": "0.jpg"}
+    content, records, _ = delivered(
+        tmp_path, {"metadata.csv": table, "pairs.csv": pairs, "m.jsonl": lines, "coco.json": json.dumps(coco)}
+    )
+    assert content["metadata.csv"].decode() == (
+        f"{header}0.png,images/1.png,0.jpg,cat\n1.png,2.png,see 1.jpg,dog\n2.png,0.png,,cat\n"
+    )
+    assert records["metadata.csv"]["renamed"] == 6
+    assert content["pairs.csv"].decode() == pairs.replace(".jpg", ".png")
+    assert content["m.jsonl"].decode() == lines.replace(".jpg", ".png").replace('"text": "1.png"', '"text": "1.jpg"')
+    found = json.loads(content["coco.json"])
+    assert found["images"][1] == {"id": 1, "file_name": "1.png", "path": "D:\\d\\1.png", "url": "http://x.y/1.jpg"}
+    assert found["info"] == "0.jpg"
+
+
+def test_other_texts_name_the_delivered_images(tmp_path: Path) -> None:
+    files = {
+        "captions.txt": "0.jpg#0\tA cat, as in 1.jpg.\nimages/2.jpg#1\tSee http://x.y/0.jpg, 9.jpg and e.g. v1.2\n",
+        "0.xml": "<annotation><folder>images</folder><filename>0.jpg</filename></annotation>",
+        "map.json": '{"images/0.jpg": "cat", "1.jpg": "dog"}',
+    }
+    content, records, _ = delivered(tmp_path, files, ReadOptions(pass_through="all"))
+    assert content["captions.txt"].decode() == (
+        "0.png#0\tA cat, as in 1.png.\nimages/2.png#1\tSee http://x.y/0.jpg, 9.jpg and e.g. v1.2\n"
+    )
+    assert records["captions.txt"]["renamed"] == 3
+    assert content["0.xml"].decode() == files["0.xml"].replace(".jpg", ".png")
+    assert content["map.json"].decode() == files["map.json"].replace(".jpg", ".png")
+
+
+def test_names_that_changed_on_the_way_in_change_in_texts_too(tmp_path: Path) -> None:
+    files: dict[str, bytes | str] = {
+        "CON/aux.jpg": image_file("JPEG", seed=4),
+        "CON/b.jpg": image_file("JPEG", seed=5),
+        "CON/metadata.csv": "file_name,label\naux.jpg,cat\nb.jpg,dog\n",
+        "all.csv": "path,label\n.\\CON\\aux.jpg,cat\n/data/CON/b.jpg,dog\n",
+        "list.txt": "CON/aux.jpg 0\nCON/b.jpg 1\nimages/0.jpg 1\n",
+    }
+    content, records, _ = delivered(tmp_path, files)
+    assert content["CON_/metadata.csv"].decode() == "file_name,label\naux_.png,cat\nb.png,dog\n"
+    assert content["all.csv"].decode() == "path,label\n.\\CON_\\aux_.png,cat\n/data/CON_/b.png,dog\n"
+    assert content["list.txt"].decode() == "CON_/aux_.png 0\nCON_/b.png 1\nimages/0.png 1\n"
+    assert records["CON_/aux_.png"]["was"] == "CON_/aux_.jpg"
+
+
 def test_the_encoding_stays(tmp_path: Path) -> None:
     table = "file;label\n0.jpg;Häschen\n1.jpg;Kätzchen\n"
     for name, encoding in (("a", "utf-16"), ("b", "utf-8-sig"), ("c", "cp1252")):
@@ -83,8 +140,13 @@ def test_the_encoding_stays(tmp_path: Path) -> None:
 
 
 def test_pass_through_decides_on_the_files_that_are_no_images(tmp_path: Path) -> None:
-    files = {"labels.csv": "file,label\n0.jpg,a\n1.jpg,b\n", "notes.md": "hello", "clip.mp4": b"\0\0"}
-    expected = {"all": {*files}, "labels": {"labels.csv"}, "none": set()}
+    files = {
+        "labels.csv": "file,label\n0.jpg,a\n1.jpg,b\n",
+        "notes.md": "hello",
+        "notes.txt": "hi",
+        "clip.mp4": b"\0\0",
+    }
+    expected = {"all": {*files}, "labels": {"labels.csv", "notes.txt"}, "none": set()}
     for choice, retained in expected.items():
         (tmp_path / choice).mkdir()
         content, _, skipped = delivered(tmp_path / choice, files, ReadOptions(pass_through=choice))
