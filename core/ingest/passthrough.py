@@ -12,9 +12,9 @@ from core.ingest.unpack import UnpackedFile
 from core.limits import SkippedFile
 
 FORMATS_TO_SAVE_AS = "JPEG, PNG, WebP, AVIF, HEIC, TIFF or BMP"
-NOT_ASKED_FOR = {
-    "labels": "and only files of labels and .txt were asked for",
-    "none": "and only images were asked for",
+NOT_DELIVERED = {
+    "labels": "and only files of labels and .txt are delivered",
+    "none": "and only images are delivered",
 }
 
 
@@ -111,7 +111,7 @@ def select_passthrough(
         wanted = pass_through == "all" or (pass_through == "labels" and is_text)
         problem = _problem_of_text(other) if wanted and (is_text or other.content.is_text) else None
         if not wanted:
-            left_out.append(SkippedFile(path, f"it is {what}, {NOT_ASKED_FOR[pass_through]}"))
+            left_out.append(SkippedFile(path, f"it is {what}, {NOT_DELIVERED[pass_through]}"))
         elif problem is not None:
             left_out.append(SkippedFile(path, problem))
         else:
