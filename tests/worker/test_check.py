@@ -57,8 +57,8 @@ def test_files_that_are_no_images_and_new_names_are_listed(
     assert row.passed_through == [{"path": "notes.txt", "kind": "text"}]
     assert {file["path"] for file in row.skipped} == {"clip.mov", "a.svg"}
     assert row.renamed == [{"path": "CON_", "was": "CON", "reason": "Windows reserves the name for a device"}]
-    shown = DatasetOut.of(row).model_dump()
-    assert (shown["passed_through"], shown["renamed"]) == (row.passed_through, row.renamed)
+    answer = DatasetOut.of(row).model_dump()
+    assert (answer["passed_through"], answer["renamed"]) == (row.passed_through, row.renamed)
 
 
 def test_a_bad_upload_is_rejected_with_its_reason(context: WorkerContext, upload: Upload, tmp_path: Path) -> None:

@@ -72,9 +72,10 @@ class ImageNames:
 
         def replace(found: re.Match[str]) -> str:
             nonlocal changed
-            new = self.by_name(found[0], text_file) if "." in found[0] else None
+            word = found[0].rstrip(".")
+            new = self.by_name(word, text_file) if word else None
             changed += new is not None
-            return found[0] if new is None else new
+            return found[0] if new is None else new + found[0][len(word) :]
 
         return _TOKEN.sub(replace, text), changed
 

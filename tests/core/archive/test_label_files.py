@@ -103,13 +103,13 @@ def test_further_columns_and_keys_that_name_images_change_too(tmp_path: Path) ->
 
 def test_other_texts_name_the_delivered_images(tmp_path: Path) -> None:
     files = {
-        "captions.txt": "0.jpg#0\tA cat, as in 1.jpg.\nimages/2.jpg#1\tSee http://x.y/0.jpg, 9.jpg and e.g. v1.2\n",
+        "captions.txt": "0.jpg#0\tA cat as in 1.jpg.\nimages/2.jpg#1\tSee http://x.y/0.jpg and 9.jpg and e.g. v1.2\n",
         "0.xml": "<annotation><folder>images</folder><filename>0.jpg</filename></annotation>",
         "map.json": '{"images/0.jpg": "cat", "1.jpg": "dog"}',
     }
     content, records, _ = delivered(tmp_path, files, ReadOptions(pass_through="all"))
     assert content["captions.txt"].decode() == (
-        "0.png#0\tA cat, as in 1.png.\nimages/2.png#1\tSee http://x.y/0.jpg, 9.jpg and e.g. v1.2\n"
+        "0.png#0\tA cat as in 1.png.\nimages/2.png#1\tSee http://x.y/0.jpg and 9.jpg and e.g. v1.2\n"
     )
     assert records["captions.txt"]["renamed"] == 3
     assert content["0.xml"].decode() == files["0.xml"].replace(".jpg", ".png")
