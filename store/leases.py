@@ -202,6 +202,11 @@ def release(session: Session, claim: Claim) -> bool:
     return changed_one_row(session.execute(update(m.Job).where(_fence(claim)).values(values)))
 
 
+def requeue(session: Session, claim: Claim) -> bool:
+    """Put the job back into the queue after an attempt that counts. Returns False where the claim is lost."""
+    return changed_one_row(session.execute(update(m.Job).where(_fence(claim)).values(requeue_values())))
+
+
 def requeue_values() -> dict[str, Any]:
     """Return the column values that put a running job back into the queue."""
     return {"state": m.QUEUED, "worker": None, "lease_until": None, "enqueued_at": None, "seq": m.Job.seq + 1}

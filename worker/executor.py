@@ -15,6 +15,7 @@ from store.leases import Claim, LeaseStatus
 from store.queue_places import first_claimable
 from worker.child_status import RunningClaim, announce_claim
 from worker.context import WorkerContext
+from worker.disk_space import is_disk_full, wait_for_disk_space
 from worker.failures import describe_failure
 from worker.job_files import clean_up, scratch_folder
 from worker.lease_keeper import LeaseKeeper, is_stopping
@@ -88,8 +89,15 @@ def run_claimed(context: WorkerContext, claim: Claim) -> None:
         log.info("job.claimed", worker=claim.worker)
         job_events.publish(context.settings, job_id)
         try:
-            with LeaseKeeper(context, claim) as lease, scratch_folder(context, claim) as scratch:
-                run_handler(RunningJob(context=context, claim=claim, lease=lease, scratch=scratch))
+            with LeaseKeeper(context, claim) as lease:
+                try:
+                    with scratch_folder(context, claim) as scratch:
+                        run_handler(RunningJob(context=context, claim=claim, lease=lease, scratch=scratch))
+                except OSError as error:
+                    if is_disk_full(error):
+                        clean_up(context, claim, keep_checkpoints=True)
+                        wait_for_disk_space(context.settings, lease)
+                    raise
         except Cancelled as stop_reason:
             end_stopped(context, claim, stop_reason)
         except SQLAlchemyError as error:
@@ -212,6 +220,8 @@ def end_with_error(context: WorkerContext, claim: Claim, error: Exception) -> No
     if stop_reason is not None:
         end_stopped(context, claim, stop_reason)
         return
+    if is_disk_full(error) and requeue_lost(context, claim):
+        return
     failure = describe_failure(error)
     if failure.is_service_fault:
         log.error("job.failed", reason=failure.reason, exc_info=error)
@@ -223,6 +233,25 @@ def end_with_error(context: WorkerContext, claim: Claim, error: Exception) -> No
     clean_up(context, claim, keep_checkpoints=not marked)
     if failure.is_service_fault:
         raise error
+
+
+def requeue_lost(context: WorkerContext, claim: Claim) -> bool:
+    """Let the job run again; the attempt counts as lost.
+
+    Args:
+        context: the services of this process.
+        claim: the attempt's claim.
+
+    Returns:
+        False, with nothing changed, after the last attempt that the settings allow.
+    """
+    with context.database.write.begin() as session:
+        job = session.get_one(m.Job, claim.job_id)
+        if claim.attempt - job.released >= context.settings.max_attempts:
+            return False
+        leases.requeue(session, claim)
+    log.warning("job.requeued_after_full_disk")
+    return True
 
 
 def _stop_reason_of(context: WorkerContext, claim: Claim) -> Cancelled | None:

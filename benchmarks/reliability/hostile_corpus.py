@@ -20,7 +20,8 @@ BAD_NAMES = (
     "a/\n.png", "a/\x1b[31m.png", "a/<script>.png", "a/'; DROP TABLE jobs;--.png", "a/%s%n%x.png", "a/{{7*7}}.png",
     "a/" + "x" * 300 + ".png", "d/" * 300 + "x.png", "", ".png", "..", "a/\ud7ff.png", "a/e\u0301.png",
     "a/\u00e9.png",
-    "__MACOSX/._x.png", "Thumbs.db", ".DS_Store", "@eaDir/x.png", "a/x.PNG", "A/X.png", "a/" + "\U0001f408" * 60 + ".png",
+    "__MACOSX/._x.png", "Thumbs.db", ".DS_Store", "@eaDir/x.png", "a/x.PNG", "A/X.png",
+    "a/" + "\U0001f408" * 60 + ".png",
 )  # fmt: skip
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 

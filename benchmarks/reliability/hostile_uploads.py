@@ -212,10 +212,9 @@ def main() -> int:
             tally.wrong.append("the API process is another one than at the beginning")
     print(f"machine: {machine()}")
     print(f"kinds: {dict(sorted(tally.sent.items()))}")
+    seconds = time.monotonic() - began
     print(f"statuses: {dict(sorted(tally.statuses.items()))}")
-    print(
-        f"{uploads} uploads in {sum(tally.statuses.values())} requests, {time.monotonic() - began:.0f} s; wrong: {len(tally.wrong)}"
-    )
+    print(f"{uploads} uploads in {sum(tally.statuses.values())} requests, {seconds:.0f} s; wrong: {len(tally.wrong)}")
     for wrong in tally.wrong[:30]:
         print(f"  {wrong}")
     return int(bool(tally.wrong))

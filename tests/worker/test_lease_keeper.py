@@ -211,3 +211,15 @@ def test_cleaning_up_keeps_the_results_of_a_job_that_succeeded(context: WorkerCo
 def test_the_name_of_a_scratch_folder_contains_the_attempt(context: WorkerContext) -> None:
     claim = new_claim(context)
     assert scratch_path(context, claim).name == f"{claim.job_id}.1"
+
+
+@pytest.mark.slow
+def test_work_that_reports_nothing_for_very_long_is_ended_as_lost(context: WorkerContext) -> None:
+    """Its lease is renewed all the while, as in a call that never returns and does not block other threads."""
+    id_ = new_job(context.database)
+    settings = context.settings.model_copy(update={"stall_seconds": 1.0, "cancel_seconds": 0.5})
+    command = [sys.executable, "-c", STUCK_WORK, id_, "stall"]
+    process = subprocess.Popen(command, env=environment(settings), stdout=subprocess.DEVNULL)
+    assert process.wait(60) == EXIT_STUCK
+    row = job_of(context.database, id_)
+    assert (row.state, row.attempt, row.released) == (m.RUNNING, 1, 0)
