@@ -137,6 +137,16 @@ def _require_data_dir() -> None:
         raise typer.Exit(1) from None
 
 
+def _data_dir() -> list[Path]:
+    """The data folder, which the commands of the service write; empty if the settings are invalid."""
+    from store.settings import get_settings
+
+    try:
+        return [get_settings().home]
+    except ValidationError:
+        return []
+
+
 def foreign_environment(script: Path, prefix: Path) -> Path | None:
     """Return the virtual environment of a script if another one runs it, as in a copied or moved clone.
 
@@ -168,7 +178,7 @@ def main() -> None:
             typer.echo(text if text.startswith("UNTEACHABLE") else f"{name}: {text}", err=True)
         raise SystemExit(2) from None
     except Exception as error:
-        if (line := describe_fault(error)) is None:
+        if (line := describe_fault(error, written=_data_dir())) is None:
             raise
         typer.echo(f"unteachable: {line}", err=True)
         raise SystemExit(1) from None
