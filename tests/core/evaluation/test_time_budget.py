@@ -9,7 +9,8 @@ import pytest
 
 from core.errors import Cancelled
 from core.evaluation import learner_run, time_budget
-from core.evaluation.evidence import EvaluationData, measure_evidence
+from core.evaluation.evaluation_data import EvaluationData
+from core.evaluation.evidence import measure_evidence
 from core.evaluation.learner_cost import LearnerCost, measure_cost
 from core.evaluation.learner_run import LearnerConfig
 from core.evaluation.subset import stratified_subset
@@ -43,7 +44,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(time_budget, "time", clock)
+    monkeypatch.setattr(time_budget, "awake_seconds", clock.monotonic)
     return clock
 
 
