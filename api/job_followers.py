@@ -13,7 +13,7 @@ import anyio.to_thread
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.schemas import JobOut
+from api.schemas_job import JobOut
 from store import job_events
 from store import models as m
 from store.database import Database

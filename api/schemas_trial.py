@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.public_path import PublicAddress
-from api.schemas import State
+from api.schemas_job import State
 from api.trials import Trial
 from store import models as m
 from store.trials import MAX_TRIAL_IMAGES

@@ -13,7 +13,8 @@ from api.idempotency import StoredResponse
 from api.job_requests import RequestContext
 from api.openapi import LOCATION, problem_responses, response_headers
 from api.problems import Problem, field_problem, spec_errors
-from api.schemas import JobIn, JobOut, Page
+from api.schemas import Page
+from api.schemas_job import JobIn, JobOut
 from core.errors import SpecError
 from store import job_events, jobs
 from store import models as m

@@ -1,16 +1,16 @@
 """Evidence: the same learner is trained on clean and on delivered images, and tested on clean ones."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.evaluation.evaluation_data import EvaluationData, chance_of, no_evidence
 from core.evaluation.evidence_cases import EvidenceCase, photograph_cases, small_image_cases
 from core.evaluation.learner_cost import LearnerCost, measure_cost
 from core.evaluation.learner_run import LearnerConfig, ScaledProgress, load_curve, measure_curve
 from core.evaluation.paired_difference import paired_difference
-from core.evaluation.sample_size import too_few_images
 from core.evaluation.subset import stratified_subset
 from core.evaluation.time_budget import MAX_UNPLANNED_UPDATES, RowWork, TimeBudget
 from core.models.pretrained import pretrained_weights_file
@@ -18,45 +18,13 @@ from core.results.difference import Interval
 from core.results.evidence import Curve, Evidence, EvidenceRow, wilson_interval
 from core.runtime.awake_clock import awake_seconds
 from core.runtime.context import RunContext
-from core.specs.catalog import ARCHITECTURE_LABELS, LEARNER_LABELS
+from core.specs.catalog import LEARNER_LABELS
 from core.specs.configs import LearnerSchedule, Preset
 from core.specs.photographs import learner_schedule
 from core.specs.protect import ProtectSpec
 from core.training.labelled_images import LabelledArrays
 
 ARMS = ("before", "after")
-
-PixelLoader = Callable[[int], tuple[NDArray[np.uint8], NDArray[np.uint8]]]
-"""Maps a size in pixels to the images as uploaded and as delivered, both uint8 (n, c, size, size)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationData:
-    """The images to compare.
-
-    Attributes:
-        clean: Pixels as uploaded, uint8 (n, c, s, s).
-        delivered: Pixels as delivered, of the same shape.
-        labels: Class of each image, int (n,).
-        test_mask: Which images are tested on, bool (n,); the others are trained on.
-        classes: Number of classes.
-        note: Why nothing can be measured; None if something can.
-        load_photographs: Decodes the same images at other sizes, for learners that see them larger; None for small
-            images, which every learner sees as they are here.
-    """
-
-    clean: NDArray[np.uint8]
-    delivered: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    test_mask: NDArray[np.bool_]
-    classes: int
-    note: str | None
-    load_photographs: PixelLoader | None = None
-
-
-def unmeasurable(amount: str, labels: NDArray[np.int64], test_mask: NDArray[np.bool_], classes: int) -> str | None:
-    """Why there can be no evidence, or None; `amount` is that of the spec, the rest as for `too_few_images`."""
-    return "none was requested" if amount == "none" else too_few_images(labels, test_mask, classes)
 
 
 def measure_evidence(data: EvaluationData, spec: ProtectSpec, preset: Preset, run: RunContext) -> Evidence:
@@ -79,36 +47,11 @@ def measure_evidence(data: EvaluationData, spec: ProtectSpec, preset: Preset, ru
     return replace(
         no_evidence(data, preset, note=None),
         test_images=len(tested),
-        chance=_chance(tested),
+        chance=chance_of(tested),
         rows=rows,
         seconds=awake_seconds() - began,
         plan=None if measurement.budget is None else measurement.budget.plan(),
     )
-
-
-def no_evidence(data: EvaluationData, preset: Preset, *, note: str | None) -> Evidence:
-    """Evidence without rows.
-
-    Args:
-        data: The images that would be compared.
-        preset: The architecture of the learners.
-        note: Why there is no row.
-    """
-    tested = data.labels[data.test_mask]
-    return Evidence(
-        learner=ARCHITECTURE_LABELS[preset.architecture],
-        image_size=data.clean.shape[-1],
-        train_images=int((~data.test_mask).sum()),
-        test_images=len(tested),
-        chance=_chance(tested),
-        rows=(),
-        note=note,
-    )
-
-
-def _chance(labels: NDArray[np.int64]) -> float:
-    """The accuracy of always naming the most frequent class."""
-    return float(np.bincount(labels, minlength=1).max() / max(1, len(labels)))
 
 
 class _Measurement:

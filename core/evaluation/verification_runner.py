@@ -6,7 +6,7 @@ from core.evaluation.learner_run import LearnerConfig, ScaledProgress, load_curv
 from core.evaluation.paired_difference import paired_difference
 from core.evaluation.verification_data import VerificationData
 from core.results.evidence import Curve, wilson_interval
-from core.results.verification import ARMS, Arm, VerificationRow
+from core.results.verification_row import ARMS, Arm, VerificationRow
 from core.runtime.context import RunContext
 from core.specs.catalog import LEARNER_LABELS
 from core.specs.configs import Preset

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.archive.delivered_images import DeliveredImages
 from core.archive.delivered_pixels import load_delivered_pixels
-from core.evaluation.evidence import EvaluationData
+from core.evaluation.evaluation_data import EvaluationData
 from core.evaluation.subset import stratified_subset
 from core.imaging.sandbox import DecoderSandbox
 from core.ingest.pixels import load_pixels

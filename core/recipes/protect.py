@@ -9,7 +9,8 @@ import numpy as np
 
 from core.archive.delivery import load_delivery, save_delivery
 from core.errors import BadInput
-from core.evaluation.evidence import measure_evidence, unmeasurable
+from core.evaluation.evaluation_data import unmeasurable
+from core.evaluation.evidence import measure_evidence
 from core.generators.card import read_card
 from core.generators.compatibility import apply_generator_constraints, incompatibilities
 from core.generators.shipped import select_shipped_generator

@@ -10,7 +10,7 @@ from core.archive.replace_report import replace_report
 from core.archive.write_images import ArchiveSettings
 from core.archive.writer import write_archive
 from core.evaluation.delivered_visibility import DeliveredVisibility, measure_visibility
-from core.evaluation.evidence import no_evidence
+from core.evaluation.evaluation_data import no_evidence
 from core.imaging.sandbox import DecoderSandbox
 from core.recipes.protection_data import ProtectionData
 from core.recipes.protection_report import add_measurements, build_report

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.evaluation.evidence import EvaluationData
+from core.evaluation.evaluation_data import EvaluationData
 from core.ingest.dataset import ImageDataset
 from core.noise.generator_file import TrainedGenerator
 from core.noise.setup import NoiseSetup

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BadInput
-from core.evaluation.evidence import EvaluationData, measure_evidence, unmeasurable
+from core.evaluation.evaluation_data import EvaluationData, unmeasurable
+from core.evaluation.evidence import measure_evidence
 from core.generators.card import Card
 from core.generators.measurements import measurements_from
 from core.imaging.sandbox import DecoderSandbox

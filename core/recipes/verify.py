@@ -15,7 +15,8 @@ from core.limits import Limits
 from core.recipes.options import DatasetSource, RunOptions
 from core.recipes.report_dataset import describe_dataset, utc_timestamp
 from core.reports.verification_caveats import verification_caveats
-from core.results.verification import VerificationEvidence, VerificationReport, VerificationRow
+from core.results.verification import VerificationEvidence, VerificationReport
+from core.results.verification_row import VerificationRow
 from core.runtime.awake_clock import awake_seconds
 from core.runtime.context import RunContext
 from core.specs.presets import preset_for

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from core.reports.verdict import outcome_of, verdict_of
 from core.reports.wording import SPACE, format_change, format_changes, format_interval, percent
 from core.results.evidence import Evidence, EvidenceRow
-from core.results.verification import ARMS, VerificationReport, VerificationRow
+from core.results.verification import VerificationReport
+from core.results.verification_row import ARMS, VerificationRow
 from core.specs.protected_class import tested_on
 
 

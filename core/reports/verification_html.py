@@ -4,7 +4,8 @@ from core.reports.charts import ARM_NAMES, curve_charts
 from core.reports.heatmap import heat_map, training_label
 from core.reports.survival import verification_headline
 from core.reports.templating import definitions, environment
-from core.results.verification import ARMS, VerificationReport
+from core.results.verification import VerificationReport
+from core.results.verification_row import ARMS
 from core.specs.verify import Training
 
 

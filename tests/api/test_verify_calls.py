@@ -10,7 +10,8 @@ import pytest
 from core.reports.verification_html import render_verification
 from core.results.evidence import Curve
 from core.results.protection import ClassCount, ReportDataset
-from core.results.verification import Arm, VerificationEvidence, VerificationReport, VerificationRow
+from core.results.verification import VerificationEvidence, VerificationReport
+from core.results.verification_row import Arm, VerificationRow
 from core.specs.verify import VerifySpec
 from store import leases
 from store import models as m

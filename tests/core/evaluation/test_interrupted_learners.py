@@ -8,11 +8,12 @@ import torch
 from safetensors.torch import load
 
 from core.errors import Cancelled
-from core.evaluation.evidence import EvaluationData, measure_evidence
+from core.evaluation.evaluation_data import EvaluationData
+from core.evaluation.evidence import measure_evidence
 from core.evaluation.verification_data import VerificationData
 from core.evaluation.verification_runner import VerificationRunner
 from core.results.evidence import Evidence
-from core.results.verification import VerificationRow
+from core.results.verification_row import VerificationRow
 from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.context import RunContext
 from core.runtime.device import Device

@@ -11,7 +11,8 @@ import safetensors.torch
 import torch
 from PIL import Image
 
-from core.evaluation.evidence import EvaluationData, measure_evidence
+from core.evaluation.evaluation_data import EvaluationData
+from core.evaluation.evidence import measure_evidence
 from core.models import pretrained
 from core.recipes import protect
 from core.recipes.options import DatasetSource, RunOptions

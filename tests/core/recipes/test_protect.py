@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from core.errors import BadInput, Cancelled
-from core.evaluation.evidence import EvaluationData, measure_evidence
+from core.evaluation.evaluation_data import EvaluationData
+from core.evaluation.evidence import measure_evidence
 from core.recipes import protect
 from core.recipes.options import DatasetSource, RunOptions
 from core.results.evidence import Evidence
