@@ -93,10 +93,16 @@ _BY_SUFFIX = {
     **{".jxl": Content("unsupported", "a JPEG XL image"), ".eps": Content("unsupported", "an EPS drawing")},
     **{".ico": Content("unsupported", "an icon (ICO)"), ".pict": Content("unsupported", "a PICT image")},
 }
-_TEXTS = (
-    (re.compile(rb"<svg[\s>]", re.IGNORECASE), _BY_SUFFIX[".svg"]),
-    (re.compile(rb"<(!doctype html|html)[\s>]", re.IGNORECASE), Content("other", "a web page", is_text=True)),
-    (re.compile(rb"<x:xmpmeta|<rdf:RDF", re.IGNORECASE), Content("other", "metadata of an image (XMP)", is_text=True)),
+_PROLOGUE = (  # atomic, so that no text makes the expression try all ways to divide it
+    rb"(?:\xef\xbb\xbf)?\s*+(?:(?><\?.*?\?>)\s*+|(?><!--.*?-->)\s*+|(?><!doctype svg[^>\[]*+(?:\[.*?\]\s*+)?+>)\s*+)*+"
+)
+_TEXTS = tuple(
+    (re.compile(_PROLOGUE + start, re.IGNORECASE | re.DOTALL), content)
+    for start, content in (
+        (rb"<(?:\w+:)?svg[\s>]", _BY_SUFFIX[".svg"]),
+        (rb"<(?:!doctype html|html)[\s>]", Content("other", "a web page", is_text=True)),
+        (rb"<x:xmpmeta|<rdf:RDF", Content("other", "metadata of an image (XMP)", is_text=True)),
+    )
 )
 _CONTROLS = frozenset((*range(9), *range(14, 27), *range(28, 32)))
 _BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -125,7 +131,7 @@ def content_of(path: str, head: bytes) -> Content:
         return IMAGE
     found = next((content for pattern, content in _SIGNATURES if pattern.match(head)), None)
     if found is None and is_text(head):
-        found = next((content for pattern, content in _TEXTS if pattern.search(head)), None)
+        found = next((content for pattern, content in _TEXTS if pattern.match(head)), None)
     if found is not None:
         return found
     return _BY_SUFFIX.get(ending) or (EMPTY if not head else TEXT if is_text(head) else UNKNOWN)

@@ -18,6 +18,7 @@ from tests.support.uploads import encoded, image_file, pixels, write_folder, wri
 PHOTO = image_file("JPEG", seed=1)
 PPM = b"P6\n# made by hand\n8 8\n255\n" + pixels(8, 8).tobytes()
 VIDEO = b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + bytes(100)
+SVG = "an SVG drawing"
 ODD_NAMES = [
     "cat/IMG_7",
     "cat/a.jpg_large",
@@ -150,6 +151,14 @@ def test_every_format_that_can_be_read_is_recognized_by_its_content() -> None:
         ("x", b"P1 is the first of all", "text"),
         ("x", b"BM is no image", "text"),
         ("x.txt", b"MZ, a name", "text"),
+        ("x.txt", b"Write <svg> and <html> so.", "text"),
+        ("x", b"<!doctype html><html><svg></svg></html>", "a web page"),
+        (
+            "x",
+            b"<?xml version='1.0'?>\n<!-- a -->\n<!DOCTYPE svg PUBLIC '-//W3C' [ <!ENTITY a 'b'> ]>\n<svg:svg >",
+            SVG,
+        ),
+        ("x", b"\xef\xbb\xbf <svg/>".replace(b"/", b" /"), SVG),
         ("x", gzip.compress(b"x"), "an archive"),
         ("x", b"", "an empty file"),
         ("x.tga", bytes(40), "a TGA image"),
@@ -158,3 +167,9 @@ def test_every_format_that_can_be_read_is_recognized_by_its_content() -> None:
 )
 def test_other_contents(path: str, head: bytes, what: str) -> None:
     assert content_of(path, head).what == what
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("part", [b"<!-- -->", b"<!--", b"<? ?>", b"<!doctype svg []>", b"\n", b"P1 #\n", b"P1 "])
+def test_no_text_takes_long_to_look_at(part: bytes) -> None:
+    assert content_of("x", (part * 4096)[:4096]).use == "other"
