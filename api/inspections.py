@@ -66,7 +66,7 @@ class Inspections:
 
     def __init__(self, *, seconds: float) -> None:
         self._seconds = seconds
-        self._quick, self._slow = Lane(3, 2), Lane(2, 1)
+        self._quick, self._slow = Lane(3, 2), Lane(3, 2)
         self._threads = anyio.CapacityLimiter(self._quick.slots + self._slow.slots)
 
     async def inspect(self, path: Path, limits: Limits, *, user_id: str) -> None:

@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from pathlib import PurePosixPath
 from typing import NoReturn
 
 from core.errors import BadInput
@@ -26,6 +25,7 @@ FORBIDDEN_NAME_CHARS = (  # controls, line ends, changes of direction, and what 
 )
 
 _DRIVE = re.compile(r"[A-Za-z]:")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # category Cc of Unicode
 _FORBIDDEN = re.compile(f"[{FORBIDDEN_NAME_CHARS}\\ud800-\\udfff]")
 
 
@@ -59,7 +59,7 @@ def normalize_path(name: str) -> str:
         raise BadInput(
             f"“{printable(name)}” leaves its folder by “..”; pack the files with plain paths.", printable(name)
         )
-    if any(unicodedata.category(c) == "Cc" for c in name) and not is_junk("/".join(parts)):
+    if _CONTROL.search(name) and not is_junk("/".join(parts)):
         raise BadInput(f"“{printable(name)}” has a control character in its name; rename it.", printable(name))
     return "/".join(parts)
 
@@ -67,12 +67,16 @@ def normalize_path(name: str) -> str:
 def printable(name: str) -> str:
     """`name` for messages: cut to about 200 characters, unprintable ones escaped."""
     cut = name if len(name) <= 200 else name[:120] + "…" + name[-60:]
+    if cut.isprintable():
+        return cut
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in cut)
 
 
 def suffix(path: str) -> str:
     """The extension in lower case with its dot; empty if there is none."""
-    return PurePosixPath(path).suffix.lower()
+    name = path.rpartition("/")[2]
+    dot = name.rfind(".")
+    return name[dot:].lower() if 0 < dot < len(name) - 1 else ""
 
 
 def is_image(path: str) -> bool:
