@@ -1,7 +1,6 @@
 """Rules for names: those that users give, and those of files inside an upload. Standard library only."""
 
 import re
-import unicodedata
 from typing import NoReturn
 
 from core.errors import BadInput
