@@ -79,6 +79,18 @@ class LayoutChoiceOut(BaseModel):
     problem: str | None = Field(description="Why it does not fit these images; null if it does.")
 
 
+class LayoutQuestionOut(BaseModel):
+    """Something that the names of folders leave in doubt, and what a job does unless its spec says otherwise."""
+
+    question: str
+    folders: list[str]
+    images: int
+    understood: str = Field(description="The option that is used: a layout, `leave_out` or `keep`.")
+    options: list[str] = Field(
+        description="Layouts, for the key `layout` of a spec; or `leave_out` and `keep`, for its key `leave_out`."
+    )
+
+
 class LayoutOut(BaseModel):
     """How the images were sorted into classes."""
 
@@ -87,6 +99,7 @@ class LayoutOut(BaseModel):
     notes: list[str]
     problems: list[LabelProblemOut]
     choices: list[LayoutChoiceOut]
+    questions: list[LayoutQuestionOut] = []
 
 
 class DatasetOut(BaseModel):

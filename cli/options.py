@@ -67,9 +67,13 @@ def without_unset(options: dict[str, Any]) -> dict[str, Any]:
     """The options that were set; the spec has the defaults of the others.
 
     Args:
-        options: values by option name, None for an option that was not set.
+        options: values by option name, None for an option that was not set; empty texts of a list do not count.
     """
-    return {name: value for name, value in options.items() if value is not None}
+    return {
+        name: [one for one in value if one] if isinstance(value, list) else value
+        for name, value in options.items()
+        if value is not None and value != []
+    }
 
 
 def check_paths(source: Path, out: Path, *, kind: str) -> None:
@@ -115,6 +119,8 @@ def add_spec_options(command: Callable[..., None], names: Collection[str]) -> No
 def _option(field: SpecField) -> inspect.Parameter:
     name = field.name.replace("_", "-")
     kind: Any = bool if isinstance(field.default, bool) else (str if field.minimum is None else int)
+    if field.is_list:
+        kind = list[str]
     flag = f"--{name}/--no-{name}" if field.default is True else f"--{name}"
     default = "" if field.default is None or field.default is False else str(field.default)
     option = typer.Option(flag, help=field.help, show_default=name if field.default is True else default or False)

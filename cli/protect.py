@@ -86,6 +86,8 @@ def _protect(run: CommandRun, spec: ProtectSpec, generator: Path | None) -> None
     layout = done.report.dataset.layout or {}
     for sentence in (layout.get("reason", ""), *layout.get("notes", ())):
         typer.echo(sentence, err=True)
+    for question in layout.get("questions", ()):
+        typer.echo(f"{question['question']} Choose otherwise by --layout or --leave-out.", err=True)
     for problem in layout.get("problems", ()):
         line = f", line {problem['line']}" if problem["line"] else ""
         typer.echo(f"{problem['path']}{line}: {problem['problem']}", err=True)

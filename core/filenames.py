@@ -4,6 +4,7 @@ import re
 from typing import NoReturn
 
 from core.errors import BadInput
+from core.junk_files import junk_reason
 from core.limits import SkippedFile
 from core.portable_names import fold
 
@@ -16,7 +17,6 @@ IMAGE_SUFFIXES = frozenset(
 ARCHIVE_SUFFIXES = (
     ".zip", ".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".7z", ".rar", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst",
 )  # fmt: skip
-JUNK_NAMES = frozenset((".ds_store", "thumbs.db", "desktop.ini", "icon\r", ".gitkeep", ".ipynb_checkpoints"))
 MAX_PATH_CHARS = 1000  # of a path inside an upload
 MAX_NAME_CHARS = 200  # of a name that a user gives
 FORBIDDEN_NAME_CHARS = (  # controls, line ends, changes of direction, and what cannot be seen
@@ -89,15 +89,14 @@ def is_archive(path: str) -> bool:
 
 
 def is_junk(path: str) -> bool:
-    """Whether an operating system or an editor made this file, such as `.DS_Store`."""
-    parts = path.lower().split("/")
-    return "__macosx" in parts or parts[-1].startswith("._") or not JUNK_NAMES.isdisjoint(parts)
+    """Whether a system, an editor or a storage device made this file for itself, such as `.DS_Store`."""
+    return junk_reason(path) is not None
 
 
 def skipped_by_name(path: str) -> SkippedFile | None:
     """The record of a file that is skipped for its name alone; None if the name is no reason to skip it."""
-    if is_junk(path):
-        return SkippedFile(printable(path), "the operating system or an editor made it; it is not part of the data")
+    if junk := junk_reason(path):
+        return SkippedFile(printable(path), printable(junk))
     if len(path) > MAX_PATH_CHARS:
         return SkippedFile(printable(path), f"its path is longer than {MAX_PATH_CHARS:,} characters; shorten it")
     if not path.isprintable() and any(0xD800 <= ord(c) <= 0xDFFF for c in path):

@@ -43,7 +43,8 @@ class DatasetContents:
     renamed: list[dict[str, Any]] = field(default_factory=list)  # [{"path", "was", "reason"}]
     layout: dict[str, Any] = field(default_factory=dict)
     """How the images were sorted into classes: {"kind", "reason", "notes", "problems": [{"path", "line", "problem"}],
-    "choices": [{"layout", "classes", "problem"}]}; empty for a dataset that an older release has checked."""
+    "choices": [{"layout", "classes", "problem"}], "questions": [{"question", "folders", "images", "understood",
+    "options"}]}; empty for a dataset that an older release has checked."""
     shorter_edge: float | None = None
     """The median of the images' shorter edges, in pixels."""
 

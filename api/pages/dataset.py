@@ -16,6 +16,7 @@ from api.pages.forms import protect as protect_form
 from api.pages.forms import train as train_form
 from api.pages.forms.fields import error_messages
 from api.pages.forms.submission import SubmittedFields
+from api.pages.layout_choices import folder_choices, layout_options, left_out_by_default
 from api.pages.render import render_page
 from api.pages.trial import trial_view
 from api.pages.waiting import estimate_in_words, form_estimates
@@ -126,6 +127,9 @@ def _page(
         protect=protect_form.form_fields(
             protect.values, protect.errors, generators=generators.compatible_generators(db, dataset)
         ),
+        layout_question=layout_options(dataset),
+        folder_choices=folder_choices(dataset, _requested_folders(protect.values)),
+        left_out_by_default="\n".join(left_out_by_default(dataset)),
         estimates=form_estimates(db, dataset),
         estimate=estimate_in_words(db, dataset, protect_form.requested_spec(_as_submitted(protect.values))),
         advanced_open=protect_form.has_advanced_changes(protect.values, first, protect.errors),
@@ -138,3 +142,9 @@ def _page(
 def _as_submitted(values: Mapping[str, Any]) -> dict[str, str]:
     """The values of a form as a browser sends them: text, without what is empty or not checked."""
     return {name: str(value) for name, value in values.items() if value not in ("", False)}
+
+
+def _requested_folders(values: Mapping[str, Any]) -> list[str] | None:
+    """The folders that were chosen in a submitted form; None for those that are left out by default."""
+    folders = values.get("leave_out")
+    return folders if isinstance(folders, list) else None

@@ -20,6 +20,7 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     "evidence": lambda value: {"none": "not measured", "quick": "measured", "full": "everything measured"}[value],
     "evidence_minutes": lambda value: f"measured for {value} min" if value else "no limit on measuring",
     "seed": lambda value: f"seed {value}",
+    "leave_out": lambda value: f"without {', '.join(value)}" if value else "nothing left out",
     "keep_exif": lambda value: "private EXIF kept",
     "grey": lambda value: "also greyscale",
     "generator_id": lambda value: f"generator {value}",

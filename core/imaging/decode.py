@@ -7,7 +7,7 @@ import io
 import re
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import (
     AvifImagePlugin,
@@ -26,9 +26,12 @@ from PIL import (
 
 from core.errors import ImageRefused
 from core.imaging import heif
+from core.imaging.colour_profile import profile_applies, profile_note, usable_profile
+from core.imaging.colour_space import read_stated_colour
 from core.imaging.compression import Compression, read_compression
-from core.imaging.metadata import SWAPS_EDGES, Metadata, exif_and_transpose, read_metadata
-from core.imaging.to_8bit import convert_to_8bit
+from core.imaging.metadata import SWAPS_EDGES, Metadata, read_metadata, upright_exif
+from core.imaging.repair import repaired
+from core.imaging.to_8bit import convert_to_8bit, narrow_range
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "PPM")  # and HEIF, if its decoder is installed
 SEVERAL_IMAGES = ("MPO", heif.FORMAT)  # one of them is the image
@@ -59,6 +62,10 @@ class DecodedImage:
     icc: bytes | None
     metadata: Metadata
     compression: Compression
+
+
+class _Damaged(ImageRefused):
+    """The file, or its metadata, is damaged."""
 
 
 def load_decoders(*, max_pixels: int) -> None:
@@ -93,7 +100,7 @@ def open_image(data: bytes) -> Image.Image:
         try:
             image = Image.open(io.BytesIO(data), formats=formats)
         except UnidentifiedImageError:
-            raise ImageRefused(_describe_non_image(data)) from None
+            raise _Damaged(_describe_non_image(data)) from None
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as bomb:
             raise ImageRefused(_too_many_pixels(str(bomb))) from None
     width, height = image.size
@@ -110,7 +117,7 @@ def open_image(data: bytes) -> Image.Image:
 
 
 def decode(data: bytes, *, min_edge: int | None = None) -> DecodedImage:
-    """Decode an image.
+    """Decode an image; if its metadata are damaged or too large, without them.
 
     Args:
         data: The image file.
@@ -121,6 +128,21 @@ def decode(data: bytes, *, min_edge: int | None = None) -> DecodedImage:
         ImageRefused: The image cannot be used.
         Exception: Whatever a decoder raises for damaged bytes.
     """
+    try:
+        return _decode(data, min_edge)
+    except Exception as error:  # of a decoder that was given untrusted bytes
+        if isinstance(error, ImageRefused) and not isinstance(error, _Damaged):
+            raise
+        for file in repaired(data):
+            with suppress(Exception):
+                decoded = _decode(file.data, min_edge)
+                dropped = f"{file.dropped} dropped as damaged or too large, and the pixels are whole"
+                notes = (dropped, decoded.note)
+                return replace(decoded, note="; ".join(filter(None, notes)))
+        raise
+
+
+def _decode(data: bytes, min_edge: int | None) -> DecodedImage:
     image = open_image(data)
     size = image.size
     if min_edge is not None and image.format in ("JPEG", "MPO"):
@@ -134,25 +156,33 @@ def decode(data: bytes, *, min_edge: int | None = None) -> DecodedImage:
     else:
         several = image.format == "MPO"
         _load(image)
-    exif, transpose = exif_and_transpose(image)
-    icc = image.info.get("icc_profile")
+    exif = upright_exif(image)
+    icc = usable_profile(image)
     converted, note = convert_to_8bit(image, icc, bits=bits)
-    if transpose is not None:
-        size = size[::-1] if transpose in SWAPS_EDGES else size
-        converted = converted.transpose(transpose)
-    notes = [note] if note else []
-    if bits > 8 and note is None:
-        notes.append(f"{bits} bits per channel reduced to 8")
-    if several:
-        notes.append("the first of several images in one file")
+    if exif.transpose is not None:
+        size = size[::-1] if exif.transpose in SWAPS_EDGES else size
+        converted = converted.transpose(exif.transpose)
+    applies = icc is not None and profile_applies(icc, converted.mode)
+    colour = read_stated_colour(image, data, has_profile=applies)
+    notes = [note]
+    if bits > 8:
+        notes = [note or f"{bits} bits per channel reduced to 8", narrow_range(converted)]
+    metadata = read_metadata(image, exif.block, colour.chunks)
+    notes += [
+        "the first of several images in one file" if several else None,
+        "its EXIF is damaged and dropped" if exif.is_damaged else None,
+        "its XMP is damaged and dropped" if image.info.get("xmp") and metadata.xmp is None else None,
+        profile_note(image, icc, applies=applies),
+        colour.note,
+    ]
     return DecodedImage(
         image=converted,
         size=size,
         format=format,
-        note="; ".join(notes) or None,
-        icc=icc if isinstance(icc, bytes) and _profile_applies(icc, converted.mode) else None,
-        metadata=read_metadata(image, exif),
-        compression=read_compression(image, data, turned=transpose in SWAPS_EDGES),
+        note="; ".join(filter(None, notes)) or None,
+        icc=icc if applies else colour.icc,
+        metadata=metadata,
+        compression=read_compression(image, data, turned=exif.transpose in SWAPS_EDGES),
     )
 
 
@@ -160,17 +190,13 @@ def _load(image: Image.Image) -> None:
     try:
         image.load()
     except (OSError, SyntaxError) as error:
-        raise ImageRefused(f"damaged or truncated: {error}") from None
+        raise _Damaged(f"damaged or truncated: {error}") from None
 
 
 def _is_raw(image: TiffImagePlugin.TiffImageFile) -> bool:
     """Whether a TIFF is a camera's RAW file, whose first image is a preview (TIFF/EP, DNG 1.7)."""
     tags = image.tag_v2
     return 50706 in tags or bool(int(tags.get(254, 0)) & 1) or tags.get(262) in (32803, 34892)
-
-
-def _profile_applies(icc: bytes, mode: str) -> bool:
-    return icc[16:20] == (b"GRAY" if mode in ("L", "LA") else b"RGB ")
 
 
 def _stored_bits(image: Image.Image, data: bytes) -> int:

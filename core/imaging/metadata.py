@@ -7,11 +7,13 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
+from core.imaging.embedded_images import holds_image, without_exif_previews, without_xmp_previews
 from core.imaging.rights import (
     PNG_KEYWORDS,
     as_stored,
     iptc_of,
     iptc_segment,
+    iptc_without_previews,
     rights_in_exif,
     rights_in_iptc,
     rights_in_xmp,
@@ -37,9 +39,9 @@ DESCRIPTIVE_TAGS = frozenset(  # EXIF tags that do not say how pixels are stored
     }
 )
 SWAPS_EDGES = tuple(TRANSPOSE_BY_ORIENTATION[orientation] for orientation in (5, 6, 7, 8))
+EMPTY_EXIF_BYTES = 24  # a block without tags
 XMP_TAG = 0x02BC  # in a TIFF
 MAX_JPEG_BLOCK = 65_000  # bytes of one segment, less what names it
-XMP_PREVIEWS = re.compile(rb"<xmp:Thumbnails>.*?</xmp:Thumbnails>", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,16 +49,18 @@ class Metadata:
     """What a file says about its image.
 
     Attributes:
-        exif: The EXIF block without the orientation.
+        exif: The EXIF block without the orientation and without previews.
         xmp: The XMP packet without the orientation and without previews.
-        iptc: The IPTC-IIM block.
+        iptc: The IPTC-IIM block without previews.
         texts: Texts of a PNG by keyword.
+        colour_chunks: Chunks of a PNG that say what its colours are: name and content.
     """
 
     exif: bytes | None = None
     xmp: bytes | None = None
     iptc: bytes | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
+    colour_chunks: tuple[tuple[bytes, bytes], ...] = ()
 
     def rights(self, *, format: str) -> "Metadata":
         """Only who made the image and whose it is.
@@ -70,43 +74,74 @@ class Metadata:
             xmp=rights_in_xmp(self.xmp, None if format == "JPEG" else iptc),
             iptc=iptc,
             texts={keyword: self.texts[keyword] for keyword in PNG_KEYWORDS if keyword in self.texts},
+            colour_chunks=self.colour_chunks,
         )
 
 
-def read_metadata(image: Image.Image, exif: bytes | None) -> Metadata:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UprightExif:
+    """The EXIF block of an image that is turned upright.
+
+    Attributes:
+        block: The block without its orientation and without previews; None if nothing is left.
+        transpose: What turns the image upright; None if it is.
+        is_damaged: Whether there is a block that cannot be read.
+    """
+
+    block: bytes | None = None
+    transpose: Image.Transpose | None = None
+    is_damaged: bool = False
+
+
+def read_metadata(
+    image: Image.Image, exif: bytes | None, colour_chunks: tuple[tuple[bytes, bytes], ...] = ()
+) -> Metadata:
     """The metadata of a decoded file.
 
     Args:
         image: As Pillow has decoded it.
         exif: Its EXIF block without the orientation.
+        colour_chunks: Chunks of a PNG that say what its colours are.
     """
     texts = {key: str(value) for key, value in getattr(image, "text", {}).items()} if image.format == "PNG" else {}
-    return Metadata(exif=exif, xmp=_upright_xmp(image.info.get("xmp")), iptc=iptc_of(image), texts=texts)
+    return Metadata(
+        exif=exif,
+        xmp=_upright_xmp(image.info.get("xmp")),
+        iptc=iptc_without_previews(iptc_of(image)),
+        texts={key: text for key, text in texts.items() if not holds_image(text.encode("utf-8", "replace"))},
+        colour_chunks=colour_chunks,
+    )
 
 
-def exif_and_transpose(image: Image.Image) -> tuple[bytes | None, Image.Transpose | None]:
-    """The EXIF block without its orientation, and the transposition for it; broken EXIF counts as none.
+def upright_exif(image: Image.Image) -> UprightExif:
+    """The EXIF block of an image without its orientation, and the transposition for it; broken EXIF counts as none.
 
     For a TIFF only descriptive tags stay: the others say how its pixels are stored, which changes.
     """
     try:
         exif = image.getexif()
+        if not len(exif) and len(image.info.get("exif") or b"") > EMPTY_EXIF_BYTES:
+            return UprightExif(is_damaged=True)
         transpose = TRANSPOSE_BY_ORIENTATION.get(exif.pop(ORIENTATION_TAG, 1))
         if image.format == "TIFF":
             for tag in exif.keys() - DESCRIPTIVE_TAGS:
                 del exif[tag]
+        without_exif_previews(exif)
         for tag, value in list(exif.items()):
             exif[tag] = as_stored(value)
-        return (exif.tobytes() if len(exif) else None), transpose
+        return UprightExif(block=exif.tobytes() if len(exif) else None, transpose=transpose)
     except Exception:  # untrusted tags; the pixels do not depend on them
-        return None, None
+        return UprightExif(is_damaged=True)
 
 
 def _upright_xmp(xmp: object) -> bytes | None:
     """The XMP block without its orientation and previews, which show the image without noise; None if there is none."""
     if not isinstance(xmp, bytes):
         return None
-    xmp = XMP_PREVIEWS.sub(b"", xmp)
+    cleaned = without_xmp_previews(xmp)
+    if cleaned is None:
+        return None  # a packet that cannot be read cannot be searched for previews
+    xmp = cleaned
     return re.sub(rb"tiff:Orientation(=\"\d\"|>\d</tiff:Orientation)", b"", xmp) if b"tiff:Orientation" in xmp else xmp
 
 
@@ -150,6 +185,8 @@ def _png_options(metadata: Metadata) -> dict[str, Any]:
     from PIL.PngImagePlugin import PngInfo
 
     info = PngInfo()
+    for name, content in metadata.colour_chunks:
+        info.add(name, content)
     if metadata.xmp is not None:
         info.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", "replace"))
     for keyword in PNG_KEYWORDS:

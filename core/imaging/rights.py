@@ -11,6 +11,8 @@ from xml.etree import ElementTree
 
 from PIL import Image
 
+from core.imaging.embedded_images import is_iptc_preview
+
 EXIF_TAGS = (0x013B, 0x8298, 0x9C9D)  # artist, copyright, Windows' author
 PNG_KEYWORDS = ("Author", "Copyright")
 MAX_BYTES = 32_000  # of one block: a JPEG holds at most 64 KiB
@@ -69,6 +71,12 @@ def rights_in_iptc(block: bytes | None) -> bytes | None:
     if {key for key, _ in retained} <= {IPTC_CHARSET}:
         return None
     return b"".join(struct.pack(">3BH", 0x1C, *key, len(value)) + value for key, value in retained)[:MAX_BYTES]
+
+
+def iptc_without_previews(block: bytes | None) -> bytes | None:
+    """An IPTC-IIM block without the data sets that may show the image; None if nothing is left."""
+    retained = [(key, value) for key, value in _iptc_fields(block or b"") if not is_iptc_preview(key, value)]
+    return b"".join(struct.pack(">3BH", 0x1C, *key, len(value)) + value for key, value in retained) or None
 
 
 def rights_in_xmp(xmp: bytes | None, iptc: bytes | None = None) -> bytes | None:

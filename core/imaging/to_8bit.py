@@ -9,6 +9,8 @@ from PIL import Image, ImageCms
 from core.errors import ImageRefused
 from core.imaging.sandbox_protocol import MODES
 
+NARROW_RANGE = 32  # of 256 values
+
 
 def convert_to_8bit(image: Image.Image, icc: bytes | None, *, bits: int = 8) -> tuple[Image.Image, str | None]:
     """Convert an image to L, RGB, LA or RGBA.
@@ -53,6 +55,23 @@ def convert_to_8bit(image: Image.Image, icc: bytes | None, *, bits: int = 8) -> 
     if mode in ("RGBa", "La"):
         return image.convert(mode.upper()), None
     raise ImageRefused(f"its kind of pixels ({mode}) is not supported; save it as 8-bit RGB or greyscale")
+
+
+def narrow_range(image: Image.Image) -> str | None:
+    """A warning if an image whose depth was reduced uses only a few of 256 values, as 12 bits in 16 do; else None.
+
+    Args:
+        image: As it was reduced to 8 bits.
+    """
+    values = np.asarray(image)
+    colours = values[..., : values.shape[-1] - 1] if image.mode in ("LA", "RGBA") else values
+    darkest, brightest = int(colours.min()), int(colours.max())
+    if max(image.size) > 1 and brightest - darkest < NARROW_RANGE:
+        return (
+            "its values use only a narrow range of those that 16 bits can hold, so it looks nearly even, "
+            "often black: stretch them to the full range before you upload it"
+        )
+    return None
 
 
 def _with_colour_key(greyscale: Image.Image, stored: Image.Image, transparent: object) -> Image.Image:

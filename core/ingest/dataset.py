@@ -7,7 +7,8 @@ from core.errors import BadInput
 from core.filenames import strip_forbidden_chars
 from core.imaging.sandbox import DecoderSandbox, SandboxResult, SandboxTask, sandbox_or_new
 from core.imaging.sandbox_protocol import MODES
-from core.ingest.class_layout import Split
+from core.ingest.decoding_notes import decoding_notes
+from core.ingest.folder_names import Split
 from core.ingest.inspection import check_content
 from core.ingest.labels.label_file import LabelFile
 from core.ingest.layout import Layout, LayoutReading, read_layout
@@ -58,10 +59,12 @@ class ReadOptions:
     Attributes:
         layout: What says the class of an image, one of `core.specs.protect.LAYOUTS`.
         pass_through: Which files that are no images are delivered, one of `core.specs.protect.PASS_THROUGH`.
+        leave_out: The folders whose images are left out; None for those that look like thumbnails, caches or trash.
     """
 
     layout: str = "auto"
     pass_through: str = "labels"
+    leave_out: tuple[str, ...] | None = None
 
 
 DEFAULT_OPTIONS = ReadOptions()
@@ -151,19 +154,28 @@ def open_dataset(
         unpacked = _unpack(source, scratch, limits, progress)
         found = sort_by_content(unpacked.files, progress.tick)
         candidates, others = found.images, [other.file for other in found.others]
-        check_content(len(unpacked.files) + len(unpacked.skipped), len(candidates))
+        check_content(len(unpacked.files), len(candidates), unpacked.skipped)
         paths = [file.path for file in candidates]
         stored = {file.path: file.stored_path for file in candidates if file.stored_path is not None}
         layout = read_layout(
-            paths, others, requested=options.layout, name=name, stored_paths=stored, tick=progress.tick
+            paths,
+            others,
+            requested=options.layout,
+            name=name,
+            stored_paths=stored,
+            leave_out=options.leave_out,
+            tick=progress.tick,
         )
-        decoded, undecodable = _decode(candidates, layout, sandbox, progress)
+        used = [file for file in candidates if file.path not in layout.left_out]
+        decoded, undecodable = _decode(used, layout, sandbox, progress)
     if not decoded:
         first = undecodable[0]
         raise BadInput(
             f"None of the {len(undecodable):,} images can be used. The first: “{first.path}”: {first.reason}."
         )
+    notes = decoding_notes({image.file.path: image.result.values["note"] for image in decoded})
     passthrough, left_out = select_passthrough(found.others, layout.label_files, options.pass_through)
+    not_asked_for = [SkippedFile(path, reason) for path, reason in layout.left_out.items()]
     classes = tuple(sorted({image.class_name for image in decoded}, key=lambda one: (one == NO_LABEL, one)))
     labels = {class_name: label for label, class_name in enumerate(classes)}
     has_split = {"train", "test"} <= {image.split for image in decoded if image.class_name != NO_LABEL}
@@ -174,10 +186,13 @@ def open_dataset(
         images=tuple(_record(image, labels[image.class_name], has_split=has_split) for image in decoded),
         passthrough=passthrough,
         skipped=tuple(
-            sorted((*unpacked.skipped, *found.unsupported, *undecodable, *left_out), key=lambda skipped: skipped.path)
+            sorted(
+                (*unpacked.skipped, *found.unsupported, *undecodable, *left_out, *not_asked_for),
+                key=lambda skipped: skipped.path,
+            )
         ),
         renamed=unpacked.renamed,
-        layout=replace(layout.reading, notes=(*layout.reading.notes, *unpacked.notes)),
+        layout=replace(layout.reading, notes=(*layout.reading.notes, *unpacked.notes, *notes)),
         label_files=layout.label_files,
         limits=limits,
     )

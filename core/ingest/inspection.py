@@ -5,6 +5,7 @@ without writing.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def inspect_upload(source: Path, limits: Limits = DEFAULT_LIMITS) -> Inspection:
     for member in open_members(source, limits, name_filter):
         images += _read_member(member)
         entries.append(Entry(member.path, member.size))
-    check_content(len(entries) + len(name_filter.skipped), images)
+    check_content(len(entries), images, name_filter.skipped)
     return Inspection(
         entries=tuple(entries),
         images=images,
@@ -81,17 +82,23 @@ def _read_member(member: Member) -> bool:
     return known or content_of(member.path, head) is IMAGE
 
 
-def check_content(files: int, images: int) -> None:
+def check_content(files: int, images: int, skipped: Sequence[SkippedFile]) -> None:
     """Check that there are images.
 
     Args:
-        files: Number of files in the upload, skipped ones included.
-        images: Number of files that are images by their extension or their first bytes.
+        files: Number of files in the upload that are used.
+        images: Number of files among them that are images by their extension or their first bytes.
+        skipped: The files that are skipped for their names.
 
     Raises:
         BadInput: There are no files or no images.
     """
-    if not files:
+    if not images and (hidden := [one for one in skipped if is_image(one.path)]):
+        raise BadInput(
+            f"There are no images inside but those that are left out, such as “{hidden[0].path}”: {hidden[0].reason}. "
+            "Rename what hides them, and pack them again."
+        )
+    if not files and not skipped:
         raise BadInput(f"There is nothing inside; send images ({FORMATS}).")
     if not images:
         raise BadInput(f"There are no images inside; send images ({FORMATS}).")

@@ -1,18 +1,31 @@
 """What says the class of an image: its folder, a label file, or nothing, as in an album. `auto` finds out."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.errors import BadInput
 from core.filenames import printable
-from core.ingest.class_layout import ClassLayout, ImagePlacement, Split, album_name, album_reason, find_layout
+from core.ingest.class_layout import (
+    ClassLayout,
+    ImagePlacement,
+    album_name,
+    album_reason,
+    find_layout,
+    group_names,
+    listed,
+)
+from core.ingest.class_spelling import unify_spellings
+from core.ingest.folder_names import Split, split_of
 from core.ingest.labels.image_index import ImageIndex
 from core.ingest.labels.label_file import LabelFile, LabelProblem
 from core.ingest.labels.read import ImageLabels, best_labels, read_label_files
+from core.ingest.layout_questions import LayoutQuestion, ask
+from core.ingest.left_out import find_left_out
 from core.ingest.unpack import UnpackedFile
 from core.specs.protect import NO_LABEL
 
 MAX_PROBLEMS = 200
+MAX_SPELLINGS = 5  # in the notes
 FOLDER_KINDS = ("splits", "classes")
 
 
@@ -41,6 +54,7 @@ class LayoutReading:
         notes: What else is worth knowing, a sentence each.
         problems: What is wrong in the label files.
         choices: Every layout, and whether it fits.
+        questions: What is in doubt, and what was understood meanwhile.
     """
 
     kind: str = "classes"
@@ -48,6 +62,7 @@ class LayoutReading:
     notes: tuple[str, ...] = ()
     problems: tuple[LabelProblem, ...] = ()
     choices: tuple[LayoutChoice, ...] = ()
+    questions: tuple[LayoutQuestion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +71,15 @@ class Layout:
 
     Attributes:
         reading: How, for the user.
-        placements: The class and the split by path, for every image. An image without a class has NO_LABEL.
+        placements: The class and the split by path, for every image but those left out. An image without a class has
+            NO_LABEL.
+        left_out: Why images are left out, by path.
         label_files: Every file that labels or lists images, whatever the layout.
     """
 
     reading: LayoutReading
     placements: Mapping[str, ImagePlacement]
+    left_out: Mapping[str, str]
     label_files: tuple[LabelFile, ...]
 
 
@@ -72,6 +90,7 @@ def read_layout(
     requested: str,
     name: str,
     stored_paths: Mapping[str, str] | None = None,
+    leave_out: Sequence[str] | None = None,
     tick: Callable[[], None] = lambda: None,
 ) -> Layout:
     """Sort the images of an upload into classes.
@@ -82,23 +101,26 @@ def read_layout(
         requested: One of `core.specs.protect.LAYOUTS`.
         name: The dataset's name, which an album without a folder of its own takes.
         stored_paths: The path that label files know, for each image that has another one in the upload.
+        leave_out: The folders whose images are left out; None for those that look like thumbnails, caches or trash.
         tick: Called while label files are read; may raise to stop.
 
     Raises:
-        BadInput: The requested layout does not fit the upload.
+        BadInput: The requested layout does not fit the upload, or a folder to leave out is not there.
         OSError: A file cannot be read from disk.
     """
     index, others = ImageIndex(images, stored_paths or {}), tuple(others)
     label_files = read_label_files(others, index, tick)
     plain = sorted({file.path for file in others} - {file.path for file in label_files})
-    sorter = _Sorter(images, label_files, name)
+    left_out = find_left_out(images, leave_out)
+    used = [path for path in images if path not in left_out.reasons]
+    sorter = _Sorter(used, label_files, name)
     kind, why = sorter.find_kind() if requested == "auto" else (requested, "It was asked for.")
     choices = tuple(sorter.choice(one) for one in ("classes", "splits", "labels", "album"))
     problem = next((choice.problem for choice in choices if choice.layout == kind), None)
+    fitting = [choice.layout for choice in choices if choice.problem is None]
     if problem is not None:
-        fitting = ", ".join(choice.layout for choice in choices if choice.problem is None)
-        raise BadInput(f"The layout {kind} does not fit: {problem} Choose another one: auto, {fitting}.")
-    placed = sorter.place(kind)
+        raise BadInput(f"The layout {kind} does not fit: {problem} Choose another one: auto, {', '.join(fitting)}.")
+    placed, spellings = unify_spellings(sorter.place(kind), sorter.source_of(kind))
     placements = {
         path: placement if placement.label is not None else ImagePlacement(NO_LABEL, placement.split)
         for path, placement in placed.items()
@@ -107,11 +129,12 @@ def read_layout(
     reading = LayoutReading(
         kind=kind,
         reason=f"{why} {_meaning(kind, sorter, placements)}",
-        notes=(*_notes(sorter, kind, without), *_note_on_others(plain)),
+        notes=(*_notes(sorter, kind, without), *_note_on_spellings(spellings), *_note_on_others(plain)),
         problems=sorter.problems,
         choices=choices,
+        questions=ask(images, sorter.folders, left_out, kind=kind, fitting=fitting),
     )
-    return Layout(reading=reading, placements=placements, label_files=label_files)
+    return Layout(reading=reading, placements=placements, left_out=left_out.reasons, label_files=label_files)
 
 
 class _Sorter:
@@ -119,8 +142,9 @@ class _Sorter:
 
     def __init__(self, images: Sequence[str], label_files: Sequence[LabelFile], name: str) -> None:
         self.images, self.name = images, name
+        self.found = find_layout(images)
         self.folders: Mapping[str, ClassLayout] = {
-            "splits": find_layout(images),
+            "splits": self.found if self.found.has_splits else find_layout(images, forced=True),
             "classes": find_layout(images, with_splits=False),
         }
         self.labels: ImageLabels | None = best_labels(label_files)
@@ -133,10 +157,15 @@ class _Sorter:
             files = self.labels.files
             more = f" and {len(files) - 1:,} more" if len(files) > 1 else ""
             return "labels", f"The label file “{files[0].path}” ({files[0].summary}){more} names the classes."
-        if self.folders["splits"].splits:
-            return "splits", "There are folders for training and for testing, with a folder for each class in them."
+        if self.found.has_splits and self._has_classes("splits"):
+            return "splits", _splits_reason(self.found)
         reason = album_reason(self.images, self.folders["classes"])
+        if reason is None and not self._has_classes("classes"):
+            reason = "The folders name no classes."
         return ("classes", "Each folder is one class.") if reason is None else ("album", reason)
+
+    def _has_classes(self, kind: str) -> bool:
+        return any(self.folders[kind].place(path).label is not None for path in self.images)
 
     def labels_doubt(self) -> str | None:
         """Why `auto` does not use the labels; None if it does."""
@@ -160,9 +189,17 @@ class _Sorter:
         splits: Mapping[str, Split] = self.labels.splits if self.labels else {}
         return {path: ImagePlacement(labels.get(path), splits.get(path)) for path in self.images}
 
+    def source_of(self, kind: str) -> Callable[[str], Hashable]:
+        """Where the label of an image is written, by path: the folder of the classes, or a split of the label files."""
+        if kind in FOLDER_KINDS:
+            layout = self.folders[kind]
+            return lambda path: (layout.root_of(path), layout.place(path).split if layout.joined_splits else None)
+        splits: Mapping[str, Split] = self.labels.splits if self.labels else {}
+        return splits.get
+
     def choice(self, kind: str) -> LayoutChoice:
         """Whether a layout fits."""
-        if kind == "splits" and not self.folders["splits"].splits:
+        if kind == "splits" and not self.folders["splits"].has_splits:
             return LayoutChoice(
                 kind, 0, "There are no folders for training and for testing with class folders in them."
             )
@@ -185,6 +222,20 @@ def _meaning(kind: str, sorter: _Sorter, placements: Mapping[str, ImagePlacement
         return f"There is one class, “{next(iter(names))}”."
     splits = {placement.split for placement in placements.values() if placement.label != NO_LABEL}
     return f"There are {len(names):,} classes{' and a split for testing' if {'train', 'test'} <= splits else ''}."
+
+
+def _splits_reason(layout: ClassLayout) -> str:
+    if layout.joined_splits:
+        return "Each folder names a split and a class."
+    names = group_names(layout)
+    if all(split_of(name) for name in names):
+        return "There are folders for training and for testing, with a folder for each class in them."
+    return f"The folders {listed(names)} are parts of one dataset: a folder for each class lies in them."
+
+
+def _note_on_spellings(spellings: Mapping[str, str]) -> Iterable[str]:
+    for spelling, used in sorted(spellings.items())[:MAX_SPELLINGS]:
+        yield f"“{spelling}” and “{used}” are one class that is written in two ways."
 
 
 def _notes(sorter: _Sorter, kind: str, without: Sequence[str]) -> Iterable[str]:

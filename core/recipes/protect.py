@@ -91,7 +91,7 @@ def protect(
             source.path,
             options.scratch,
             name=source.name,
-            options=ReadOptions(layout=spec.layout, pass_through=spec.pass_through),
+            options=ReadOptions(layout=spec.layout, leave_out=spec.leave_out, pass_through=spec.pass_through),
             limits=options.limits,
             progress=run.progress,
             sandbox=sandbox,

@@ -49,6 +49,7 @@ def describe_layout(layout: LayoutReading) -> dict[str, Any]:
         "reason": layout.reason,
         "notes": list(layout.notes),
         "problems": [asdict(problem) for problem in layout.problems],
+        "questions": [asdict(question) for question in layout.questions],
     }
 
 

@@ -20,10 +20,12 @@ from core.results.verification_row import VerificationRow
 from core.runtime.awake_clock import awake_seconds
 from core.runtime.context import RunContext
 from core.specs.presets import preset_for
+from core.specs.protect import ProtectSpec
 from core.specs.protected_class import check_archive, check_known
 from core.specs.verify import VerifySpec
 from core.version import versions
 
+AS_DELIVERED = ReadOptions(layout="album", leave_out=())  # the images are matched by path
 SCHEDULE_OF_SCALE = {"quick": "quick", "standard": "full", "paper": "full"}
 """Whose schedule the learners of each scale have, by the amount of evidence in the preset."""
 OnRow = Callable[[VerificationReport], None]
@@ -113,24 +115,25 @@ def _read(
     """Decode the originals and their protected copies at one size, and draw the test images."""
     with DecoderSandbox(limits=options.limits) as sandbox:
 
-        def opened(source: DatasetSource, folder: str, layout: str, limits: Limits) -> ImageDataset:
+        def opened(source: DatasetSource, folder: str, reading: ReadOptions, limits: Limits) -> ImageDataset:
             return open_dataset(
                 source.path,
                 options.scratch / folder,
                 name=source.name,
-                options=ReadOptions(layout=layout),
+                options=reading,
                 limits=limits,
                 progress=run.progress,
                 sandbox=sandbox,
             )
 
-        layout = "auto" if manifest is None else manifest.spec.layout
-        dataset = opened(source, "originals", layout, options.limits).with_named_classes()
+        protection = ProtectSpec() if manifest is None else manifest.spec
+        reading = ReadOptions(layout=protection.layout, leave_out=protection.leave_out)
+        dataset = opened(source, "originals", reading, options.limits).with_named_classes()
         check_known(spec, dataset.classes)
         copies = None
         if target is not None and manifest is not None:
             limits = manifest.reading_limits(options.limits)
-            delivered = opened(DatasetSource(path=target.archive), "protected", "album", limits)  # matched by path
+            delivered = opened(DatasetSource(path=target.archive), "protected", AS_DELIVERED, limits)
             copies = match_delivered(dataset, delivered, manifest)
         data = load_verification_data(dataset, copies, spec, progress=run.progress, sandbox=sandbox)
     return dataset, data

@@ -21,6 +21,7 @@ LABELS = {
     "evidence_minutes": "Time for the evidence",
     "seed": "Seed",
     "keep_exif": "Private EXIF",
+    "leave_out": "Folders left out",
     "generator_id": "Generator",
 }
 UNITS = {"radius_u": "of 255", "radius_a": "of 255", "percentage": "%", "evidence_minutes": "min"}

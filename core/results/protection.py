@@ -105,8 +105,8 @@ class ReportDataset:
         skipped: The files that were left out, with the reason.
         passed_through: The files that are no images and are in the archive: `path`, and `kind`, what they are.
         renamed: The files and folders that had another name in the upload: `path`, `was` and `reason`.
-        layout: How the images were sorted into classes: `kind`, `reason`, `notes`, and `problems` of label files; None
-            in reports of older releases.
+        layout: How the images were sorted into classes: `kind`, `reason`, `notes`, `problems` of label files, and
+            `questions` about folders; None in reports of older releases.
     """
 
     name: str

@@ -27,7 +27,7 @@ class SpecField:
     """What a form or a command line needs to know of one key of a spec.
 
     `choices` is None unless the value is one of a list, which then holds no None. `minimum` and `maximum` are None
-    unless the value is a number.
+    unless the value is a number. `is_list` is whether the value is a list of texts.
     """
 
     name: str
@@ -36,6 +36,7 @@ class SpecField:
     choices: tuple[str, ...] | None
     minimum: int | None
     maximum: int | None
+    is_list: bool = False
 
 
 class Spec(BaseModel):
@@ -97,6 +98,7 @@ class Spec(BaseModel):
                 choices=tuple(one for one in schema["enum"] if one is not None) if "enum" in schema else None,
                 minimum=schema.get("minimum"),
                 maximum=schema.get("maximum"),
+                is_list="items" in schema,
             )
             for name, schema in cls.json_schema()["properties"].items()
         }

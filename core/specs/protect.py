@@ -6,7 +6,7 @@ Radii are in pixel units, of 255.
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from core.errors import FieldError, SpecError
 from core.specs.base import OneOf, Spec, refusal
@@ -32,6 +32,17 @@ NO_LABEL = "(no label)"
 TRAINING_KEYS = ("preset", "method", "radius_u", "radius_a", "evidence", "seed")
 """The keys of a spec that apply to the training of a generator."""
 DEFAULT_RADIUS_A = 4
+MAX_LEFT_OUT, MAX_FOLDER_CHARS = 100, 1000
+
+
+def _folders(value: Any) -> Any:
+    """The folders to leave out as a tuple; None stays. Refuses what is no list of names."""
+    if value is None:
+        return None
+    known = isinstance(value, list | tuple) and len(value) <= MAX_LEFT_OUT
+    if not known or not all(isinstance(one, str) and 0 < len(one) <= MAX_FOLDER_CHARS for one in value):
+        raise refusal(f'must be a list of up to {MAX_LEFT_OUT} folders of the upload, such as ["data/thumbs"]')
+    return tuple(value)
 
 
 class ProtectSpec(Spec):
@@ -108,6 +119,12 @@ class ProtectSpec(Spec):
         description="what says the class of an image: classes (the folder it lies in), splits (the folder inside a "
         "train or test folder), labels (a file beside the images), album (nothing: all images are one class); auto "
         "finds out, as the dataset says",
+    )
+    leave_out: Annotated[tuple[str, ...] | None, BeforeValidator(_folders)] = Field(
+        default=None,
+        max_length=MAX_LEFT_OUT,
+        description="folders of the upload whose images are left out, such as data/samples; default: those that look "
+        "like thumbnails, a cache or trash, as the dataset says; an empty list leaves none out",
     )
     pass_through: Annotated[str, OneOf(PASS_THROUGH)] = Field(
         default="labels",

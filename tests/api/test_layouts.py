@@ -17,6 +17,22 @@ LAYOUT = {
         {"layout": "labels", "classes": 0, "problem": "No file beside the images says their classes."},
         {"layout": "album", "classes": 1, "problem": None},
     ],
+    "questions": [
+        {
+            "question": "These 2 folders look like a part of an album.",
+            "folders": ["2023", "2024"],
+            "images": 6,
+            "understood": "album",
+            "options": ["classes", "album"],
+        },
+        {
+            "question": "The folder “thumbs” looks like thumbnails.",
+            "folders": ["thumbs"],
+            "images": 2,
+            "understood": "leave_out",
+            "options": ["leave_out", "keep"],
+        },
+    ],
 }
 
 
@@ -87,3 +103,37 @@ def test_what_the_sizes_of_the_images_rule_out_is_refused_at_once(
     [error] = answer.json()["errors"]
     assert error["field"] == refused[0]
     assert refused[1] in error["message"]
+
+
+def test_folders_to_leave_out_are_a_list_of_names(api: httpx.Client, service: Service) -> None:
+    dataset_id = album(api, service)
+    assert request_job(api, dataset_id, leave_out=["2023"])["spec"]["leave_out"] == ["2023"]
+    assert request_job(api, dataset_id)["spec"]["leave_out"] is None
+    for wrong in ("2023", [""], [5], ["x" * 1001], ["x"] * 101):
+        answer = protection(api, dataset_id, leave_out=wrong)
+        assert_problem(answer, 422, "must be a list of up to 100 folders of the upload")
+        assert answer.json()["errors"][0]["field"] == "spec.leave_out"
+
+
+def test_the_page_asks_what_is_in_doubt_and_the_form_answers(api: httpx.Client, service: Service) -> None:
+    dataset_id = album(api, service)
+    page = api.get(f"/datasets/{dataset_id}", headers={"Accept": "text/html"}).text
+    form = page.partition('id="protect-form"')[2].partition("</form>")[0]
+    assert "These 2 folders look like a part of an album." in form
+    assert "As understood: one album (1 class)" in form
+    assert "Class folders (3 classes)" in form
+    assert form.count('name="layout"') == 2  # no list beside the radio buttons
+    assert form.count(" checked") >= 2
+    fields = {"layout": "classes", "leave_out_default": "thumbs", "leave_out.1": "2023", "evidence": "none"}
+    answer = api.post(f"/datasets/{dataset_id}/protect", data=fields)
+    assert answer.status_code == 303
+    spec = api.get(f"/v1{answer.headers['location']}").json()["spec"]
+    assert (spec["layout"], spec["leave_out"]) == ("classes", ["2023"])
+
+
+def test_the_page_of_a_plain_dataset_asks_nothing(api: httpx.Client, service: Service) -> None:
+    dataset_id = upload_dataset(api)["id"]
+    service.make_ready(dataset_id)
+    page = api.get(f"/datasets/{dataset_id}", headers={"Accept": "text/html"}).text
+    assert "Is this understood rightly?" not in page
+    assert page.count('name="layout"') == 1

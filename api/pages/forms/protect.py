@@ -19,7 +19,9 @@ from core.specs.protect import INSTANT, ProtectSpec
 from core.specs.visibility import VISIBILITY_TARGETS
 from store import models as m
 
-_VISIBLE = ("visibility",)  # every other field lies under "Advanced"
+_VISIBLE = ("visibility", "leave_out")  # every other field lies under "Advanced"
+LEFT_OUT_FIELD, DEFAULT_FIELD = "leave_out.", "leave_out_default"
+"""Names of form fields: a checkbox for each folder, and the folders that are left out by default, a line each."""
 _TEXTS = ("preset", "visibility", "evidence", "format", "layout", "pass_through", "method", "generator_id")
 _NUMBERS = ("radius_u", "radius_a", "percentage", "evidence_minutes", "seed")
 _HINTS = {
@@ -107,7 +109,8 @@ def submitted_values(submitted: Mapping[str, str]) -> dict[str, Any]:
     """
     defaults = default_values()
     known = {name: value for name, value in submitted.items() if name in defaults}
-    return defaults | known | {"keep_exif": "keep_exif" in submitted}
+    left_out = _left_out(submitted)
+    return defaults | known | {"keep_exif": "keep_exif" in submitted, "leave_out": "" if left_out is None else left_out}
 
 
 def requested_spec(submitted: Mapping[str, str]) -> dict[str, Any]:
@@ -119,7 +122,18 @@ def requested_spec(submitted: Mapping[str, str]) -> dict[str, Any]:
     spec = filled_fields(submitted, texts=_TEXTS, numbers=_NUMBERS)
     if submitted.get("eot"):
         spec["eot"] = {"true": True, "false": False}.get(submitted["eot"], submitted["eot"])
+    left_out = _left_out(submitted)
+    if left_out is not None:
+        spec["leave_out"] = left_out
     return spec | {"keep_exif": "keep_exif" in submitted}
+
+
+def _left_out(submitted: Mapping[str, str]) -> list[str] | None:
+    """The folders to leave out; None if they are those that are left out by default."""
+    if DEFAULT_FIELD not in submitted:
+        return None
+    chosen = [value for name, value in submitted.items() if name.startswith(LEFT_OUT_FIELD)]
+    return None if sorted(chosen) == sorted(submitted[DEFAULT_FIELD].splitlines()) else chosen
 
 
 def has_advanced_changes(values: Mapping[str, Any], first: Mapping[str, Any], errors: Mapping[str, str]) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from core.errors import BadInput, NotAnArchive, UploadTooLarge
-from core.filenames import normalize_path, printable
+from core.filenames import is_junk, normalize_path, printable
 from core.ingest.archives.members import CHUNK_BYTES, NOT_AN_ARCHIVE, Member, NameFilter, link_error, special_file_error
 from core.ingest.archives.tar_headers import HEADERS_TOO_LARGE, MAX_HEADER_BYTES, LimitedTarInfo
 from core.ingest.archives.unpack_budget import UnpackBudget, checked_chunks
@@ -131,6 +131,10 @@ def tar_members(source: Path, limits: Limits, name_filter: NameFilter, head: byt
                     raise UploadTooLarge(
                         f"There are more than {limits.files:,} folders; pack it again without empty ones."
                     )
+                continue
+            if not info.isreg() and is_junk(path):  # such as a link in .git
+                name_filter.admit(path)
+                budget.count_file(path, 0)
                 continue
             _refuse_unreadable(info, path)
             new = name_filter.admit(path)

@@ -9,7 +9,7 @@ from copy import copy
 from pathlib import Path
 
 from core.errors import BadInput
-from core.filenames import normalize_path, printable
+from core.filenames import is_junk, normalize_path, printable
 from core.ingest.archives.members import CHUNK_BYTES, Member, NameFilter, link_error, special_file_error
 from core.ingest.archives.unpack_budget import UnpackBudget, checked_chunks
 from core.ingest.archives.zip_directory import TRUNCATED, check_directory, refuse_unlisted_bytes
@@ -72,7 +72,8 @@ def named_entries(archive: zipfile.ZipFile, name_filter: NameFilter) -> Iterator
         stored_path = normalize_path(name)
         if not stored_path or (name.endswith(("/", "\\")) and info.file_size == 0):
             continue
-        _refuse_unreadable(info, stored_path)
+        if not is_junk(stored_path):
+            _refuse_unreadable(info, stored_path)
         path = name_filter.admit(stored_path)
         if path is not None:
             yield info, stored_path, path

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from core.ingest.class_layout import SPLITS, Split
+from core.ingest.folder_names import Split, split_of
 from core.ingest.labels.class_name import class_name
 from core.ingest.labels.column_names import IMAGE_NAMES, LABEL_NAMES, SPLIT_NAMES, normalized, position_of
 from core.ingest.labels.image_index import ImageIndex
@@ -116,4 +116,4 @@ def box_area(box: object) -> float:
 def _split(data: Mapping[str, Any], names: Sequence[str]) -> Split | None:
     place = position_of(names, SPLIT_NAMES)
     stated = None if place is None else [*data.values()][place]
-    return SPLITS.get(stated.strip().lower()) if isinstance(stated, str) else None
+    return split_of(stated) if isinstance(stated, str) else None

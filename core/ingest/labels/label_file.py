@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from core.ingest.class_layout import SPLITS, Split
+from core.ingest.folder_names import Split, split_word, words_of
 
 MAX_ENTRIES = 3_000_000  # of all label files together: COCO's largest has 860,000
 Form = Literal["table", "json", "list", "none"]
@@ -108,12 +108,4 @@ def split_of_name(name: str) -> Split | None:
     Args:
         name: The name of a file or folder.
     """
-    word = ""
-    for character in [*name.lower(), " "]:
-        if character.isalpha():
-            word += character
-            continue
-        if word in SPLITS:
-            return SPLITS[word]
-        word = ""
-    return None
+    return next((split for word in words_of(name) if (split := split_word(word)) is not None), None)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.filenames import printable, suffix
-from core.ingest.class_layout import SPLITS, Split
+from core.ingest.folder_names import Split, split_of
 from core.ingest.labels import coco, json_lines, plain_list, table, yolo
 from core.ingest.labels.image_index import ImageIndex
 from core.ingest.labels.label_file import (
@@ -165,6 +165,6 @@ def _add_repetition(problems: ProblemList, entry: LabelEntry, first: LabelEntry,
 def _split_of_folders(image: str) -> Split | None:
     """The split that a folder of the image names, such as train or val2017."""
     for folder in image.split("/")[-2::-1]:
-        if folder.rstrip("0123456789").lower() in SPLITS:
-            return SPLITS[folder.rstrip("0123456789").lower()]
+        if (split := split_of(folder)) is not None:
+            return split
     return None

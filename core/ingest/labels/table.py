@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from core.filenames import is_image
-from core.ingest.class_layout import SPLITS, Split
+from core.ingest.folder_names import Split, split_of
 from core.ingest.labels.class_name import class_name
 from core.ingest.labels.column_names import (
     BOX_NAMES,
@@ -138,7 +138,7 @@ def _find_columns(sample: Sequence[Record], index: ImageIndex, path: str) -> Col
         label = 1 - image
     box = next((tuple(others.index(name) for name in four) for four in BOX_NAMES if set(four) <= set(others)), None)
     split = position_of(others, SPLIT_NAMES)
-    if split is not None and not any(len(row) > split and row[split].strip().lower() in SPLITS for row in rows):
+    if split is not None and not any(len(row) > split and split_of(row[split]) for row in rows):
         split = None
     header = tuple(cell.strip() for cell in first)
     return Columns(header=header, image=image, label=label, split=split, box=box, one_of=one_of)
@@ -214,7 +214,7 @@ def _entries_of_row(
 def _split(cells: list[str], columns: Columns) -> Split | None:
     if columns.split is None or len(cells) <= columns.split:
         return None
-    return SPLITS.get(cells[columns.split].strip().lower())
+    return split_of(cells[columns.split])
 
 
 def _area(cells: list[str], columns: Columns) -> float | None:

@@ -44,6 +44,22 @@ def test_an_eot_that_is_not_a_boolean_is_an_error_of_its_field() -> None:
     assert set(error_messages(refused.value)) == {"eot"}
 
 
+@pytest.mark.parametrize(
+    ("submitted", "leave_out"),
+    [
+        ({}, None),
+        ({"leave_out_default": "a\nb", "leave_out.2": "a", "leave_out.1": "b"}, None),
+        ({"leave_out_default": "a", "leave_out.2": "b"}, ("b",)),
+        ({"leave_out_default": "a"}, ()),
+        ({"leave_out_default": ""}, None),
+    ],
+)
+def test_folders_that_differ_from_the_default_are_asked_for(
+    submitted: dict[str, str], leave_out: tuple[str, ...] | None
+) -> None:
+    assert parsed_spec(submitted).leave_out == leave_out
+
+
 def test_a_submitted_eot_is_shown_again() -> None:
     assert protect.submitted_values({"eot": "false"})["eot"] == "false"
 

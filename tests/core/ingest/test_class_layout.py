@@ -105,7 +105,7 @@ def test_labels_are_always_folders_of_the_path(tree: list[list[str]]) -> None:
     for path in paths:
         place = layout.place(path)
         assert place.label is None or place.label in path.split("/")[:-1]
-        assert (place.split is None) or layout.splits
+        assert (place.split is None) or layout.groups or layout.inner_splits or layout.joined_splits
 
 
 @given(

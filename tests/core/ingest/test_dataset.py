@@ -140,3 +140,9 @@ def test_thumbnails_are_spread_over_the_classes(tmp_path: Path) -> None:
     assert [path for path, _ in thumbs] == ["a/0.jpg", "b/0.jpg", "c/0.jpg", "a/1.jpg", "b/1.jpg"]
     assert all(Image.open(io.BytesIO(data)).size == (100, 75) for _, data in thumbs)
     assert [path for path, _ in make_thumbnails(dataset, 2)] == ["a/0.jpg", "b/0.jpg"]
+
+
+def test_what_decoding_changed_is_said_once_for_each_kind(tmp_path: Path) -> None:
+    files = two_classes() | {f"cat/{n}.png": encoded(Image.fromarray(pixels()).quantize(16), "PNG") for n in (7, 8)}
+    dataset = open_dataset(write_folder(tmp_path / "up", files), tmp_path / "scratch")
+    assert dataset.layout.notes == ("2 images, such as “cat/7.png”: palette converted to RGB.",)

@@ -83,3 +83,20 @@ def test_no_generator_is_trained_on_an_album(tmp_path: Path) -> None:
             ProtectSpec(),
             RunOptions(scratch=tmp_path / "scratch"),
         )
+
+
+def test_folders_are_left_out_of_the_archive_and_can_be_kept(tmp_path: Path) -> None:
+    files = {f"{name}/{n}.png": image_file(seed=n) for name in ("cat", "dog") for n in range(2)}
+    files |= {f"thumbs/{n}.png": image_file(seed=n) for n in range(2)}
+    source = write_folder(tmp_path / "animals", files)
+    for case, leave_out in enumerate((None, ())):
+        (tmp_path / str(case)).mkdir()
+        spec = ProtectSpec(preset="instant", evidence="none", leave_out=leave_out)
+        report = run(source, tmp_path / str(case), spec)
+        with zipfile.ZipFile(tmp_path / str(case) / "out.zip") as archive:
+            delivered = any(name.startswith("thumbs/") for name in archive.namelist())
+        assert delivered == (leave_out == ())
+        skipped = {one.path: one.reason for one in report.dataset.skipped}
+        assert skipped == (
+            {} if delivered else dict.fromkeys(("thumbs/0.png", "thumbs/1.png"), skipped["thumbs/0.png"])
+        )
