@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from core.filenames import fold
 from core.ingest.album_names import is_album_name, is_device_name
 from core.ingest.folder_groups import find_groups, have_inner_splits, have_joined_splits
 from core.ingest.folder_names import Split, is_aside, is_container, joined_split, split_of
 from core.ingest.folder_tree import Folder, FolderTree
+from core.portable_names import fold
 
 SHOWN_FOLDERS = 3  # in a reason
 STRAY_SHARE = 10  # folders with fewer than this part of the images may lie beside the dataset's own folder

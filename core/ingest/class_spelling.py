@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 
-from core.filenames import fold
 from core.ingest.class_layout import ImagePlacement
+from core.portable_names import fold
 from core.specs.protect import NO_LABEL
 
 _ORDER = {"train": 0, None: 1, "test": 2}

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.filenames import fold
 from core.ingest.folder_names import Split, is_aside, is_container, is_group, is_weak_split, joined_split, split_of
 from core.ingest.folder_tree import Folder, FolderTree
+from core.portable_names import fold
 
 Groups = dict[Folder, Split | None]
 SMALL_SHARE = 10  # a folder with fewer than this part of the images may be no split and no class

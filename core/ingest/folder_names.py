@@ -7,8 +7,8 @@ import re
 from functools import lru_cache
 from typing import Literal
 
-from core.filenames import fold
 from core.ingest.album_names import is_album_name
+from core.portable_names import fold
 
 Split = Literal["train", "test"]
 

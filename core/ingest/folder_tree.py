@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from core.filenames import fold
+from core.portable_names import fold
 
 Folder = tuple[str, ...]
 """The names of a folder and of those above it, from the root, which is ()."""

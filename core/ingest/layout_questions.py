@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from core.filenames import fold
 from core.ingest.class_layout import ClassLayout, group_names, listed
 from core.ingest.folder_names import split_of
 from core.ingest.folder_tree import Folder, FolderTree
 from core.ingest.left_out import LeftOut
+from core.portable_names import fold
 
 LEAVE_OUT, KEEP = "leave_out", "keep"
 MAX_FOLDERS = 20  # that one question names

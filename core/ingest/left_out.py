@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.errors import BadInput
-from core.filenames import fold, printable
+from core.filenames import printable
 from core.ingest.folder_names import left_out_meaning
 from core.ingest.folder_tree import Folder, FolderTree
+from core.portable_names import fold
 
 
 @dataclass(frozen=True, slots=True)
