@@ -13,6 +13,8 @@ class Limits:
     pixels: int = 100_000_000  # of one image
     depth: int = 64  # folders above one file
     name_bytes: int = 64 * 2**20  # of the paths of all files together, as UTF-8
+    decoder_bytes: int = 0  # address space of a process that decodes images; 0: by the memory of the machine
+    decoders: int = 0  # processes that decode images at the same time; 0: by its cores and memory
     ratio: int = 200  # unpacked / packed bytes; images stay far below it, an archive bomb exceeds it by far
     ratio_free_bytes: int = 256 * 2**20  # `ratio` applies only beyond this size: drawings as BMP do pack 500 : 1
 

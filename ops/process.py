@@ -12,8 +12,9 @@ from pathlib import Path
 import structlog
 
 from ops.instance_lock import DataDirLock
+from ops.log_rotation import rotate_if_large
 
-MAX_LOG_BYTES = 10 * 2**20  # a longer log is rotated at the next start
+LOG_CHECK_SECONDS = 1.0  # between two looks at the size of a log
 FIRST_RESTART_DELAY_SECONDS = 0.25
 MAX_RESTART_DELAY_SECONDS = 10.0
 STABLE_AFTER_SECONDS = 60.0  # a process that ran this long starts with the first delay again
@@ -43,22 +44,23 @@ class ManagedProcess:
         name: its name in logs, and the stem of its log file.
         command: its command line.
         lock: the locked data folder; the process inherits the lock.
+        log_bytes: the size at which its log is rotated, also while it runs.
     """
 
-    def __init__(self, name: str, command: list[str], *, lock: DataDirLock) -> None:
+    def __init__(self, name: str, command: list[str], *, lock: DataDirLock, log_bytes: int) -> None:
         self.name = name
         self.log_path: Path = lock.path / "logs" / f"{name}.log"
         self.failures = 0  # how often it ended by itself since it last ran for `STABLE_AFTER_SECONDS`
         self._command = command
         self._lock = lock
+        self._log_bytes = log_bytes
+        self._log_checked_at = 0.0
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._restart_at = 0.0
 
     def start(self) -> None:
         """Start the process. Its output is appended to its log."""
-        if self.log_path.exists() and self.log_path.stat().st_size > MAX_LOG_BYTES:
-            self.log_path.replace(self.log_path.with_suffix(".log.1"))
         environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"}
         with self.log_path.open("ab") as out:
             self._process = subprocess.Popen(
@@ -72,6 +74,15 @@ class ManagedProcess:
                 preexec_fn=terminate_with_parent,
             )
         self._started_at = time.monotonic()
+
+    def rotate_log(self) -> None:
+        """Rotate the log if it is large; it is looked at once a second at most."""
+        if time.monotonic() - self._log_checked_at >= LOG_CHECK_SECONDS:
+            self._log_checked_at = time.monotonic()
+            try:
+                rotate_if_large(self.log_path, max_bytes=self._log_bytes)
+            except OSError as error:
+                log.warning("supervisor.log_not_rotated", process=self.name, error=str(error))
 
     def restart_if_ended(self) -> None:
         """Start the process again if it has ended, after a delay that doubles with each failure."""

@@ -118,7 +118,7 @@ class Supervisor:
         self._start_process("api", cli_command("api"))
 
     def _start_process(self, name: str, command: list[str]) -> None:
-        process = ManagedProcess(name, command, lock=self._lock)
+        process = ManagedProcess(name, command, lock=self._lock, log_bytes=self._settings.log_bytes)
         self._processes.append(process)
         process.start()
 
@@ -141,6 +141,7 @@ class Supervisor:
     def _restart_ended(self) -> None:
         for process in self._processes:
             process.restart_if_ended()
+            process.rotate_log()
 
     def _print_address(self) -> None:
         print(

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from store.addresses import PublicUrl, ServiceAddress, normalize_host
 
+MIN_DECODER_BYTES = 256 * 2**20
 MAX_SOCKET_PATH_BYTES = 100  # the kernel accepts 107, and the server appends a few
 
 
@@ -99,6 +100,17 @@ class Settings(BaseSettings):
     inspection_seconds: float = Field(
         default=600, gt=0, description="seconds that reading an uploaded archive may take before it is refused"
     )
+    decoder_bytes: int = Field(
+        default=0,
+        ge=0,
+        description="memory that a process may take to decode one image; 0 chooses by the memory of the machine",
+    )
+    decoders: int = Field(
+        default=0,
+        ge=0,
+        le=256,
+        description="processes of a worker that decode images at the same time; 0 chooses by its cores and memory",
+    )
     upload_ttl_hours: int = Field(default=24, ge=1, description="hours after which an unfinished upload is removed")
     dataset_ttl_days: int = Field(
         default=30, ge=0, description="days after which an uploaded dataset is removed; 0 for never"
@@ -144,12 +156,25 @@ class Settings(BaseSettings):
         "default those of the package that unteachable[pretrained] installs",
     )
 
+    log_bytes: int = Field(
+        default=10 * 2**20,
+        ge=4096,
+        description="size at which the log of a process of this machine is rotated, also while it runs; "
+        "one older log stays",
+    )
     log_level: str = Field(
         default="info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error"
     )
     log_format: str = Field(
         default="auto", pattern="^(auto|json|text)$", description="json, text, or auto: text on a terminal"
     )
+
+    @field_validator("decoder_bytes")
+    @classmethod
+    def _check_decoder_bytes(cls, value: int) -> int:
+        if 0 < value < MIN_DECODER_BYTES:
+            raise ValueError(f"must be 0, or at least {MIN_DECODER_BYTES} bytes: less does not hold the decoders")
+        return value
 
     @field_validator("host")
     @classmethod

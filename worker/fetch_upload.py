@@ -43,4 +43,6 @@ def upload_limits(settings: Settings) -> Limits:
         files=settings.max_files,
         file_bytes=settings.max_file_bytes,
         pixels=settings.max_pixels,
+        decoder_bytes=settings.decoder_bytes,
+        decoders=settings.decoders,
     )

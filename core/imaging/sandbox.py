@@ -20,13 +20,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from core.errors import SandboxError
+from core.imaging.decoder_resources import decoder_resources, machine_memory
 from core.imaging.sandbox_process import SandboxProcess
 from core.imaging.sandbox_protocol import Operation, pack
 from core.limits import DEFAULT_LIMITS, Limits
 
 BATCH_BYTES = 256 << 10
 BATCH_ITEMS = 256
-MAX_PROCESSES = 16  # beyond, the thread that writes the archive is the slowest part
 BATCHES_PER_PROCESS = 3  # in flight at once
 START_TIMEOUT_SECONDS = 120.0
 TICK_SECONDS = 0.25
@@ -74,11 +74,11 @@ class DecoderSandbox:
     """A few restricted processes and a queue of tasks for them. A context manager; no process outlives it.
 
     Args:
-        processes: Number of processes; default: one for each core that may be used, at most MAX_PROCESSES. They start
-            when there is work for them.
+        processes: Number of processes; default: what the limits say, else as many as the cores and the memory of this
+            machine suffice for (`core.imaging.decoder_resources`). They start when there is work for them.
         limits: `pixels` is the maximum of one image.
         timeout: Maximum time in seconds for one image.
-        memory: Maximum address space of a process in bytes; default: enough for the largest image.
+        memory: Maximum address space of a process in bytes; default: what the limits say, else by this machine.
     """
 
     def __init__(
@@ -91,8 +91,9 @@ class DecoderSandbox:
     ) -> None:
         self._limits = limits
         self._timeout = timeout
-        self._memory = memory or (1 << 30) + 24 * limits.pixels
-        self._process_count = processes or min(len(os.sched_getaffinity(0)), MAX_PROCESSES)
+        chosen = decoder_resources(limits, cores=len(os.sched_getaffinity(0)), memory=machine_memory())
+        self._memory = memory or chosen.bytes
+        self._process_count = processes or chosen.processes
         self._thread_local = threading.local()
         self._running: set[SandboxProcess] = set()
         self._lock = threading.Lock()

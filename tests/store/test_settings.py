@@ -96,3 +96,9 @@ def test_keys_that_others_can_read_are_refused(tmp_path: Path) -> None:
     (tmp_path / "secret_keys").chmod(0o644)
     with pytest.raises(PermissionError, match="chmod 600"):
         secret_keys(settings)
+
+
+def test_decoders_need_some_memory() -> None:
+    assert make(decoder_bytes=0).decoder_bytes == 0
+    with pytest.raises(ValidationError, match="at least 268435456 bytes"):
+        make(decoder_bytes=1000)
