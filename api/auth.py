@@ -55,11 +55,12 @@ def _user_of_header(context: AppContext, header: str) -> m.User | None:
         return None
     token = token.strip()
     with context.db.read() as session:
-        user = users.user_of_token(session, token)
-        use_record_is_due = users.is_use_record_due(session, token)
-    if use_record_is_due:
+        found = users.find_token_user(session, token)
+    if found is None:
+        return None
+    if found.is_use_record_due:
         context.use_recorder.record(token, lambda: _record_token_use(context, token))
-    return user
+    return found.user
 
 
 def _record_token_use(context: AppContext, token: str) -> None:

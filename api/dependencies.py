@@ -13,7 +13,7 @@ from api import auth, lookup
 from api.after_commit import run_after_commit
 from api.context import AppContext
 from api.job_requests import RequestContext
-from api.pagination import PageParams
+from api.pagination import DEFAULT_PAGE_LIMIT, PageCursor, PageLimit, PageParams
 from store import models as m
 
 
@@ -38,7 +38,10 @@ async def transaction(request: Request, context: Context) -> AsyncIterator[Sessi
             try:
                 yield session
             finally:
-                await _in_free_thread(session.close)
+                if context.db.is_embedded:
+                    session.close()  # gives back a connection to a file: nothing that a thread must wait for
+                else:
+                    await _in_free_thread(session.close)
         return
     turn = context.capacity.transaction(writes=True)
     async with turn, contextmanager_in_threadpool(context.db.write.begin()) as session:
@@ -122,7 +125,14 @@ async def request_context(request: Request, context: Context, db: Db, user: Curr
 
 
 CurrentRequest = Annotated[RequestContext, Depends(request_context, scope="function")]
-Pagination = Annotated[PageParams, Depends()]
+
+
+async def page_params(limit: PageLimit = DEFAULT_PAGE_LIMIT, cursor: PageCursor = None) -> PageParams:
+    """The page of a list that this request asks for. Raises Problem 422 for a cursor of another service."""
+    return PageParams(limit, cursor)
+
+
+Pagination = Annotated[PageParams, Depends(page_params)]
 IdempotencyKeyHeader = Annotated[
     str | None,
     Header(

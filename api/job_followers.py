@@ -1,37 +1,41 @@
-"""Following jobs: any number of requests follow a job, and one task in this process watches it for all of them.
+"""Following jobs: any number of requests follow jobs, and two tasks in this process watch them all.
 
-A follower holds no database connection and no thread. The watching task reads the row when the pub/sub channel
-announces a change, and every `POLL_SECONDS` in case an announcement was lost.
+A follower holds no database connection and no thread. One task hears of changes by pub/sub, the other reads the rows of
+all jobs that changed at once. All followed rows are read every `POLL_SECONDS` too, in case an announcement was lost.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 import anyio.to_thread
 import structlog
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.schemas_job import JobOut
 from store import job_events
 from store import models as m
 from store.database import Database
-from store.queue_places import queue_place
+from store.queue_places import queue_places
 from store.settings import Settings
 
 POLL_SECONDS = 2.0
 START_CHANGE_SECONDS = 10.0  # a change of the expected start by less than this is no event of its own
+MIN_READ_SECONDS = 0.02  # between two readings, so that changes of many jobs are read together
+JOBS_PER_QUERY = 500
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """A job's row at the sequence number `seq`."""
+    """A job's row at the sequence number `seq`, and the same as JSON for every follower."""
 
     seq: int
     job: JobOut
+    json: str
 
     @property
     def is_final(self) -> bool:
@@ -53,13 +57,12 @@ class JobEvent:
 
 @dataclass(slots=True, eq=False)
 class _FollowedJob:
-    """The latest event of one job, and the task that watches it. `closed`: no further event will come."""
+    """The latest event of one job. `closed`: no further event will come."""
 
     latest: JobEvent | None = None
     closed: bool = False
     followers: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
-    watcher: asyncio.Task[None] | None = None
 
     @property
     def is_over(self) -> bool:
@@ -86,6 +89,9 @@ class JobFollowers:
         self._settings = settings
         self._db = db
         self._jobs: dict[str, _FollowedJob] = {}
+        self._due: set[str] = set()
+        self._has_due = asyncio.Event()
+        self._watchers: list[asyncio.Task[None]] = []
 
     async def follow(self, job_id: str, *, after: int = 0) -> AsyncIterator[JobEvent]:
         """Follow a job until it is over.
@@ -100,8 +106,9 @@ class JobFollowers:
         """
         followed = self._jobs.setdefault(job_id, _FollowedJob())
         followed.followers += 1
-        if followed.watcher is None:
-            followed.watcher = asyncio.create_task(self._watch(job_id, followed))
+        self._read_soon({job_id})
+        if not self._watchers:
+            self._watchers = [asyncio.create_task(self._listen()), asyncio.create_task(self._read_due())]
         known = followed.latest
         try:
             while True:
@@ -117,30 +124,61 @@ class JobFollowers:
                     await changed.wait()
         finally:
             followed.followers -= 1
-            if followed.followers == 0:
-                self._jobs.pop(job_id, None)
-                followed.watcher.cancel()
+            if followed.followers == 0 and self._jobs.get(job_id) is followed:
+                del self._jobs[job_id]
+            if not self._jobs:
+                self._stop_watching()
 
     def close(self) -> None:
         """End every stream, because the service stops."""
-        for followed in self._jobs.values():
-            followed.close()
+        self._close_all(set(self._jobs))
+        self._stop_watching()
 
-    async def _watch(self, job_id: str, followed: _FollowedJob) -> None:
+    def _close_all(self, job_ids: set[str]) -> None:
+        for job_id in job_ids & self._jobs.keys():
+            self._jobs[job_id].close()
+
+    def _stop_watching(self) -> None:
+        for task in self._watchers:
+            task.cancel()
+        self._watchers = []
+
+    def _read_soon(self, job_ids: set[str]) -> None:
+        self._due |= job_ids
+        self._has_due.set()
+
+    async def _listen(self) -> None:
+        """Let the rows of changed jobs be read, and of all followed jobs from time to time."""
+        changes = job_events.JobChanges(self._settings)
+        polled_at = time.monotonic()
         try:
-            await self._read_changes(job_id, followed)
+            while True:
+                changed = await changes.wait(POLL_SECONDS)
+                if time.monotonic() - polled_at >= POLL_SECONDS or not changed:
+                    changed, polled_at = set(self._jobs), time.monotonic()
+                self._read_soon(changed & self._jobs.keys())
         except Exception:
-            log.exception("job_events.watch_failed", job=job_id)
-            followed.close()  # without a watcher the followers would wait forever
+            log.exception("job_events.listen_failed")
+            self._close_all(set(self._jobs))  # their followers would wait forever
+        finally:
+            await changes.close()
 
-    async def _read_changes(self, job_id: str, followed: _FollowedJob) -> None:
-        async with job_events.subscribe(self._settings, job_id) as subscription:
-            while not followed.closed:
-                with suppress(SQLAlchemyError):  # the database may be back at the next poll
-                    self._publish(followed, await anyio.to_thread.run_sync(self._read, job_id))
-                    if followed.is_over:
-                        return
-                await subscription.wait(POLL_SECONDS)
+    async def _read_due(self) -> None:
+        while True:
+            await self._has_due.wait()
+            self._has_due.clear()
+            due, self._due = self._due, set()
+            try:
+                found = await anyio.to_thread.run_sync(self._read, due)
+            except SQLAlchemyError as error:  # the database may be back at the next poll
+                log.warning("job_events.not_read", error=str(error).splitlines()[0])
+            except Exception:
+                log.exception("job_events.read_failed")
+                self._close_all(due)
+            else:
+                for job_id in due & self._jobs.keys():
+                    self._publish(self._jobs[job_id], found.get(job_id))
+            await asyncio.sleep(MIN_READ_SECONDS)
 
     def _publish(self, followed: _FollowedJob, event: JobEvent | None) -> None:
         if event is None:  # the row was deleted
@@ -149,7 +187,15 @@ class JobFollowers:
             followed.latest = event
             followed.wake_followers()
 
-    def _read(self, job_id: str) -> JobEvent | None:
+    def _read(self, job_ids: set[str]) -> dict[str, JobEvent]:
         with self._db.read() as session:
-            job = session.get(m.Job, job_id)
-            return None if job is None else JobEvent(job.seq, JobOut.of(job, queue_place(session, job)))
+            rows: list[m.Job] = []
+            ids = sorted(job_ids)
+            for start in range(0, len(ids), JOBS_PER_QUERY):
+                rows += session.scalars(select(m.Job).where(m.Job.id.in_(ids[start : start + JOBS_PER_QUERY])))
+            places = queue_places(session) if any(row.state == m.QUEUED for row in rows) else {}
+            return {row.id: _event_of(JobOut.of(row, places.get(row.id)), row.seq) for row in rows}
+
+
+def _event_of(job: JobOut, seq: int) -> JobEvent:
+    return JobEvent(seq, job, job.model_dump_json())

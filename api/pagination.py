@@ -13,7 +13,11 @@ from store import models as m
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CURSOR = r"[0-9]{1,16}\.[A-Za-z0-9_-]{1,32}"  # when the last item was created, in microseconds, and its id
-
+DEFAULT_PAGE_LIMIT = 50
+PageLimit = Annotated[int, Query(ge=1, le=200, description="The largest number of items.")]
+PageCursor = Annotated[
+    str | None, Query(description="`next` of the page before.", json_schema_extra={"pattern": f"^{CURSOR}$"})
+]
 Listed = TypeVar("Listed", m.Dataset, m.Generator, m.Job, m.Token)
 
 
@@ -28,13 +32,7 @@ class PageParams:
         Problem: 422 for a cursor that this service did not make.
     """
 
-    def __init__(
-        self,
-        limit: Annotated[int, Query(ge=1, le=200, description="The largest number of items.")] = 50,
-        cursor: Annotated[
-            str | None, Query(description="`next` of the page before.", json_schema_extra={"pattern": f"^{CURSOR}$"})
-        ] = None,
-    ) -> None:
+    def __init__(self, limit: int, cursor: str | None) -> None:
         self.limit = limit
         self.after = None if cursor is None else _decode(cursor)
 

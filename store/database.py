@@ -49,6 +49,11 @@ class Database:
     read: sessionmaker[Session]
     reserve: DiskReserve | None = None
 
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the database is a file that this process reads by itself, without a server."""
+        return self.engine.dialect.name == "sqlite"
+
     def dispose(self) -> None:
         """Close every connection. Call it after a fork and at the end of a process."""
         self.engine.dispose()

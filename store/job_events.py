@@ -4,8 +4,7 @@ The row is the truth. A lost event delays a subscriber by one timeout, after whi
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from functools import cache
 from urllib.parse import urlsplit
 
@@ -59,56 +58,60 @@ def publish(settings: Settings, job_id: str) -> None:
         log.debug("job_events.publish_failed", job=job_id, error=str(error))
 
 
-class JobSubscription:
-    """Waits for the events of one job. Without a broker every wait ends by its timeout."""
+class JobChanges:
+    """Waits for the events of all jobs over one connection, which is opened again after it was lost.
 
-    def __init__(self, pubsub: PubSub | None) -> None:
-        self._pubsub = pubsub
+    Args:
+        settings: where the broker is.
+    """
 
-    async def wait(self, timeout: float) -> bool:
-        """Wait for an event. Events that came together count as one.
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._client: redis.asyncio.Redis | None = None
+        self._pubsub: PubSub | None = None
+        self._is_away = False
+
+    async def wait(self, timeout: float) -> set[str]:
+        """Wait for an event.
 
         Args:
             timeout: seconds to wait at most; without a broker at most one second.
 
         Returns:
-            True when the row changed, False after the timeout.
+            The ids of the jobs whose rows changed; empty after the timeout.
         """
-        if self._pubsub is not None:
-            try:
-                message = await self._pubsub.get_message(ignore_subscribe_messages=True, timeout=timeout)
-                if message is None:
-                    return False
-                while await self._pubsub.get_message(ignore_subscribe_messages=True, timeout=0):
-                    pass
-                return True
-            except (RedisError, OSError):
-                self._pubsub = None
-        await asyncio.sleep(min(timeout, 1.0))
-        return False
-
-
-@asynccontextmanager
-async def subscribe(settings: Settings, job_id: str) -> AsyncIterator[JobSubscription]:
-    """Subscribe to a job. Read the row after this, not before, so that no change is missed in between.
-
-    Args:
-        settings: where the broker is.
-        job_id: the job.
-    """
-    client = redis.asyncio.Redis.from_url(redis_url(settings), socket_connect_timeout=BROKER_TIMEOUT_SECONDS)
-    pubsub = client.pubsub()
-    try:
         try:
-            await pubsub.subscribe(_channel(job_id))
-            await pubsub.get_message(timeout=BROKER_TIMEOUT_SECONDS)  # the broker confirms the subscription
-            subscription = JobSubscription(pubsub)
+            pubsub = self._pubsub or await self._subscribe()
+            self._is_away = False
+            message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=timeout)
+            changed = set()
+            while message is not None:
+                changed.add(message["channel"].decode().removeprefix(_channel("")))
+                message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=0)
+            return changed
         except (RedisError, OSError) as error:
-            log.warning("job_events.broker_unavailable", job=job_id, error=str(error))
-            subscription = JobSubscription(None)
-        yield subscription
-    finally:
-        with suppress(RedisError, OSError):
-            await pubsub.aclose()  # type: ignore[no-untyped-call]
-        with suppress(RedisError, OSError):
-            await client.aclose()
+            if not self._is_away:
+                log.warning("job_events.broker_unavailable", error=str(error))
+            self._is_away = True
+            await self.close()
+        await asyncio.sleep(min(timeout, 1.0))
+        return set()
+
+    async def _subscribe(self) -> PubSub:
+        url = redis_url(self._settings)
+        self._client = redis.asyncio.Redis.from_url(url, socket_connect_timeout=BROKER_TIMEOUT_SECONDS)
+        self._pubsub = pubsub = self._client.pubsub()
+        await pubsub.psubscribe(_channel("*"))
+        await pubsub.get_message(timeout=BROKER_TIMEOUT_SECONDS)  # the broker confirms the subscription
+        return pubsub
+
+    async def close(self) -> None:
+        """Close the connection; the next `wait` opens another."""
+        pubsub, client = self._pubsub, self._client
+        self._pubsub = self._client = None
+        if pubsub is not None:
+            with suppress(RedisError, OSError):
+                await pubsub.aclose()  # type: ignore[no-untyped-call]
+        if client is not None:
+            with suppress(RedisError, OSError):
+                await client.aclose()

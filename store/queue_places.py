@@ -58,15 +58,22 @@ def queue_places(session: Session) -> dict[str, QueuePlace]:
     """
     free_at: dict[str, list[float]] = defaultdict(list)
     moment = now(session)
-    for job in session.scalars(select(m.Job).where(m.Job.state == m.RUNNING)):
+    columns = (
+        m.Job.id,
+        m.Job.kind,
+        m.Job.queue,
+        m.Job.estimate,
+        m.Job.started_at,
+    )  # whole rows cost far more
+    for job in session.execute(select(*columns).where(m.Job.state == m.RUNNING)):
         expected = Estimate.of(job.estimate)
         elapsed = (moment - (job.started_at or moment)).total_seconds()
         remaining = inf if expected is None else max(MIN_REMAINING_SECONDS, expected.total - elapsed)
-        free_at[task_queue.queue_of(job)].append(remaining)
+        free_at[job.queue or task_queue.QUEUE_OF_KIND[job.kind]].append(remaining)
     places: dict[str, QueuePlace] = {}
     counts: dict[str, int] = defaultdict(int)
-    for job in session.scalars(select(m.Job).where(jobs.claimable()).order_by(*queue_order())):
-        queue = task_queue.queue_of(job)
+    for job in session.execute(select(*columns).where(jobs.claimable()).order_by(*queue_order())):
+        queue = job.queue or task_queue.QUEUE_OF_KIND[job.kind]
         workers = free_at[queue] or [0.0]
         free_at[queue] = workers
         heapq.heapify(workers)

@@ -5,12 +5,13 @@
 
 import hashlib
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from store.clock import now
+from store.clock import now, utc_now
 from store.database import changed_one_row
 from store.models import SignInLink, Token, User, new_id
 
@@ -46,21 +47,38 @@ def create_token(session: Session, *, user_id: str, name: str) -> tuple[Token, s
     return token, plain
 
 
+@dataclass(frozen=True, slots=True)
+class TokenUser:
+    """Whom a token signs in.
+
+    Attributes:
+        user: the user.
+        is_use_record_due: whether the recorded last use of the token is older than `USE_RECORD_INTERVAL`.
+    """
+
+    user: User
+    is_use_record_due: bool
+
+
+def find_token_user(session: Session, plain: str) -> TokenUser | None:
+    """Return whom a token signs in; None for an unknown token. Every request with a token asks, so it is one query."""
+    query = select(User, Token.last_used_at).join(Token, Token.user_id == User.id).where(Token.hash == _hash(plain))
+    found = session.execute(query).one_or_none()
+    if found is None:
+        return None
+    user, last_used_at = found
+    return TokenUser(user, last_used_at is None or utc_now() - last_used_at > USE_RECORD_INTERVAL)
+
+
 def user_of_token(session: Session, plain: str) -> User | None:
     """Return the user whom a token signs in; None for an unknown token."""
-    token = find_token(session, plain)
-    return None if token is None else session.get(User, token.user_id)
+    found = find_token_user(session, plain)
+    return None if found is None else found.user
 
 
 def find_token(session: Session, plain: str) -> Token | None:
     """Return the row of a token; None for an unknown token."""
     return session.scalar(select(Token).where(Token.hash == _hash(plain)))
-
-
-def is_use_record_due(session: Session, plain: str) -> bool:
-    """Return whether the recorded last use of a token is older than `USE_RECORD_INTERVAL`."""
-    token = find_token(session, plain)
-    return token is not None and (token.last_used_at is None or now(session) - token.last_used_at > USE_RECORD_INTERVAL)
 
 
 def record_use(session: Session, plain: str) -> None:

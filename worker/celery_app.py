@@ -21,6 +21,7 @@ from worker.child_watchdog import ChildWatchdog
 from worker.context import open_worker_context
 from worker.maintenance import MaintenanceThread
 
+NICENESS = 5  # a job that computes takes the cores that the API leaves
 CHILD_START_TIMEOUT_SECONDS = 120.0  # a busy machine may take long to start an interpreter
 LOST_CHILD_WAIT_SECONDS = 1.0  # until a killed child is replaced
 
@@ -56,6 +57,7 @@ def run_worker(queue: str) -> int:
         The exit status of the process.
     """
     settings = get_settings()
+    os.nice(NICENESS)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # for the child: idle threads must not use shared cores
     warnings.filterwarnings("ignore", category=SecurityWarning)  # running as root is safe: no pickles are accepted
     context = open_worker_context(settings)

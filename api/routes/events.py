@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
@@ -22,7 +22,7 @@ LastEventId = Annotated[
 ]
 
 
-def _last_seen_seq(job: OwnJob, last_event_id: LastEventId = None) -> int:
+async def _last_seen_seq(job: OwnJob, last_event_id: LastEventId = None) -> int:
     """The last `seq` that the client has. Raises Problem 204, at which browsers stop, if no event can follow."""
     seen = int(last_event_id) if last_event_id and _SEQ.fullmatch(last_event_id) else 0
     seen = min(seen, job.seq)  # with an invented id the client would wait forever
@@ -48,5 +48,4 @@ async def follow_job(
     async for event in context.job_followers.follow(job.id, after=seen):
         name = "progress" if event.job.state == state else "state"
         state = event.job.state
-        data: dict[str, Any] = event.job.model_dump(mode="json")
-        yield ServerSentEvent(event=name, id=str(event.seq), data=data, retry=RETRY_MILLISECONDS)
+        yield ServerSentEvent(event=name, id=str(event.seq), raw_data=event.json, retry=RETRY_MILLISECONDS)

@@ -47,7 +47,7 @@ UploadChecksum = Annotated[
 ]
 
 
-def require_tus_version(
+async def require_tus_version(
     tus_resumable: Annotated[
         str | None,
         Header(

@@ -52,25 +52,31 @@ def test_enqueuing_works_again_when_the_broker_is_back(settings: Settings, broke
 
 def test_a_subscription_receives_only_its_job(settings: Settings, broker: "Server[bytes]") -> None:
     async def follow() -> None:
-        async with job_events.subscribe(settings, "mine") as subscription:
-            job_events.publish(settings, "other")
-            assert not await subscription.wait(0.3)
-            job_events.publish(settings, "mine")
-            assert await subscription.wait(5)
-            assert not await subscription.wait(0.3)
+        changes = job_events.JobChanges(settings)
+        assert await changes.wait(0.3) == set()
+        job_events.publish(settings, "mine")
+        assert await changes.wait(5) == {"mine"}
+        job_events.publish(settings, "mine")
+        job_events.publish(settings, "other")
+        heard = await changes.wait(5) | await changes.wait(0.3)
+        assert heard == {"mine", "other"}
+        assert await changes.wait(0.3) == set()
+        await changes.close()
 
     asyncio.run(follow())
 
 
 def test_events_that_come_together_count_as_one(settings: Settings, broker: "Server[bytes]") -> None:
     async def follow() -> int:
-        async with job_events.subscribe(settings, "mine") as subscription:
-            for _ in range(EVENTS):
-                job_events.publish(settings, "mine")
-            waits = 0
-            while await subscription.wait(1):
-                waits += 1
-            return waits
+        changes = job_events.JobChanges(settings)
+        await changes.wait(0.1)
+        for _ in range(EVENTS):
+            job_events.publish(settings, "mine")
+        waits = 0
+        while await changes.wait(1):
+            waits += 1
+        await changes.close()
+        return waits
 
     waits = asyncio.run(follow())  # one wait, unless the broker delivers some later
     assert 1 <= waits < EVENTS / 2
@@ -84,14 +90,15 @@ def test_without_a_broker_a_subscription_waits_for_its_timeout(
         if dies == "before":
             broker.kill()
             broker.wait()
-        async with job_events.subscribe(settings, "mine") as subscription:
-            if dies == "meanwhile":
-                assert not await subscription.wait(0.1)
-                broker.kill()
-                broker.wait()
-            began = time.monotonic()
-            for _ in range(3):
-                await subscription.wait(0.2)
-            assert 0.1 < time.monotonic() - began < 5
+        changes = job_events.JobChanges(settings)
+        if dies == "meanwhile":
+            assert not await changes.wait(0.1)
+            broker.kill()
+            broker.wait()
+        began = time.monotonic()
+        for _ in range(3):
+            assert not await changes.wait(0.2)
+        assert 0.1 < time.monotonic() - began < 5
+        await changes.close()
 
     asyncio.run(follow())

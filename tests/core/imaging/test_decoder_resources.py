@@ -1,4 +1,4 @@
-"""How much memory decoding may take: by setting, else by the memory of the machine, and never more than a third of it."""
+"""How much memory decoding may take: by setting, else at most a third of the memory of the machine."""
 
 from itertools import product
 from pathlib import Path
