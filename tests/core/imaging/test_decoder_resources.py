@@ -14,7 +14,7 @@ from tests.support.uploads import image_file, png_header
 GIB = 1 << 30
 
 
-@pytest.mark.parametrize(("cores", "memory_gib"), product([1, 2, 8, 64], [4, 8, 16, 23, 64, 512]))
+@pytest.mark.parametrize(("cores", "memory_gib"), list(product([1, 2, 8, 64], [4, 8, 16, 23, 64, 512])))
 def test_all_processes_together_stay_within_a_third_of_the_memory(cores: int, memory_gib: int) -> None:
     chosen = decoder_resources(Limits(), cores=cores, memory=memory_gib * GIB)
     assert 1 <= chosen.processes <= cores
