@@ -60,7 +60,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         keys=secret_keys(settings),
         job_followers=JobFollowers(settings, db),
         readiness=Readiness(settings, db, files),
-        capacity=Capacity(),
+        capacity=Capacity(embedded=db.is_embedded),
         use_recorder=UseRecorder(),
         inspections=Inspections(seconds=settings.inspection_seconds),
     )

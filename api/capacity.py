@@ -14,12 +14,13 @@ import anyio.to_thread
 
 from api.problems import busy
 
-READERS = 16  # requests that read; more only compete for the interpreter
+READERS = 6  # requests that read; more only compete for the interpreter, above all with the event loop
+READERS_OF_SERVER = 16  # the same, of a database server: they wait for the network most of the time
 WRITERS = 4  # requests that write; apart from the readers, because SQLite lets one write and the others wait
-CALLS = 8  # short transactions of their own, such as authentication
+CALLS = 4  # short transactions of their own, such as authentication
 THREADS = 40  # the default of anyio: each thread of a route may open one more transaction
 TASKS = 4  # in the background, such as removing expired uploads
-CONNECTIONS = READERS + WRITERS + CALLS + THREADS + TASKS
+CONNECTIONS = READERS_OF_SERVER + WRITERS + CALLS + THREADS + TASKS
 WAIT_SECONDS = 10.0  # for a slot; a database that is slower than this is not available
 
 Result = TypeVar("Result")
@@ -27,10 +28,14 @@ Arguments = TypeVarTuple("Arguments")
 
 
 class Capacity:
-    """The slots of one app for the work with its database."""
+    """The slots of one app for the work with its database.
 
-    def __init__(self) -> None:
-        self._readers = anyio.Semaphore(READERS, fast_acquire=True)
+    Args:
+        embedded: Whether the database is a file that this process reads by itself.
+    """
+
+    def __init__(self, *, embedded: bool) -> None:
+        self._readers = anyio.Semaphore(READERS if embedded else READERS_OF_SERVER, fast_acquire=True)
         self._writers = anyio.Semaphore(WRITERS, fast_acquire=True)
         self._calls = anyio.CapacityLimiter(CALLS)
 
