@@ -20,7 +20,7 @@ endif
 
 help:
 	@echo "make up        run the service on this machine until Ctrl-C"
-	@echo "make demo      protect a small drawn dataset and show the evidence"
+	@echo "make demo      protect drawn photographs and show the evidence"
 	@echo "make test      lint, then the tests of every part, in minutes"
 	@echo "make test-all  lint, then all tests: also killed processes, browsers, whole tables"
 	@echo "make lint      style, types, and the direction of imports"

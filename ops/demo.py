@@ -22,10 +22,11 @@ from ops.instance_lock import is_ready
 from ops.process import cli_command
 from store.settings import Settings, get_settings
 
-DRAW = Path(__file__).parent.parent / "examples" / "draw_pictures.py"
+DRAW = Path(__file__).parent.parent / "examples" / "draw_photographs.py"
 START_TIMEOUT_SECONDS = 150
 CHECK_TIMEOUT_SECONDS = 120
 POLL_SECONDS = 0.5
+EVIDENCE_MINUTES = 1
 
 
 class DemoFailed(Exception):
@@ -33,7 +34,7 @@ class DemoFailed(Exception):
 
 
 def demo() -> None:
-    """Protect a small drawn dataset by REST and show the evidence; uses the running service, or starts one."""
+    """Protect a few drawn photographs by REST and show the evidence; uses the running service, or starts one."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the service is stopped again
     try:
         require_data_dir(get_settings().home)
@@ -89,7 +90,7 @@ def client(settings: Settings, *, token: str) -> httpx.Client:
 
 
 def _draw(folder: Path) -> Path:
-    out = folder / "patterns.zip"
+    out = folder / "photographs.zip"
     if not DRAW.exists():
         raise DemoFailed(f"{DRAW} is missing: the demo needs a checkout of the repository")
     done = subprocess.run([sys.executable, str(DRAW), str(out)], stderr=subprocess.PIPE, text=True, check=False)
@@ -120,8 +121,9 @@ def _upload(api: httpx.Client, archive: Path) -> dict[str, Any]:
 
 
 def _run(api: httpx.Client, dataset_id: str) -> dict[str, Any]:
-    """Protect with the quick preset, and show the progress."""
-    request = {"kind": "protect", "dataset_id": dataset_id, "spec": {"preset": "quick"}}
+    """Protect with the preset `instant`, and show the progress."""
+    spec = {"preset": "instant", "evidence_minutes": EVIDENCE_MINUTES}
+    request = {"kind": "protect", "dataset_id": dataset_id, "spec": spec}
     job = _ok(api.post("/jobs", json=request)).json()
     line = ProgressLine()
     while job["state"] in ("queued", "running"):
@@ -164,7 +166,7 @@ class ProgressLine:
 def _download(api: httpx.Client, job_id: str, folder: Path) -> Path:
     """Download the archive; the file has its final name only once it is complete."""
     folder.mkdir(parents=True, exist_ok=True)
-    out = folder / f"patterns-protected-{job_id}.zip"
+    out = folder / f"photographs-protected-{job_id}.zip"
     part = out.with_suffix(".part")
     with api.stream("GET", f"/jobs/{job_id}/archive") as response:
         if response.status_code != httpx.codes.OK:
