@@ -118,7 +118,10 @@ def migrate() -> None:
 def doctor() -> None:
     """Check everything that the service needs, and print what is wrong."""
     from ops.doctor import run_checks
+    from store.data_folder import make_private
+    from store.settings import get_settings
 
+    make_private(get_settings())
     results = run_checks()
     for result in results:
         print(f"{'ok  ' if result.is_ok else 'FAIL'}  {result.name}: {result.text}")
@@ -126,10 +129,12 @@ def doctor() -> None:
 
 
 def _require_data_dir() -> None:
-    """End with one line if the data folder of the settings cannot be used."""
+    """Keep the data folder from other users; end with one line if it cannot be used."""
     from ops.data_dir import DataDirUnusable, require_data_dir
+    from store.data_folder import make_private
     from store.settings import get_settings
 
+    make_private(get_settings())
     try:
         require_data_dir(get_settings().home)
     except DataDirUnusable as error:

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from core.errors import BadInput
+from core.imaging.isolation.level import LEVELS
+from core.limits import Limits
 from core.specs.base import SpecField
 from core.specs.protect import ProtectSpec
 
@@ -74,6 +76,18 @@ def without_unset(options: dict[str, Any]) -> dict[str, Any]:
         for name, value in options.items()
         if value is not None and value != []
     }
+
+
+def decoding_limits() -> Limits:
+    """Limits of what a command reads, with the isolation that UNTEACHABLE_SANDBOX_LEVEL demands.
+
+    Raises:
+        BadInput: There is no such level.
+    """
+    level = os.environ.get("UNTEACHABLE_SANDBOX_LEVEL") or LEVELS[0]
+    if level not in LEVELS:
+        raise BadInput(f"UNTEACHABLE_SANDBOX_LEVEL: must be one of {', '.join(LEVELS)}")
+    return Limits(sandbox_level=level)
 
 
 def check_paths(source: Path, out: Path, *, kind: str) -> None:

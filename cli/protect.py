@@ -14,6 +14,7 @@ from cli.options import (
     WorkOption,
     add_spec_options,
     check_paths,
+    decoding_limits,
     without_unset,
 )
 from cli.progress import progress_display
@@ -73,6 +74,7 @@ def _protect(run: CommandRun, spec: ProtectSpec, generator: Path | None) -> None
             on_progress=display.show,
             checkpoints=checkpoints,
             device=run.device,
+            limits=decoding_limits(),
             pretrained_weights=run.pretrained_weights,
         )
         done = protect(

@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from cli.faults import describe_fault
-from core.errors import BadInput, SpecError
+from core.errors import BadInput, SandboxTooWeak, SpecError
 
 REFUSED = 2
 
@@ -36,6 +36,8 @@ def refusals(
     except SpecError as error:
         _end("unteachable: " + "; ".join(f"--{e.field.replace('_', '-')} {e.message}" for e in error.errors))
     except BadInput as error:
+        _end(f"unteachable: {error}")
+    except SandboxTooWeak as error:
         _end(f"unteachable: {error}")
     except KeyboardInterrupt:
         _end(interrupted, interrupted_status)

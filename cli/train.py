@@ -15,6 +15,7 @@ from cli.options import (
     WorkOption,
     add_spec_options,
     check_paths,
+    decoding_limits,
     without_unset,
 )
 from cli.progress import progress_display
@@ -82,6 +83,7 @@ def _train(run: CommandRun, spec: TrainSpec, *, name: str | None, size: int | No
             on_progress=None if display is None else display.show,
             checkpoints=checkpoints,
             device=device_name,
+            limits=decoding_limits(),
         )
         config = GeneratorOptions(title=name, size=size, greyscale=spec.grey, command=command)
         done = train_generator(DatasetSource(path=run.source), run.out, spec.noise, options, config)

@@ -13,6 +13,7 @@ from cli.options import (
     WeightsOption,
     WorkOption,
     check_paths,
+    decoding_limits,
     without_unset,
 )
 from cli.progress import progress_display
@@ -127,6 +128,7 @@ def _verify(run: CommandRun, protected: Path | None, spec: VerifySpec, page: Pat
             on_progress=display.show,
             checkpoints=checkpoints,
             device=run.device,
+            limits=decoding_limits(),
             pretrained_weights=run.pretrained_weights,
         )
         target = None if protected is None else VerificationTarget(archive=protected)

@@ -6,6 +6,7 @@
     │   └── NotAnArchive    it is no archive of a kind that can be read
     ├── SpecError           a job asks for something that cannot be done; holds one FieldError for each wrong field
     ├── ImageRefused        one image cannot be decoded or encoded; the others can
+    ├── SandboxTooWeak      this machine isolates the decoders less than a setting demands
     ├── SandboxError        a sandbox process has ended, does not answer, or breaks the protocol
     └── Cancelled           the work must stop
 
@@ -64,6 +65,21 @@ class SpecError(UnteachableError, ValueError):
 
 class ImageRefused(UnteachableError):
     """One image that cannot be used; the message is the reason, for the user. Raised inside the sandbox only."""
+
+
+class SandboxTooWeak(UnteachableError):
+    """This machine does not isolate the processes that decode images as far as a setting demands.
+
+    Args:
+        level: The level that is demanded.
+        reached: The level that is reached, and what it consists of.
+    """
+
+    def __init__(self, level: str, reached: str) -> None:
+        super().__init__(
+            f"UNTEACHABLE_SANDBOX_LEVEL={level} is more than this machine reaches ({reached}): allow what is missing, "
+            "or set a lower level"
+        )
 
 
 class SandboxError(UnteachableError):

@@ -17,6 +17,7 @@ class Limits:
     decoders: int = 0  # processes that decode images at the same time; 0: by its cores and memory
     ratio: int = 200  # unpacked / packed bytes; images stay far below it, an archive bomb exceeds it by far
     ratio_free_bytes: int = 256 * 2**20  # `ratio` applies only beyond this size: drawings as BMP do pack 500 : 1
+    sandbox_level: str = "limits"  # the least isolation of the processes that decode images
 
 
 DEFAULT_LIMITS = Limits()

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 
+from core.imaging.sandbox_process import measure_isolation
 from ops.data_dir import require_data_dir
 from store import migrate, task_queue
 from store.database import open_database
 from store.object_store import open_object_store
 from store.settings import Settings, get_settings
 from store.signing_keys import secret_keys
+from worker.fetch_upload import upload_limits
 
 MIN_FREE_BYTES = 5 * 2**30
 
@@ -43,6 +45,7 @@ def run_checks() -> list[CheckResult]:
         "object store": _check_object_store,
         "signing keys": lambda settings: f"{len(secret_keys(settings))} found",
         "broker": _check_broker,
+        "sandbox": _check_sandbox,
         "torch": _check_torch,
     }
     return [_run(name, check, settings) for name, check in checks.items()]
@@ -96,6 +99,10 @@ def _check_broker(settings: Settings) -> str:
     if not settings.broker_url:
         return "not running; `unteachable up` starts it"
     raise ConnectionError(f"{settings.broker_url.rsplit('@', 1)[-1]} does not answer")
+
+
+def _check_sandbox(settings: Settings) -> str:
+    return str(measure_isolation(upload_limits(settings)))
 
 
 def _check_torch(settings: Settings) -> str:

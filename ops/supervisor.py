@@ -10,6 +10,7 @@ from types import FrameType
 
 import structlog
 
+from core.errors import SandboxTooWeak
 from ops.admin import create_sign_in_link
 from ops.broker import broker_command, is_broker_ready
 from ops.instance_lock import AlreadyInUse, DataDirLock, check_port, is_ready
@@ -21,6 +22,7 @@ from store.logs import configure_logs
 from store.object_store import open_object_store
 from store.settings import Settings, get_settings
 from store.task_queue import QUEUE_NAMES, SHORT
+from worker.sandbox_check import check_sandbox
 
 START_TIMEOUT_SECONDS = 300  # a slow disk and busy cores may take long to import everything
 STOP_TIMEOUT_SECONDS = 6
@@ -85,6 +87,7 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         try:
+            self._check_sandbox()
             self._migrate()
             self._start_processes()
             self._wait_until(lambda: is_ready(self._settings.service_address), what="the API")
@@ -98,6 +101,12 @@ class Supervisor:
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping.set()
+
+    def _check_sandbox(self) -> None:
+        try:
+            check_sandbox(self._settings)
+        except SandboxTooWeak as error:
+            raise StartFailed(str(error)) from None
 
     def _migrate(self) -> None:
         database = open_database(self._settings)

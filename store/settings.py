@@ -92,6 +92,12 @@ class Settings(BaseSettings):
         default=512 * 2**20, ge=1, description="maximum size of one file of a dataset, unpacked"
     )
     max_pixels: int = Field(default=100_000_000, ge=1, description="maximum pixels of one image")
+    sandbox_level: str = Field(
+        default="limits",
+        pattern="^(limits|syscalls|paths|isolated)$",
+        description="least isolation of the processes that decode images, below which nothing starts: limits, "
+        "syscalls, paths or isolated; `unteachable doctor` says what this machine reaches",
+    )
     min_free_bytes: int = Field(
         default=-1,
         ge=-1,

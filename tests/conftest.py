@@ -63,7 +63,7 @@ def make_settings(tmp_path: Path, sqlite_template: Path) -> Callable[..., Any]:
 
     def make(**changes: Any) -> Settings:
         home = changes.get("data_dir", tmp_path / "var")
-        Path(home).mkdir(exist_ok=True)
+        Path(home).mkdir(mode=0o700, exist_ok=True)
         defaults: dict[str, Any] = {
             "data_dir": home,
             "lease_seconds": 4,

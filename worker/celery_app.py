@@ -6,6 +6,7 @@ The child is spawned, not forked: it must not inherit torch and CUDA, and only i
 import os
 import signal
 import socket
+import sys
 import warnings
 from typing import Any
 
@@ -15,14 +16,18 @@ from celery import Celery, signals
 from celery.concurrency import get_implementation
 from celery.platforms import SecurityWarning
 
+from core.errors import SandboxTooWeak
+from core.imaging.isolation.level import LEVELS
 from store import task_queue
 from store.settings import Settings, get_settings
 from worker.child_watchdog import ChildWatchdog
 from worker.context import open_worker_context
 from worker.maintenance import MaintenanceThread
+from worker.sandbox_check import check_sandbox
 
 NICENESS = 5  # a job that computes takes the cores that the API leaves
 CHILD_START_TIMEOUT_SECONDS = 120.0  # a busy machine may take long to start an interpreter
+REFUSED = 2  # exit status
 LOST_CHILD_WAIT_SECONDS = 1.0  # until a killed child is replaced
 
 
@@ -60,6 +65,12 @@ def run_worker(queue: str) -> int:
     os.nice(NICENESS)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # for the child: idle threads must not use shared cores
     warnings.filterwarnings("ignore", category=SecurityWarning)  # running as root is safe: no pickles are accepted
+    if queue == "check" or settings.sandbox_level != LEVELS[0]:  # one line in the logs is enough
+        try:
+            check_sandbox(settings)
+        except SandboxTooWeak as error:
+            sys.stderr.write(f"unteachable: {error}\n")
+            return REFUSED
     context = open_worker_context(settings)
     maintenance, watchdog = MaintenanceThread(context), ChildWatchdog(context)
 

@@ -45,4 +45,5 @@ def upload_limits(settings: Settings) -> Limits:
         pixels=settings.max_pixels,
         decoder_bytes=settings.decoder_bytes,
         decoders=settings.decoders,
+        sandbox_level=settings.sandbox_level,
     )

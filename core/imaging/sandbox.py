@@ -28,7 +28,6 @@ from core.limits import DEFAULT_LIMITS, Limits
 BATCH_BYTES = 256 << 10
 BATCH_ITEMS = 256
 BATCHES_PER_PROCESS = 3  # in flight at once
-START_TIMEOUT_SECONDS = 120.0
 TICK_SECONDS = 0.25
 CRASHED = "it crashed the decoder"
 REASONS = {"gone": CRASHED, "invalid": CRASHED, "silent": "decoding it took too long"}  # by SandboxError
@@ -76,7 +75,7 @@ class DecoderSandbox:
     Args:
         processes: Number of processes; default: what the limits say, else as many as the cores and the memory of this
             machine suffice for (`core.imaging.decoder_resources`). They start when there is work for them.
-        limits: `pixels` is the maximum of one image.
+        limits: `pixels` is the maximum of one image, `sandbox_level` the least isolation.
         timeout: Maximum time in seconds for one image.
         memory: Maximum address space of a process in bytes; default: what the limits say, else by this machine.
     """
@@ -132,6 +131,7 @@ class DecoderSandbox:
         Raises:
             OSError: A file cannot be read.
             RuntimeError: A process does not start, or the sandbox is closed.
+            SandboxTooWeak: This machine does not isolate the processes as far as the limits demand.
         """
         batches = _in_batches(tasks)
         pending: deque[tuple[list[SandboxTask], Future[list[SandboxResult]]]] = deque()
@@ -182,10 +182,10 @@ class DecoderSandbox:
                 self._running.add(process)
             self._thread_local.process = process
             try:
-                process.pipe.receive(timeout=START_TIMEOUT_SECONDS)  # its first frame says that it is restricted
-            except SandboxError as error:
+                process.wait_until_ready()
+            except Exception:
                 self._discard(process)
-                raise RuntimeError("the restricted process that decodes images does not start") from error
+                raise
         return process
 
     def _discard(self, process: SandboxProcess) -> None:

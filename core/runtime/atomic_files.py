@@ -2,7 +2,7 @@
 
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +11,14 @@ from typing import Any
 
 @contextmanager
 def atomic_file(out: Path) -> Iterator[Path]:
-    """Yield a temporary file beside `out`; it replaces `out` at a clean end, and is removed at any other."""
-    handle, name = tempfile.mkstemp(prefix=f".{out.name[:100]}.", suffix=".part", dir=out.parent)
-    os.close(handle)
-    part = Path(name)
+    """Yield a temporary file beside `out`; it replaces `out` at a clean end, and is removed at any other.
+
+    Who may read the file follows from the mask of the process (umask), as for any new file.
+    """
+    part = out.parent / f".{out.name[:100]}.{secrets.token_hex(8)}.part"
+    os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
     try:
         yield part
-        part.chmod(0o644)
         with part.open("rb") as written:
             os.fsync(written.fileno())
         part.replace(out)

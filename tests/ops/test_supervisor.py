@@ -14,6 +14,7 @@ import pytest
 from ops.instance_lock import is_ready
 from store.database import Database
 from store.settings import Settings
+from tests.support.private import open_to_others
 from tests.support.processes import Command, command_line, family_of, is_alive
 from tests.support.waiting import wait_until
 
@@ -70,6 +71,8 @@ def stop(command: Command, number: int = signal.SIGTERM) -> list[int]:
 def test_it_starts_restarts_a_killed_process_stops_and_keeps_its_data(commands: Start, alone: Settings) -> None:
     first = started(commands, alone)
     assert is_ready(alone.service_address)
+    assert {name for name in open_to_others(alone.home) if not name.startswith("unteachable.db")} == set()  # the test's
+    wait_until(lambda: "sandbox.level" in first.said())
     link = re.search(r"http://127\.0\.0\.1:\d+/sign-in\?key=[\w-]+", first.said())
     assert link is not None
     token = commands(alone, "token")

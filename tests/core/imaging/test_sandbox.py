@@ -5,14 +5,19 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from core.errors import SandboxTooWeak
+from core.imaging.isolation.level import LEVELS, Isolation
 from core.imaging.sandbox import BATCH_ITEMS, DecoderSandbox, SandboxTask
 from core.limits import Limits
+from tests.support.image_kinds import RGB, SUPPORTED, heic
 from tests.support.uploads import image_file, png_header
 
 
@@ -134,50 +139,101 @@ def test_an_exception_of_tick_stops_the_work(tmp_path: Path) -> None:
     wait_until(lambda: set(sandbox_processes()) <= before)
 
 
-RIGHTS = """
-import json, os, socket, sys
+def test_a_process_ends_with_its_parent_even_if_it_is_stuck() -> None:
+    script = (
+        "import json,os,signal,sys;sys.path[:]=json.loads(sys.argv[1]);"
+        "from core.imaging.sandbox_process import SandboxProcess;from core.limits import Limits;"
+        "one=SandboxProcess(Limits(),memory=1<<30);one.wait_until_ready();os.kill(one.pid,signal.SIGSTOP);"
+        "print(one.pid,flush=True);os.kill(os.getpid(),signal.SIGKILL)"
+    )
+    run = subprocess.run([sys.executable, "-c", script, json.dumps(sys.path)], stdout=subprocess.PIPE, timeout=120)
+    stuck = Path("/proc") / run.stdout.decode().strip()
+    wait_until(lambda: not stuck.exists() or ") Z " in (stuck / "stat").read_text())
+
+
+def test_a_sandbox_below_the_demanded_level_decodes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_bytes(image_file())
+    task = SandboxTask(op="probe", file=tmp_path / "a")
+    before = set(sandbox_processes())
+    with DecoderSandbox(processes=1, limits=Limits(sandbox_level="limits")) as sandbox:
+        assert [result.refused for _, result in sandbox.map([task])] == [None]
+    monkeypatch.setattr(Isolation, "level", "syscalls")  # as on a kernel without Landlock
+    with (
+        DecoderSandbox(processes=1, limits=Limits(sandbox_level="paths")) as sandbox,
+        pytest.raises(SandboxTooWeak, match=r"SANDBOX_LEVEL=paths is more than this machine reaches \(syscalls: "),
+    ):
+        list(sandbox.map([task]))
+    wait_until(lambda: set(sandbox_processes()) <= before)
+
+
+def test_levels_follow_from_what_is_reached() -> None:
+    def level(*layers: str) -> str:
+        return Isolation.from_values(dict.fromkeys(layers, 1)).level
+
+    assert level("landlock", "empty_root", "network", "user") == "limits"
+    assert level("syscalls", "network", "user") == "syscalls"
+    assert level("syscalls", "landlock") == level("syscalls", "empty_root", "user") == "paths"
+    assert level("syscalls", "landlock", "network") == "isolated"
+    assert Isolation.from_values({"syscalls": True}).reaches("limits")
+    assert not Isolation.from_values({"syscalls": True}).reaches("paths")
+    assert "without Landlock" in str(Isolation.from_values({"syscalls": True}))
+
+
+def ordinary_users_python() -> str | None:
+    """An interpreter of this version that an ordinary user may run: Python's own folder may be closed to others."""
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    for command in (sys.executable, f"/usr/bin/{name}"):
+        with suppress(PermissionError):
+            subprocess.run([command, "-c", ""], user=54321, group=54321, extra_groups=[], check=True)
+            return command
+    return None
+
+
+AS_ORDINARY_USER = """
+import json, os, sys
 sys.path[:] = json.loads(sys.argv[1])
-from core.imaging.sandbox_worker import restrict
-from core.imaging.decode import load_decoders
-load_decoders(max_pixels=1000)
-restrict(memory=1 << 30)
-def can(what):
-    try:
-        what()
-    except (OSError, MemoryError):
-        return False
-    return True
-import subprocess
-os.write(2, json.dumps({
-    "read a file": can(lambda: open("/etc/passwd")),
-    "list a folder": can(lambda: os.scandir("/")),
-    "open a socket": can(lambda: socket.socket()),
-    "fork": os.getuid() != 0 and can(os.fork),
-    "write a file": can(lambda: open("/tmp/unteachable-test", "w")),
-    "take all memory": can(lambda: bytearray(2 << 30)),
-    "be root": os.geteuid() == 0,
-    "become root": can(lambda: os.setuid(0)),
-}).encode())
+from pathlib import Path
+from core.imaging.sandbox import DecoderSandbox, SandboxTask
+from core.imaging.sandbox_process import SandboxProcess
+from core.limits import Limits
+one = SandboxProcess(Limits(), memory=2 << 30)
+isolation = one.wait_until_ready()
+state = Path(f"/proc/{one.pid}/status").read_text()
+one.close()
+noise = bytes([3]) * 3 * 64
+args = {"size": 8, "channels": 3, "radius": 8, "format": "same", "keep_exif": False}
+with DecoderSandbox(processes=1) as sandbox:
+    tasks = [SandboxTask(op="encode_with_noise", file=Path(f), args=args, blobs=(noise,)) for f in sys.argv[2:]]
+    refused = {task.file.name: result.refused for task, result in sandbox.map(tasks) if result.refused}
+print(json.dumps({"refused": refused, "isolation": str(isolation), "level": isolation.level, "uid": os.getuid()}))
 """
 
 
-def test_the_worker_gives_up_its_rights() -> None:
-    run = subprocess.run(
-        [sys.executable, "-I", "-B", "-c", RIGHTS, json.dumps(sys.path)], stderr=subprocess.PIPE, check=True, timeout=60
-    )
-    rights = json.loads(run.stderr)
-    assert {right for right, held in rights.items() if held} == set()
+@pytest.mark.skipif(os.geteuid() != 0, reason="the other tests run as an ordinary user already")
+def test_every_format_is_decoded_and_encoded_as_an_ordinary_user(tmp_path: Path) -> None:
+    python = ordinary_users_python()
+    if python is None:
+        pytest.skip("no Python of this version that an ordinary user can run")
+    with tempfile.TemporaryDirectory(prefix="unteachable-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        files = []
+        for number, (data, *_) in enumerate((*SUPPORTED.values(), (heic(RGB),))):
+            files.append(Path(folder) / str(number))
+            files[-1].write_bytes(data)
+            files[-1].chmod(0o644)
+        packages = [folder for folder in sys.path if folder.endswith("site-packages")]
+        path = json.dumps([str(Path(__file__).parents[3]), *packages, *std_path(python)])
+        command = [python, "-I", "-B", "-c", AS_ORDINARY_USER, path, *map(str, files)]
+        run = subprocess.run(
+            command, user=54321, group=54321, extra_groups=[], capture_output=True, timeout=120, check=False, cwd="/"
+        )
+    assert run.returncode == 0, run.stderr.decode()[-500:]
+    values = json.loads(run.stdout)
+    assert values["uid"] == 54321
+    assert values["refused"] == {}
+    assert values["level"] in LEVELS[1:], values["isolation"]
 
 
-def test_the_restrictions_hold_if_the_user_cannot_change(tmp_path: Path) -> None:
-    """As in a container whose only user is root and which lacks the capability to change the user."""
-    script = RIGHTS.replace("restrict(memory", "os.setresuid = os.setresgid = _refuse\nrestrict(memory").replace(
-        "import json,", "def _refuse(*ids): raise PermissionError\nimport json,"
-    )
-    run = subprocess.run(
-        [sys.executable, "-I", "-B", "-c", script, json.dumps(sys.path)], stderr=subprocess.PIPE, check=True, timeout=60
-    )
-    rights = json.loads(run.stderr)
-    assert not rights["read a file"]
-    assert not rights["open a socket"]
-    assert not rights["write a file"]
+def std_path(python: str) -> list[str]:
+    run = subprocess.run([python, "-I", "-c", "import json,sys;print(json.dumps(sys.path))"], stdout=subprocess.PIPE)
+    return list(json.loads(run.stdout))

@@ -1,0 +1,1 @@
+"""How a process of the sandbox gives up its rights: limits, seccomp, Landlock, namespaces and another user."""
