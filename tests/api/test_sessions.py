@@ -97,7 +97,7 @@ def test_all_others_or_all_sessions_are_ended(service: Service) -> None:
     assert other.get("/v1/jobs").status_code == 200
 
 
-@pytest.mark.parametrize("strange", ["x", "%00", "%F0%9F%98%80", m.new_id()])
+@pytest.mark.parametrize("strange", ["x", "%00", "%F0%9F%98%80", "A" * 22])
 def test_another_users_or_no_session_cannot_be_ended(service: Service, strange: str) -> None:
     victim, attacker = signed_in(service, user="victim"), signed_in(service, user="attacker")
     row = next(iter(rows_of(service, "victim")))
