@@ -24,10 +24,11 @@ def make_private(settings: Settings) -> None:
     """
     os.umask(OTHERS)
     try:
-        mode = stat.S_IMODE(settings.home.stat().st_mode)
+        found = settings.home.stat().st_mode
     except OSError:
         return  # whoever creates it says what is wrong, and the new folder is private
-    if not mode & OTHERS:
+    mode = stat.S_IMODE(found)
+    if not stat.S_ISDIR(found) or not mode & OTHERS:
         return
     configure_logs(settings)
     try:

@@ -42,6 +42,8 @@ _CONTAINERS = _words(
     "originals masks mask labels annotations segmentation segmentations segmentationclass segmentationobject "
     "groundtruth gt classes class categories category all"
 )
+_NUMBERED = _words("class classes category")
+"""Words that name a class when a number follows: class_0, category-12."""
 _ASIDE = _words(
     "doc docs documentation readme assets asset static figures figure figs fig preview previews demo demos examples "
     "example samples sample screenshots screenshot media misc other others notebooks notebook scripts script src code "
@@ -101,8 +103,16 @@ def is_weak_split(name: str) -> bool:
 
 
 def is_container(name: str) -> bool:
-    """Whether a name says only that images or what belongs to them lies inside, such as "JPEGImages" or "masks"."""
-    return fold(name) in _CONTAINERS or (bool(words := words_of(name)) and all(word in _CONTAINERS for word in words))
+    """Whether a name says only that images or what belongs to them lies inside, such as "JPEGImages" or "masks".
+
+    Args:
+        name: The name of one folder.
+    """
+    words = words_of(name)
+    if not words or not all(word in _CONTAINERS for word in words):
+        return fold(name) in _CONTAINERS
+    is_numbered_class = _NUMBERED.issuperset(words) and any(character.isdigit() for character in name)
+    return not is_numbered_class
 
 
 def is_aside(name: str) -> bool:

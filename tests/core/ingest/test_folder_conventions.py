@@ -49,6 +49,14 @@ SPLIT = {  # name: the images; all have the classes cat and dog
     "two wrappers": tree("a/b/train", "a/b/test"),
 }
 PLAIN = {  # name: the images, and the classes
+    "numbered classes": (flat("class-0", "class-1"), {"class-0", "class-1"}),
+    "numbered classes in a folder": (tree("ds", classes=("class_01", "class_02")), {"class_01", "class_02"}),
+    "numbered categories": (flat("Category 1", "Category 2"), {"Category 1", "Category 2"}),
+    "digits": (flat("0", "1", "2"), {"0", "1", "2"}),
+    "words with numbers": (flat("001.ak47", "002.american-flag"), {"001.ak47", "002.american-flag"}),
+    "synsets": (flat("n01440764", "n02102040"), {"n01440764", "n02102040"}),
+    "subjects": (flat("s1", "s2", "s10"), {"s1", "s2", "s10"}),
+    "labels with numbers": (flat("label_0", "label_1"), {"label_0", "label_1"}),
     "a train among vehicles": (flat("train", "bus"), {"train", "bus"}),
     "kinds of vehicles": (
         tree("train", classes=("ICE", "TGV")) + tree("bus", classes=("big", "small")),
