@@ -163,6 +163,7 @@ def page_paths(service_database: Database) -> dict[str, str]:
                 cancel_requested=state == m.QUEUED,  # so that no worker takes it
                 spec={"preset": "quick", "percentage": 50, "radius_a": 3},
                 stage="noise" if state == m.RUNNING else None,
+                lease_until=utc_now() + timedelta(hours=1) if state == m.RUNNING else None,  # so that none is lost
                 done=210,
                 total=1000,
                 eta_seconds=200.0,

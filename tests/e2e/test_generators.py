@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from playwright.sync_api import expect
 from core.generators.measurements import NOTE, OWN_IMAGES
 from store import generators, users
 from store import models as m
+from store.clock import utc_now
 from store.database import Database
 from store.object_store import open_object_store
 from store.settings import Settings
@@ -44,6 +46,7 @@ def train_jobs(service_database: Database, service_settings: Settings, tmp_path:
             job.spec, job.cancel_requested = {"preset": "quick", "name": "Night"}, state == m.QUEUED
             if state == m.RUNNING:
                 job.stage, job.done, job.total, job.eta_seconds = "training", 210, 600, 95.0
+                job.lease_until = utc_now() + timedelta(hours=1)
             job.error = f"It failed: {LONG_NAME}" if state == m.FAILED else None
             session.add(job)
             session.flush()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import expect
@@ -10,6 +11,7 @@ from core.reports.verification_html import render_verification
 from core.specs.verify import VerifySpec
 from store import models as m
 from store import users
+from store.clock import utc_now
 from store.database import Database
 from store.object_keys import checkpoint_key
 from store.object_store import open_object_store
@@ -51,7 +53,7 @@ def verified(service_database: Database, service_settings: Settings) -> Iterator
         target.report_key = target.archive_key = f"jobs/{target.id}/report.json"
         files.write(target.report_key, report().to_json().encode())
         verify = m.Job(id=m.new_id(), kind=m.VERIFY, state=m.RUNNING, owner_id=owner, dataset_id=dataset.id)
-        verify.target_job_id = target.id
+        verify.target_job_id, verify.lease_until = target.id, utc_now() + timedelta(hours=1)
         verify.spec, verify.stage, verify.done, verify.total = SPEC.to_dict(), "evidence", 2, len(SPEC.rows)
         session.add_all((target, verify))
         found = VerifiedProtection(target.id, verify.id)
