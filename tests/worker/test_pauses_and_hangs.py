@@ -61,16 +61,18 @@ def test_a_pause_of_everything_costs_no_attempt_and_no_work(
     """Two workers recover jobs, and everything stands still for three leases, as when the machine sleeps."""
     other = start_worker(commands, context, queue="short")
     dataset_id, job_id = upload(**LONG)
+    time.sleep(context.settings.lease_seconds)  # so that recovery has watched long enough
     enqueue(context, job_id)
     wait_for_stage(context, job_id)
-    time.sleep(context.settings.lease_seconds)  # so that recovery has watched long enough
     everything = [broker.pid, *family_of(other.pid), *family_of(check_worker.pid)]
     for pid in everything:
         os.kill(pid, signal.SIGSTOP)
-    time.sleep(3 * context.settings.lease_seconds)
-    assert job_of(context.database, job_id).state == m.RUNNING
-    for pid in everything:
-        os.kill(pid, signal.SIGCONT)
+    try:
+        time.sleep(3 * context.settings.lease_seconds)
+        assert job_of(context.database, job_id).state == m.RUNNING
+    finally:
+        for pid in everything:
+            os.kill(pid, signal.SIGCONT)
     row = wait_for_state(context, job_id, m.SUCCEEDED)
     assert (row.attempt, row.released, count_claims(check_worker)) == (1, 0, 1)
     found = dataset_of(context.database, dataset_id)
