@@ -19,7 +19,7 @@ def test_a_bad_archive_is_refused_with_the_reason(api: httpx.Client, service: Se
     assert service.unfinished_uploads() == []
 
 
-@pytest.mark.parametrize("name", BAD_UPLOADS)
+@pytest.mark.parametrize("name", [name for name in BAD_UPLOADS if name != "no bytes"])  # refused when it is created
 def test_a_bad_resumable_upload_is_refused_and_removed(api: httpx.Client, service: Service, name: str) -> None:
     make, status, word = BAD_UPLOADS[name]
     data = make()
