@@ -1,5 +1,6 @@
 """Fixtures of the service's tests: settings, both databases, a real broker. The tests of core use none of them."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -17,6 +18,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.nodeid.startswith("tests/e2e") or "[postgresql" in item.nodeid or "postgresql]" in item.nodeid:
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: not item.nodeid.startswith(SLOWEST_FIRST))
+
+
+@pytest.fixture(autouse=True)
+def usual_umask() -> Iterator[None]:
+    """Commands that run within a test close their files to others; the next test begins as usual."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture(scope="session")

@@ -76,10 +76,11 @@ def test_a_follower_learns_its_new_place_in_the_queue(api: httpx.Client, service
     before, waiting = (request_job(api, dataset_id) for _ in range(2))
     events = follow_events(api, waiting["id"])
     _, first, data = next(events)
-    assert data["queue"]["position"] == 2
+    place = data["queue"]["position"]
+    assert place >= 2  # jobs of other tests may wait too
     api.post(f"/v1/jobs/{before['id']}/cancel")
     kind, second, data = next(events)
-    assert (kind, data["state"], data["queue"]["position"], second) == ("progress", "queued", 1, first)
+    assert (kind, data["state"], data["queue"]["position"], second) == ("progress", "queued", place - 1, first)
     events.close()
 
 

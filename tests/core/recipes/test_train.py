@@ -163,7 +163,7 @@ def test_what_cannot_be_done_is_one_clear_line(generator: Path, tmp_path: Path) 
         (["protect", source, out, "--generator", tmp_path / "text.safetensors"], "is not a safetensors file"),
         (["protect", source, out, "--generator", tmp_path / "none.safetensors"], "No such file"),
         (["protect", source, out, "--generator", generator, "--radius-u", 8], "--radius-u must be 6"),
-        (["train", source, tmp_path / "no" / "g.safetensors"], "name a safetensors file in a folder that exists"),
+        (["train", source, tmp_path / "no" / "g.safetensors"], "is no folder that exists"),
         (["train", source, out, "--radius-a", 9], "--radius-a must be less than radius_u"),
         (["train", source, out, "--method", "ntga"], "--method ntga trains no network"),
         (["train", source, out, "--name", " "], "its name is empty"),
