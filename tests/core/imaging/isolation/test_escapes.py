@@ -52,7 +52,7 @@ def attack(tmp_path: Path) -> Iterator[Any]:
             for file in (tmp_path, *tmp_path.iterdir()):
                 os.chown(file, own, own)
             for folder in tmp_path.parents:
-                if folder.name.startswith("pytest-"):
+                if folder.name.startswith(("pytest-", "popen-")):
                     folder.chmod(0o755)
         setup = {
             "folder": str(tmp_path), "port": listeners[0].getsockname()[1], "abstract": abstract, "socket": path,
