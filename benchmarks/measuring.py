@@ -120,6 +120,7 @@ def accuracy(
     conditions: Conditions,
     *,
     start: Weights | None = None,
+    norm: str = "Linf",
 ) -> float:
     """Train the learner of the preset for 10 passes, and measure its test accuracy in per cent.
 
@@ -129,8 +130,9 @@ def accuracy(
         radius: The radius of adversarial training in pixel units of 255; 0 is standard training.
         conditions: The seed, the preset and the device.
         start: The weights to start from, of the same architecture; None draws random ones.
+        norm: The norm of adversarial training, a key of ALL_BALLS.
     """
-    return train_learner(train_set, test, radius, conditions, start=start)[1]
+    return train_learner(train_set, test, radius, conditions, start=start, norm=norm)[1]
 
 
 def train_learner(
@@ -140,6 +142,7 @@ def train_learner(
     conditions: Conditions,
     *,
     start: Weights | None = None,
+    norm: str = "Linf",
 ) -> tuple[nn.Module, float]:
     """Return the learner that `accuracy` trains, and its accuracy; the parameters are the same."""
     schedule, device, seed = conditions.preset.schedules["quick"], conditions.device, conditions.seed
@@ -154,16 +157,19 @@ def train_learner(
     if start is not None:
         start_from(model, start)
     method = LearnerMethod(
-        threat=ThreatModel(radius=radius, steps=schedule.attack_steps, step=schedule.attack_step),
-        plan=TrainingPlan(
-            updates=10 * len(train_set) // schedule.length.batch,
-            batch=schedule.length.batch,
-            learning_rate=schedule.learning_rate,
-        ),
+        threat=ThreatModel(norm=norm, radius=radius, steps=schedule.attack_steps, step=schedule.attack_step),
+        plan=learner_plan(len(train_set), conditions.preset),
     )
     images = LearnerImages(train=train_set.on(device), test=test.on(device))
     curve = train(model, images, method, RunContext(device=device), generator=device.generator(seed, 200))
     return model, round(100 * curve.accuracy[-1], 2)
+
+
+def learner_plan(images: int, preset: Preset) -> TrainingPlan:
+    """Ten passes over a number of training images, otherwise as the preset's quick evidence."""
+    schedule = preset.schedules["quick"]
+    length = replace(schedule.length, epochs=10, min_updates=1, max_updates=10 * images)
+    return TrainingPlan.of(length, schedule.learning_rate, images=images, details=preset.details)
 
 
 def generator_spec(card: Card, *, seed: int) -> ProtectSpec:

@@ -37,6 +37,12 @@ ColumnsOption = Annotated[
     list[str] | None,
     typer.Option(help="measure only these columns of a table, such as EM; repeat the option for several"),
 ]
+OfficialOption = Annotated[
+    bool,
+    typer.Option(
+        "--official", help="settle what the papers leave open as their official code does (docs/lab/official-code.md)"
+    ),
+]
 CoresOption = Annotated[
     int | None, typer.Option(min=1, help="how many cores each process uses; default: all, shared evenly")
 ]
@@ -65,6 +71,7 @@ def reproduce_command(
     dataset: DatasetOption = None,
     rows: RowsOption = None,
     columns: ColumnsOption = None,
+    official: OfficialOption = False,
     cores: CoresOption = None,
     device: DeviceOption = None,
     list_all: ListOption = False,
@@ -86,11 +93,15 @@ def reproduce_command(
         from core.runtime.device import Device  # late, because torch takes seconds to load
         from core.runtime.distributed import process_group, rank
         from experiments.run import Callbacks, ReproduceConfig, reproduce
-        from experiments.scale import SCALES
+        from experiments.scale import SCALES, with_official_details
 
         _check_choice("--scale", scale, SCALES)
         config = ReproduceConfig(
-            scale=SCALES[scale], seeds=seeds, dataset=dataset, rows=tuple(rows or ()), columns=tuple(columns or ())
+            scale=with_official_details(SCALES[scale]) if official else SCALES[scale],
+            seeds=seeds,
+            dataset=dataset,
+            rows=tuple(rows or ()),
+            columns=tuple(columns or ()),
         )
         with process_group(device) as device_name, progress_display() if rank() == 0 else nullcontext() as display:
             written = reproduce(

@@ -4,7 +4,7 @@ import platform
 from importlib import metadata
 
 VERSION = "0.1.0"
-CHECKPOINT_VERSION = 3
+CHECKPOINT_VERSION = 4
 """Increase it when a resumed run would end differently from a run of this code, though no preset has changed."""
 
 

@@ -44,7 +44,7 @@ class Cell:
     Attributes:
         noise: the noise of the training images, or None if all of them are clean.
         radius: of the adversary of its training, in pixel units of 255; 0 is standard training.
-        norm: of this adversary, a key of `core.specs.catalog.NORMS`.
+        norm: of this adversary, a key of `core.attacks.norms.ALL_BALLS`.
         architecture: the paper's network.
         countermeasure: a key of `core.countermeasures.registry.COUNTERMEASURES`, or None.
         percentage: share of the training images that carry the noise.

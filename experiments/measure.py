@@ -163,7 +163,12 @@ class ExperimentCache:
                 threat=ThreatModel(
                     norm=cell.norm, radius=cell.radius, steps=schedule.attack_steps, step=schedule.attack_step
                 ),
-                plan=TrainingPlan(updates=updates, batch=schedule.length.batch, learning_rate=schedule.learning_rate),
+                plan=TrainingPlan.of(
+                    schedule.length,
+                    schedule.learning_rate,
+                    images=len(self.images.train),  # the same for any share of them (appendix A.4)
+                    details=self.preset.details,
+                ),
                 augment=countermeasure.augment if countermeasure else None,
             ),
             device=self.device,

@@ -44,5 +44,6 @@ def check_or_save_settings(folder: Path, settings: dict[str, Any]) -> None:
     """
     about, requested = read_json(folder / ABOUT), json.loads(json.dumps(settings))
     if about.setdefault("settings", requested) != requested:
-        raise BadInput(f"{folder} has results of another version's settings; name another folder with --out")
+        other = "another version's settings, or of the other choice of --official"
+        raise BadInput(f"{folder} has results of {other}; name another folder with --out")
     write_json(folder / ABOUT, about)

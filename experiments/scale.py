@@ -4,13 +4,16 @@ Their costs are in docs/lab/experiments.md.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from core.specs.configs import LearnerSchedule, Preset, TrainingLength, recorded
 from core.specs.lr_schedule import LearningRate
-from core.specs.presets import preset_for
+from core.specs.presets import like_official_code, preset_for
+
+FILTERS = "as OpenCV"
+"""How the 3 x 3 filters of Table 10 compute; older results folders have none, because their filters differed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +58,13 @@ class Scale:
             "test": self.test,
             "stand_ins": dict(self.stand_ins),
             "courses": {name: recorded(schedule) for name, schedule in self.schedules.items()},
+            "filters": FILTERS,
         }
+
+
+def with_official_details(scale: Scale) -> Scale:
+    """The scale with what the papers leave open settled as in their official code; see `like_official_code`."""
+    return replace(scale, preset=lambda size: like_official_code(scale.preset(size)))
 
 
 _NARROW = {

@@ -131,7 +131,39 @@ class L1:
         return (rows.sign() * (sizes - amount).clamp_(min=0)).view_as(perturbation)
 
 
+@dataclass(frozen=True, slots=True)
+class DenseL1:
+    """The ball of the sum of absolute entries, with the weaker search of the paper's official code (Table 11)."""
+
+    radius: float
+
+    def random_init(self, like: Tensor, *, generator: torch.Generator) -> Tensor:
+        """Draw entries uniformly and scale their L1 norm to the radius.
+
+        The official code draws from a box of a tenth of the radius, and scales down what is outside: all of it.
+        """
+        uniform = torch.rand(like.shape, generator=generator, device=like.device, dtype=like.dtype)
+        return self._scaled(uniform.mul_(2).sub_(1), self.radius)
+
+    def step(self, gradient: Tensor, size: float, *, at: Tensor) -> Tensor:
+        """The gradient over its L1 norm: all entries move, also out of [0, 1], so most by very little."""
+        return self._scaled(gradient, size)
+
+    def project(self, perturbation: Tensor) -> Tensor:
+        """Scale down to the radius what is longer. This is not the nearest point of the ball, as `L1.project` is."""
+        length = _at_least_tiny(perturbation.flatten(1).abs().sum(1))
+        return perturbation * (self.radius / length).clamp_(max=1)[:, None, None, None]
+
+    @staticmethod
+    def _scaled(perturbation: Tensor, length: float) -> Tensor:
+        rows = perturbation.flatten(1)
+        rows = rows / _at_least_tiny(rows.abs().amax(1, keepdim=True))  # so that no sum overflows
+        return (rows * (length / _at_least_tiny(rows.abs().sum(1, keepdim=True)))).view_as(perturbation)
+
+
 BALLS: dict[str, type[Linf] | type[L2] | type[L1]] = {"Linf": Linf, "L2": L2, "L1": L1}
+ALL_BALLS: dict[str, type[Linf] | type[L2] | type[L1] | type[DenseL1]] = {**BALLS, "L1-dense": DenseL1}
+"""BALLS, and those that are there to repeat the paper's experiments alone."""
 
 
 def _movable(gradient: Tensor, size: float, *, at: Tensor) -> Tensor:

@@ -23,12 +23,15 @@ class PGDConfig:
         steps: The number of steps.
         step_size: The length of a step in the norm of the ball, in the unit of images in [0, 1].
         sign: MAXIMIZE to raise the loss, MINIMIZE to lower it.
+        pixel_box: Whether each step is projected onto [0, 1] as well. If not, the loss sees clipped images, and an
+            entry that has left [0, 1] has no gradient and stays outside, as in the official code of Fu et al. 2022.
     """
 
     ball: NormBall
     steps: int
     step_size: float
     sign: int
+    pixel_box: bool = True
 
 
 def no_tick() -> None:
@@ -46,8 +49,8 @@ def pgd(
 ) -> Tensor:
     """Perturb images within a ball so that their loss rises or falls.
 
-    After the projection onto the ball comes the projection onto [0, 1]. The second makes no entry of the perturbation
-    larger, so the result satisfies both.
+    After the projection onto the ball comes the projection onto [0, 1], in each step or at the end. The second makes no
+    entry of the perturbation larger, so the result satisfies both.
 
     Args:
         loss: Maps images to a scalar, the sum over the images. A mean gives the same result: in every norm the length
@@ -61,15 +64,19 @@ def pgd(
     Returns:
         The perturbation (n, c, h, w), detached; `x` + perturbation is in [0, 1].
     """
-    delta = within_pixels(x, config.ball.random_init(x, generator=generator) if start is None else start)
+    delta = config.ball.random_init(x, generator=generator) if start is None else start.clone()
+    if config.pixel_box:
+        delta = within_pixels(x, delta)
     for _ in range(config.steps):
         at = (x + delta).requires_grad_(True)
-        (gradient,) = torch.autograd.grad(loss(at), at)
+        (gradient,) = torch.autograd.grad(loss(at if config.pixel_box else at.clamp(0, 1)), at)
         with torch.no_grad():
             delta = delta.add_(config.ball.step(gradient, config.sign * config.step_size, at=at))
-            delta = within_pixels(x, config.ball.project(delta))
+            delta = config.ball.project(delta)
+            if config.pixel_box:
+                delta = within_pixels(x, delta)
         tick()
-    return delta.detach()
+    return delta.detach() if config.pixel_box else within_pixels(x, delta.detach())
 
 
 def within_pixels(x: Tensor, delta: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from core.attacks.losses import Network, cross_entropy_sum
-from core.attacks.norms import BALLS, PIXEL, NormBall
+from core.attacks.norms import ALL_BALLS, PIXEL, NormBall
 from core.attacks.pgd import MAXIMIZE, PGDConfig, Tick, no_tick, pgd
 
 
@@ -18,7 +18,7 @@ class ThreatModel:
     are the paper's settings for 32 px (A.4, appendix E).
 
     Attributes:
-        norm: A key of BALLS.
+        norm: A key of ALL_BALLS.
         radius: In pixel units of 255, in every norm; 0 means no adversary, so standard training.
         steps: The steps of projected gradient descent.
         step: The size of one step, as a share of the radius.
@@ -33,15 +33,15 @@ class ThreatModel:
     step: float = 0.2
 
     def __post_init__(self) -> None:
-        if self.norm not in BALLS:
-            raise ValueError(f"norm must be one of {', '.join(BALLS)}, not {self.norm!r}")
+        if self.norm not in ALL_BALLS:
+            raise ValueError(f"norm must be one of {', '.join(ALL_BALLS)}, not {self.norm!r}")
         if self.radius < 0:
             raise ValueError(f"radius must be 0 or more, not {self.radius}")
 
     @property
     def ball(self) -> NormBall:
         """The perturbations that the adversary may add, in the unit of images in [0, 1]."""
-        return BALLS[self.norm](self.radius * PIXEL)
+        return ALL_BALLS[self.norm](self.radius * PIXEL)
 
     @property
     def attack(self) -> PGDConfig:

@@ -1,6 +1,8 @@
-"""Low-pass filters: mean, median and Gaussian. Images are padded by reflection, without repeating the edge pixels.
+"""Low-pass filters: mean, median and Gaussian.
 
-Fu et al. 2022 (appendix D, Table 10) use windows of 3 x 3, and do not state the padding or the sigma.
+Fu et al. 2022 (appendix D, Table 10) use windows of 3 x 3, and do not state the padding or the sigma. Their code calls
+OpenCV; the filters of 3 x 3 give its bytes: the mean and the Gaussian pad by reflection without repeating the edge
+pixels, the median repeats them.
 """
 
 import math
@@ -10,17 +12,17 @@ from torch import Tensor
 
 from core.countermeasures.preprocessing import to_uint8
 
-SIGMA_3X3 = 0.8  # px; the default of OpenCV for a window of k = 3: 0.3 * ((k - 1) / 2 - 1) + 0.8
+GAUSSIAN_3X3 = (0.25, 0.5, 0.25)  # what OpenCV takes for 8-bit images where no sigma is named
 
 
 def mean_3x3(pixels: Tensor) -> Tensor:
     """Replace each value by the mean of its 3 x 3 window: uint8 (n, c, h, w) to the same."""
-    return _separable(pixels, torch.full((3,), 1 / 3))
+    return to_uint8(_separable(pixels, torch.full((3,), 1 / 3)))
 
 
 def gaussian_3x3(pixels: Tensor) -> Tensor:
-    """Replace each value by the Gaussian mean of its 3 x 3 window, sigma SIGMA_3X3: uint8 (n, c, h, w) to the same."""
-    return _separable(pixels, gaussian_kernel(SIGMA_3X3, radius=1))
+    """Replace each value by the mean of its 3 x 3 window weighted by GAUSSIAN_3X3: uint8 (n, c, h, w) to the same."""
+    return to_uint8(_separable(pixels, torch.tensor(GAUSSIAN_3X3)).add_(0.5).floor_())  # a half rounds up, as there
 
 
 def gaussian_blur(pixels: Tensor, *, sigma: float) -> Tensor:
@@ -30,17 +32,17 @@ def gaussian_blur(pixels: Tensor, *, sigma: float) -> Tensor:
         pixels: Images uint8 (n, c, h, w).
         sigma: The standard deviation in pixels.
     """
-    return _separable(pixels, gaussian_kernel(sigma, radius=math.ceil(3 * sigma)))
+    return to_uint8(_separable(pixels, gaussian_kernel(sigma, radius=math.ceil(3 * sigma))))
 
 
 def median_3x3(pixels: Tensor) -> Tensor:
-    """Replace each value by the median of its 3 x 3 window: uint8 (n, c, h, w) to the same.
+    """Replace each value by the median of its 3 x 3 window, edge pixels repeated: uint8 (n, c, h, w) to the same.
 
     First each column of the window is sorted. The median of the nine values is then the median of three: the largest of
     the three lows, the median of the three middles, and the smallest of the three highs.
     """
     h, w = pixels.shape[2:]
-    padded = pad_by_reflection(pixels, 1)
+    padded = _repeat_edges(pixels)
     low, middle, high = _sorted(*(padded[:, :, i : i + h] for i in range(3)))
 
     def columns(values: Tensor) -> list[Tensor]:
@@ -80,6 +82,13 @@ def pad_by_reflection(x: Tensor, margin: int) -> Tensor:
     return x
 
 
+def _repeat_edges(x: Tensor) -> Tensor:
+    for dim in (2, 3):
+        last = x.shape[dim] - 1
+        x = x.index_select(dim, torch.arange(-1, last + 2, device=x.device).clamp_(0, last))
+    return x
+
+
 def _separable(pixels: Tensor, kernel: Tensor) -> Tensor:
     """Filter columns, then rows, by sums of shifted images: on a CPU faster than a convolution of one channel."""
     x = pad_by_reflection(pixels.float(), len(kernel) // 2)
@@ -88,7 +97,7 @@ def _separable(pixels: Tensor, kernel: Tensor) -> Tensor:
         for shift, weight in enumerate(kernel.tolist()):
             total.add_(x.narrow(dim, shift, pixels.shape[dim]), alpha=weight)
         x = total
-    return to_uint8(x)
+    return x
 
 
 def _sorted(a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:

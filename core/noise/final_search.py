@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from core.attacks.norms import PIXEL
 from core.models.folded import FoldedModel
 from core.noise.methods import objective_of
-from core.noise.objective import Objective
+from core.noise.objective import Objective, transformed_pixels
 from core.noise.optimize import optimize_noise, quantize_noise
 from core.noise.setup import NoiseSetup
 from core.noise.shards import Shard, make_in_shards, shards_of
@@ -73,7 +73,7 @@ def final_noise(
     """
 
     def noise_of(pixels: Tensor, y: Tensor, *, generator: torch.Generator) -> Tensor:
-        x = pixels.float() * PIXEL
+        x = transformed_pixels(pixels, objective, generator=generator).float() * PIXEL
         delta = optimize_noise(network, x, y, objective, generator=generator, tick=run.progress.tick)
         return quantize_noise(delta, pixels, objective.radius_u).to(torch.int8)
 

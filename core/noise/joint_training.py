@@ -83,7 +83,7 @@ def train_jointly(
         surrogate,
         _joint_images(images, device, outputs=outputs),
         replace(objective_of(setup, setup.config.training), samples=1),
-        TrainingPlan.of(config.length, config.learning_rate, images=count),
+        TrainingPlan.of(config.length, config.learning_rate, images=count, details=setup.preset.details),
         device=device,
         generator=device.generator(setup.spec.seed, RandomStream.NOISE_NETWORK),
     )

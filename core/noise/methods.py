@@ -62,7 +62,7 @@ METHODS = {
 
 def objective_of(setup: NoiseSetup, search: PGDSearch) -> Objective:
     """Eq. (5) with the radii of the spec, the switches of the method, and the numbers of one search of the preset."""
-    spec = setup.spec
+    spec, details = setup.spec, setup.preset.details
     return METHODS[setup.method].applied_to(
         Objective(
             radius_u=spec.radius_u,
@@ -74,5 +74,7 @@ def objective_of(setup: NoiseSetup, search: PGDSearch) -> Objective:
             samples=search.samples,
             inner_steps=search.inner_steps,
             inner_step=search.inner_step,
+            pixel_box=details.pixel_box,
+            transforms_first=details.em_transforms_first and setup.method == "em",
         )
     )

@@ -36,6 +36,8 @@ class Objective:
         targeted: Whether the loss is taken at g(y) (Fowl et al. 2021b; A.3.2).
         augment: Whether the surrogate learns from images through T; Eq. (4) has no T at all.
         greyscale: The chance with which T also turns an image to greyscale, 0 to 1. T of the paper has no such step.
+        pixel_box: See `OpenDetails`.
+        transforms_first: Whether the noise is searched on images after T; see `OpenDetails.em_transforms_first`.
     """
 
     radius_u: int
@@ -50,6 +52,8 @@ class Objective:
     targeted: bool = False
     augment: bool = True
     greyscale: float = 0.0
+    pixel_box: bool = True
+    transforms_first: bool = False
 
     @property
     def passes(self) -> int:
@@ -61,7 +65,13 @@ class Objective:
     def outer_search(self) -> PGDConfig:
         """The search of delta_u."""
         radius = self.radius_u * PIXEL
-        return PGDConfig(ball=Linf(radius), steps=self.outer_steps, step_size=self.outer_step * radius, sign=MINIMIZE)
+        return PGDConfig(
+            ball=Linf(radius),
+            steps=self.outer_steps,
+            step_size=self.outer_step * radius,
+            sign=MINIMIZE,
+            pixel_box=self.pixel_box,
+        )
 
     @property
     def inner_search(self) -> PGDConfig:
@@ -114,6 +124,20 @@ def draw_transform(n: int, size: int, objective: Objective, *, generator: torch.
     if not enabled:
         return identity
     return sample_transform(n, size, generator=generator, greyscale_probability=objective.greyscale)
+
+
+def transformed_pixels(pixels: Tensor, objective: Objective, *, generator: torch.Generator) -> Tensor:
+    """The images that noise is searched on: after T where the objective transforms first, else as they are.
+
+    Args:
+        pixels: uint8 (n, c, s, s).
+        objective: The order of T and noise.
+        generator: The source of randomness, on the device of the images; not used without T.
+    """
+    if not objective.transforms_first:
+        return pixels
+    t = draw_transform(len(pixels), pixels.shape[-1], objective, generator=generator, enabled=True)
+    return (t(pixels.float() * PIXEL) * 255).round_().to(torch.uint8)
 
 
 def inner_perturbation(

@@ -9,7 +9,7 @@ from core.attacks.norms import PIXEL
 from core.models.folded import FoldedModel
 from core.models.registry import build_network
 from core.noise.methods import objective_of
-from core.noise.objective import Objective, attack, draw_transform
+from core.noise.objective import Objective, attack, draw_transform, transformed_pixels
 from core.noise.optimize import optimize_noise, quantize_noise
 from core.noise.setup import NoiseSetup
 from core.runtime.context import RunContext
@@ -48,7 +48,7 @@ def train_surrogate(images: LabelledArrays, setup: NoiseSetup, run: RunContext, 
         ),
         images.on(device),
         replace(objective_of(setup, config.training), greyscale=greyscale),
-        TrainingPlan.of(config.length, config.learning_rate, images=count),
+        TrainingPlan.of(config.length, config.learning_rate, images=count, details=setup.preset.details),
         device=device,
         generator=device.generator(spec.seed),
     )
@@ -92,10 +92,12 @@ class SurrogateTraining(TrainingLoop):
 
         def adversarial_examples(pixels: Tensor, y: Tensor, *, generator: torch.Generator) -> Tensor:
             objective, tick = self.objective, progress.tick
+            pixels = transformed_pixels(pixels, objective, generator=generator)
             x = pixels.float() * PIXEL
             delta_u = optimize_noise(self._folded, x, y, objective, generator=generator, tick=tick)
             protected = (pixels + quantize_noise(delta_u, pixels, objective.radius_u)).float() * PIXEL
-            t = draw_transform(len(y), x.shape[-1], objective, generator=generator, enabled=objective.augment)
+            enabled = objective.augment and not objective.transforms_first
+            t = draw_transform(len(y), x.shape[-1], objective, generator=generator, enabled=enabled)
             transformed = t(protected)
             return transformed + attack(self._folded, transformed, y, objective, generator=generator, tick=tick)
 

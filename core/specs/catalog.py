@@ -64,7 +64,7 @@ _QIN = "in the style of UEraser, Qin et al. 2023"
 _ON_DATA = {
     "mean-3x3": ("on images smoothed by a 3 x 3 mean filter", _FU),
     "median-3x3": ("on images smoothed by a 3 x 3 median filter", _FU),
-    "gaussian-3x3": ("on images smoothed by a 3 x 3 Gaussian filter, sigma 0.8 pixels", _FU),
+    "gaussian-3x3": ("on images smoothed by a 3 x 3 Gaussian filter, weights 1/4, 1/2, 1/4", _FU),
     "blur-sigma-1": ("on images blurred by a Gaussian, sigma 1 pixel", _USUAL),
     "blur-sigma-2": ("on images blurred by a Gaussian, sigma 2 pixels", _USUAL),
     "jpeg-90": ("on images compressed as JPEG, quality 90", _LIU),

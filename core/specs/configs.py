@@ -1,7 +1,7 @@
 """The types of the presets' numbers. Imports no torch.
 
 Where a field's metadata has a `key`, `recorded` writes the field under that key, which is the key of older results
-folders.
+folders. With `optional` it is left out where it has its default, so that results of before it existed stay valid.
 """
 
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -132,6 +132,27 @@ class LearnerSchedule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenDetails:
+    """What Fu et al. 2022 leave open, where our choice is not that of their official code (docs/lab/official-code.md).
+
+    Attributes:
+        pixel_box: Whether the search of delta_u is projected onto the range of pixels in each step. The official code
+            clips the images that the network sees, and the noise at the end.
+        em_transforms_first: Whether EM's noise is searched on images after T, as in the official code, which then adds
+            what it found on one draw of T to the image as it is. Ours is searched on the image; T comes after it.
+        whole_batch_norm: Whether batch norm takes its statistics from whole batches on a CPU too, as on a GPU. Ours
+            takes them from parts of a batch there, one for each core at a time.
+    """
+
+    pixel_box: bool = True
+    em_transforms_first: bool = False
+    whole_batch_norm: bool = False
+
+
+OUR_DETAILS = OpenDetails()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
     """Every number of one way to protect and to measure.
 
@@ -143,6 +164,7 @@ class Preset:
         noise: Configuration by method, for the methods with a surrogate.
         ntga: Configuration of NTGA.
         schedules: Schedule of the learners by amount of evidence.
+        details: What the paper leaves open.
     """
 
     name: str
@@ -152,6 +174,7 @@ class Preset:
     noise: dict[str, NoiseConfig]
     ntga: NTGAConfig
     schedules: dict[str, LearnerSchedule] = field(metadata={"key": "courses"})
+    details: OpenDetails = field(default=OUR_DETAILS, metadata={"optional": True})
 
 
 def recorded(config: Any) -> Any:
@@ -161,7 +184,12 @@ def recorded(config: Any) -> Any:
         config: A value of one of the classes above, or what a field of one holds.
     """
     if is_dataclass(config):
-        return {f.metadata.get("key", f.name): recorded(getattr(config, f.name)) for f in fields(config)}
+        values = [(f, getattr(config, f.name)) for f in fields(config)]
+        return {
+            f.metadata.get("key", f.name): recorded(value)
+            for f, value in values
+            if not (f.metadata.get("optional") and value == f.default)
+        }
     if isinstance(config, dict):
         return {key: recorded(value) for key, value in config.items()}
     return config

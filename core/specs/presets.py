@@ -16,6 +16,7 @@ from core.specs.configs import (
     LearnerSchedule,
     NoiseConfig,
     NTGAConfig,
+    OpenDetails,
     PGDSearch,
     Preset,
     TrainingLength,
@@ -53,6 +54,17 @@ def has_noise_network(name: str, method: str | None) -> bool:
     """
     config = PRESETS[name].noise.get(method or PRESETS[name].method)
     return config is not None and config.network_length is not None
+
+
+def like_official_code(preset: Preset) -> Preset:
+    """A preset that settles what the papers leave open as their official code does (docs/lab/official-code.md).
+
+    Args:
+        preset: Its numbers stay, except those of NTGA, whose official code takes one step of the whole radius: each of
+            its steps begins at the clean images.
+    """
+    details = OpenDetails(pixel_box=False, em_transforms_first=True, whole_batch_norm=True)
+    return replace(preset, details=details, ntga=replace(preset.ntga, steps=1, step=1.0))
 
 
 _ONE_CYCLE = LearningRate(peak=0.1)

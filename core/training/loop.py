@@ -3,7 +3,7 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import safetensors.torch
 import torch
@@ -13,7 +13,7 @@ from core.errors import BadInput
 from core.runtime.checkpoints import CheckpointStore
 from core.runtime.device import Device
 from core.runtime.progress import Progress
-from core.specs.configs import TrainingLength
+from core.specs.configs import OUR_DETAILS, OpenDetails, TrainingLength
 from core.specs.lr_schedule import LearningRate
 from core.training.batches import Batches
 from core.training.sgd import PAPER_SGD, BatchLoss, DataParallelSGD, SGDSettings, classification_loss
@@ -38,15 +38,24 @@ class TrainingPlan:
     sgd: SGDSettings = PAPER_SGD
 
     @classmethod
-    def of(cls, length: TrainingLength, learning_rate: LearningRate, *, images: int) -> "TrainingPlan":
+    def of(
+        cls,
+        length: TrainingLength,
+        learning_rate: LearningRate,
+        *,
+        images: int,
+        details: OpenDetails = OUR_DETAILS,
+    ) -> "TrainingPlan":
         """Make the plan of a preset for one training set.
 
         Args:
             length: How the number of updates follows from the size of the training set.
             learning_rate: The schedule of the learning rate.
             images: The size of the training set.
+            details: Say of how many images batch norm takes its statistics.
         """
-        return cls(updates=length.updates(images), batch=length.batch, learning_rate=learning_rate)
+        sgd = replace(PAPER_SGD, part_images=length.batch) if details.whole_batch_norm else PAPER_SGD
+        return cls(updates=length.updates(images), batch=length.batch, learning_rate=learning_rate, sgd=sgd)
 
 
 class TrainingLoop(ABC):

@@ -45,5 +45,8 @@ TABLE = Table(
             """
         ),
     },
-    notes=("The paper names no radius_a for REM here; 8/255 is taken, as in Table 8. Test images are not filtered.",),
+    notes=(
+        "The paper names no radius_a for REM here; 8/255 is taken, as in Table 8. Test images are not filtered. "
+        "The filters give the bytes of OpenCV, which the paper's official code calls.",
+    ),
 )

@@ -13,7 +13,9 @@ from PIL import Image
 from core.errors import BadInput
 from experiments.catalogue import EXPERIMENTS
 from experiments.paper.grid import Table
-from tests.support.tiny_experiments import drawn_folder, run_tiny
+from experiments.paper.table11 import DENSE, SPARSE
+from experiments.scale import with_official_details
+from tests.support.tiny_experiments import TINY, drawn_folder, run_tiny
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +119,7 @@ def test_unknown_rows_and_columns_are_refused_before_anything_is_measured(source
     [
         ({"data": "0"}, "results of other data"),
         ({"scale": "gpu"}, "results at --scale gpu"),
-        ({"settings": {"preset": "another"}}, "another version's settings"),
+        ({"settings": {"preset": "another"}}, "another version's settings, or of the other choice of --official"),
     ],
 )
 def test_a_folder_of_other_results_is_refused(
@@ -128,6 +130,25 @@ def test_a_folder_of_other_results_is_refused(
     about.write_text(json.dumps(json.loads(about.read_text()) | change))
     with pytest.raises(BadInput, match=message):
         run_tiny("table5", source, tmp_path / "out")
+
+
+def test_official_details_have_a_folder_of_their_own(source: Path, tmp_path: Path) -> None:
+    official = with_official_details(TINY)
+    assert run_tiny("table5", source, tmp_path / "out", scale=official) == []
+    setting = {
+        row["labels"][0]: row["cells"][:2] for row in json.loads((tmp_path / "out/table5.json").read_text())["rows"]
+    }
+    assert setting["NTGA"] == ["1", "1"], "one step of the whole radius"
+    with pytest.raises(BadInput, match="other choice of --official"):
+        run_tiny("table5", source, tmp_path / "out")
+    run_tiny("table5", source, tmp_path / "out", scale=official)
+
+
+def test_both_kinds_of_steps_in_l1_are_measured(source: Path, tmp_path: Path) -> None:
+    messages = run_tiny("table11", source, tmp_path / "out", rows=[DENSE, SPARSE], columns=["Clean"])
+    names = [line.split("] ")[1].split(".resnet18")[0] for line in messages]
+    assert names == ["clean.l1-dense-1000", "clean.l1-dense-3000", "clean.l1-1000", "clean.l1-3000"]
+    assert "| L1, dense steps | 1000/255 |" in (tmp_path / "out" / "table11.md").read_text()
 
 
 def test_a_folder_of_other_files_is_refused(source: Path, tmp_path: Path) -> None:

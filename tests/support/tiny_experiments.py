@@ -86,8 +86,8 @@ def drawn_folder(root: Path, classes: int = 2, train: int = 12, test: int = 25) 
     return root
 
 
-def run_tiny(name: str, source: Path, out: Path, **options: Any) -> list[str]:
-    """Reproduce an experiment at the tiny scale, with options of ReproduceConfig; returns the messages."""
+def run_tiny(name: str, source: Path, out: Path, scale: Scale = TINY, **options: Any) -> list[str]:
+    """Reproduce an experiment, at the tiny scale by default, with options of ReproduceConfig; returns the messages."""
     lines: list[str] = []
 
     def print_line(line: str) -> None:
@@ -95,7 +95,7 @@ def run_tiny(name: str, source: Path, out: Path, **options: Any) -> list[str]:
         sys.stderr.write(line + "\n")
         sys.stderr.flush()
 
-    config = ReproduceConfig(scale=TINY, **options)
+    config = ReproduceConfig(scale=scale, **options)
     callbacks = Callbacks(on_message=print_line)
     reproduce(EXPERIMENTS[name], source, out, config, device=Device("cpu", cores=2), callbacks=callbacks)
     return lines

@@ -22,6 +22,12 @@ def windows(pixels: torch.Tensor, radius: int) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(padded, (2 * radius + 1, 2 * radius + 1), axis=(2, 3))
 
 
+def repeated_edges(pixels: torch.Tensor) -> np.ndarray:
+    """The 3 x 3 window of each pixel, uint8 (n, c, h, w, 9), with the edge pixels repeated."""
+    padded = np.pad(pixels.numpy(), ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge")
+    return np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3)).reshape(*pixels.shape, 9)
+
+
 def gaussian_mean(pixels: torch.Tensor, sigma: float, radius: int) -> np.ndarray:
     kernel = np.exp(-(np.arange(-radius, radius + 1) ** 2) / (2 * sigma**2))
     return (windows(pixels, radius) * np.outer(kernel, kernel) / kernel.sum() ** 2).sum((-1, -2))
@@ -30,7 +36,7 @@ def gaussian_mean(pixels: torch.Tensor, sigma: float, radius: int) -> np.ndarray
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_median_is_numpys(shape: tuple[int, ...]) -> None:
     pixels = images(shape)
-    expected = np.median(windows(pixels, 1).reshape(*shape, 9), axis=-1)
+    expected = np.median(repeated_edges(pixels), axis=-1)
     out = median_3x3(pixels)
     assert out.dtype == torch.uint8
     assert np.array_equal(out.numpy(), expected)
@@ -41,7 +47,7 @@ def test_the_median_is_numpys(shape: tuple[int, ...]) -> None:
     ("blur", "reference"),
     [
         (mean_3x3, lambda pixels: windows(pixels, 1).mean((-1, -2))),
-        (gaussian_3x3, lambda pixels: gaussian_mean(pixels, 0.8, 1)),
+        (gaussian_3x3, lambda pixels: (windows(pixels, 1) * np.outer((1, 2, 1), (1, 2, 1)) / 16).sum((-1, -2))),
         (lambda pixels: gaussian_blur(pixels, sigma=1), lambda pixels: gaussian_mean(pixels, 1, 3)),
         (lambda pixels: gaussian_blur(pixels, sigma=2), lambda pixels: gaussian_mean(pixels, 2, 6)),
     ],
@@ -64,7 +70,15 @@ def test_a_white_image_stays_white() -> None:
         assert torch.equal(blur(white), white)
 
 
-def test_the_kernel_of_the_3x3_gaussian_equals_its_formula() -> None:
+def test_the_filters_of_3x3_give_the_bytes_of_opencv() -> None:
+    """As cv2.blur, cv2.medianBlur and cv2.GaussianBlur of 5.0.0 do: the calls of the paper's official code."""
+    pixels = torch.tensor([[3, 200, 90, 12], [250, 17, 60, 131], [99, 8, 255, 0]], dtype=torch.uint8)[None, None]
+    assert mean_3x3(pixels)[0, 0].tolist() == [[108, 105, 80, 77], [89, 109, 86, 106], [76, 113, 75, 112]]
+    assert median_3x3(pixels)[0, 0].tolist() == [[17, 90, 90, 60], [99, 90, 60, 60], [99, 99, 17, 60]]
+    assert gaussian_3x3(pixels)[0, 0].tolist() == [[118, 105, 83, 73], [106, 97, 90, 92], [94, 89, 98, 112]]
+
+
+def test_a_gaussian_kernel_equals_its_formula() -> None:
     side = np.exp(-1 / (2 * 0.64))
     assert gaussian_kernel(0.8, radius=1).tolist() == pytest.approx(
         [side / (1 + 2 * side), 1 / (1 + 2 * side), side / (1 + 2 * side)]
