@@ -16,8 +16,10 @@ from api.allowed_methods import allowed_methods
 from core.errors import FieldError, SpecError
 from store.database import is_unavailable
 from store.disk import is_disk_full
+from store.store_errors import StoreError
 
 MEDIA_TYPE = "application/problem+json"
+STORAGE_RETRY_SECONDS = 10  # an outage of the object store takes longer than a busy moment
 RETRY_SECONDS = 2  # after which a client of a busy service tries again
 
 log = structlog.get_logger(__name__)
@@ -79,6 +81,12 @@ def busy(detail: str = "The service has as many requests as it can answer. Try a
         detail: What the service has too much of, or misses.
     """
     return Problem(503, detail, kind="busy", headers={"Retry-After": str(RETRY_SECONDS)})
+
+
+def storage_problem(error: StoreError) -> Problem:
+    """A 503 that says what is wrong with the object store, without its address."""
+    detail = f"The service cannot answer now: {error.in_words}. Try again later."
+    return Problem(503, detail, kind="storage", headers={"Retry-After": str(STORAGE_RETRY_SECONDS)})
 
 
 def body_of(problem: Problem, request_id: str | None = None) -> dict[str, Any]:
@@ -151,6 +159,11 @@ def install(app: FastAPI) -> None:
             raise error
         log.warning("database.unavailable", error=str(error).splitlines()[0])
         return respond(busy("The database cannot be reached or is busy. Try again in a few seconds."), request)
+
+    @app.exception_handler(StoreError)
+    async def _store(request: Request, error: StoreError) -> Response:
+        log.error("store.failed", error=str(error))
+        return respond(storage_problem(error), request)
 
     @app.exception_handler(RequestValidationError)
     async def _validation(request: Request, error: RequestValidationError) -> Response:

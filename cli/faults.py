@@ -28,6 +28,8 @@ def describe_fault(error: BaseException, *, source: Path | None = None, written:
         return _describe_os_error(error, source)
     if type(error).__module__.startswith("sqlalchemy.") and hasattr(error, "orig"):
         reason = str(error.orig).split("\n", 1)[0]
+        if "no such table" in reason or ("relation" in reason and "does not exist" in reason):
+            return "UNTEACHABLE_DATABASE_URL: the database has no tables of this version: run `unteachable migrate`"
         return (
             f"the database cannot be used ({reason}): it is in UNTEACHABLE_DATA_DIR, or where UNTEACHABLE_DATABASE_URL "
             "says"

@@ -90,6 +90,7 @@ def worker(
     if queue not in QUEUE_NAMES:
         raise typer.BadParameter(f"must be one of {', '.join(QUEUE_NAMES)}", param_hint="--queue")
     _require_data_dir()
+    _require_usable_services()
     from worker.celery_app import run_worker
 
     raise typer.Exit(run_worker(queue))
@@ -99,6 +100,7 @@ def worker(
 def api() -> None:
     """Run the API, with the web pages."""
     _require_data_dir()
+    _require_usable_services()
     from ops.serve import serve
 
     serve()
@@ -115,14 +117,18 @@ def migrate() -> None:
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    role: Annotated[str, typer.Option(help="api, worker, or all: whose needs are checked")] = "all",
+) -> None:
     """Check everything that the service needs, and print what is wrong."""
-    from ops.doctor import run_checks
+    from ops.doctor import ROLES, run_checks
     from store.data_folder import make_private
     from store.settings import get_settings
 
+    if role not in ROLES:
+        raise typer.BadParameter(f"must be one of {', '.join(ROLES)}", param_hint="--role")
     make_private(get_settings())
-    results = run_checks()
+    results = run_checks(role)
     for result in results:
         print(f"{'ok  ' if result.is_ok else 'FAIL'}  {result.name}: {result.text}")
     raise typer.Exit(0 if all(result.is_ok for result in results) else 1)
@@ -140,6 +146,20 @@ def _require_data_dir() -> None:
     except DataDirUnusable as error:
         typer.echo(f"unteachable: {error}", err=True)
         raise typer.Exit(1) from None
+
+
+def _require_usable_services() -> None:
+    """End with one line if the settings name something that cannot work."""
+    from ops.preflight import UnusableSetting, require_usable_services
+    from store.logs import configure_logs
+    from store.settings import get_settings
+
+    configure_logs(get_settings())
+    try:
+        require_usable_services(get_settings())
+    except UnusableSetting as error:
+        typer.echo(f"unteachable: {error}", err=True)
+        raise typer.Exit(2) from None
 
 
 def _data_dir() -> list[Path]:

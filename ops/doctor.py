@@ -1,22 +1,24 @@
-"""`unteachable doctor`: checks everything that the service needs."""
+"""`unteachable doctor`: checks what a process of one role needs, all at the same time."""
 
 import shutil
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
-from core.imaging.sandbox_process import measure_isolation
 from ops.data_dir import require_data_dir
+from ops.preflight import PATIENCE, refusal_of
 from store import migrate, task_queue
 from store.database import open_database
 from store.object_store import open_object_store
 from store.settings import Settings, get_settings
 from store.signing_keys import secret_keys
-from worker.fetch_upload import upload_limits
 
 MIN_FREE_BYTES = 5 * 2**30
+CONNECT_SECONDS = 2
+ROLES = ("api", "worker", "all")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +36,32 @@ class CheckResult:
     text: str
 
 
-def run_checks() -> list[CheckResult]:
-    """Run all checks. A check that raises has failed; the first line of its error is the text."""
+def run_checks(role: str = "all") -> list[CheckResult]:
+    """Run the checks of a role. A check that raises has failed; the first line of its error is the text.
+
+    Args:
+        role: one of `ROLES`. The API needs no torch, and a worker no signing keys.
+    """
     settings = get_settings()
-    checks: dict[str, Callable[[Settings], str]] = {
+    shared: dict[str, Callable[[Settings], str]] = {
         "python": lambda _: sys.version.split()[0],
-        "address": _check_address,
         "data folder": _check_data_folder,
         "database": _check_database,
         "object store": _check_object_store,
-        "signing keys": lambda settings: f"{len(secret_keys(settings))} found",
         "broker": _check_broker,
-        "sandbox": _check_sandbox,
-        "torch": _check_torch,
     }
-    return [_run(name, check, settings) for name, check in checks.items()]
+    of_role: dict[str, dict[str, Callable[[Settings], str]]] = {
+        "api": {
+            "address": _check_address,
+            "signing keys": lambda settings: f"{len(secret_keys(settings))} found",
+        },
+        "worker": {"sandbox": _check_sandbox, "torch": _check_torch},
+    }
+    checks = dict(shared)
+    for name in of_role if role == "all" else (role,):
+        checks |= of_role[name]
+    with ThreadPoolExecutor(len(checks)) as pool:
+        return list(pool.map(lambda name: _run(name, checks[name], settings), checks))
 
 
 def _run(name: str, check: Callable[[Settings], str], settings: Settings) -> CheckResult:
@@ -74,34 +87,37 @@ def _check_data_folder(settings: Settings) -> str:
 
 
 def _check_database(settings: Settings) -> str:
-    database = open_database(settings)
+    database = open_database(settings, connections=1, connect_seconds=CONNECT_SECONDS)
     try:
-        with database.read() as session:
-            session.execute(text("SELECT 1"))
-        current, head = migrate.current_revision(database), migrate.head_revision()
+        fault, current = migrate.schema_fault(database), migrate.current_revision(database)
+    except SQLAlchemyError as error:
+        text = str(getattr(error, "orig", None) or error).strip().split("\n", 1)[0]
+        raise ConnectionError(f"UNTEACHABLE_DATABASE_URL: {refusal_of(error) or text}") from None
     finally:
         database.dispose()
-    if current is None:
-        raise RuntimeError("has no tables yet: run `unteachable migrate`")
-    if current != head:
-        raise RuntimeError(f"is at revision {current}, but this version needs {head}: run `unteachable migrate`")
+    if fault is not None:
+        raise RuntimeError(fault)
     return f"{database.engine.dialect.name}, revision {current}"
 
 
 def _check_object_store(settings: Settings) -> str:
-    open_object_store(settings).probe()
+    open_object_store(settings, PATIENCE).probe()
     return f"{settings.store} can be written and read"
 
 
 def _check_broker(settings: Settings) -> str:
-    if task_queue.is_broker_reachable(settings):
+    fault = task_queue.broker_fault(settings)
+    if fault is None:
         return "answers"
     if not settings.broker_url:
         return "not running; `unteachable up` starts it"
-    raise ConnectionError(f"{settings.broker_url.rsplit('@', 1)[-1]} does not answer")
+    raise ConnectionError(f"UNTEACHABLE_BROKER_URL: {settings.broker_url.rsplit('@', 1)[-1]} {fault}")
 
 
 def _check_sandbox(settings: Settings) -> str:
+    from core.imaging.sandbox_process import measure_isolation
+    from worker.fetch_upload import upload_limits
+
     return str(measure_isolation(upload_limits(settings)))
 
 

@@ -14,6 +14,7 @@ from core.errors import SandboxTooWeak
 from ops.admin import create_sign_in_link
 from ops.broker import broker_command, is_broker_ready
 from ops.instance_lock import AlreadyInUse, DataDirLock, check_port, is_ready
+from ops.preflight import UnusableSetting, require_usable_services
 from ops.process import ManagedProcess, cli_command
 from store import generators, migrate
 from store.addresses import ServiceAddress, bracketed
@@ -59,7 +60,7 @@ def run_up() -> int:
         with DataDirLock(settings.home) as lock:
             check_port(settings.host, settings.port)
             return Supervisor(settings, lock).run()
-    except (AlreadyInUse, StartFailed) as error:
+    except (AlreadyInUse, StartFailed, UnusableSetting) as error:
         print(f"unteachable: {error}", file=sys.stderr)
         return 1
 
@@ -83,12 +84,14 @@ class Supervisor:
 
         Raises:
             StartFailed: a process does not start.
+            UnusableSetting: a service refuses what the settings say.
         """
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         try:
             self._check_sandbox()
             self._migrate()
+            require_usable_services(self._settings)
             self._start_processes()
             self._wait_until(lambda: is_ready(self._settings.service_address), what="the API")
             if not self._stopping.is_set():

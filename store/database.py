@@ -24,9 +24,9 @@ MAX_CONNECTIONS = 30  # of one process at the same time
 IDLE_CONNECTIONS = 10  # stay open while nobody needs them
 LOCK_TIMEOUT_SECONDS = 30  # how long a SQLite transaction waits for the write lock
 # How long a silent server delays a call before its connection counts as broken. Parameters of the URL take precedence.
+CONNECT_SECONDS = 5
 CONNECTION_TIMEOUTS = {
-    "connect_timeout": 5,  # seconds
-    "keepalives_idle": 10,
+    "keepalives_idle": 10,  # seconds
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,  # milliseconds
@@ -59,22 +59,26 @@ class Database:
         self.engine.dispose()
 
 
-def open_database(settings: Settings, *, connections: int = MAX_CONNECTIONS) -> Database:
+def open_database(
+    settings: Settings, *, connections: int = MAX_CONNECTIONS, connect_seconds: int = CONNECT_SECONDS
+) -> Database:
     """Open the database of the settings. Creates the data folder that SQLite needs, but no tables.
 
     Args:
         settings: where the database is.
         connections: the largest number of connections at the same time.
+        connect_seconds: how long a server may take to accept a connection.
     """
-    return connect(settings.database, connections=connections)
+    return connect(settings.database, connections=connections, connect_seconds=connect_seconds)
 
 
-def connect(url: str, *, connections: int = MAX_CONNECTIONS) -> Database:
+def connect(url: str, *, connections: int = MAX_CONNECTIONS, connect_seconds: int = CONNECT_SECONDS) -> Database:
     """Open a database.
 
     Args:
         url: a SQLAlchemy URL; `sqlite+pysqlite:///PATH` or `postgresql+psycopg://…`.
         connections: the largest number of connections at the same time; who needs one more waits, with its thread.
+        connect_seconds: how long a server may take to accept a connection.
     """
     parsed, reserve = make_url(url), None
     idle = min(IDLE_CONNECTIONS, connections)
@@ -91,7 +95,8 @@ def connect(url: str, *, connections: int = MAX_CONNECTIONS) -> Database:
             reserve = DiskReserve(Path(parsed.database).parent)
             event.listen(engine, "begin", partial(_make_room, reserve))
     else:
-        timeouts = {name: value for name, value in CONNECTION_TIMEOUTS.items() if name not in parsed.query}
+        timeouts = {"connect_timeout": connect_seconds, **CONNECTION_TIMEOUTS}
+        timeouts = {name: value for name, value in timeouts.items() if name not in parsed.query}
         engine = create_engine(parsed, pool_pre_ping=True, connect_args=timeouts, **pool)
     reading = engine.execution_options(unteachable_reads=True)
     return Database(

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from store.object_keys import dataset_prefix
-from store.object_store import ObjectStore, StoreError
+from store.object_store import ObjectStore
+from store.store_errors import StoreError
 
 CHUNK_IMAGES = 240
 PIECE_BYTES = 1 << 18  # of a file that is inflated

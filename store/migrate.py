@@ -6,6 +6,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 
 from store.database import Database
 
@@ -43,3 +44,24 @@ def current_revision(database: Database) -> str | None:
     """Return the revision of a database; None where it has no tables yet."""
     with database.engine.execution_options(unteachable_reads=True).connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
+
+
+def schema_fault(database: Database) -> str | None:
+    """Return why this version cannot use the schema of a database; None if it can.
+
+    A schema that a later version has made is used: each release expands the schema before a later one contracts it, so
+    that processes of two releases can run beside each other during an upgrade.
+
+    Args:
+        database: what to look at. Raises SQLAlchemyError if it cannot be read.
+    """
+    current, head = current_revision(database), head_revision()
+    if current == head:
+        return None
+    if current is None:
+        return "has no tables yet: run `unteachable migrate`"
+    try:
+        ScriptDirectory.from_config(alembic_config()).get_revision(current)
+    except CommandError:
+        return None  # a revision that this version does not know is a later one
+    return f"is at revision {current}, but this version needs {head}: run `unteachable migrate`"

@@ -167,6 +167,7 @@ class Job(_RowMixin, Base):
 
     attempt: Mapped[int] = mapped_column(default=0)
     released: Mapped[int] = mapped_column("handed_back", default=0)  # attempts that a stopping worker released
+    outage_since: Mapped[datetime | None]  # when the object store stopped to answer this job; see worker.store_outage
     worker: Mapped[str | None] = mapped_column(String(200))
     lease_until: Mapped[datetime | None]
     enqueued_at: Mapped[datetime | None] = mapped_column("rung_at")  # when its last message was enqueued

@@ -4,29 +4,29 @@ A write is atomic: a reader sees the whole old or the whole new object.
 """
 
 import os
-import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from pathlib import Path
 
 import obstore
-from obstore.exceptions import BaseError
-from obstore.store import LocalStore, from_url
+from obstore.store import LocalStore
 from obstore.store import ObjectStore as ObstoreStore
 
+from store.s3 import S3Patience, open_s3
 from store.settings import Settings
+from store.store_errors import StoreError, StoreUnavailable, missing_bucket, store_errors
 
 CHUNK_BYTES = 1 << 20
-
-
-class StoreError(OSError):
-    """The object store cannot be read or written. `errno` is the system's error number where there is one."""
+MAX_RESUMED_READS = 3  # of one object, from where the connection broke
+USUAL_PATIENCE = S3Patience()
 
 
 class ObjectStore:
     """Named objects in a flat key space. Methods raise FileNotFoundError for unknown keys, and StoreError otherwise.
+
+    `store.store_errors` says which errors may pass.
 
     Args:
         store: obstore's backend.
@@ -44,7 +44,7 @@ class ObjectStore:
             key: the object's key.
             data: its content.
         """
-        with _store_errors(key):
+        with self._errors(key, writes=True):
             obstore.put(self._store, key, data)
 
     def save(self, key: str, path: Path) -> None:
@@ -54,7 +54,7 @@ class ObjectStore:
             key: the object's key.
             path: the file, which stays and may change later.
         """
-        with _store_errors(key):
+        with self._errors(key, writes=True):
             obstore.put(self._store, key, path)
 
     def link(self, key: str, path: Path) -> None:
@@ -118,26 +118,43 @@ class ObjectStore:
             start: the first byte.
             end: the byte after the last one; None for the end of the object.
         """
-        with _store_errors(key):
-            stop = self.size(key) if end is None else end
+        stop = self.size(key) if end is None else end
+        resumed = 0
         while start < stop:
-            length = min(CHUNK_BYTES, stop - start)
-            with _store_errors(key):
-                chunk = bytes(obstore.get_range(self._store, key, start=start, length=length))
-            if not chunk:
-                raise StoreError(f"{key}: ended at {start} of {stop} bytes")
-            yield chunk
-            start += len(chunk)
+            before = start
+            try:
+                for chunk in self._stream(key, start, stop):
+                    start += len(chunk)
+                    yield chunk
+            except StoreUnavailable:
+                resumed += 1
+                if start == before or resumed > MAX_RESUMED_READS:
+                    raise
+            else:
+                if start < stop:
+                    raise StoreUnavailable(None, f"{key}: ended at {start} of {stop} bytes")
+
+    def _stream(self, key: str, start: int, stop: int) -> Iterator[bytes]:
+        with self._errors(key):
+            opened = obstore.get(self._store, key, options={"range": (start, stop)})
+            for part in opened.stream(min_chunk_size=CHUNK_BYTES):
+                data = memoryview(part)
+                for begin in range(0, len(data), CHUNK_BYTES):
+                    yield bytes(data[begin : begin + CHUNK_BYTES])
 
     def load(self, key: str) -> bytes:
         """Return all bytes of a small object."""
-        with _store_errors(key):
+        with self._errors(key):
             return bytes(obstore.get(self._store, key).bytes())
 
     def size(self, key: str) -> int:
         """Return the size of an object, in bytes."""
-        with _store_errors(key):
-            return int(obstore.head(self._store, key)["size"])
+        try:
+            with self._errors(key):
+                return int(obstore.head(self._store, key)["size"])
+        except FileNotFoundError:
+            self._check_bucket(key)  # an answer to HEAD has no body that tells what is missing
+            raise
 
     def exists(self, key: str) -> bool:
         """Return whether there is an object under a key."""
@@ -153,7 +170,7 @@ class ObjectStore:
 
     def modified_times(self, prefix: str) -> dict[str, datetime]:
         """Return the keys under a prefix, each with the time when it was stored."""
-        with _store_errors(prefix):
+        with self._errors(prefix):
             return {
                 str(meta["path"]): meta["last_modified"]
                 for batch in obstore.list(self._store, prefix)
@@ -163,7 +180,7 @@ class ObjectStore:
     def delete(self, key: str) -> None:
         """Delete an object if it exists."""
         try:
-            with _store_errors(key):
+            with self._errors(key):
                 obstore.delete(self._store, key)
         except FileNotFoundError:
             return
@@ -180,31 +197,35 @@ class ObjectStore:
         key, data = f"probe/{os.getpid()}-{os.urandom(4).hex()}", b"probe"
         self.write(key, data)
         if self.load(key) != data:
-            raise StoreError(f"{key}: the object that was read differs from the one that was written")
+            raise StoreError(None, f"{key}: the object that was read differs from the one that was written")
         self.delete(key)
 
+    def _errors(self, key: str, *, writes: bool = False) -> AbstractContextManager[None]:
+        return store_errors(key, is_remote=self._folder is None, writes=writes)
 
-def open_object_store(settings: Settings) -> ObjectStore:
-    """Open the object store of the settings; creates the folder of a local one. Raises StoreError where it cannot."""
-    if "://" in settings.store:
-        return ObjectStore(from_url(settings.store))
+    def _check_bucket(self, key: str) -> None:
+        """Raise StoreRefused where not the object is missing but its bucket."""
+        if self._folder is not None:
+            return
+        try:
+            with self._errors(key):
+                next(iter(obstore.list(self._store, "probe", chunk_size=1)), None)
+        except FileNotFoundError as error:
+            raise missing_bucket(key) from error
+
+
+def open_object_store(settings: Settings, patience: S3Patience = USUAL_PATIENCE) -> ObjectStore:
+    """Open the object store of the settings; creates the folder of a local one. Raises StoreError where it cannot.
+
+    Args:
+        settings: where the store is.
+        patience: how long a server may take to answer.
+    """
+    if settings.s3_location is not None:
+        return ObjectStore(open_s3(settings, patience))
     folder = Path(settings.store)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(error.errno, f"{folder}: {error.strerror}") from error
     return ObjectStore(LocalStore(folder, automatic_cleanup=True), folder=folder)
-
-
-@contextmanager
-def _store_errors(key: str) -> Iterator[None]:
-    """Turn errors of the backend into StoreError with the key and the system's error number."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except (BaseError, OSError) as error:
-        text = str(error).split("\n", 1)[0]
-        number = re.search(r"os error (\d+)", text)
-        code = int(number[1]) if number else getattr(error, "errno", None)
-        raise StoreError(code, f"{key}: {os.strerror(code) if code else text}") from error

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Self
 
 from pydantic import AliasChoices, Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from store.addresses import PublicUrl, ServiceAddress, normalize_host
+from store.service_settings import ServiceSettings
+from store.service_urls import S3Location
 
 MIN_DECODER_BYTES = 256 * 2**20
 MAX_SOCKET_PATH_BYTES = 100  # the kernel accepts 107, and the server appends a few
 
 
-class Settings(BaseSettings):
+class Settings(ServiceSettings):
     """What a deployment can configure. An empty value means the default, which suits a single machine.
 
     Raises:
@@ -46,19 +48,6 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(
         default=Path("var"), description="folder for what stays on this machine: database, files, broker, keys, scratch"
-    )
-    database_url: str = Field(
-        default="", description="postgresql+psycopg://… beyond one machine; default SQLite in DATA_DIR"
-    )
-    broker_url: str = Field(
-        default="", description="redis://… beyond one machine; default an embedded Valkey in DATA_DIR"
-    )
-    store_url: str = Field(
-        default="", description="a folder, or s3://bucket/prefix beyond one machine; default a folder in DATA_DIR"
-    )
-    secret_keys: str = Field(
-        default="",
-        description="signing keys, newest first, comma-separated; default one in DATA_DIR; required beyond one machine",
     )
     secure_cookies: bool = Field(default=False, description="send the session cookie over HTTPS only")
     session_days: int = Field(default=30, ge=1, description="days a browser stays signed in")
@@ -145,6 +134,11 @@ class Settings(BaseSettings):
     cancel_seconds: float = Field(
         default=3.5, gt=0, description="seconds after which a canceled job is stopped by ending its process"
     )
+    store_outage_seconds: float = Field(
+        default=3600,
+        gt=0,
+        description="seconds for which jobs wait for an object store that does not answer, before they fail",
+    )
     max_attempts: int = Field(
         default=3, ge=1, description="attempts after which a job whose worker keeps disappearing fails"
     )
@@ -224,7 +218,7 @@ class Settings(BaseSettings):
     @property
     def configured_keys(self) -> tuple[str, ...]:
         """The signing keys of the settings, newest first; empty where none are set."""
-        return _listed(self.secret_keys)
+        return _listed(self.secret_keys.replace("\n", ","))
 
     @property
     def home(self) -> Path:
@@ -254,6 +248,11 @@ class Settings(BaseSettings):
     def store(self) -> str:
         """The folder or URL of the object store."""
         return self.store_url or str(self.home / "files")
+
+    @property
+    def s3_location(self) -> S3Location | None:
+        """The bucket of the object store; None where the store is a folder."""
+        return S3Location.parse(self.store) if "://" in self.store else None
 
     @property
     def scratch(self) -> Path:

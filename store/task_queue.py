@@ -9,7 +9,13 @@ from typing import Any
 import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    NoPermissionError,
+    RedisError,
+    ResponseError,
+)
 from sqlalchemy import ColumnElement, and_, or_
 
 from store.job_events import connect_broker
@@ -29,6 +35,7 @@ QUEUE_OF_KIND = {
 QUEUE_NAMES = ("check", "science", SHORT)
 TASK_NAME = "unteachable.run_job"  # must not change: messages in a broker carry it
 CONNECT_TIMEOUT_SECONDS = 2.0
+WRONG_PASSWORD = "refuses the user or the password"
 ANSWER_TIMEOUT_SECONDS = 10.0  # for a broker that accepts the connection and stays silent
 
 log = structlog.get_logger()
@@ -100,10 +107,21 @@ def queue_length(settings: Settings, queue: str) -> int | None:
         return None
 
 
-def is_broker_reachable(settings: Settings) -> bool:
-    """Return whether the broker answers a ping."""
+def broker_fault(settings: Settings) -> str | None:
+    """Return what is wrong with the broker, without its address; None where it answers a ping."""
     try:
         with connect_broker(settings) as broker:
-            return bool(broker.ping())
+            return None if broker.ping() else "does not answer"
+    except (AuthenticationError, AuthorizationError, NoPermissionError):
+        return WRONG_PASSWORD
+    except ResponseError as error:
+        if str(error).startswith(("WRONGPASS", "NOAUTH", "NOPERM")) or "AUTH" in str(error):
+            return WRONG_PASSWORD
+        return "refuses a ping"
     except (RedisError, OSError):
-        return False
+        return "does not answer"
+
+
+def is_broker_reachable(settings: Settings) -> bool:
+    """Return whether the broker answers a ping."""
+    return broker_fault(settings) is None

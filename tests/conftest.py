@@ -39,6 +39,24 @@ def postgres() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def s3() -> Iterator[Any]:
+    """A real S3 server with one bucket."""
+    from tests.support.s3 import s3_server
+
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3_relay(s3: Any) -> Iterator[Any]:
+    """That server behind a relay that can fail: the server as clients see it, and its faults."""
+    from tests.support.s3 import faulty_relay
+
+    with faulty_relay(s3) as relayed:
+        yield relayed
+
+
+@pytest.fixture(scope="session")
 def postgres_template(postgres: str) -> str:
     """The name of a migrated database on that server, which tests copy."""
     from sqlalchemy import make_url

@@ -9,10 +9,12 @@ import structlog
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from core.errors import Cancelled
+from core.runtime.awake_clock import awake_seconds
 from store import datasets, job_events, leases
 from store import models as m
 from store.leases import Claim, LeaseStatus
 from store.queue_places import first_claimable
+from store.store_errors import StoreUnavailable
 from worker.child_status import RunningClaim, announce_claim
 from worker.context import WorkerContext
 from worker.disk_space import is_disk_full, wait_for_disk_space
@@ -22,6 +24,7 @@ from worker.lease_keeper import LeaseKeeper, is_stopping
 from worker.maintenance import recover_ended_children
 from worker.running_job import RunningJob
 from worker.stop_reasons import LeaseLost, WorkerStopping, WorkStalled
+from worker.store_outage import release_after_store_outage, wait_for_store
 
 MAX_WORKER_NAME = 200  # characters in the column
 MAX_CANDIDATES = 10  # other workers may claim the first ones at the same moment
@@ -90,6 +93,7 @@ def run_claimed(context: WorkerContext, claim: Claim) -> None:
         job_events.publish(context.settings, job_id)
         try:
             with LeaseKeeper(context, claim) as lease:
+                began = awake_seconds()
                 try:
                     with scratch_folder(context, claim) as scratch:
                         run_handler(RunningJob(context=context, claim=claim, lease=lease, scratch=scratch))
@@ -97,6 +101,9 @@ def run_claimed(context: WorkerContext, claim: Claim) -> None:
                     if is_disk_full(error):
                         clean_up(context, claim, keep_checkpoints=True)
                         wait_for_disk_space(context.settings, lease)
+                    if isinstance(error, StoreUnavailable):
+                        log.warning("job.store_unavailable", error=str(error))
+                        wait_for_store(context, claim, lease, worked_seconds=awake_seconds() - began)
                     raise
         except Cancelled as stop_reason:
             end_stopped(context, claim, stop_reason)
@@ -221,6 +228,8 @@ def end_with_error(context: WorkerContext, claim: Claim, error: Exception) -> No
         end_stopped(context, claim, stop_reason)
         return
     if is_disk_full(error) and requeue_lost(context, claim):
+        return
+    if isinstance(error, StoreUnavailable) and release_after_store_outage(context, claim):
         return
     failure = describe_failure(error)
     if failure.is_service_fault:

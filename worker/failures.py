@@ -1,9 +1,11 @@
 """What a user reads when a job fails."""
 
 import errno
+import os
 from dataclasses import dataclass
 
 from core.errors import BadInput, SpecError
+from store.store_errors import StoreRefused, StoreUnavailable
 from worker.context import InvalidSetting
 
 DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -32,13 +34,18 @@ def describe_failure(error: Exception) -> Failure:
 
 
 def _service_fault(error: Exception) -> str:
+    """What happened, without an address or a folder of this service: those are for its log."""
     if isinstance(error, InvalidSetting):
         return f"This service has an invalid setting, which its operator must correct: {error}"
     if isinstance(error, OSError) and error.errno in DISK_FULL_ERRNOS:
         return "The disk of this service is full. Ask its operator to free space, then try again."
-    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-        detail = error.strerror or str(error)
-        return f"This service could not read or write its files ({detail}). Ask its operator."
+    if isinstance(error, StoreUnavailable):
+        return "The storage of this service could not be reached for a long time. Try again later, or ask its operator."
+    if isinstance(error, StoreRefused):
+        return f"This service cannot go on: {error.in_words}. Ask its operator to correct that, then try again."
+    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError | ConnectionError | TimeoutError):
+        detail = f" ({os.strerror(error.errno)})" if error.errno else ""
+        return f"This service could not read or write its files{detail}. Ask its operator."
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
         return "The worker ran out of memory. Try fewer or smaller images."
-    return f"An error occurred in this service ({type(error).__name__}: {error}). Its log has the details."
+    return f"An error occurred in this service ({type(error).__name__}). Its log has the details."

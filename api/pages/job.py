@@ -24,8 +24,8 @@ from core.specs.protect import ProtectSpec
 from store import job_events, jobs
 from store import models as m
 from store.object_keys import checkpoint_key
-from store.object_store import StoreError
 from store.queue_places import queue_place
+from store.store_errors import StoreError
 
 router = APIRouter()
 

@@ -114,7 +114,10 @@ def _delete_stored_file(context: AppContext, dataset_id: str) -> None:
                 return
     except SQLAlchemyError:
         return  # the database is away; a worker's garbage collection deletes files without a row
-    context.files.delete_prefix(dataset_prefix(dataset_id))
+    try:
+        context.files.delete_prefix(dataset_prefix(dataset_id))
+    except OSError as error:  # a worker's garbage collection deletes them later
+        log.warning("files.delete_failed", prefix=dataset_prefix(dataset_id), error=str(error))
 
 
 def bad_input_problem(bad: BadInput) -> Problem:

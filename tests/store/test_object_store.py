@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from store.clock import utc_now
-from store.object_store import CHUNK_BYTES, ObjectStore, StoreError, open_object_store
+from store.object_store import CHUNK_BYTES, ObjectStore, open_object_store
 from store.settings import Settings
+from store.store_errors import StoreError
 
 
 @pytest.fixture
@@ -120,8 +121,9 @@ def test_a_store_that_cannot_be_written_raises(files: ObjectStore, settings: Set
 FULL = """
 import errno, resource, signal, sys
 from pathlib import Path
-from store.object_store import StoreError, open_object_store
+from store.object_store import open_object_store
 from store.settings import Settings
+from store.store_errors import StoreError
 files = open_object_store(Settings(_env_file=None, data_dir=sys.argv[1]))
 files.write("a", b"old")
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

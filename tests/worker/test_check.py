@@ -16,7 +16,7 @@ from api.schemas import DatasetOut
 from store import datasets
 from store import models as m
 from store.leases import LeaseStatus
-from store.object_store import StoreError
+from store.store_errors import StoreError
 from tests.support.processes import environment
 from tests.support.rows import claim, dataset_of, job_of, new_job
 from tests.support.uploads import image_file, write_zip
