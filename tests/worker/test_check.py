@@ -16,7 +16,7 @@ from api.schemas import DatasetOut
 from store import datasets
 from store import models as m
 from store.leases import LeaseStatus
-from store.store_errors import StoreError
+from store.store_errors import StoreError, StoreRefused, StoreUnavailable
 from tests.support.processes import environment
 from tests.support.rows import claim, dataset_of, job_of, new_job
 from tests.support.uploads import image_file, write_zip
@@ -174,9 +174,15 @@ def test_a_check_fails_with_the_reason_when_the_disk_is_full(context: WorkerCont
         (StoreError(errno.EROFS, "jobs/a: Read-only file system"), "Read-only file system"),
         (MemoryError(), "ran out of memory"),
         (RuntimeError("CUDA error: out of memory"), "ran out of memory"),
-        (ZeroDivisionError("division by zero"), "ZeroDivisionError: division by zero"),
+        (ZeroDivisionError("division by zero"), "(ZeroDivisionError). Its log has the details."),
+        (ConnectionError("Error 111 connecting to 10.0.0.5:6379."), "(ConnectionError). Its log has the details."),
+        (FileNotFoundError(2, "No such file", "/srv/var/scratch/x"), "(FileNotFoundError). Its log has the details."),
+        (StoreUnavailable(None, "jobs/a: http://10.0.0.5:9000/x"), "could not be reached"),
+        (StoreRefused("jobs/a: http://10.0.0.5:9000/x", "its storage refuses access"), "its storage refuses access"),
     ],
 )
-def test_a_fault_of_the_service_is_described(error: Exception, reason: str) -> None:
+def test_a_fault_of_the_service_is_described_without_an_address(error: Exception, reason: str) -> None:
     assert reason in describe_failure(error).reason
+    assert "10.0.0.5" not in describe_failure(error).reason
+    assert "/srv" not in describe_failure(error).reason
     assert describe_failure(error).is_service_fault

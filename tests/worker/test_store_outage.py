@@ -50,7 +50,9 @@ def check(on_s3: WorkerContext, drawn: Any) -> tuple[str, str]:
     return dataset_id, job_id
 
 
-@pytest.mark.parametrize("status", [500, 429, 0])
+@pytest.mark.parametrize(
+    "status", [500, pytest.param(429, marks=pytest.mark.slow), pytest.param(0, marks=pytest.mark.slow)]
+)
 def test_a_job_waits_for_the_store_and_is_not_counted(
     on_s3: WorkerContext, s3_relay: Any, check: tuple[str, str], status: int
 ) -> None:
@@ -68,6 +70,7 @@ def test_a_job_waits_for_the_store_and_is_not_counted(
     assert dataset_of(on_s3.database, dataset_id).state == m.READY
 
 
+@pytest.mark.slow
 def test_a_store_that_fails_only_writes_is_waited_for(
     on_s3: WorkerContext, s3_relay: Any, check: tuple[str, str]
 ) -> None:
@@ -102,6 +105,7 @@ def test_after_the_time_limit_the_job_fails_in_plain_words(
     assert "http" not in row.error
 
 
+@pytest.mark.slow
 def test_repeated_short_outages_end_at_the_time_limit_too(
     on_s3: WorkerContext, s3_relay: Any, check: tuple[str, str]
 ) -> None:
