@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from core.evaluation.paired_difference import paired_difference
-from core.results.evidence import wilson_interval
+from core.results.wilson import wilson_interval
 
 PAIRS = 2000
 CORRELATION = 0.6  # of the two learners' latent confidence in the right class of an image

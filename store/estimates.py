@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import SpecError
 from core.specs.presets import PRESETS
-from core.specs.protect import INSTANT, ProtectSpec
+from core.specs.protect import EVIDENCE_RUNS, INSTANT, ProtectSpec
 from store import models as m
 from store.task_queue import SHORT
 
@@ -153,7 +153,8 @@ def _evidence_figure(spec: ProtectSpec, images: int, factor: float) -> float:
     adversarial = {"quick": 1, "full": 2}[spec.evidence]
     plain = {"quick": 1, "full": 3}[spec.evidence]
     passes = plain + adversarial * (1 + schedule.attack_steps)
-    return 2 * schedule.length.updates(max(1, images * 4 // 5)) * passes * LEARNER_PASS_SECONDS * factor
+    updates = schedule.length.updates(max(1, images * 4 // 5))
+    return 2 * EVIDENCE_RUNS[spec.evidence] * updates * passes * LEARNER_PASS_SECONDS * factor
 
 
 @dataclass(frozen=True, slots=True)

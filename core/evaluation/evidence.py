@@ -10,18 +10,18 @@ from core.evaluation.evaluation_data import EvaluationData, chance_of, no_eviden
 from core.evaluation.evidence_cases import EvidenceCase, photograph_cases, small_image_cases
 from core.evaluation.learner_cost import LearnerCost, measure_cost
 from core.evaluation.learner_run import LearnerConfig, ScaledProgress, load_curve, measure_curve
+from core.evaluation.mean_arm import mean_arm
 from core.evaluation.paired_difference import paired_difference
 from core.evaluation.subset import stratified_subset
 from core.evaluation.time_budget import MAX_UNPLANNED_UPDATES, RowWork, TimeBudget
 from core.models.pretrained import pretrained_weights_file
-from core.results.difference import Interval
-from core.results.evidence import Curve, Evidence, EvidenceRow, wilson_interval
+from core.results.evidence import Curve, Evidence, EvidenceRow
 from core.runtime.awake_clock import awake_seconds
 from core.runtime.context import RunContext
 from core.specs.catalog import LEARNER_LABELS
 from core.specs.configs import LearnerSchedule, Preset
 from core.specs.photographs import learner_schedule
-from core.specs.protect import ProtectSpec
+from core.specs.protect import EVIDENCE_RUNS, ProtectSpec
 from core.training.labelled_images import LabelledArrays
 
 ARMS = ("before", "after")
@@ -65,6 +65,7 @@ class _Measurement:
     def __init__(self, data: EvaluationData, spec: ProtectSpec, preset: Preset, run: RunContext) -> None:
         self._data, self._spec, self._preset, self._run = data, spec, preset, run
         self._train, self._test = np.flatnonzero(~data.test_mask), np.flatnonzero(data.test_mask)
+        self._runs = EVIDENCE_RUNS[spec.evidence]
         self._pixels = {data.clean.shape[-1]: (data.clean, data.delivered)}
         self._cases = self._choose_cases()
         self.budget = self._open_budget()
@@ -85,10 +86,10 @@ class _Measurement:
         for number, (case, updates) in enumerate(zip(self._cases, expected, strict=True)):
             share = updates * self._passes(case)
             if self.budget is None:
-                yield self._row(case, updates, self._train, share)
+                yield self._row(case, updates, self._train, share, runs=self._runs)
             elif (plan := self.budget.begin(number)) is not None:
                 chosen = stratified_subset(self._data.labels[self._train], plan.train_images, seed=self._spec.seed)
-                yield self._row(case, plan.updates, self._train[chosen], share)
+                yield self._row(case, plan.updates, self._train[chosen], share, runs=plan.runs)
                 self.budget.end(number)
 
     def _choose_cases(self) -> list[EvidenceCase]:
@@ -120,6 +121,7 @@ class _Measurement:
                 batch=self._schedule(case).length.batch,
                 train_images=len(self._train),
                 test_images=len(self._test),
+                runs=self._runs,
             )
             for case in self._cases
         ]
@@ -156,28 +158,30 @@ class _Measurement:
             photographs=self._data.load_photographs is not None,
         )
 
-    def _row(self, case: EvidenceCase, updates: int, train: NDArray[np.int64], share: int) -> EvidenceRow:
-        """Measure a row; each of its learners advances the progress by `share`."""
-        config, curves = self._config(case, updates), {}
+    def _row(self, case: EvidenceCase, updates: int, train: NDArray[np.int64], share: int, *, runs: int) -> EvidenceRow:
+        """Measure a row; the runs of each of its learners together advance the progress by `share`."""
+        config = self._config(case, updates)
+        curves: dict[str, list[Curve]] = {arm: [] for arm in ARMS}
         test = self._images(case.size, "before").select(self._test)
-        for arm in ARMS:
-            name = f"{case.key}-{arm}"
-            known = load_curve(self._run, name)
-            if known is None:
-                scaled = self._run.with_progress(ScaledProgress(self._run.progress, share / updates))
-                images = self._images(case.size, arm).select(train)
-                known = measure_curve(config, images, test, scaled, name=name, keep=arm == "before")
-            else:
-                self._run.progress.advance(share)
-            curves[arm] = known
+        for number in range(runs):
+            for arm in ARMS:
+                name = f"{case.key}-{arm}" if number == 0 else f"{case.key}-{arm}-{number}"
+                known = load_curve(self._run, name)
+                scaled = self._run.with_progress(ScaledProgress(self._run.progress, share / updates / runs))
+                if known is None:
+                    images = self._images(case.size, arm).select(train)
+                    seeded = replace(config, seed=config.seed + number)
+                    known = measure_curve(seeded, images, test, scaled, name=name, keep=arm == "before")
+                else:
+                    scaled.progress.advance(updates)
+                curves[arm].append(known)
         return _row(case, curves, len(test), self._spec)
 
 
-def _row(case: EvidenceCase, curves: dict[str, Curve], tested: int, spec: ProtectSpec) -> EvidenceRow:
-    def interval(curve: Curve) -> Interval:
-        return wilson_interval(round(curve.accuracy[-1] * tested), tested)
-
-    before, after = curves["before"], curves["after"]
+def _row(case: EvidenceCase, curves: dict[str, list[Curve]], tested: int, spec: ProtectSpec) -> EvidenceRow:
+    arms = {arm: mean_arm(found, tested=tested) for arm, found in curves.items()}
+    before, after = arms["before"], arms["after"]
+    answers = [curve.correct for curve in curves["before"]]
     return EvidenceRow(
         training="adversarial" if case.radius else "standard",
         norm="Linf" if case.radius else None,
@@ -185,15 +189,16 @@ def _row(case: EvidenceCase, curves: dict[str, Curve], tested: int, spec: Protec
         countermeasure=case.countermeasure,
         architecture=LEARNER_LABELS[case.learner],
         protected_percentage=spec.percentage,
-        accuracy_before=before.accuracy[-1],
-        accuracy_after=after.accuracy[-1],
-        peak_before=max(before.accuracy),
-        peak_after=max(after.accuracy),
-        ci95_before=interval(before),
-        ci95_after=interval(after),
-        curves=curves,
+        accuracy_before=before.accuracy,
+        accuracy_after=after.accuracy,
+        peak_before=before.peak,
+        peak_after=after.peak,
+        ci95_before=before.ci95,
+        ci95_after=after.ci95,
+        curves={name: arm.curve for name, arm in arms.items()},
         learner=case.learner,
         image_size=case.size,
-        difference=paired_difference([before.correct], [after.correct]),
-        peak_difference=paired_difference([before.correct], [after.correct_at_peak]),
+        difference=paired_difference(answers, [curve.correct for curve in curves["after"]]),
+        peak_difference=paired_difference(answers, [curve.correct_at_peak for curve in curves["after"]]),
+        runs={name: arm.runs for name, arm in arms.items()},
     )

@@ -34,6 +34,7 @@ class RowWork:
         batch: Images of one update.
         train_images: Training images.
         test_images: Test images.
+        runs: How often each of its two learners is trained.
     """
 
     name: str
@@ -41,6 +42,7 @@ class RowWork:
     batch: int
     train_images: int
     test_images: int
+    runs: int = 1
 
     def train_images_for(self, updates: int) -> int:
         """How many training images suffice for a shorter training: each is seen as often, or MIN_PASSES times."""
@@ -138,10 +140,10 @@ class TimeBudget:
         )
 
     def _seconds(self, number: int, row: RowPlan) -> float:
-        """How long both learners of a row take."""
+        """How long both learners of a row take, with all their runs."""
         tested = self._works[number].test_images if self._state.test_images is None else self._state.test_images
         cost = self._state.costs[number]
-        return 2 * cost.seconds(row.updates, train_images=row.train_images, test_images=tested)
+        return 2 * row.runs * cost.seconds(row.updates, train_images=row.train_images, test_images=tested)
 
     def _choose_test_images(self) -> int:
         """All of them, or as many as can be tested in MAX_TEST_SHARE of the time."""
@@ -157,9 +159,16 @@ class TimeBudget:
         return PLANNED_SHARE * self._state.seconds - (awake_seconds() - self._began)
 
     def _fit(self, first: int) -> list[RowPlan]:
-        """The rows from `first` on that fit into the time that is left; the first row of all always stays."""
+        """The rows from `first` on that fit into the time that is left; the first row of all always stays.
+
+        Where they do not fit whole, each learner is trained once: a full training says more than short ones repeated.
+        """
         left = self._time_left() / self._slowdown
+        works = self._works
         numbers = [n for n in range(first, len(self._works)) if self._works[n].name not in self._state.rows]
+        everything = [_row(works[n], works[n].updates, runs=works[n].runs) for n in numbers]
+        if sum(self._seconds(n, row) for n, row in zip(numbers, everything, strict=True)) <= left:
+            return everything
         while numbers and numbers != [0] and self._total(numbers, 0.0) > left:
             numbers.pop()
         return self._rows(numbers, self._largest_share(numbers, left))
@@ -210,7 +219,12 @@ def _shortened(updates: int, share: float) -> int:
     return min(updates, max(MIN_UPDATES, round(share * updates)))
 
 
-def _row(work: RowWork, updates: int) -> RowPlan:
+def _row(work: RowWork, updates: int, *, runs: int = 1) -> RowPlan:
     return RowPlan(
-        name=work.name, updates=updates, full_updates=work.updates, train_images=work.train_images_for(updates)
+        name=work.name,
+        updates=updates,
+        full_updates=work.updates,
+        train_images=work.train_images_for(updates),
+        runs=runs,
+        full_runs=work.runs,
     )

@@ -1,11 +1,10 @@
 """The rows of a verification: each learner is trained once, and a row is the mean of its runs."""
 
-import numpy as np
-
 from core.evaluation.learner_run import LearnerConfig, ScaledProgress, load_curve, measure_curve
+from core.evaluation.mean_arm import mean_arm
 from core.evaluation.paired_difference import paired_difference
 from core.evaluation.verification_data import VerificationData
-from core.results.evidence import Curve, wilson_interval
+from core.results.evidence import Curve
 from core.results.verification_row import ARMS, Arm, VerificationRow
 from core.runtime.context import RunContext
 from core.specs.catalog import LEARNER_LABELS
@@ -40,7 +39,7 @@ class VerificationRunner:
         answers: dict[str, tuple[list[str], list[str]]] = {}
         for name in ARMS:
             curves = [c for seed in range(self._spec.seeds) if (c := self._curve(row, name, seed)) is not None]
-            arms[name] = _mean(curves, tested=len(self._data.test))
+            arms[name] = mean_arm(curves, tested=len(self._data.test)) if curves else None
             answers[name] = [c.correct for c in curves], [c.correct_at_peak for c in curves]
         before = arms["before"]
         assert before is not None, "there are always originals"
@@ -97,24 +96,3 @@ def _curve_name(row: RowSpec, arm: str, seed: int, *, protected_label: int | Non
     learner = f"{row.architecture}-{row.training.norm}-{row.training.radius}-{row.countermeasure}"
     tested = "" if protected_label is None else f"class-{protected_label}-"
     return f"learner-{tested}{learner}-{arm if arm == 'before' else f'{arm}-{row.percentage}'}-{seed}"
-
-
-def _mean(curves: list[Curve], *, tested: int) -> Arm | None:
-    """The mean of the runs, point by point; `tested` images tested each."""
-    if not curves:
-        return None
-    runs = tuple(curve.accuracy[-1] for curve in curves)
-    accuracy = float(np.mean(runs))
-    return Arm(
-        accuracy=accuracy,
-        peak=float(np.mean([max(curve.accuracy) for curve in curves])),
-        ci95=wilson_interval(round(accuracy * tested), tested),
-        runs=runs,
-        curve=Curve(
-            epoch=curves[0].epoch,
-            accuracy=tuple(np.mean([curve.accuracy for curve in curves], axis=0).tolist()),
-            loss=tuple(np.mean([curve.loss for curve in curves], axis=0).tolist()),
-            correct=curves[0].correct if len(curves) == 1 else "",
-            correct_at_peak=curves[0].correct_at_peak if len(curves) == 1 else "",
-        ),
-    )

@@ -36,6 +36,8 @@ def shortened(evidence: Evidence) -> str | None:
     if any(row.train_images < plan.full_train_images for row in plan.rows):
         numbers = sorted({row.train_images for row in plan.rows})
         parts.append(f"they saw {_range(numbers)} of the {plan.full_train_images:,} training images")
+    if any(row.runs < row.full_runs for row in plan.rows):
+        parts.append(f"models were trained once instead of {max(row.full_runs for row in plan.rows)} times")
     if evidence.test_images < plan.full_test_images:
         parts.append(f"{evidence.test_images:,} of the {plan.full_test_images:,} test images were used")
     if not parts:

@@ -10,7 +10,7 @@ from core.reports.learner_caveats import learner_caveats, sizes_of
 from core.reports.photograph_caveats import TargetCounts, target_caveats
 from core.reports.verdict import outcome_of
 from core.reports.wording import as_sentence, percent
-from core.results.evidence import Evidence
+from core.results.evidence import Evidence, EvidenceRow
 from core.specs.protect import ProtectSpec
 
 WIDE_INTERVAL = 0.05
@@ -98,7 +98,7 @@ def _about_accuracies(evidence: Evidence) -> Iterator[str]:
     half = max((high - low) / 2 for row in evidence.rows for low, high in (row.ci95_before, row.ci95_after))
     if half > WIDE_INTERVAL:
         yield uncertainty(evidence.test_images, half)
-    yield run_to_run(1)
+    yield from _seeds(evidence.rows)
 
 
 def uncertainty(test_images: int, half: float) -> str:
@@ -111,6 +111,22 @@ def uncertainty(test_images: int, half: float) -> str:
     return (
         f"With only {test_images} test images, each accuracy is uncertain by up to {half * 100:.0f} percentage points "
         "in either direction."
+    )
+
+
+def _seeds(rows: tuple[EvidenceRow, ...]) -> Iterator[str]:
+    """What is known of the variation between training runs."""
+    repeated = {n: spread for n, row in enumerate(rows) if (spread := row.spread_of_change) is not None}
+    if not repeated:
+        yield run_to_run(1)
+        return
+    widest = max(repeated, key=lambda n: repeated[n])
+    once = len(rows) - len(repeated)
+    yield (
+        f"Accuracies are means of {rows[widest].run_count} training runs with other seeds"
+        f"{f', but for {once} of the {len(rows)} comparisons, which have one' if once else ''}. Over the seeds, the "
+        f"standard deviation of the difference is at most {100 * repeated[widest]:.1f} percentage points "
+        f"({rows[widest].name}). The intervals show how much depends on the choice of test images, and leave it out."
     )
 
 

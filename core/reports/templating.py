@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from core.reports.verdict import outcome_of
-from core.reports.wording import capitalize, format_change, format_changes, format_interval, percent
+from core.reports.wording import capitalize, format_change, format_changes, format_interval, format_runs, percent
 
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPT = (Path(__file__).parent / "scripts" / "compare.js").read_text("utf-8")
@@ -36,6 +36,7 @@ def environment() -> Environment:
     environment.filters |= {
         "percent": percent,
         "interval": format_interval,
+        "runs": format_runs,
         "change": format_change,
         "changes": format_changes,
         "duration": duration,

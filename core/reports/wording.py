@@ -1,5 +1,7 @@
 """The verdict of a report in plain words. It follows from the intervals and is never better than they are."""
 
+from collections.abc import Sequence
+
 from core.results.difference import Interval
 
 SPACE = "\u00a0"  # keeps a number and its unit on one line
@@ -13,6 +15,11 @@ def percent(fraction: float, *, digits: int = 0) -> str:
 def format_interval(interval: Interval) -> str:
     """(0.226, 0.267) as '22.6 to 26.7 %'."""
     return f"{interval[0] * 100:.1f} to {percent(interval[1], digits=1)}"
+
+
+def format_runs(accuracies: Sequence[float]) -> str:
+    """(0.244, 0.226, 0.267) as '22.6 to 26.7 %'."""
+    return format_interval((min(accuracies), max(accuracies)))
 
 
 def format_change(change: float) -> str:

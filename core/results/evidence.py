@@ -1,40 +1,13 @@
 """Accuracies before and after a protection, with their confidence intervals. Imports no torch."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from statistics import stdev
 from typing import Any
 
 from core.results.difference import Interval, PairedDifference
 from core.results.evidence_plan import EvidencePlan
 from core.specs.catalog import PRETRAINED_LABELS
-
-Z95 = 1.959963984540054
-"""The 97.5 % quantile of the standard normal distribution."""
-
-
-def wilson_interval(correct: int, n: int) -> Interval:
-    """The Wilson score interval at 95 % of a share (Wilson 1927).
-
-    It stays inside 0 to 1, and it has a width at 0 and at n of n, which p ± 1.96 s does not.
-
-    Args:
-        correct: How many were correct.
-        n: How many were tested. Without any the interval is (0, 1).
-
-    Raises:
-        ValueError: Unless 0 <= correct <= n.
-    """
-    if not 0 <= correct <= n:
-        raise ValueError(f"correct must be 0 to n, not {correct} of {n}")
-    if n == 0:
-        return (0.0, 1.0)
-    share, z2 = correct / n, Z95 * Z95
-    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    low = 0.0 if correct == 0 else centre - half
-    high = 1.0 if correct == n else centre + half
-    return (low, high)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +66,8 @@ class EvidenceRow:
             at its `image_size`.
         difference: Of the two accuracies, image by image; None in reports of older versions.
         peak_difference: The same with the best point of the curve after protection, against the end of the one before.
+        runs: Accuracy of each training run, by "before" and "after"; the other figures are means over them. Empty in
+            reports of older versions, which had one run.
     """
 
     training: str
@@ -112,6 +87,19 @@ class EvidenceRow:
     image_size: int | None = None
     difference: PairedDifference | None = None
     peak_difference: PairedDifference | None = None
+    runs: dict[str, tuple[float, ...]] = field(default_factory=dict)
+
+    @property
+    def run_count(self) -> int:
+        """How often each of the two learners was trained."""
+        return len(self.runs.get("after", ())) or 1
+
+    @property
+    def spread_of_change(self) -> float | None:
+        """The standard deviation over the seeds of the change of accuracy, as a fraction; None with a single run."""
+        if self.run_count < 2:
+            return None
+        return stdev(after - before for before, after in zip(self.runs["before"], self.runs["after"], strict=True))
 
     @property
     def is_significantly_lower(self) -> bool:
@@ -170,7 +158,8 @@ class EvidenceRow:
         intervals = {key: (data[key][0], data[key][1]) for key in ("ci95_before", "ci95_after")}
         curves = {name: Curve.from_dict(curve) for name, curve in data["curves"].items()}
         paired = {key: PairedDifference.from_dict(data.get(key)) for key in ("difference", "peak_difference")}
-        return cls(**{**data, **intervals, **paired, "curves": curves})
+        runs = {name: tuple(accuracies) for name, accuracies in data.get("runs", {}).items()}
+        return cls(**{**data, **intervals, **paired, "curves": curves, "runs": runs})
 
 
 def training_name(norm: str | None, radius: int, countermeasure: str | None) -> str:

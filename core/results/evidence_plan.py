@@ -14,12 +14,16 @@ class RowPlan:
         updates: Updates of the weights.
         full_updates: Updates without a limit of time.
         train_images: Training images.
+        runs: How often each of the two is trained, with other random numbers.
+        full_runs: The same without a limit of time.
     """
 
     name: str
     updates: int
     full_updates: int
     train_images: int
+    runs: int = 1
+    full_runs: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +48,8 @@ class EvidencePlan:
     def is_shortened(self) -> bool:
         """Whether any number is smaller than without a limit of time; the test images are the caller's to compare."""
         return bool(self.left_out) or any(
-            row.updates < row.full_updates or row.train_images < self.full_train_images for row in self.rows
+            row.updates < row.full_updates or row.train_images < self.full_train_images or row.runs < row.full_runs
+            for row in self.rows
         )
 
     @classmethod

@@ -108,6 +108,7 @@ class VerificationRow:
             learner=self.learner,
             difference=self.difference,
             peak_difference=self.peak_difference,
+            runs={name: arm.runs for name, arm in self.arms.items()},
         )
 
     def to_dict(self) -> dict[str, Any]:

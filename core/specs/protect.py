@@ -24,7 +24,9 @@ INSTANT = "instant"
 TRAINING_PRESETS = ("quick", "standard", PAPER)
 PRESET_NAMES = (INSTANT, *TRAINING_PRESETS)
 FORMATS = ("same", "png")
-EVIDENCE_AMOUNTS = ("none", "quick", "full")
+EVIDENCE_RUNS = {"none": 0, "quick": 1, "full": 3}
+"""How often each learner is trained, with other random numbers, by the amount of evidence."""
+EVIDENCE_AMOUNTS = tuple(EVIDENCE_RUNS)
 LAYOUTS = ("auto", "classes", "splits", "album", "labels")
 PASS_THROUGH = ("labels", "all", "none")
 NO_LABEL = "(no label)"
@@ -97,7 +99,9 @@ class ProtectSpec(Spec):
         "as large for photos",
     )
     evidence: Annotated[str, OneOf(EVIDENCE_AMOUNTS)] = Field(
-        default="quick", description="how much to measure: none, quick, or full (more radii, more training)"
+        default="quick",
+        description="how much to measure: none, quick, or full (more radii, more training, and each model trained "
+        "three times where the time suffices)",
     )
     evidence_minutes: int = Field(
         default=5,

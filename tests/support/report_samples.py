@@ -9,8 +9,9 @@ from core.limits import SkippedFile
 from core.metrics.visibility import VisibilityScore
 from core.reports.protection_caveats import DeliveryCounts, protection_caveats
 from core.reports.samples import Sample
-from core.results.evidence import Curve, Evidence, EvidenceRow, wilson_interval
+from core.results.evidence import Curve, Evidence, EvidenceRow
 from core.results.protection import ClassCount, ImageVisibility, Imperceptibility, ProtectionReport, ReportDataset
+from core.results.wilson import wilson_interval
 from core.specs.protect import ProtectSpec
 
 CHANCE = 0.1

@@ -6,7 +6,7 @@ from scipy.stats import binomtest
 
 from core.evaluation.paired_difference import paired_difference
 from core.results.difference import PairedDifference
-from core.results.evidence import wilson_interval
+from core.results.wilson import wilson_interval
 
 
 def answers(*, both: int, lost: int, gained: int, neither: int) -> tuple[list[str], list[str]]:

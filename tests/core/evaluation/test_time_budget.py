@@ -56,10 +56,11 @@ def budget(
     images: int = 800,
     tests: int = 200,
     test_image: float = 0.0,
+    runs: int = 1,
     checkpoints: CheckpointStore | None = None,
 ) -> TimeBudget:
     works = [
-        RowWork(name=name, updates=updates, batch=128, train_images=images, test_images=tests)
+        RowWork(name=name, updates=updates, batch=128, train_images=images, test_images=tests, runs=runs)
         for name in ROWS[: len(costs)]
     ]
     measured = [LearnerCost(update=cost, test_image=test_image, train_image=0.0) for cost in costs]
@@ -71,7 +72,7 @@ def run_rows(planned: TimeBudget, clock: Clock, costs: tuple[float, ...]) -> Evi
     for number, cost in enumerate(costs):
         row = planned.begin(number)
         if row is not None:
-            clock.seconds += 2 * row.updates * cost
+            clock.seconds += 2 * row.runs * row.updates * cost
             planned.end(number)
     return planned.plan()
 
@@ -107,6 +108,21 @@ def test_short_trainings_see_fewer_images_as_often(clock: Clock) -> None:
     assert all(row.updates * 128 / row.train_images == pytest.approx(4, rel=0.05) for row in plan.rows)
     plan = run_rows(budget(120.0, costs=(0.1, 0.5)), clock, (0.1, 0.5))
     assert all(row.updates < 300 and row.train_images == 800 for row in plan.rows)
+
+
+def test_learners_are_trained_again_with_other_seeds_only_where_whole_trainings_fit(clock: Clock) -> None:
+    """3 * 2 * 300 * 1.1 = 1980 s. A full training says more than three short ones."""
+    costs = (0.1, 0.5, 0.5)
+    plan = run_rows(budget(2_100.0, costs=costs, runs=3), clock, costs)
+    assert [(row.runs, row.updates) for row in plan.rows] == [(3, 300)] * 3
+    assert not plan.is_shortened
+    plan = run_rows(budget(1_000.0, costs=costs, runs=3), clock, costs)
+    assert [row.updates for row in plan.rows] == [300] * 3
+    assert [row.runs for row in plan.rows[:2]] == [1, 1], "for the last row there may be time again"
+    assert plan.is_shortened
+    plan = run_rows(budget(300.0, costs=costs, runs=3), clock, costs)
+    assert {row.runs for row in plan.rows} == {1}
+    assert plan.rows[0].updates < 300
 
 
 def test_the_last_rows_are_left_out_and_named(clock: Clock) -> None:

@@ -1,5 +1,6 @@
 """The caveats of a report depend on what was requested and what was measured."""
 
+from dataclasses import replace
 from typing import Any
 
 from core.generators.card import Card
@@ -63,6 +64,19 @@ def test_few_test_images_make_wide_intervals() -> None:
     few = evidence(row(before=0.6, after=0.2, n=100), test_images=100)
     assert "With only 100 test images, each accuracy is uncertain by up to 9 percentage points" in caveats_of(few)
     assert "With only" not in caveats_of()
+
+
+def test_the_spread_over_seeds_is_stated_where_it_was_measured() -> None:
+    assert "Each accuracy is one training run." in caveats_of()
+    repeated = replace(
+        adversarial(4, before=0.5, after=0.3), runs={"before": (0.5, 0.52, 0.48), "after": (0.3, 0.28, 0.32)}
+    )
+    both = caveats_of(evidence(row(before=0.6, after=0.2), repeated))
+    assert "means of 3 training runs with other seeds, but for 1 of the 2 comparisons, which have one. " in both
+    spread = "deviation of the difference is at most 4.0 percentage points (adversarial training, Linf radius 4/255)."
+    assert spread in both
+    assert "means of 3 training runs with other seeds. " in caveats_of(evidence(repeated))
+    assert "one training run" not in both
 
 
 def test_partial_protection_is_stated() -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from core.results.evidence import Curve, EvidenceRow, wilson_interval
+from core.results.evidence import Curve, EvidenceRow
+from core.results.wilson import wilson_interval
 
 
 @pytest.mark.parametrize(

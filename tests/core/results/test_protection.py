@@ -16,7 +16,7 @@ MEASURED = (
 )
 ROW = (
     "training norm radius countermeasure architecture protected_percentage accuracy_before accuracy_after peak_before "
-    "peak_after ci95_before ci95_after curves difference peak_difference learner image_size"
+    "peak_after ci95_before ci95_after curves difference peak_difference learner image_size runs"
 )
 CURVE = "epoch accuracy loss correct correct_at_peak"
 
