@@ -21,6 +21,7 @@ class Metrics:
 
     def __init__(self, count_jobs: Callable[[], JobCounts]) -> None:
         self.registry = CollectorRegistry()
+        self.count_jobs = count_jobs
         self._requests = Counter(
             "unteachable_requests", "Answered requests", ["method", "route", "status"], registry=self.registry
         )

@@ -79,7 +79,7 @@ class RequestMiddleware:
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = _route_template(scope)
         self.metrics.observe_request(method=scope["method"], route=route, status=status, seconds=seconds)
-        is_monitoring = route in ("/healthz", "/readyz", "/metrics")
+        is_monitoring = route in ("/healthz", "/readyz", "/status", "/metrics")
         (log.debug if is_monitoring else log.info)(
             "request.done",
             method=scope["method"],

@@ -2,6 +2,9 @@
 
 Anybody may ask, so the checks must be cheap: most requests get the latest result. Whether the store can be written is
 tried twice a minute.
+
+A part that all machines share, and without which this API still answers, does not make it unready: a balancer would
+take every API out at once, and nobody would read what is wrong.
 """
 
 import threading
@@ -13,39 +16,77 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from store import migrate, task_queue
 from store import models as m
-from store import task_queue
 from store.database import Database
-from store.object_store import ObjectStore
+from store.object_store import ObjectStore, open_object_store
+from store.s3 import S3Patience
 from store.settings import Settings
 
 CHECK_SECONDS = 1.0
 WRITE_CHECK_SECONDS = 30.0
+PATIENCE = S3Patience(connect_seconds=1, silent_seconds=1.5, request_seconds=2, retry_seconds=1, retries=0)
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a part.
+
+    Attributes:
+        text: What everybody who may see it reads, as the end of a sentence; without an address.
+        detail: What the part answered, for operators.
+    """
+
+    text: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartStatus:
+    """A part of the service.
+
+    Attributes:
+        fault: What is wrong with it; None for nothing.
+        is_needed: Whether this API is not ready without it.
+    """
+
+    fault: Fault | None
+    is_needed: bool
 
 
 @dataclass(slots=True)
 class _CachedCheck:
     """A check whose result counts for some seconds. While one thread checks, others get the result before."""
 
-    check: Callable[[], str | None]
+    check: Callable[[], Fault | None]
     seconds: float
     lock: threading.Lock = field(default_factory=threading.Lock)
     checked_at: float | None = None
-    fault: str | None = None
+    fault: Fault | None = None
 
-    def result(self) -> str | None:
-        if self.checked_at is not None and time.monotonic() - self.checked_at < self.seconds:
+    def result(self, *, wait: bool = True) -> Fault | None:
+        """The result, or the one before where `wait` is false and a new one takes time."""
+        if self._is_fresh():
             return self.fault
+        if wait or self.checked_at is None:
+            self._check()
+        elif not self.lock.locked():
+            threading.Thread(target=self._check, name="readiness", daemon=True).start()
+        return self.fault
+
+    def _check(self) -> None:
         if self.lock.acquire(blocking=self.checked_at is None):
             try:
-                if self.checked_at is None or time.monotonic() - self.checked_at >= self.seconds:
+                if not self._is_fresh():
                     self.fault = self.check()
                     self.checked_at = time.monotonic()
             finally:
                 self.lock.release()
-        return self.fault
+
+    def _is_fresh(self) -> bool:
+        return self.checked_at is not None and time.monotonic() - self.checked_at < self.seconds
 
 
 class Readiness:
@@ -58,39 +99,53 @@ class Readiness:
     """
 
     def __init__(self, settings: Settings, db: Database, files: ObjectStore) -> None:
-        self._settings, self._db, self._files = settings, db, files
+        self._settings, self._db = settings, db
+        self._files = files if settings.s3_location is None else open_object_store(settings, PATIENCE)
         self._write_check = _CachedCheck(self._store_write_fault, WRITE_CHECK_SECONDS)
         checks = {"database": self._database_fault, "broker": self._broker_fault, "store": self._store_fault}
         self._checks = {name: _CachedCheck(check, CHECK_SECONDS) for name, check in checks.items()}
+        shared = {"broker"} if settings.broker_url else set()
+        self._shared = shared | ({"store"} if settings.s3_location is not None else set())
 
-    def faults(self) -> dict[str, str | None]:
-        """What is wrong with each part, by its name; None for a part that works."""
-        return {name: check.result() for name, check in self._checks.items()}
+    def parts(self, *, wait: bool = False) -> dict[str, PartStatus]:
+        """Each part by its name.
 
-    def _database_fault(self) -> str | None:
+        Args:
+            wait: Whether to wait for a new result of a part that is not needed too.
+        """
+        return {
+            name: PartStatus(
+                fault=check.result(wait=wait or name not in self._shared), is_needed=name not in self._shared
+            )
+            for name, check in self._checks.items()
+        }
+
+    def _database_fault(self) -> Fault | None:
         try:
             with self._db.read() as session:
                 session.execute(select(m.User.id).limit(1))
+            fault = migrate.schema_fault(self._db)
         except SQLAlchemyError as error:
             log.warning("database.unreachable", error=str(error))
-            return "cannot be read, or has no tables yet"
-        return None
+            return Fault("cannot be read, or has no tables yet", str(error).splitlines()[0])
+        return None if fault is None else Fault("has not the schema of this version", f"the database {fault}")
 
-    def _broker_fault(self) -> str | None:
-        return None if task_queue.is_broker_reachable(self._settings) else "does not answer"
+    def _broker_fault(self) -> Fault | None:
+        fault = task_queue.broker_fault(self._settings)
+        return None if fault is None else Fault(fault, f"{self._settings.broker.rsplit('@', 1)[-1]} {fault}")
 
-    def _store_fault(self) -> str | None:
+    def _store_fault(self) -> Fault | None:
         try:
             self._files.exists("probe/none")
         except OSError as error:
             log.warning("store.unreachable", error=str(error))
-            return "cannot be written or read"
+            return Fault("cannot be written or read", str(error))
         return self._write_check.result()
 
-    def _store_write_fault(self) -> str | None:
+    def _store_write_fault(self) -> Fault | None:
         try:
             self._files.probe()
         except OSError as error:
             log.warning("store.unreachable", error=str(error))
-            return "cannot be written or read"
+            return Fault("cannot be written or read", str(error))
         return None

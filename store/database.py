@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from sqlalchemy import CursorResult, Engine, create_engine, event
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -22,6 +22,7 @@ from store.settings import Settings
 
 MAX_CONNECTIONS = 30  # of one process at the same time
 IDLE_CONNECTIONS = 10  # stay open while nobody needs them
+NO_SCHEMA = ("42P01", "42703", "3F000")  # SQLSTATE of a table, a column or a schema that does not exist
 LOCK_TIMEOUT_SECONDS = 30  # how long a SQLite transaction waits for the write lock
 # How long a silent server delays a call before its connection counts as broken. Parameters of the URL take precedence.
 CONNECT_SECONDS = 5
@@ -123,6 +124,10 @@ def is_unavailable(error: SQLAlchemyError) -> bool:
         error: what a session or a connection raised.
     """
     if isinstance(error, NoConnection):
+        return True
+    if isinstance(error, ProgrammingError):
+        return getattr(error.orig, "sqlstate", None) in NO_SCHEMA  # until somebody migrates it
+    if isinstance(error, DBAPIError) and (error.connection_invalidated or isinstance(error, InterfaceError)):
         return True
     if not isinstance(error, OperationalError):
         return False

@@ -1,5 +1,8 @@
 """Liveness, readiness and metrics, for monitoring."""
 
+import socket
+from importlib.metadata import version
+
 import structlog
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.exc import SQLAlchemyError
@@ -8,9 +11,12 @@ from api import auth
 from api.context import AppContext
 from api.dependencies import Context
 from api.openapi import PUBLIC, SOMETIMES_AUTHENTICATED, problem_responses
-from api.problems import Problem
+from api.problems import RETRY_SECONDS, Problem
+from api.schemas_status import JobCountOut, PartOut, SchemaOut, StatusOut
 from api.visitor import is_this_machine
 from core.errors import FieldError
+from store import migrate
+from store.database import Database
 
 router = APIRouter(tags=["health"])
 log = structlog.get_logger(__name__)
@@ -29,20 +35,54 @@ async def get_health() -> dict[str, str]:
     responses=problem_responses({503: "`errors` names what cannot be reached, to whom may see it."}),
 )
 def get_readiness(request: Request, context: Context) -> dict[str, str]:
-    """Checks that the database, the broker and the object store can be reached.
+    """Checks that the database has the schema of this version, and that the broker and the object store can be reached.
 
-    Everybody gets the status. The parts are named to requests from the machine itself and to an admin's token.
+    A broker or an object store on another machine does not make this API unready: it still answers, and so do all
+    others. Everybody gets the status. The parts are named to requests from the machine itself and to an admin's token.
     """
-    parts = context.readiness.faults()
-    faults = [FieldError(name, fault) for name, fault in parts.items() if fault is not None]
+    parts = context.readiness.parts()
+    faults = [FieldError(name, p.fault.text) for name, p in parts.items() if p.fault is not None and p.is_needed]
     may_see = _may_monitor(request, context)
     if not faults:
-        return {"status": "ready", **(dict.fromkeys(parts, "ok") if may_see else {})}
+        states = {name: "ok" if part.fault is None else part.fault.text for name, part in parts.items()}
+        return {"status": "ready", **(states if may_see else {})}
     log.warning("service.not_ready", missing=[e.field for e in faults])
+    headers = {"Retry-After": str(RETRY_SECONDS)}
     if not may_see:
-        raise Problem(503, "Not ready.", kind="not-ready")
+        raise Problem(503, "Not ready.", kind="not-ready", headers=headers)
     detail = "; ".join(f"the {e.field} {e.message}" for e in faults)
-    raise Problem(503, f"Not ready: {detail}.", kind="not-ready", errors=faults)
+    raise Problem(503, f"Not ready: {detail}.", kind="not-ready", errors=faults, headers=headers)
+
+
+@router.get(
+    "/status",
+    summary="Get the status for operators",
+    openapi_extra=SOMETIMES_AUTHENTICATED,
+    responses=problem_responses({403: "The token is no admin's."}),
+)
+def get_status(request: Request, context: Context) -> StatusOut:
+    """What this API process uses, what is wrong with it, the revision of the database, and the jobs by state.
+
+    From the machine itself no token is needed, unless a public URL is set; else send an admin's token.
+    """
+    _require_operator(request, context, "the status")
+    parts = context.readiness.parts(wait=True)
+    is_ready = all(part.fault is None for part in parts.values() if part.is_needed)
+    return StatusOut(
+        status="ready" if is_ready else "not ready",
+        role="api",
+        version=version("unteachable"),
+        host=socket.gethostname(),
+        database_schema=SchemaOut(current=_revision(context.db), expected=migrate.head_revision()),
+        parts={
+            name: PartOut(ok=part.fault is None, needed=part.is_needed, detail=part.fault and part.fault.detail)
+            for name, part in parts.items()
+        },
+        jobs=[
+            JobCountOut(kind=kind, state=state, jobs=jobs)
+            for kind, state, jobs in request.app.state.metrics.count_jobs()
+        ],
+    )
 
 
 @router.get(
@@ -60,9 +100,21 @@ def get_metrics(request: Request, context: Context) -> Response:
 
     From the machine itself no token is needed, unless a public URL is set; else send an admin's token.
     """
-    if not is_this_machine(request, context.settings) and auth.authenticate(request, context).role != "admin":
-        raise Problem(403, "Only admins can read the metrics.", kind="not-admin")
+    _require_operator(request, context, "the metrics")
     return Response(request.app.state.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _require_operator(request: Request, context: AppContext, what: str) -> None:
+    """Raise Problem 403 where a request comes neither from this machine nor from an admin, 401 without a token."""
+    if not is_this_machine(request, context.settings) and auth.authenticate(request, context).role != "admin":
+        raise Problem(403, f"Only admins can read {what}.", kind="not-admin")
+
+
+def _revision(db: Database) -> str | None:
+    try:
+        return migrate.current_revision(db)
+    except SQLAlchemyError:
+        return None
 
 
 def _may_monitor(request: Request, context: AppContext) -> bool:

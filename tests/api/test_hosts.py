@@ -95,7 +95,7 @@ def test_behind_a_proxy_the_origin_is_the_public_one(
     assert behind_proxy.client().post("/v1/tokens", json={"name": "x"}, headers=headers).status_code == status
 
 
-MONITORING = ["/metrics", "/readyz"]
+MONITORING = ["/metrics", "/readyz", "/status"]
 
 
 def sees_detail(answer: httpx.Response) -> bool:
@@ -124,7 +124,7 @@ def test_through_a_proxy_monitoring_needs_a_token(
     with service.client(user="admin") as admin:
         assert sees_detail(admin.get(path, headers=headers))
     status = anonymous.get(path, headers=headers).status_code
-    assert status == (401 if path == "/metrics" else 200)
+    assert status == (200 if path == "/readyz" else 401)
 
 
 @pytest.mark.parametrize("path", MONITORING)

@@ -1,0 +1,40 @@
+"""The JSON body of `/status`: what an operator sees of one API process."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+
+class PartOut(BaseModel):
+    """A part that the service uses."""
+
+    ok: bool
+    needed: bool = Field(description="Whether this API is not ready without it.")
+    detail: str | None = Field(description="What is wrong with it.")
+
+
+class SchemaOut(BaseModel):
+    """The revision of the database."""
+
+    current: str | None = Field(description="Null where the database cannot be read, or has no tables.")
+    expected: str = Field(description="The revision that this version needs, or a later one.")
+
+
+class JobCountOut(BaseModel):
+    """How many jobs of a kind have a state."""
+
+    kind: str
+    state: str
+    jobs: int
+
+
+class StatusOut(BaseModel):
+    """One API process and what it uses."""
+
+    status: Literal["ready", "not ready"]
+    role: Literal["api"]
+    version: str
+    host: str = Field(description="The name of the machine that answers.")
+    database_schema: SchemaOut
+    parts: dict[str, PartOut]
+    jobs: list[JobCountOut]
