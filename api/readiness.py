@@ -96,11 +96,14 @@ class Readiness:
         settings: The service's settings.
         db: The database.
         files: The object store.
+
+    Attributes:
+        files: The same store, with little patience for a server that is silent.
     """
 
     def __init__(self, settings: Settings, db: Database, files: ObjectStore) -> None:
         self._settings, self._db = settings, db
-        self._files = files if settings.s3_location is None else open_object_store(settings, PATIENCE)
+        self.files = files if settings.s3_location is None else open_object_store(settings, PATIENCE)
         self._write_check = _CachedCheck(self._store_write_fault, WRITE_CHECK_SECONDS)
         checks = {"database": self._database_fault, "broker": self._broker_fault, "store": self._store_fault}
         self._checks = {name: _CachedCheck(check, CHECK_SECONDS) for name, check in checks.items()}
@@ -136,7 +139,7 @@ class Readiness:
 
     def _store_fault(self) -> Fault | None:
         try:
-            self._files.exists("probe/none")
+            self.files.exists("probe/none")
         except OSError as error:
             log.warning("store.unreachable", error=str(error))
             return Fault("cannot be written or read", str(error))
@@ -144,7 +147,7 @@ class Readiness:
 
     def _store_write_fault(self) -> Fault | None:
         try:
-            self._files.probe()
+            self.files.probe()
         except OSError as error:
             log.warning("store.unreachable", error=str(error))
             return Fault("cannot be written or read", str(error))

@@ -28,6 +28,14 @@ class JobCountOut(BaseModel):
     jobs: int
 
 
+class CleanupOut(BaseModel):
+    """Whether stored files without a use are removed."""
+
+    on: bool
+    deployment_id: str | None
+    reason: str | None = Field(description="Why they are not.")
+
+
 class StatusOut(BaseModel):
     """One API process and what it uses."""
 
@@ -38,3 +46,4 @@ class StatusOut(BaseModel):
     database_schema: SchemaOut
     parts: dict[str, PartOut]
     jobs: list[JobCountOut]
+    cleanup: CleanupOut

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from store import generators, migrate, users
+from store import deployment, generators, migrate, users
 from store.database import Database, open_database
 from store.object_store import open_object_store
 from store.settings import Settings, get_settings
@@ -52,7 +52,9 @@ def migrate_database() -> tuple[str | None, str | None]:
     try:
         before = migrate.current_revision(database)
         migrate.upgrade(database)
-        generators.register_shipped(database, open_object_store(settings))
+        files = open_object_store(settings)
+        deployment.adopt_if_new(settings, database, files)
+        generators.register_shipped(database, files)
         return before, migrate.current_revision(database)
     finally:
         database.dispose()

@@ -10,9 +10,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ops.data_dir import require_data_dir
 from ops.preflight import PATIENCE, refusal_of
-from store import migrate, task_queue
+from store import deployment, migrate, task_queue
 from store.database import open_database
-from store.object_store import open_object_store
+from store.object_store import ObjectStore, open_object_store
 from store.settings import Settings, get_settings
 from store.signing_keys import secret_keys
 
@@ -101,8 +101,21 @@ def _check_database(settings: Settings) -> str:
 
 
 def _check_object_store(settings: Settings) -> str:
-    open_object_store(settings, PATIENCE).probe()
-    return f"{settings.store} can be written and read"
+    files = open_object_store(settings, PATIENCE)
+    files.probe()
+    return f"{settings.store} can be written and read{_cleanup_hint(settings, files)}"
+
+
+def _cleanup_hint(settings: Settings, files: ObjectStore) -> str:
+    """Why files without a use stay, which is no fault; empty where they go, or where the database cannot be asked."""
+    database = open_database(settings, connections=1, connect_seconds=CONNECT_SECONDS)
+    try:
+        reason = deployment.ownership(settings, database, files).reason
+    except SQLAlchemyError:
+        return ""
+    finally:
+        database.dispose()
+    return "" if reason is None else f"; files without a use stay in it: {reason}"
 
 
 def _check_broker(settings: Settings) -> str:

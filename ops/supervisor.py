@@ -16,7 +16,7 @@ from ops.broker import broker_command, is_broker_ready
 from ops.instance_lock import AlreadyInUse, DataDirLock, check_port, is_ready
 from ops.preflight import UnusableSetting, require_usable_services
 from ops.process import ManagedProcess, cli_command
-from store import generators, migrate
+from store import deployment, generators, migrate
 from store.addresses import ServiceAddress, bracketed
 from store.database import open_database
 from store.logs import configure_logs
@@ -115,7 +115,11 @@ class Supervisor:
         database = open_database(self._settings)
         try:
             migrate.upgrade(database)
-            generators.register_shipped(database, open_object_store(self._settings))
+            files = open_object_store(self._settings)
+            found = deployment.adopt_if_new(self._settings, database, files)
+            if found.reason is not None:
+                log.warning("garbage.not_collected", reason=found.reason)
+            generators.register_shipped(database, files)
         finally:
             database.dispose()
 

@@ -227,6 +227,18 @@ class Upload(_RowMixin, Base):
     expires_at: Mapped[datetime]
 
 
+class Deployment(_RowMixin, Base):
+    """The one row that says which object store this database owns; see `store.deployment`."""
+
+    __tablename__ = "deployment"
+
+    mark: Mapped[str] = mapped_column(String(32))
+    next_mark: Mapped[str | None] = mapped_column(String(32))
+    place: Mapped[str] = mapped_column(String(500))
+    adopted_at: Mapped[datetime | None]
+    cleaned_at: Mapped[datetime | None]
+
+
 class IdempotencyKey(_RowMixin, Base):
     """A stored response: a request that is sent twice with the same key takes effect once."""
 

@@ -177,6 +177,24 @@ class ObjectStore:
                 for meta in batch
             }
 
+    def folders(self, prefix: str) -> tuple[str, ...]:
+        """Return the names of the folders directly under a prefix, without listing what is in them."""
+        with self._errors(prefix):
+            found = obstore.list_with_delimiter(self._store, prefix)
+        return tuple(sorted(str(path).rstrip("/").rpartition("/")[2] for path in found["common_prefixes"]))
+
+    def rename(self, key: str, target: str) -> None:
+        """Move an object to another key, in place of any object there; on a server without sending its bytes.
+
+        Args:
+            key: the object.
+            target: its new key. Its modified time is that of the move.
+        """
+        with self._errors(key):
+            obstore.rename(self._store, key, target)
+        if self._folder is not None:
+            os.utime(self._folder / target)
+
     def delete(self, key: str) -> None:
         """Delete an object if it exists."""
         try:

@@ -111,6 +111,15 @@ class Settings(ServiceSettings):
         default=30, ge=0, description="days after which an uploaded dataset is removed; 0 for never"
     )
 
+    cleanup_seconds: float = Field(
+        default=3600, ge=0, description="seconds between two searches of all workers for stored files without a use"
+    )
+    quarantine_days: int = Field(
+        default=7,
+        ge=0,
+        description="days for which stored files without a use are set aside before they are deleted; 0 for none",
+    )
+
     lease_seconds: float = Field(
         default=30, gt=0, description="seconds after which a job runs again when its worker stopped responding"
     )

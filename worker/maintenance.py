@@ -131,4 +131,4 @@ def remove_unused_files(context: WorkerContext) -> None:
     for dataset_id in delete_expired_datasets(context):
         log.info("dataset.expired", dataset=dataset_id)
     for key in collect_garbage(context):
-        log.info("garbage.removed", key=key)
+        log.info("garbage.removed", key=key, quarantine_days=context.settings.quarantine_days)

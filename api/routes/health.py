@@ -12,10 +12,10 @@ from api.context import AppContext
 from api.dependencies import Context
 from api.openapi import PUBLIC, SOMETIMES_AUTHENTICATED, problem_responses
 from api.problems import RETRY_SECONDS, Problem
-from api.schemas_status import JobCountOut, PartOut, SchemaOut, StatusOut
+from api.schemas_status import CleanupOut, JobCountOut, PartOut, SchemaOut, StatusOut
 from api.visitor import is_this_machine
 from core.errors import FieldError
-from store import migrate
+from store import deployment, migrate
 from store.database import Database
 
 router = APIRouter(tags=["health"])
@@ -82,6 +82,7 @@ def get_status(request: Request, context: Context) -> StatusOut:
             JobCountOut(kind=kind, state=state, jobs=jobs)
             for kind, state, jobs in request.app.state.metrics.count_jobs()
         ],
+        cleanup=_cleanup(context),
     )
 
 
@@ -108,6 +109,14 @@ def _require_operator(request: Request, context: AppContext, what: str) -> None:
     """Raise Problem 403 where a request comes neither from this machine nor from an admin, 401 without a token."""
     if not is_this_machine(request, context.settings) and auth.authenticate(request, context).role != "admin":
         raise Problem(403, f"Only admins can read {what}.", kind="not-admin")
+
+
+def _cleanup(context: AppContext) -> CleanupOut:
+    try:
+        found = deployment.ownership(context.settings, context.db, context.readiness.files)
+    except (SQLAlchemyError, OSError):
+        return CleanupOut(on=False, deployment_id=None, reason="the database or the object store cannot be read")
+    return CleanupOut(on=found.is_confirmed, deployment_id=found.deployment_id, reason=found.reason)
 
 
 def _revision(db: Database) -> str | None:

@@ -12,7 +12,7 @@ FailingStore = Callable[[str], AbstractContextManager[list[str]]]
 
 
 def make_failing_store(monkeypatch: pytest.MonkeyPatch) -> FailingStore:
-    """`with make_failing_store(monkeypatch)(PART) as refused:` listing and deleting names with this part fails."""
+    """`with make_failing_store(monkeypatch)(PART) as refused:` listing, moving and deleting names with this part fails."""
 
     @contextmanager
     def failing_store(part: str) -> Iterator[list[str]]:
@@ -28,7 +28,7 @@ def make_failing_store(monkeypatch: pytest.MonkeyPatch) -> FailingStore:
             return call
 
         with monkeypatch.context() as patched:
-            for verb in ("list", "delete"):
+            for verb in ("list", "delete", "rename"):
                 patched.setattr(obstore, verb, failing(getattr(obstore, verb)))
             yield refused
 

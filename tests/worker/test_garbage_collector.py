@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from store import datasets, generators, jobs, leases, users
+from store import datasets, deployment, generators, jobs, leases, users
 from store import models as m
 from store.clock import utc_now
 from store.leases import JobResult
@@ -19,7 +19,7 @@ from tests.support.generator_rows import card_file
 from tests.support.rows import must_claim, new_dataset, new_job
 from tests.support.store_failure import FailingStore
 from worker.context import WorkerContext, open_worker_context
-from worker.garbage_collector import OWNER_KEY, collect_garbage
+from worker.garbage_collector import collect_garbage
 from worker.maintenance import remove_unused_files
 
 DAY = 86400
@@ -33,6 +33,7 @@ def context(each_settings: Settings) -> Iterator[WorkerContext]:
     with context.database.write.begin() as session:
         users.local_admin(session)
         session.execute(update(m.User).values(created_at=utc_now() - timedelta(days=10)))
+    deployment.adopt(context.settings, context.database, context.files)
     yield context
     context.database.dispose()
 
@@ -114,13 +115,3 @@ def test_the_other_files_are_deleted_although_one_cannot_be(
     with failing_store(keys[0]):
         assert sorted(collect_garbage(context)) == keys[1:]
     assert collect_garbage(context) == keys[:1]
-
-
-def test_nothing_is_deleted_in_the_store_of_another_database(context: WorkerContext) -> None:
-    remove_unused_files(context)
-    unnamed = stored(context, checkpoint_key(m.new_id(), "noise"))
-    ours = context.files.load(OWNER_KEY)
-    context.files.write(OWNER_KEY, m.new_id().encode())
-    assert collect_garbage(context) == []
-    context.files.write(OWNER_KEY, ours)
-    assert collect_garbage(context) == [unnamed]
