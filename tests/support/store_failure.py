@@ -12,7 +12,7 @@ FailingStore = Callable[[str], AbstractContextManager[list[str]]]
 
 
 def make_failing_store(monkeypatch: pytest.MonkeyPatch) -> FailingStore:
-    """`with make_failing_store(monkeypatch)(PART) as refused:` listing, moving and deleting names with this part fails."""
+    """`with make_failing_store(monkeypatch)(PART) as refused:` listing, moving or deleting names with it fails."""
 
     @contextmanager
     def failing_store(part: str) -> Iterator[list[str]]:
