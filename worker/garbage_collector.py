@@ -74,7 +74,8 @@ def _is_due(context: WorkerContext) -> bool:
         row = session.scalar(select(m.Deployment))
         if row is None or row.cleaned_at is None:
             return True
-        return now(session) - row.cleaned_at >= timedelta(seconds=context.settings.cleanup_seconds)
+        age: timedelta = now(session) - row.cleaned_at
+        return age >= timedelta(seconds=context.settings.cleanup_seconds)
 
 
 def _note_round(context: WorkerContext) -> None:

@@ -75,7 +75,9 @@ def get_status(request: Request, context: Context) -> StatusOut:
         host=socket.gethostname(),
         database_schema=SchemaOut(current=_revision(context.db), expected=migrate.head_revision()),
         parts={
-            name: PartOut(ok=part.fault is None, needed=part.is_needed, detail=part.fault and part.fault.detail)
+            name: PartOut(
+                ok=part.fault is None, needed=part.is_needed, detail=None if part.fault is None else part.fault.detail
+            )
             for name, part in parts.items()
         },
         jobs=[
