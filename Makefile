@@ -16,13 +16,14 @@ export UV_CACHE_DIR := $(CURDIR)/.tools/cache
 export MPLCONFIGDIR := $(CURDIR)/.tools/matplotlib
 endif
 
-.PHONY: help setup setup-dev up demo test test-all lint audit lock upgrade clean
+.PHONY: help setup setup-dev up demo test test-all test-containers lint audit lock upgrade clean
 
 help:
 	@echo "make up        run the service on this machine until Ctrl-C"
 	@echo "make demo      protect drawn photographs and show the evidence"
 	@echo "make test      lint, then the tests of every part, in minutes"
 	@echo "make test-all  lint, then all tests: also killed processes, browsers, whole tables"
+	@echo "make test-containers  build the images of docker/ and run the service in them (root, and Debian's buildah, mmdebstrap, podman)"
 	@echo "make lint      style, types, and the direction of imports"
 	@echo "make audit     look for known vulnerabilities of the locked packages (asks osv.dev)"
 	@echo "make lock      bring requirements/ up to date with pyproject.toml"
@@ -91,14 +92,23 @@ test: lint
 test-all: lint
 	@$(PYTEST)
 
+# It prints what it measured, and the reason of what it skips. UNTEACHABLE_TEST_KEEP_IMAGES=1 leaves the images.
+test-containers: $(READY_DEV)
+	@$(PY) -m pytest -m containers -rA --show-capture=stdout tests/containers
+
 audit: $(READY_DEV)
 	@$(PY) .ci/audit.py
 
 COMPILE = $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
+# What torch imports on a GPU alone. The rest of CUDA stays: torch of the package index does not start without it.
+GPU_ONLY := cuda-bindings cuda-pathfinder nvidia-cuda-cccl nvidia-nvtx triton
+
 lock: $(UV)
 	@$(COMPILE) $(UPGRADE) --extra worker --extra pretrained --extra dev pyproject.toml -o requirements/dev.txt
 	@$(COMPILE) -c requirements/dev.txt --extra worker --extra pretrained pyproject.toml -o requirements/worker.txt
+	@$(COMPILE) -c requirements/dev.txt $(GPU_ONLY:%=--no-emit-package %) --extra worker --extra pretrained pyproject.toml \
+		-o requirements/worker-cpu.txt
 	@$(COMPILE) -c requirements/dev.txt pyproject.toml -o requirements/service.txt
 
 upgrade:

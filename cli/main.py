@@ -163,6 +163,20 @@ def doctor(
     raise typer.Exit(0 if all(result.is_ok for result in results) else 1)
 
 
+@app.command()
+def health(process: Annotated[str, typer.Argument(help="api or worker")]) -> None:
+    """Check that the API, or each worker of the data folder, works; for the health checks of containers."""
+    from ops.health import PROCESSES, process_fault
+    from store.settings import get_settings
+
+    if process not in PROCESSES:
+        raise typer.BadParameter(f"must be one of {', '.join(PROCESSES)}", param_hint="PROCESS")
+    if (fault := process_fault(get_settings(), process)) is not None:
+        typer.echo(f"unteachable: {fault}", err=True)
+        raise typer.Exit(1)
+    print("ok")
+
+
 def _require_data_dir() -> None:
     """Keep the data folder from other users; end with one line if it cannot be used."""
     from ops.data_dir import DataDirUnusable, require_data_dir

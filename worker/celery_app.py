@@ -22,6 +22,7 @@ from store import task_queue
 from store.settings import Settings, get_settings
 from worker.child_watchdog import ChildWatchdog
 from worker.context import open_worker_context
+from worker.health_file import HealthFile
 from worker.maintenance import MaintenanceThread
 from worker.sandbox_check import check_sandbox
 
@@ -72,7 +73,7 @@ def run_worker(queue: str) -> int:
             sys.stderr.write(f"unteachable: {error}\n")
             return REFUSED
     context = open_worker_context(settings)
-    maintenance, watchdog = MaintenanceThread(context), ChildWatchdog(context)
+    maintenance, watchdog = MaintenanceThread(context), ChildWatchdog(context, HealthFile(settings, queue))
 
     def on_ready(**_: Any) -> None:
         structlog.get_logger().info("worker.ready", queue=queue)

@@ -42,10 +42,12 @@ class PostgresServer:
 
     Args:
         folder: an empty folder of its own.
+        port: a TCP port of this machine on which it listens too; None for none.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, port: int | None = None) -> None:
         folder.chmod(0o755)
+        self._port = port
         self._binaries, self._data, self._log = _binaries(folder), folder / "data", folder / "log"
         self._data.mkdir()
         if _run_as():
@@ -59,13 +61,14 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        options = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={self._data}"]
+        listen = ["-c", "listen_addresses="] if self._port is None else ["-h", "127.0.0.1", "-p", str(self._port)]
+        options = [*listen, "-c", f"unix_socket_directories={self._data}"]
         options += ["-c", "max_connections=120", "-c", "fsync=off", "-c", "synchronous_commit=off"]
         options += ["-c", "full_page_writes=off"]
         with self._log.open("ab") as log:
             command = [self._binaries / "postgres", "-D", self._data, *options]
             self._server = subprocess.Popen(command, **(self._quiet | {"stdout": log}))
-        _wait(self._data, self._server, self._log)
+        _wait(self._data, self._server, self._log, self._port)
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """Stop it by a signal: SIGTERM waits for clients, SIGINT disconnects them, SIGQUIT is a crash."""
@@ -80,10 +83,14 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server() -> Iterator[str]:
-    """Run a server for the length of a block; yields the URL of a database."""
+def postgres_server(*, port: int | None = None) -> Iterator[str]:
+    """Run a server for the length of a block; yields the URL of a database.
+
+    Args:
+        port: a TCP port of this machine on which it listens too; None for none.
+    """
     with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as name:
-        server = PostgresServer(Path(name))
+        server = PostgresServer(Path(name), port=port)
         try:
             server.start()
             yield server.url
@@ -91,11 +98,11 @@ def postgres_server() -> Iterator[str]:
             server.stop()
 
 
-def _wait(data: Path, server: "subprocess.Popen[bytes]", log: Path) -> None:
+def _wait(data: Path, server: "subprocess.Popen[bytes]", log: Path, port: int | None) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and server.poll() is None:
         try:
-            psycopg.connect(host=str(data), user="postgres", dbname="postgres").close()
+            psycopg.connect(host=str(data), port=port or 5432, user="postgres", dbname="postgres").close()
             return
         except psycopg.OperationalError:
             time.sleep(0.05)
