@@ -34,6 +34,7 @@ from store import sessions
 from store.database import Database, open_database
 from store.disk import floor_bytes
 from store.object_store import open_object_store
+from store.queue_state import QueueState, queue_states
 from store.settings import Settings, get_settings
 from store.signing_keys import secret_keys
 
@@ -80,7 +81,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         servers=[{"url": public_path}] if public_path else None,
     )
     app.state.context = context
-    app.state.metrics = Metrics(lambda: _count_jobs(db))
+    app.state.metrics = Metrics(lambda: _count_jobs(db), lambda: _read_queues(db))
     app.add_middleware(MethodOverride)
     app.add_middleware(BodySizeLimit)
     app.add_middleware(BodyTimeout, seconds=settings.body_seconds)
@@ -131,6 +132,11 @@ def _remove_expired(context: AppContext) -> int:
     if context.db.reserve is not None:
         context.db.reserve.restore(floor=floor_bytes(context.settings, context.settings.home))
     return removed
+
+
+def _read_queues(db: Database) -> list[QueueState]:
+    with db.read() as session:
+        return queue_states(session)
 
 
 def _count_jobs(db: Database) -> JobCounts:

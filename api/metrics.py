@@ -1,10 +1,12 @@
-"""Metrics for Prometheus: requests and latencies of this process, and jobs by state from the database."""
+"""Metrics for Prometheus: requests and latencies of this process; from the database jobs by state, and the queues."""
 
 from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
+
+from store.queue_state import QueueState
 
 _LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)  # seconds
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -17,9 +19,10 @@ class Metrics:
 
     Args:
         count_jobs: Counts the jobs by kind and state; called at each reading.
+        read_queues: Reads the state of the queues; called at each reading.
     """
 
-    def __init__(self, count_jobs: Callable[[], JobCounts]) -> None:
+    def __init__(self, count_jobs: Callable[[], JobCounts], read_queues: Callable[[], Iterable[QueueState]]) -> None:
         self.registry = CollectorRegistry()
         self.count_jobs = count_jobs
         self._requests = Counter(
@@ -33,6 +36,7 @@ class Metrics:
             registry=self.registry,
         )
         self.registry.register(_JobCollector(count_jobs))
+        self.registry.register(_QueueCollector(read_queues))
 
     def observe_request(self, *, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request.
@@ -68,3 +72,29 @@ class _JobCollector(Collector):
 
 def _empty_job_gauge() -> GaugeMetricFamily:
     return GaugeMetricFamily("unteachable_jobs", "Jobs by kind and state", labels=["kind", "state"])
+
+
+class _QueueCollector(Collector):
+    def __init__(self, read_queues: Callable[[], Iterable[QueueState]]) -> None:
+        self._read_queues = read_queues
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        return _empty_queue_gauges()
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        waiting, running, oldest = gauges = _empty_queue_gauges()
+        for queue in self._read_queues():
+            waiting.add_metric([queue.name], queue.waiting)
+            running.add_metric([queue.name], queue.running)
+            oldest.add_metric([queue.name], queue.oldest_seconds)
+        return gauges
+
+
+def _empty_queue_gauges() -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
+    return (
+        GaugeMetricFamily("unteachable_queue_waiting_jobs", "Jobs that a worker could claim", labels=["queue"]),
+        GaugeMetricFamily("unteachable_queue_running_jobs", "Jobs that a worker has claimed", labels=["queue"]),
+        GaugeMetricFamily(
+            "unteachable_queue_oldest_seconds", "Time since the oldest waiting job was requested", labels=["queue"]
+        ),
+    )

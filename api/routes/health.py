@@ -99,7 +99,7 @@ def get_status(request: Request, context: Context) -> StatusOut:
     },
 )
 def get_metrics(request: Request, context: Context) -> Response:
-    """Requests, latencies, and jobs by state, in the text format of Prometheus.
+    """Requests, latencies, jobs by state, and the queues, in the text format of Prometheus.
 
     From the machine itself no token is needed, unless a public URL is set; else send an admin's token.
     """
