@@ -78,6 +78,20 @@ class ExperimentCache:
         """Whether the results folder contains the noise."""
         return self._noise_file(noise, seed, ".npy").exists()
 
+    def save_noise(self, noise: Noise, seed: int, made: NDArray[np.int8], *, seconds: float) -> None:
+        """Keep a noise of every training image, also one that was made elsewhere.
+
+        Args:
+            noise: its name.
+            seed: of its random numbers.
+            made: int8 (n, c, s, s) in units of 1/255; images with it stay in 0 to 255.
+            seconds: how long it took.
+        """
+        metadata = {"seconds": seconds, "device": self.device.label, "versions": versions()}
+        write_json(self._noise_file(noise, seed, ".json"), metadata)
+        # written last: it marks the noise as made
+        write_bytes(self._noise_file(noise, seed, ".npy"), array_to_bytes(made))
+
     def noise_seconds(self, noise: Noise, seed: int) -> float | None:
         """How long the noise took to make, or None if it is missing."""
         metadata = read_json(self._noise_file(noise, seed, ".json"))
@@ -124,10 +138,7 @@ class ExperimentCache:
         )
 
         def save() -> None:
-            metadata = {"seconds": checkpoints.seconds, "device": self.device.label, "versions": versions()}
-            write_json(self._noise_file(noise, seed, ".json"), metadata)
-            # written last: it marks the noise as made
-            write_bytes(self._noise_file(noise, seed, ".npy"), array_to_bytes(made))
+            self.save_noise(noise, seed, made, seconds=checkpoints.seconds)
             checkpoints.remove()
 
         on_rank_0(save)
