@@ -79,4 +79,3 @@ def test_the_script_continues_where_it_stopped(data: Path, tmp_path: Path) -> No
     assert (first.returncode, first.stderr) == (0, "")
     assert json.loads((tmp_path / "out" / "smallest" / "sem-2.json").read_text())["accuracy"]
     assert run("sem-2").stdout == "sem-2: done before\n"
-    assert run("nothing").returncode == 1
