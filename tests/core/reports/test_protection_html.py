@@ -219,6 +219,6 @@ def test_the_runs_of_a_row_are_shown_where_there_are_several() -> None:
     runs = {"before": (0.66, 0.65, 0.676), "after": (0.247, 0.23, 0.264)}
     repeated = replace(row(before=0.662, after=0.247), runs=runs)
     text = Tags(render_html(report(evidence(repeated, adversarial(4, before=0.558, after=0.384))), [])).text
-    for shown in ("runs 65.0 to 67.6 %", "runs 23.0 to 26.4 %"):
-        assert shown in text.replace("\u00a0", " ")
+    for expected in ("runs 65.0 to 67.6 %", "runs 23.0 to 26.4 %"):
+        assert expected in text.replace("\u00a0", " ")
     assert text.count("runs ") - text.count("training runs ") == 2
