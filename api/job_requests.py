@@ -18,6 +18,7 @@ from core.specs.train import TrainSpec
 from core.specs.verify import VerifySpec
 from store import estimates, generators, jobs
 from store import models as m
+from store.reference_datasets import check_reference
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +63,7 @@ def request_protection(request: RequestContext, dataset: m.Dataset, fields: Mapp
     """
     spec = generators.parse_spec(request.session, fields)
     generators.check_compatibility(request.session, spec, dataset)
+    check_reference(request.session, spec, dataset)
     return _queue(request, m.PROTECT, dataset, spec.to_dict())
 
 

@@ -2,7 +2,7 @@
 
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,10 +19,15 @@ from cli.options import (
 )
 from cli.progress import progress_display
 from cli.refusals import refusals
+from core.errors import BadInput
 from core.generators.card import read_card
 from core.generators.shipped import resolve_generator_constraints
+from core.results.joined_classes import GIVEN
 from core.runtime.launcher import require_single_process
 from core.specs.protect import ProtectSpec
+
+if TYPE_CHECKING:
+    from core.recipes.options import ReferenceSource
 
 OutArgument = Annotated[Path, typer.Argument(metavar="OUT.zip", help="the protected archive to write")]
 GeneratorOption = Annotated[
@@ -32,12 +37,20 @@ GeneratorOption = Annotated[
         help="make the noise with this trained generator instead of training; its method and radii are used",
     ),
 ]
+ReferenceOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER_OR_ARCHIVE",
+        help="for an album: images of other classes, a folder for each, which it joins in its evidence",
+    ),
+]
 
 
 def protect_command(
     source: SourceArgument,
     out: OutArgument,
     generator: GeneratorOption = None,
+    reference: ReferenceOption = None,
     work: WorkOption = None,
     device: DeviceOption = None,
     pretrained_weights: WeightsOption = None,
@@ -50,20 +63,31 @@ def protect_command(
         card = None if generator is None else read_card(generator)
         spec = ProtectSpec.parse(resolve_generator_constraints(without_unset(options), card))
         run = CommandRun(source=source, out=out, work=work, device=device, pretrained_weights=pretrained_weights)
-        _protect(run, spec, generator)
+        _protect(run, spec, generator, _reference(reference))
 
 
-add_spec_options(protect_command, ProtectSpec.spec_fields().keys() - {"generator_id"})
+add_spec_options(protect_command, ProtectSpec.spec_fields().keys() - {"generator_id", "reference_dataset_id"})
 
 
-def _protect(run: CommandRun, spec: ProtectSpec, generator: Path | None) -> None:
+def _reference(path: Path | None) -> "ReferenceSource | None":
+    from core.recipes.options import ReferenceSource
+
+    if path is None:
+        return None
+    if not path.exists():
+        raise BadInput(f"There is no folder or archive {path}. Name one with images of other classes.")
+    return ReferenceSource(origin=GIVEN, fetch=lambda: path)
+
+
+def _protect(run: CommandRun, spec: ProtectSpec, generator: Path | None, reference: "ReferenceSource | None") -> None:
     from core.recipes.options import DatasetSource, RunOptions
     from core.recipes.protect import protect  # late, because torch takes seconds to load
     from core.reports.text_tables import evidence_table
     from core.reports.visibility_wording import describe_visibility
     from core.runtime.resume import resumable_checkpoints
 
-    sources = [file for file in (run.source, generator, run.pretrained_weights) if file is not None]
+    others = None if reference is None else reference.fetch()
+    sources = [file for file in (run.source, generator, run.pretrained_weights, others) if file is not None]
     with (
         resumable_checkpoints(run.work, sources=sources, command={"protect": spec.to_dict()}) as checkpoints,
         tempfile.TemporaryDirectory(prefix="unteachable-") as scratch,
@@ -78,7 +102,7 @@ def _protect(run: CommandRun, spec: ProtectSpec, generator: Path | None) -> None
             pretrained_weights=run.pretrained_weights,
         )
         done = protect(
-            DatasetSource(path=run.source),
+            DatasetSource(path=run.source, reference=reference),
             run.out,
             spec,
             options,

@@ -165,6 +165,12 @@ class Settings(ServiceSettings):
         "default those of the package that unteachable[pretrained] installs",
     )
 
+    reference_images: str = Field(
+        default="",
+        description="folder or archive on the workers' machines, with a folder for each class, whose classes an album "
+        "joins in its evidence; default other datasets of the album's owner",
+    )
+
     log_bytes: int = Field(
         default=10 * 2**20,
         ge=4096,

@@ -28,12 +28,27 @@ def fetch_upload(job: RunningJob) -> LocalUpload:
         dataset = session.get(m.Dataset, job.claim.dataset_id) if job.claim.dataset_id else None
     if dataset is None or dataset.file_key is None:
         raise BadInput("The dataset was deleted.")
-    path = job.scratch / f"upload{''.join(PurePosixPath(dataset.filename).suffixes[-2:])[:20]}"
+    return LocalUpload(path=fetch_file(job, dataset, name="upload"), name=dataset.name)
+
+
+def fetch_file(job: RunningJob, dataset: m.Dataset, *, name: str) -> Path:
+    """Copy the uploaded file of a dataset into the job's scratch folder.
+
+    Args:
+        job: the job that reads it.
+        dataset: the dataset, whose `file_key` is set.
+        name: of the copy, without the extension.
+
+    Raises:
+        BadInput: the file was deleted.
+    """
+    assert dataset.file_key is not None, "the caller checks it"
+    path = job.scratch / f"{name}{''.join(PurePosixPath(dataset.filename).suffixes[-2:])[:20]}"
     try:
         job.context.files.fetch(dataset.file_key, path)
     except FileNotFoundError:
         raise BadInput("The uploaded file is no longer stored: upload it again.") from None
-    return LocalUpload(path=path, name=dataset.name)
+    return path
 
 
 def upload_limits(settings: Settings) -> Limits:

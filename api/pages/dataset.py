@@ -26,6 +26,7 @@ from core.errors import SpecError
 from core.specs.protect import NO_LABEL
 from store import datasets, generators
 from store import models as m
+from store.reference_datasets import reference_datasets
 from store.trials import MAX_TRIAL_IMAGES
 
 router = APIRouter()
@@ -125,7 +126,10 @@ def _page(
         check=listing.check_of_dataset(db, dataset),
         jobs=listing.job_cards(db, listing.jobs_of_dataset(db, dataset)),
         protect=protect_form.form_fields(
-            protect.values, protect.errors, generators=generators.compatible_generators(db, dataset)
+            protect.values,
+            protect.errors,
+            generators=generators.compatible_generators(db, dataset),
+            references=reference_datasets(db, dataset) if datasets.classes_by(dataset, "auto") == 1 else (),
         ),
         layout_question=layout_options(dataset),
         folder_choices=folder_choices(dataset, _requested_folders(protect.values)),

@@ -41,6 +41,7 @@ class EvidenceView:
         rows: One row for each training.
         chance: The accuracy of guessing, in per cent.
         test_images: The number of test images.
+        is_album: Whether the images are an album, which was one class beside others.
         visibility: Measures of the change, as pairs of a label and a value.
         visibility_in_words: Sentences that compare the measures with JPEG.
         measuring: Which images were measured; None if that is unknown.
@@ -51,6 +52,7 @@ class EvidenceView:
     rows: Sequence[EvidenceTableRow]
     chance: str
     test_images: int
+    is_album: bool
     visibility: Sequence[tuple[str, str]]
     visibility_in_words: Sequence[str]
     measuring: str | None
@@ -65,6 +67,7 @@ def evidence_view(report: ProtectionReport) -> EvidenceView:
         rows=[_table_row(row, evidence.chance) for row in evidence.rows],
         chance=_percent(evidence.chance),
         test_images=evidence.test_images,
+        is_album=evidence.joined is not None,
         visibility=_visibility(report.imperceptibility),
         visibility_in_words=describe_visibility(report.imperceptibility),
         measuring=describe_measuring(report.imperceptibility),

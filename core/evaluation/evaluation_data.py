@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from core.evaluation.sample_size import too_few_images
 from core.results.evidence import Evidence
+from core.results.joined_classes import JoinedClasses
 from core.specs.catalog import ARCHITECTURE_LABELS
 from core.specs.configs import Preset
 
@@ -26,8 +27,10 @@ class EvaluationData:
         test_mask: Which images are tested on, bool (n,); the others are trained on.
         classes: Number of classes.
         note: Why nothing can be measured; None if something can.
+        joined: The other classes that an album joined. The album is class 0 then, and only it is tested on.
         load_photographs: Decodes the same images at other sizes, for learners that see them larger; None for small
             images, which every learner sees as they are here.
+        decoding_seconds: How long it took to decode them, which counts among the time of the evidence.
     """
 
     clean: NDArray[np.uint8]
@@ -36,7 +39,17 @@ class EvaluationData:
     test_mask: NDArray[np.bool_]
     classes: int
     note: str | None
+    joined: JoinedClasses | None = None
     load_photographs: PixelLoader | None = None
+    decoding_seconds: float = 0.0
+
+    def chance(self, tested: NDArray[np.int64]) -> float:
+        """The accuracy of a model that has learned nothing; of an album's, that of naming all classes equally often.
+
+        Args:
+            tested: Class of each test image, int (n,).
+        """
+        return chance_of(tested) if self.joined is None else 1 / self.classes
 
 
 def unmeasurable(amount: str, labels: NDArray[np.int64], test_mask: NDArray[np.bool_], classes: int) -> str | None:
@@ -58,9 +71,10 @@ def no_evidence(data: EvaluationData, preset: Preset, *, note: str | None) -> Ev
         image_size=data.clean.shape[-1],
         train_images=int((~data.test_mask).sum()),
         test_images=len(tested),
-        chance=chance_of(tested),
+        chance=data.chance(tested),
         rows=(),
         note=note,
+        joined=data.joined,
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from core.evaluation.evaluation_data import EvaluationData, chance_of, no_evidence
+from core.evaluation.evaluation_data import EvaluationData, no_evidence
 from core.evaluation.evidence_cases import EvidenceCase, photograph_cases, small_image_cases
 from core.evaluation.learner_cost import LearnerCost, measure_cost
 from core.evaluation.learner_run import LearnerConfig, ScaledProgress, load_curve, measure_curve
@@ -41,13 +41,13 @@ def measure_evidence(data: EvaluationData, spec: ProtectSpec, preset: Preset, ru
     """
     if data.note is not None:
         return no_evidence(data, preset, note=data.note)
-    began = awake_seconds()
+    began = awake_seconds() - data.decoding_seconds
     measurement = _Measurement(data, spec, preset, run)
     rows, tested = tuple(measurement.rows()), measurement.test.labels
     return replace(
         no_evidence(data, preset, note=None),
         test_images=len(tested),
-        chance=chance_of(tested),
+        chance=data.chance(tested),
         rows=rows,
         seconds=awake_seconds() - began,
         plan=None if measurement.budget is None else measurement.budget.plan(),
@@ -132,7 +132,8 @@ class _Measurement:
             train, test = images.select(self._train), images.select(self._test)
             return measure_cost(self._config(case, self._full_updates(case)), train, test, self._run)
 
-        return TimeBudget(seconds, works, cost_of, self._run.checkpoints)
+        spent = self._data.decoding_seconds
+        return TimeBudget(seconds, works, cost_of, self._run.checkpoints, spent=spent)
 
     def _schedule(self, case: EvidenceCase) -> LearnerSchedule:
         return learner_schedule(case.learner, self._preset, self._spec.evidence)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.results.evidence import learner_name
+from core.results.training_names import learner_name
 from core.specs.catalog import LEARNER_LABELS, PRETRAINED_LABELS, PROBE
 from core.specs.photographs import FINE_SIZE, MAX_SMALL_EDGE, PHOTOGRAPH_SIZE
 

@@ -5,6 +5,8 @@ from numpy.typing import NDArray
 
 MIN_TEST_IMAGES = 50
 MIN_TRAIN_IMAGES_PER_CLASS = 5
+MIN_ALBUM_IMAGES = 20
+"""Half of so small an album is tested. Fewer images say next to nothing, and their interval would say so."""
 
 
 def too_few_images(labels: NDArray[np.int64], test_mask: NDArray[np.bool_], classes: int) -> str | None:
@@ -19,7 +21,7 @@ def too_few_images(labels: NDArray[np.int64], test_mask: NDArray[np.bool_], clas
         The reason in lower case without a full stop, or None if there are enough images.
     """
     if classes < 2:
-        return "all images are of one class, and accuracy says only how well a model tells one class from others"
+        return "all images are of one class, and there is no other class from which a model could tell it"
     tested, trained = int(test_mask.sum()), int((~test_mask).sum())
     if tested < MIN_TEST_IMAGES:
         return f"too few images: {tested} could be held out for testing, and at least {MIN_TEST_IMAGES} are needed"
@@ -31,6 +33,20 @@ def too_few_images(labels: NDArray[np.int64], test_mask: NDArray[np.bool_], clas
     if len(np.unique(labels[test_mask])) < 2:
         return "the test images are all of one class"
     return None
+
+
+def too_few_images_of_album(images: int) -> str | None:
+    """Why an album is too small to be evaluated as one class among others.
+
+    Args:
+        images: Its images.
+
+    Returns:
+        The reason in lower case without a full stop, or None if there are enough images.
+    """
+    if images >= MIN_ALBUM_IMAGES:
+        return None
+    return f"the album has {images} image{'' if images == 1 else 's'}, and {MIN_ALBUM_IMAGES} are needed to test models"
 
 
 def too_few_images_of_class(name: str, *, tested: int, trained: int) -> str | None:

@@ -61,6 +61,7 @@ class TimeBudget:
         works: The rows.
         measure_cost: Times the learners of a row, given its index.
         checkpoints: Keep the plan, for an attempt that resumes.
+        spent: Seconds of this attempt that went by before, such as for decoding.
     """
 
     def __init__(
@@ -69,9 +70,11 @@ class TimeBudget:
         works: Sequence[RowWork],
         measure_cost: Callable[[int], LearnerCost],
         checkpoints: CheckpointStore,
+        *,
+        spent: float = 0.0,
     ) -> None:
         self._works, self._checkpoints = list(works), checkpoints
-        began = awake_seconds()
+        began = awake_seconds() - spent
         state = _load(checkpoints)
         if state is None:
             costs = [measure_cost(number) for number in range(len(self._works))]

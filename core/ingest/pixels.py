@@ -14,24 +14,30 @@ MAX_BYTES_IN_MEMORY = 1 << 30  # larger arrays lie in a memory-mapped file
 
 
 def load_pixels(
-    dataset: ImageDataset, size: int, *, progress: Progress | None = None, sandbox: DecoderSandbox | None = None
+    dataset: ImageDataset,
+    size: int,
+    *,
+    channels: int | None = None,
+    progress: Progress | None = None,
+    sandbox: DecoderSandbox | None = None,
 ) -> NDArray[np.uint8]:
     """Decode every image at `size` x `size`, whatever its aspect ratio.
 
     Args:
         dataset: The images.
         size: Width and height in pixels.
+        channels: 1 for greyscale, or 3; default: 1 if all images are greyscale, else 3.
         progress: Is told after each image that the work is alive, and may stop it.
         sandbox: Decodes the images; default: a new one for this call.
 
     Returns:
-        uint8 (n, c, size, size) in the dataset's order, with c = 1 if all images are greyscale, else 3.
+        uint8 (n, channels, size, size) in the dataset's order.
 
     Raises:
         BadInput: An image cannot be decoded any more.
     """
     progress = progress or Progress()
-    channels = dataset.channels
+    channels = channels or dataset.channels
     out = allocate_pixels((len(dataset.images), channels, size, size))
     args = {"size": size, "channels": channels}
     tasks = (SandboxTask(op="pixels", file=image.disk_path, args=args) for image in dataset.images)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 TEST_SHARE = Fraction(1, 5)  # of each class, if the upload has no test split
+MIN_ALBUM_TEST = 50  # nothing is trained on an album, so testing on more of it costs its noise nothing
 
 
 def select_test_mask(labels: NDArray[np.int64], splits: Sequence[str | None], *, seed: int) -> NDArray[np.bool_]:
@@ -22,6 +23,20 @@ def select_test_mask(labels: NDArray[np.int64], splits: Sequence[str | None], *,
     """
     own = np.array([split == "test" for split in splits])
     return own if own.any() else sample_each_class(labels, TEST_SHARE, seed=seed)
+
+
+def select_album_test_mask(images: int, *, seed: int) -> NDArray[np.bool_]:
+    """Select the test images of an album: TEST_SHARE of it, or MIN_ALBUM_TEST images, but at most half of it.
+
+    Args:
+        images: Number of its images, n.
+        seed: Chooses the images. Those that `select_test_mask` would select are among them.
+
+    Returns:
+        bool (n,): True for a test image.
+    """
+    tested = max(int(images * TEST_SHARE), min(MIN_ALBUM_TEST, images // 2))
+    return sample_each_class(np.zeros(images, np.int64), Fraction(tested, max(1, images)), seed=seed)
 
 
 def sample_each_class(labels: NDArray[np.int64], share: Fraction, *, seed: int) -> NDArray[np.bool_]:

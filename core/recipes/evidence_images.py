@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 
 from core.archive.delivered_images import DeliveredImages
 from core.archive.delivered_pixels import load_delivered_pixels
+from core.errors import BadInput
 from core.evaluation.evaluation_data import EvaluationData
 from core.evaluation.subset import stratified_subset
 from core.imaging.sandbox import DecoderSandbox
 from core.ingest.pixels import load_pixels
+from core.recipes.album_images import album_evaluation_data, album_sample, open_other_classes
 from core.recipes.protection_data import ProtectionData
+from core.runtime.awake_clock import awake_seconds
 from core.runtime.progress import Progress
 from core.specs.photographs import PHOTOGRAPH_SIZE, are_photographs
 from core.specs.protect import PAPER
@@ -51,11 +54,16 @@ class EvidenceImages:
 
     def evaluation_data(self) -> EvaluationData:
         """The images at the size of the report, and for photographs a way to decode them at others."""
+        began = awake_seconds()
+        self._progress.start("evidence", 0)
+        data = self._of_album() if self._data.reference is not None else self._of_classes()
+        return replace(data, decoding_seconds=awake_seconds() - began)
+
+    def _of_classes(self) -> EvaluationData:
         data = self._data
         if data.unmeasurable is not None or not uses_photographs(data):
             return data.evaluation_data(self._delivered.pixels)
         self._chosen = _sample(data.images.labels, data.test_mask, seed=data.setup.spec.seed)
-        self._progress.start("evidence", 0)
         clean, delivered = self._load(PHOTOGRAPH_SIZE)
         return EvaluationData(
             clean=clean,
@@ -66,6 +74,37 @@ class EvidenceImages:
             note=None,
             load_photographs=self._load,
         )
+
+    def _of_album(self) -> EvaluationData:
+        """The album beside other classes; a note where these cannot be used."""
+        data, reference = self._data, self._data.reference
+        assert reference is not None, "the caller checks it"
+        progress, sandbox = self._progress, self._sandbox
+        try:
+            others = open_other_classes(reference, data, scratch=self._scratch, progress=progress, sandbox=sandbox)
+        except BadInput as error:
+            note = f"the other classes that the album would join cannot be used: {error.reason}"
+            return replace(data.evaluation_data(self._delivered.pixels), note=note.rstrip("."))
+        self._chosen = album_sample(data, others, max_test=MAX_TEST_PHOTOGRAPHS)
+        photographs = uses_photographs(data)
+
+        def load(size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+            clean, delivered = self._load(size) if photographs else self._small()
+            other = others.load(size, clean.shape[1], progress=progress, sandbox=sandbox)
+            return np.concatenate([clean, other]), np.concatenate([delivered, other])
+
+        return album_evaluation_data(
+            load,
+            data.test_mask[self._chosen],
+            others,
+            origin=reference.origin,
+            size=PHOTOGRAPH_SIZE if photographs else data.work_size,
+            photographs=photographs,
+        )
+
+    def _small(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """The chosen images as the noise was made for them."""
+        return self._data.images.pixels[self._chosen], self._delivered.pixels[self._chosen]
 
     def _load(self, size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         images: Sequence[int] = self._chosen.tolist()

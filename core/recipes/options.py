@@ -1,5 +1,6 @@
 """What the caller of a recipe gives besides the job itself: the dataset's place, and where and how to run."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,16 +13,32 @@ from core.runtime.progress import Callback, Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceSource:
+    """Images of other classes, which an album joins in its evidence.
+
+    Attributes:
+        origin: Where they come from, as `core.results.joined_classes` names it.
+        fetch: Returns the folder or archive that holds them. It is called once the archive is written, and only for an
+            album. What cannot be used it raises as BadInput.
+    """
+
+    origin: str
+    fetch: Callable[[], Path]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSource:
     """A dataset to read.
 
     Attributes:
         path: A folder, or a zip or tar archive.
         name: The dataset's name in reports; by default the file's name.
+        reference: Images of other classes, for the evidence of an album; None if there are none.
     """
 
     path: Path
     name: str | None = None
+    reference: ReferenceSource | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

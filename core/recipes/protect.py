@@ -11,18 +11,19 @@ from core.archive.delivery import load_delivery, save_delivery
 from core.errors import BadInput
 from core.evaluation.evaluation_data import unmeasurable
 from core.evaluation.evidence import measure_evidence
+from core.evaluation.sample_size import too_few_images_of_album
 from core.generators.card import read_card
 from core.generators.compatibility import apply_generator_constraints, incompatibilities
 from core.generators.shipped import select_shipped_generator
 from core.imaging.sandbox import DecoderSandbox
 from core.ingest.dataset import ImageDataset, ReadOptions, open_dataset
 from core.ingest.pixels import load_pixels
-from core.ingest.split import select_protect_mask_by_split, select_test_mask
+from core.ingest.split import select_album_test_mask, select_protect_mask_by_split, select_test_mask
 from core.noise.generator_file import TrainedGenerator, load_generator
 from core.noise.setup import NoiseSetup
 from core.recipes.evidence_images import EvidenceImages
 from core.recipes.joint_start import joint_start
-from core.recipes.options import DatasetSource, RunOptions
+from core.recipes.options import DatasetSource, ReferenceSource, RunOptions
 from core.recipes.protection_archive import ProtectionArchive, report_in
 from core.recipes.protection_data import ProtectionData
 from core.recipes.protection_noise import TEXTURE_WORK_SIZE, noise_source, with_method
@@ -34,6 +35,11 @@ from core.specs.protect import INSTANT, TEXTURE, ProtectSpec
 from core.specs.visibility import are_photographs
 from core.specs.work_size import MIN_SIZE, work_size
 from core.training.labelled_images import LabelledArrays
+
+NO_OTHER_CLASSES = (
+    "an album is measured as one class among others, and there were no others here. Upload another dataset, such as "
+    "photographs of other things, and protect the album again"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +112,7 @@ def protect(
             spec = _constrained_spec(spec, generator)
         trained = None if generator is None else load_generator(generator, device=run.device.name)
         data = _prepare(dataset, spec, trained, run, sandbox)
+        data = _as_album(data, source.reference) if len(dataset.classes) == 1 else data
         writing = ProtectionArchive(data=data, out=out, run=run, scratch=options.scratch, sandbox=sandbox)
         archive = load_delivery(out, run.checkpoints)
         if archive is None:
@@ -183,6 +190,18 @@ def _prepare(
         photographs=are_photographs(_edges(dataset)),
         unmeasurable=reason,
     )
+
+
+def _as_album(data: ProtectionData, reference: ReferenceSource | None) -> ProtectionData:
+    """An album that joins other classes in its evidence; without them, or with too few images, nothing is measured."""
+    images = len(data.dataset.images)
+    reason = too_few_images_of_album(images) or (NO_OTHER_CLASSES if reference is None else None)
+    if data.setup.spec.evidence == "none":
+        return data
+    if reason is not None:
+        return replace(data, unmeasurable=reason)
+    test_mask = select_album_test_mask(images, seed=data.setup.spec.seed)
+    return replace(data, test_mask=test_mask, unmeasurable=None, reference=reference)
 
 
 def _choose_size(dataset: ImageDataset, spec: ProtectSpec, trained: TrainedGenerator | None) -> int:

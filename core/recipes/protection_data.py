@@ -9,6 +9,7 @@ from core.evaluation.evaluation_data import EvaluationData
 from core.ingest.dataset import ImageDataset
 from core.noise.generator_file import TrainedGenerator
 from core.noise.setup import NoiseSetup
+from core.recipes.options import ReferenceSource
 from core.training.labelled_images import LabelledArrays
 
 
@@ -27,6 +28,7 @@ class ProtectionData:
             nothing is trained.
         photographs: Whether the images are photographs (`core.specs.visibility`).
         unmeasurable: Why there can be no evidence, or None.
+        reference: The other classes that the album joins in its evidence; None for a dataset of several classes.
     """
 
     dataset: ImageDataset
@@ -38,6 +40,7 @@ class ProtectionData:
     start: TrainedGenerator | None
     photographs: bool
     unmeasurable: str | None
+    reference: ReferenceSource | None = None
 
     @property
     def max_flip(self) -> float | None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.reports.verdict import outcome_of
-from core.results.evidence import training_name
+from core.results.training_names import training_name
 from core.results.verification import VerificationEvidence, VerificationReport
 from core.results.verification_row import VerificationRow
 from core.specs.catalog import COUNTERMEASURE_INFO, LEARNER_LABELS

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from core.generators.card import Card
 from core.generators.measurements import standard_figures
+from core.reports.album_wording import album_caveat
 from core.reports.evidence_time import left_out, shortened
 from core.reports.learner_caveats import learner_caveats, sizes_of
 from core.reports.photograph_caveats import TargetCounts, target_caveats
@@ -79,7 +80,7 @@ def protection_caveats(
         *_about_accuracies(evidence),
         *_about_sample(evidence, counts),
         *_about_generator(generator),
-        *_about_album(counts, generator),
+        *_about_album(counts, evidence, generator),
         *_about_images(spec, evidence, counts),
         *learner_caveats(
             spec, evidence, uses_greyscale_surrogate=generator is not None and generator.card.grey_updates > 0
@@ -162,13 +163,16 @@ def _about_generator(generator: GeneratorUse | None) -> Iterator[str]:
     )
 
 
-def _about_album(counts: DeliveryCounts, generator: GeneratorUse | None) -> Iterator[str]:
+def _about_album(counts: DeliveryCounts, evidence: Evidence, generator: GeneratorUse | None) -> Iterator[str]:
     if counts.classes > 1:
         return
     yield (
         "All images are one class, and all have noise of one kind. It is made for training sets in which they "
         "join other classes: a model can then learn the noise in place of what the images show."
     )
+    if (caveat := album_caveat(evidence)) is not None:
+        yield caveat
+        return
     measured = None if generator is None else standard_figures(generator.card.measured)
     if generator is not None and measured is not None:
         yield (
@@ -178,7 +182,8 @@ def _about_album(counts: DeliveryCounts, generator: GeneratorUse | None) -> Iter
 
 
 def _about_sample(evidence: Evidence, counts: DeliveryCounts) -> Iterator[str]:
-    used = evidence.train_images + evidence.test_images
+    others = 0 if evidence.joined is None else evidence.joined.images
+    used = evidence.train_images + evidence.test_images - others
     if evidence.rows and used < counts.images:
         yield f"{used:,} of the {counts.images:,} images were used, drawn at random from every class."
 

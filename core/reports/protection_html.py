@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from core.reports.album_wording import how_measured
 from core.reports.charts import bar_chart, curve_charts
 from core.reports.comparisons import compare
 from core.reports.evidence_time import time_taken
@@ -34,6 +35,7 @@ def render_html(report: ProtectionReport, samples: Sequence[Sample]) -> str:
         evidence=report.evidence,
         verdict=verdict_of(report.evidence),
         time_taken=time_taken(report.evidence),
+        how_measured=how_measured(report.evidence),
         bars=bar_chart(report.evidence),
         curves=curve_charts([(row.name, row.curves) for row in report.evidence.rows], chance=report.evidence.chance),
         comparisons=compare(samples, amplification=amplification),

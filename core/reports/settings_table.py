@@ -23,7 +23,9 @@ LABELS = {
     "keep_exif": "Private EXIF",
     "leave_out": "Folders left out",
     "generator_id": "Generator",
+    "reference_dataset_id": "Classes beside the album",
 }
+LEFT_OUT_WITHOUT_VALUE = ("generator_id", "reference_dataset_id")
 UNITS = {"radius_u": "of 255", "radius_a": "of 255", "percentage": "%", "evidence_minutes": "min"}
 
 
@@ -45,7 +47,7 @@ class SettingRow:
 
 
 def settings_rows(spec: Mapping[str, Any]) -> list[SettingRow]:
-    """The settings of a spec in its order; a generator that was not chosen is left out.
+    """The settings of a spec in its order; what was not chosen, such as a generator, is left out.
 
     Args:
         spec: `ProtectSpec.to_dict()`, perhaps of an earlier release.
@@ -53,7 +55,7 @@ def settings_rows(spec: Mapping[str, Any]) -> list[SettingRow]:
     return [
         SettingRow(key=key, label=LABELS.get(key, _label(key)), value=_value(key, value), meaning=_meaning(key))
         for key, value in spec.items()
-        if (key, value) != ("generator_id", None)
+        if value is not None or key not in LEFT_OUT_WITHOUT_VALUE
     ]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from core.reports.album_wording import describe_joined
 from core.reports.verdict import outcome_of, verdict_of
 from core.reports.wording import SPACE, format_change, format_changes, format_interval, percent
 from core.results.evidence import Evidence, EvidenceRow
@@ -35,8 +36,13 @@ def evidence_table(evidence: Evidence) -> str:
         )
         for row in evidence.rows
     ]
+    of = (
+        "clean test images"
+        if evidence.joined is None
+        else f"images of the album beside {describe_joined(evidence.joined)}"
+    )
     foot = (
-        f"Accuracy on {evidence.test_images} clean test images; chance {percent(evidence.chance, digits=1)}; "
+        f"Accuracy on {evidence.test_images} {of}; chance {percent(evidence.chance, digits=1)}; "
         f"{_learner(evidence)}{evidence.train_images} training images."
     )
     return _table(head, rows, foot)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from core.reports.album_wording import how_measured
 from core.reports.evidence_time import left_out
 from core.reports.survival import survives, weakest_row
 from core.reports.wording import SPACE, as_sentence, capitalize, format_changes, percent
@@ -59,31 +60,33 @@ def verdict_of(evidence: Evidence) -> Verdict:
     tone = ("shown" if all_shown else "partly") if outcome.startswith("shown") else "not shown"
     details = [*_first_details(first, evidence), *(_describe_row(row, evidence.chance) for row in others)]
     details += filter(None, [left_out(evidence)])
-    return Verdict(tone=tone, headline=_headline(first, weakest, evidence.chance), details=tuple(details))
+    headline = _headline(first, weakest, evidence.chance, is_album=evidence.joined is not None)
+    return Verdict(tone=tone, headline=headline, details=tuple(details))
 
 
-def _headline(row: EvidenceRow, weakest: EvidenceRow | None, chance: float) -> str:
+def _headline(row: EvidenceRow, weakest: EvidenceRow | None, chance: float, *, is_album: bool) -> str:
     at_chance = f"chance {percent(chance)}"
     after, before = percent(row.accuracy_after), percent(row.accuracy_before)
+    reach, after = ("recognize", f"{after} of the album") if is_album else ("reach", after)
     outcome = outcome_of(row, chance=chance)
     if outcome.startswith("shown"):
         if weakest is row:
             return f"{capitalize(survives(row))} ({at_chance})."
         models = "Pretrained models" if row.is_pretrained else "Models"
-        first = f"{models} trained on the protected images reach {after} instead of {before} ({at_chance})"
+        first = f"{models} trained on the protected images {reach} {after} instead of {before} ({at_chance})"
         return f"{first}." if weakest is None else f"{first}, but {survives(weakest)}."
     if outcome == "learns more":
         return (
-            f"Protection failed: models trained on the protected images reach {after}, more than the {before} "
+            f"Protection failed: models trained on the protected images {reach} {after}, more than the {before} "
             f"on the originals ({at_chance})."
         )
     if row.ci95_before[0] <= chance:
         return (
-            f"Protection is not shown: even on the originals, models reach only {before}, which is not clearly above "
+            f"Protection is not shown: even on the originals, models {reach} only {before}, which is not clearly above "
             f"{at_chance}. Protection has nothing to take away."
         )
     return (
-        f"Protection is not shown: models reach {after} instead of {before} ({at_chance}), and {_no_difference(row)}."
+        f"Protection is not shown: models {reach} {after} instead of {before} ({at_chance}), and {_no_difference(row)}."
     )
 
 
@@ -96,7 +99,8 @@ def _no_difference(row: EvidenceRow) -> str:
 
 
 def _first_details(row: EvidenceRow, evidence: Evidence) -> list[str]:
-    details = [] if evidence.note is None else [as_sentence(evidence.note)]
+    details = [*filter(None, [how_measured(evidence)])]
+    details += [] if evidence.note is None else [as_sentence(evidence.note)]
     if row.protected_percentage < 100:
         details.append(f"{percent(row.protected_percentage / 100)} of their training images were protected.")
     if row.is_significantly_lower and row.ci95_after[0] > evidence.chance:

@@ -7,6 +7,8 @@ from typing import Any
 
 from core.results.difference import Interval, PairedDifference
 from core.results.evidence_plan import EvidencePlan
+from core.results.joined_classes import JoinedClasses
+from core.results.training_names import learner_name
 from core.specs.catalog import PRETRAINED_LABELS
 
 
@@ -162,36 +164,6 @@ class EvidenceRow:
         return cls(**{**data, **intervals, **paired, "curves": curves, "runs": runs})
 
 
-def training_name(norm: str | None, radius: int, countermeasure: str | None) -> str:
-    """How a training is called in reports.
-
-    Args:
-        norm: Of the adversarial training.
-        radius: Of the adversarial training, of 255; 0 for standard training.
-        countermeasure: Its name; None for none.
-    """
-    name = f"adversarial training, {norm or 'Linf'} radius {radius}/255" if radius else "standard training"
-    return name if countermeasure is None else f"{name}, after {countermeasure}"
-
-
-def learner_name(
-    architecture: str, image_size: int | None, norm: str | None, radius: int, countermeasure: str | None
-) -> str:
-    """How a row is called in reports: the training, and before it the learner where there are several.
-
-    Args:
-        architecture: The learner's label.
-        image_size: Side in pixels of the images that it sees; None where a report has one learner and one size.
-        norm: Of the adversarial training.
-        radius: Of the adversarial training, of 255; 0 for standard training.
-        countermeasure: Its name; None for none.
-    """
-    training = training_name(norm, radius, countermeasure)
-    if image_size is None:
-        return training
-    return f"{architecture} at {image_size} px, {training}"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What was measured of one protection.
@@ -206,6 +178,8 @@ class Evidence:
         note: Why there is no row.
         seconds: How long the measurement took.
         plan: What followed from the time that it may take; None without a limit, or where there was little to do.
+        joined: The other classes that an album joined. The test images are then all of the album, and `chance` is that
+            of naming all classes equally often. None for a dataset of several classes.
     """
 
     learner: str
@@ -217,6 +191,7 @@ class Evidence:
     note: str | None = None
     seconds: float = 0.0
     plan: EvidencePlan | None = None
+    joined: JoinedClasses | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Evidence":
@@ -229,5 +204,6 @@ class Evidence:
             KeyError: A key is missing.
             TypeError: For other keys.
         """
-        rows, plan = tuple(map(EvidenceRow.from_dict, data["rows"])), data.get("plan")
-        return cls(**{**data, "rows": rows, "plan": plan and EvidencePlan.from_dict(plan)})
+        rows, plan, joined = tuple(map(EvidenceRow.from_dict, data["rows"])), data.get("plan"), data.get("joined")
+        parsed = {"plan": plan and EvidencePlan.from_dict(plan), "joined": joined and JoinedClasses(**joined)}
+        return cls(**{**data, **parsed, "rows": rows})

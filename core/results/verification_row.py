@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.results.difference import Interval, PairedDifference
-from core.results.evidence import Curve, EvidenceRow, training_name
+from core.results.evidence import Curve, EvidenceRow
+from core.results.training_names import training_name
 
 ARMS = ("before", "after", "rest")
 """The training sets that are compared: the originals, what is delivered, and the part of it that is clean."""

@@ -141,9 +141,16 @@ class ProtectSpec(Spec):
         description="a trained generator to make the noise with, instead of training on these images; its "
         "method and radii are used",
     )
+    reference_dataset_id: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_-]{1,32}$",
+        description="for an album: another dataset, whose classes it joins in its evidence, which says how much of the "
+        "album models recognize; default: the operator's images, or else all other datasets of the owner",
+    )
 
     messages: ClassVar[Mapping[str, str]] = {
-        "generator_id": "must be the id of a generator, such as /v1/generators lists"
+        "reference_dataset_id": "must be the id of a dataset, such as /v1/datasets lists",
+        "generator_id": "must be the id of a generator, such as /v1/generators lists",
     }
 
     @model_validator(mode="after")

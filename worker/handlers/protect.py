@@ -19,6 +19,7 @@ from store.object_keys import checkpoint_prefix, early_archive_key
 from worker.delivered_images import write_delivered_images
 from worker.fetch_upload import fetch_upload
 from worker.job_files import purge
+from worker.reference_images import reference_source
 from worker.run_options import run_options
 from worker.running_job import RunningJob
 from worker.stop_reasons import LeaseLost
@@ -47,7 +48,7 @@ def run_protection(job: RunningJob) -> None:
         offered = True
 
     done = protect(
-        DatasetSource(path=upload.path, name=upload.name),
+        DatasetSource(path=upload.path, name=upload.name, reference=reference_source(job, spec)),
         archive,
         spec,
         run_options(job),

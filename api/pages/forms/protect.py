@@ -22,7 +22,17 @@ from store import models as m
 _VISIBLE = ("visibility", "leave_out")  # every other field lies under "Advanced"
 LEFT_OUT_FIELD, DEFAULT_FIELD = "leave_out.", "leave_out_default"
 """Names of form fields: a checkbox for each folder, and the folders that are left out by default, a line each."""
-_TEXTS = ("preset", "visibility", "evidence", "format", "layout", "pass_through", "method", "generator_id")
+_TEXTS = (
+    "preset",
+    "visibility",
+    "evidence",
+    "format",
+    "layout",
+    "pass_through",
+    "method",
+    "generator_id",
+    "reference_dataset_id",
+)
 _NUMBERS = ("radius_u", "radius_a", "percentage", "evidence_minutes", "seed")
 _HINTS = {
     "visibility": "Less visible noise protects less. Try all three on some of your images below.",
@@ -33,13 +43,19 @@ _HINTS = {
     "pass_through": "Videos, texts and the files that apps put beside images can hold names and places.",
     "method": "The report names the method. Only SEM and REM are made to withstand adversarial training.",
     "eot": "Noise that is made without it loses its effect on models trained with random crops and flips.",
+    "reference_dataset_id": "An album alone cannot be measured. It joins other classes, and models try to recognize it "
+    "among them.",
     "generator_id": "A generator that was trained before makes the noise without training on these images. It has its "
     "own method and strength. Instant uses one that is part of the service.",
 }
 
 
 def form_fields(
-    values: Mapping[str, Any], errors: Mapping[str, str], *, generators: Sequence[m.Generator] = ()
+    values: Mapping[str, Any],
+    errors: Mapping[str, str],
+    *,
+    generators: Sequence[m.Generator] = (),
+    references: Sequence[m.Dataset] = (),
 ) -> FormFields:
     """Return the fields of the form.
 
@@ -47,10 +63,11 @@ def form_fields(
         values: The value of each field.
         errors: What is wrong, by field.
         generators: The trained generators that can be chosen.
+        references: The datasets whose classes an album can join in its evidence.
     """
     return FormFields(
         prefix="",
-        options=form_options(generators),
+        options=form_options(generators) | {"reference_dataset_id": _reference_options(references)},
         ranges=spec_ranges(),
         hints=spec_hints() | _HINTS,
         values=values,
@@ -74,6 +91,11 @@ def _with_example(option: Option) -> Option:
     """The option of a visibility, with something as visible that people know."""
     example = jpeg_of_flip(VISIBILITY_TARGETS[option.value].flip)
     return replace(option, hint=f"{option.hint} At most as visible as {example}.")
+
+
+def _reference_options(datasets: Sequence[m.Dataset]) -> list[Option]:
+    chosen = [Option(row.id, f"{row.name} ({row.images:,} images, {len(row.classes)} classes)") for row in datasets]
+    return [Option("", "Chosen automatically"), *chosen]
 
 
 def _generator_option(row: m.Generator) -> Option:
