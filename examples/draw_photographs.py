@@ -7,10 +7,7 @@ Colour and brightness do not depend on the class, so a network has to learn the 
 bytes.
 """
 
-import argparse
-import io
 import sys
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +16,7 @@ from PIL import Image, ImageFilter
 
 sys.path.insert(0, str(Path(__file__).parent))  # so that this runs as a script and as a module
 
-from draw_pictures import FILE_TIME, PATTERNS, Field, Rng
+from draw_pictures import PATTERNS, Field, Rng, encode, run, write_zip
 
 TRAIN_IMAGES, TEST_IMAGES = 20, 10  # per class
 SIZES = ((320, 240), (240, 320), (288, 288), (336, 224))  # width and height in pixels
@@ -86,9 +83,8 @@ def files(seed: int) -> dict[str, bytes]:
     for split, count in (("train", TRAIN_IMAGES), ("test", TEST_IMAGES)):
         for material in PATTERNS:
             for number in range(count):
-                out = io.BytesIO()
-                draw(material, rng).save(out, "JPEG", quality=int(rng.choice(QUALITIES)))
-                contents[f"photographs/{split}/{material}/{number:03d}.jpg"] = out.getvalue()
+                pixels, quality = np.asarray(draw(material, rng)), int(rng.choice(QUALITIES))
+                contents[f"photographs/{split}/{material}/{number:03d}.jpg"] = encode(pixels, "JPEG", quality=quality)
     return contents
 
 
@@ -99,14 +95,8 @@ def write(out: Path, *, seed: int = 0) -> None:
         out: The zip to write.
         seed: The same seed gives the same bytes.
     """
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for path, data in files(seed).items():
-            archive.writestr(zipfile.ZipInfo(path, FILE_TIME), data)
+    write_zip(out, files(seed))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("out", type=Path, help="the zip to write")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    write(arguments.out, seed=arguments.seed)
+    run(__doc__, write)

@@ -9,7 +9,7 @@ bytes. Four files are special on purpose: one has an EXIF orientation, one alpha
 import argparse
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -143,14 +143,34 @@ def write(out: Path, *, seed: int = 0) -> None:
         out: The zip to write.
         seed: The same seed gives the same bytes.
     """
+    write_zip(out, files(seed))
+
+
+def write_zip(out: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files as a zip whose bytes depend on nothing else.
+
+    Args:
+        out: The zip to write.
+        contents: The bytes of each file, by its path.
+    """
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for path, data in files(seed).items():
+        for path, data in contents.items():
             archive.writestr(zipfile.ZipInfo(path, FILE_TIME), data)
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def run(description: str, write_dataset: Callable[..., None]) -> None:
+    """Draw a dataset as the command line asks.
+
+    Args:
+        description: What the script does; its first line is shown.
+        write_dataset: Called with the zip to write, and the seed.
+    """
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("out", type=Path, help="the zip to write")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    write(arguments.out, seed=arguments.seed)
+    write_dataset(arguments.out, seed=arguments.seed)
+
+
+if __name__ == "__main__":
+    run(__doc__, write)

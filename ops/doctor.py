@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -55,7 +56,11 @@ def run_checks(role: str = "all") -> list[CheckResult]:
             "address": _check_address,
             "signing keys": lambda settings: f"{len(secret_keys(settings))} found",
         },
-        "worker": {"sandbox": _check_sandbox, "torch": _check_torch},
+        "worker": {
+            "sandbox": _check_sandbox,
+            "reference images": _check_reference_images,
+            "torch": _check_torch,
+        },
     }
     checks = dict(shared)
     for name in of_role if role == "all" else (role,):
@@ -132,6 +137,14 @@ def _check_sandbox(settings: Settings) -> str:
     from worker.fetch_upload import upload_limits
 
     return str(measure_isolation(upload_limits(settings)))
+
+
+def _check_reference_images(settings: Settings) -> str:
+    if not settings.reference_images:
+        return "none set; albums join other datasets of their owner"
+    if not Path(settings.reference_images).exists():
+        raise ValueError(f"UNTEACHABLE_REFERENCE_IMAGES: there is no {settings.reference_images} on this machine")
+    return settings.reference_images
 
 
 def _check_torch(settings: Settings) -> str:

@@ -1,6 +1,6 @@
 """Evidence: the same learner is trained on clean and on delivered images, and tested on clean ones."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from core.evaluation.learner_run import LearnerConfig, ScaledProgress, load_curv
 from core.evaluation.mean_arm import mean_arm
 from core.evaluation.paired_difference import paired_difference
 from core.evaluation.subset import stratified_subset
-from core.evaluation.time_budget import MAX_UNPLANNED_UPDATES, RowWork, TimeBudget
+from core.evaluation.time_budget import MAX_UNPLANNED_UPDATES, OutOfTime, RowWork, TimeBudget
 from core.models.pretrained import pretrained_weights_file
 from core.results.evidence import Curve, Evidence, EvidenceRow
 from core.runtime.awake_clock import awake_seconds
@@ -89,8 +89,15 @@ class _Measurement:
                 yield self._row(case, updates, self._train, share, runs=self._runs)
             elif (plan := self.budget.begin(number)) is not None:
                 chosen = stratified_subset(self._data.labels[self._train], plan.train_images, seed=self._spec.seed)
-                yield self._row(case, plan.updates, self._train[chosen], share, runs=plan.runs)
+                try:
+                    row = self._row(
+                        case, plan.updates, self._train[chosen], share, runs=plan.runs, check=self._check(number)
+                    )
+                except OutOfTime:
+                    self.budget.leave_out(number)
+                    continue
                 self.budget.end(number)
+                yield row
 
     def _choose_cases(self) -> list[EvidenceCase]:
         amount, radius, learner = self._spec.evidence, self._spec.adversarial_radius, self._preset.architecture
@@ -126,14 +133,26 @@ class _Measurement:
             for case in self._cases
         ]
 
+        costs: dict[EvidenceCase, LearnerCost] = {}
+
         def cost_of(number: int) -> LearnerCost:
-            case = self._cases[number]
+            case = replace(self._cases[number], countermeasure=None)  # which changes images once, in next to no time
+            if case not in costs:
+                costs[case] = time_learner(case)
+            return costs[case]
+
+        def time_learner(case: EvidenceCase) -> LearnerCost:
             images = self._images(case.size, "before")
             train, test = images.select(self._train), images.select(self._test)
             return measure_cost(self._config(case, self._full_updates(case)), train, test, self._run)
 
         spent = self._data.decoding_seconds
         return TimeBudget(seconds, works, cost_of, self._run.checkpoints, spent=spent)
+
+    def _check(self, number: int) -> Callable[[], None]:
+        """What stops a row that runs over."""
+        budget = self.budget
+        return (lambda: None) if budget is None else (lambda: budget.check(number))
 
     def _schedule(self, case: EvidenceCase) -> LearnerSchedule:
         return learner_schedule(case.learner, self._preset, self._spec.evidence)
@@ -159,8 +178,18 @@ class _Measurement:
             photographs=self._data.load_photographs is not None,
         )
 
-    def _row(self, case: EvidenceCase, updates: int, train: NDArray[np.int64], share: int, *, runs: int) -> EvidenceRow:
-        """Measure a row; the runs of each of its learners together advance the progress by `share`."""
+    def _row(
+        self,
+        case: EvidenceCase,
+        updates: int,
+        train: NDArray[np.int64],
+        share: int,
+        *,
+        runs: int,
+        check: Callable[[], None] = lambda: None,
+    ) -> EvidenceRow:
+        """Measure a row; the runs of each of its learners together advance the progress by `share`. What `check` raises
+        stops it."""
         config = self._config(case, updates)
         curves: dict[str, list[Curve]] = {arm: [] for arm in ARMS}
         test = self._images(case.size, "before").select(self._test)
@@ -168,13 +197,13 @@ class _Measurement:
             for arm in ARMS:
                 name = f"{case.key}-{arm}" if number == 0 else f"{case.key}-{arm}-{number}"
                 known = load_curve(self._run, name)
-                scaled = self._run.with_progress(ScaledProgress(self._run.progress, share / updates / runs))
+                progress = ScaledProgress(self._run.progress, share / updates / runs, check=check)
                 if known is None:
-                    images = self._images(case.size, arm).select(train)
+                    images, scaled = self._images(case.size, arm).select(train), self._run.with_progress(progress)
                     seeded = replace(config, seed=config.seed + number)
                     known = measure_curve(seeded, images, test, scaled, name=name, keep=arm == "before")
                 else:
-                    scaled.progress.advance(updates)
+                    ScaledProgress(self._run.progress, share / updates / runs).advance(updates)
                 curves[arm].append(known)
         return _row(case, curves, len(test), self._spec)
 

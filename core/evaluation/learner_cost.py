@@ -13,6 +13,7 @@ from core.training.learner import MAX_CURVE_POINTS
 
 MAX_TIMED_UPDATES = 8
 TIMED_SECONDS = 1.0  # timed updates last about this long, unless one takes longer
+SLOW_SECONDS = 4.0  # an update that takes longer is timed once, with a few test images, which is a little too long
 FEW_TEST_IMAGES = 8
 MANY_TEST_IMAGES = 136
 
@@ -67,6 +68,8 @@ def measure_cost(config: LearnerConfig, images: LabelledArrays, test: LabelledAr
 
     seconds(1, few)  # the first update on a device compiles and allocates
     once = seconds(1, few)
+    if once > SLOW_SECONDS:  # more timing would use up the time that it is to divide
+        return LearnerCost(update=once, test_image=0.0, train_image=0.0)
     more = max(1, min(MAX_TIMED_UPDATES, round(TIMED_SECONDS / once)))
     update = max(0.0, seconds(1 + more, few) - once) / more or once
     tested = len(many) - len(few)

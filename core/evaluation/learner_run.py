@@ -1,6 +1,7 @@
 """One learner, from its random weights to its accuracy curve."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
 from torch import nn
@@ -170,16 +171,19 @@ class ScaledProgress(Progress):
     Args:
         whole: The progress of the whole.
         units: Units of the whole for each unit of the part, also a fraction.
+        check: Called with each step of the part; what it raises stops the part.
     """
 
-    def __init__(self, whole: Progress, units: float) -> None:
+    def __init__(self, whole: Progress, units: float, *, check: Callable[[], None] = lambda: None) -> None:
         super().__init__()
-        self._whole, self._units = whole, units
+        self._whole, self._units, self._check = whole, units, check
         self._part = 0
 
     def advance(self, units: int = 1) -> None:
         before, self._part = round(self._part * self._units), self._part + units
         self._whole.advance(round(self._part * self._units) - before)
+        self._check()
 
     def tick(self) -> None:
         self._whole.tick()
+        self._check()

@@ -15,6 +15,7 @@ from core.runtime.checkpoints import CheckpointStore
 from core.training.learner import MAX_CURVE_POINTS
 
 MIN_UPDATES = 50  # with fewer a learner has learned too little to be compared; a row that cannot have them is left out
+MIN_FIRST_UPDATES = 12  # of the first row, which stays; its accuracy on the originals shows whether they sufficed
 MIN_PASSES = 4  # over the training images; shorter trainings see fewer images, each of them as often
 MIN_TEST_IMAGES = 200
 MAX_TEST_SHARE = 0.25  # of the time; more test images than fit into it are left out
@@ -51,6 +52,10 @@ class RowWork:
         batch = min(self.batch, self.train_images)
         passes = min(MIN_PASSES, self.updates * batch / self.train_images)
         return min(self.train_images, max(batch, round(updates * batch / passes)))
+
+
+class OutOfTime(Exception):
+    """A row ran beyond the time of the evidence."""
 
 
 class TimeBudget:
@@ -118,6 +123,28 @@ class TimeBudget:
         self._save()
         self._row_began = awake_seconds()
         return fitting[name]
+
+    def check(self, number: int) -> None:
+        """Stop a row that runs beyond the time of all rows, such as on a machine that got busy.
+
+        Args:
+            number: The index of the row.
+
+        Raises:
+            OutOfTime: The time is over. The first row goes on: without it there would be no evidence.
+        """
+        if number > 0 and awake_seconds() - self._began > self._state.seconds:
+            raise OutOfTime
+
+    def leave_out(self, number: int) -> None:
+        """Take back the plan of a row that was stopped.
+
+        Args:
+            number: The index of the row.
+        """
+        del self._state.rows[self._works[number].name]
+        self._row_began = None
+        self._save()
 
     def end(self, number: int) -> None:
         """Note that a row is measured. How long it took corrects the plans of the rows after it.
@@ -187,7 +214,8 @@ class TimeBudget:
         return low
 
     def _rows(self, numbers: Sequence[int], share: float) -> list[RowPlan]:
-        return [_row(self._works[n], _shortened(self._works[n].updates, share)) for n in numbers]
+        floors = {n: MIN_UPDATES if n else MIN_FIRST_UPDATES for n in numbers}
+        return [_row(self._works[n], _shortened(self._works[n].updates, share, floors[n])) for n in numbers]
 
     def _total(self, numbers: Sequence[int], share: float) -> float:
         return sum(self._seconds(n, row) for n, row in zip(numbers, self._rows(numbers, share), strict=True))
@@ -218,8 +246,8 @@ def _load(checkpoints: CheckpointStore) -> _State | None:
     return _State(**{**state, "costs": costs, "rows": rows})
 
 
-def _shortened(updates: int, share: float) -> int:
-    return min(updates, max(MIN_UPDATES, round(share * updates)))
+def _shortened(updates: int, share: float, at_least: int) -> int:
+    return min(updates, max(at_least, round(share * updates)))
 
 
 def _row(work: RowWork, updates: int, *, runs: int = 1) -> RowPlan:

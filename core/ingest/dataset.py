@@ -5,15 +5,16 @@ from pathlib import Path
 
 from core.errors import BadInput
 from core.filenames import strip_forbidden_chars
-from core.imaging.sandbox import DecoderSandbox, SandboxResult, SandboxTask, sandbox_or_new
-from core.imaging.sandbox_protocol import MODES
+from core.imaging.sandbox import DecoderSandbox, sandbox_or_new
+from core.ingest.decode_files import DecodedFile, decode_files
 from core.ingest.decoding_notes import decoding_notes
 from core.ingest.folder_names import Split
 from core.ingest.inspection import check_content
 from core.ingest.labels.label_file import LabelFile
-from core.ingest.layout import Layout, LayoutReading, read_layout
+from core.ingest.layout import read_layout
+from core.ingest.layout_reading import LayoutReading
 from core.ingest.passthrough import PassthroughFile, select_passthrough, sort_by_content
-from core.ingest.unpack import UnpackedFile, UnpackedUpload, unpack
+from core.ingest.unpack import UnpackedUpload, unpack
 from core.limits import DEFAULT_LIMITS, Limits, RenamedFile, SkippedFile
 from core.runtime.progress import Progress
 from core.specs.protect import NO_LABEL
@@ -117,14 +118,6 @@ class ImageDataset:
         return 1 if all(image.mode in ("L", "LA") for image in self.images) else 3
 
 
-@dataclass(frozen=True, slots=True)
-class _DecodedFile:
-    file: UnpackedFile
-    class_name: str
-    split: Split | None
-    result: SandboxResult
-
-
 def open_dataset(
     source: Path,
     scratch: Path,
@@ -167,7 +160,7 @@ def open_dataset(
             tick=progress.tick,
         )
         used = [file for file in candidates if file.path not in layout.left_out]
-        decoded, undecodable = _decode(used, layout, sandbox, progress)
+        decoded, undecodable = decode_files(used, layout, sandbox, progress)
     if not decoded:
         first = undecodable[0]
         raise BadInput(
@@ -205,39 +198,7 @@ def _unpack(source: Path, scratch: Path, limits: Limits, progress: Progress) -> 
     return replace(unpacked, files=tuple(sorted(unpacked.files, key=lambda file: file.path)))
 
 
-def _decode(
-    files: list[UnpackedFile], layout: Layout, sandbox: DecoderSandbox, progress: Progress
-) -> tuple[list[_DecodedFile], list[SkippedFile]]:
-    """Decode the images; returns those that can be decoded, and the rest as skipped."""
-    skipped: list[SkippedFile] = []
-    decoded: list[_DecodedFile] = []
-    progress.start("decoding", len(files))
-    results = sandbox.map((SandboxTask(op="probe", file=file.disk_path) for file in files), tick=progress.tick)
-    for file, (_, result) in zip(files, results, strict=True):
-        reason = result.refused or _invalid_probe(result)
-        if reason:
-            skipped.append(SkippedFile(file.path, reason))
-        else:
-            placement = layout.placements[file.path]
-            decoded.append(_DecodedFile(file, placement.label or NO_LABEL, placement.split, result))
-        progress.advance()
-    progress.finish()
-    return decoded, skipped
-
-
-def _invalid_probe(result: SandboxResult) -> str | None:
-    """The reason to skip an image whose result has an invalid form: a hijacked decoder may send anything."""
-    values = result.values
-    valid = (
-        all(type(values.get(edge)) is int and values[edge] > 0 for edge in ("width", "height"))
-        and values.get("mode") in MODES
-        and isinstance(values.get("format"), str)
-        and isinstance(values.get("note"), str | None)
-    )
-    return None if valid else "it crashed the decoder"
-
-
-def _record(image: _DecodedFile, label: int, *, has_split: bool) -> ImageRecord:
+def _record(image: DecodedFile, label: int, *, has_split: bool) -> ImageRecord:
     values = {key: image.result.values[key] for key in ("width", "height", "mode", "format", "note")}
     return ImageRecord(
         path=image.file.path,

@@ -1,7 +1,6 @@
 """What says the class of an image: its folder, a label file, or nothing, as in an album. `auto` finds out."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from core.errors import BadInput
 from core.filenames import printable
@@ -19,7 +18,8 @@ from core.ingest.folder_names import Split, split_of
 from core.ingest.labels.image_index import ImageIndex
 from core.ingest.labels.label_file import LabelFile, LabelProblem
 from core.ingest.labels.read import ImageLabels, best_labels, read_label_files
-from core.ingest.layout_questions import LayoutQuestion, ask
+from core.ingest.layout_questions import ask
+from core.ingest.layout_reading import Layout, LayoutChoice, LayoutReading
 from core.ingest.left_out import find_left_out
 from core.ingest.unpack import UnpackedFile
 from core.specs.protect import NO_LABEL
@@ -27,60 +27,6 @@ from core.specs.protect import NO_LABEL
 MAX_PROBLEMS = 200
 MAX_SPELLINGS = 5  # in the notes
 FOLDER_KINDS = ("splits", "classes")
-
-
-@dataclass(frozen=True, slots=True)
-class LayoutChoice:
-    """One way to sort the images of an upload into classes.
-
-    Attributes:
-        layout: "classes", "splits", "album" or "labels".
-        classes: The number of classes that it gives; 0 if it does not fit.
-        problem: Why it does not fit, as a sentence; None if it fits.
-    """
-
-    layout: str
-    classes: int
-    problem: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayoutReading:
-    """How the images of an upload are sorted into classes, for the user.
-
-    Attributes:
-        kind: "classes", "splits", "album" or "labels".
-        reason: What was understood, in sentences.
-        notes: What else is worth knowing, a sentence each.
-        problems: What is wrong in the label files.
-        choices: Every layout, and whether it fits.
-        questions: What is in doubt, and what was understood meanwhile.
-    """
-
-    kind: str = "classes"
-    reason: str = ""
-    notes: tuple[str, ...] = ()
-    problems: tuple[LabelProblem, ...] = ()
-    choices: tuple[LayoutChoice, ...] = ()
-    questions: tuple[LayoutQuestion, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
-    """The class and the split of each image, and how they were found.
-
-    Attributes:
-        reading: How, for the user.
-        placements: The class and the split by path, for every image but those left out. An image without a class has
-            NO_LABEL.
-        left_out: Why images are left out, by path.
-        label_files: Every file that labels or lists images, whatever the layout.
-    """
-
-    reading: LayoutReading
-    placements: Mapping[str, ImagePlacement]
-    left_out: Mapping[str, str]
-    label_files: tuple[LabelFile, ...]
 
 
 def read_layout(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.ingest.dataset import ImageDataset
-from core.ingest.layout import LayoutReading
+from core.ingest.layout_reading import LayoutReading
 from core.limits import SkippedFile
 from core.results.protection import ClassCount, ReportDataset
 

@@ -19,7 +19,7 @@ def protect(*words: object) -> subprocess.CompletedProcess[str]:
 
 def test_every_key_of_the_spec_is_an_option() -> None:
     text = protect("--help").stdout
-    for name in ProtectSpec.spec_fields().keys() - {"generator_id"}:
+    for name in ProtectSpec.spec_fields().keys() - {"generator_id", "reference_dataset_id"}:
         assert f"--{name.replace('_', '-')}" in text
 
 
@@ -63,3 +63,11 @@ def test_a_bad_source_is_one_clear_line(tmp_path: Path, name: str) -> None:
     assert done.stderr.strip().splitlines()[-1].startswith("unteachable: ")
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out.zip").exists()
+
+
+def test_other_classes_that_are_not_there_are_refused_by_their_path(tmp_path: Path) -> None:
+    source = write_zip(tmp_path / "in.zip", two_classes())
+    done = protect(source, tmp_path / "out.zip", "--reference", tmp_path / "nowhere")
+    assert done.returncode != 0
+    assert "nowhere" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from core.filenames import is_image
-from core.ingest.layout import Layout, read_layout
+from core.ingest.layout import read_layout
+from core.ingest.layout_reading import Layout
 from core.ingest.unpack import unpack
 from core.limits import Limits
 from tests.support.uploads import write_folder

@@ -14,7 +14,14 @@ from core.evaluation.evidence import measure_evidence
 from core.evaluation.learner_cost import LearnerCost, measure_cost
 from core.evaluation.learner_run import LearnerConfig
 from core.evaluation.subset import stratified_subset
-from core.evaluation.time_budget import MIN_TEST_IMAGES, MIN_UPDATES, RowWork, TimeBudget
+from core.evaluation.time_budget import (
+    MIN_FIRST_UPDATES,
+    MIN_TEST_IMAGES,
+    MIN_UPDATES,
+    OutOfTime,
+    RowWork,
+    TimeBudget,
+)
 from core.results.evidence import Evidence
 from core.results.evidence_plan import EvidencePlan
 from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
@@ -136,8 +143,52 @@ def test_the_last_rows_are_left_out_and_named(clock: Clock) -> None:
 
 def test_the_first_row_is_measured_even_if_it_takes_too_long(clock: Clock) -> None:
     plan = run_rows(budget(60.0, costs=(30.0, 100.0)), clock, (30.0, 100.0))
-    assert [(row.name, row.updates) for row in plan.rows] == [("standard", MIN_UPDATES)]
+    assert [(row.name, row.updates) for row in plan.rows] == [("standard", MIN_FIRST_UPDATES)]
     assert plan.left_out == ("at-2",)
+
+
+def test_a_machine_that_gets_busy_stops_the_rows_that_run_over(clock: Clock) -> None:
+    planned = budget(150.0)
+    for number in (0, 1):
+        assert planned.begin(number) is not None
+        clock.seconds += 100.0 + 100.0 * number
+        if number == 0:
+            planned.check(number)
+            planned.end(number)
+    with pytest.raises(OutOfTime):
+        planned.check(1)
+    planned.leave_out(1)
+    assert planned.begin(2) is None
+    plan = planned.plan()
+    assert ([row.name for row in plan.rows], plan.left_out) == (["standard"], ("at-2", "at-4"))
+
+
+def test_the_first_row_is_not_stopped(clock: Clock) -> None:
+    planned = budget(150.0)
+    planned.begin(0)
+    clock.seconds += 1_000.0
+    planned.check(0)
+
+
+def test_time_spent_on_decoding_counts(clock: Clock) -> None:
+    works = [RowWork(name="standard", updates=300, batch=128, train_images=800, test_images=200)]
+    cost = LearnerCost(update=0.5, test_image=0.0, train_image=0.0)
+    updates = []
+    for spent in (0.0, 100.0):
+        row = TimeBudget(200.0, works, lambda _: cost, MemoryCheckpointStore(), spent=spent).begin(0)
+        assert row is not None
+        updates.append(row.updates)
+    assert updates == [190, 90]
+
+
+def test_evidence_that_promised_to_be_quicker_ends_with_the_rows_that_were_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    let_updates_cost(monkeypatch, 1e-6)
+    measured = evidence(0.2, NullCheckpointStore(), Progress())
+    assert [row.training for row in measured.rows] == ["standard"]
+    assert measured.plan is not None
+    assert len(measured.plan.left_out) == 2
 
 
 def test_slow_tests_use_fewer_test_images(clock: Clock) -> None:

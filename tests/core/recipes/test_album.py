@@ -31,7 +31,7 @@ def test_an_album_of_any_size_is_protected_without_training(
     assert [(one.name, one.images) for one in report.dataset.classes] == [("Lisbon", count)]
     assert report.spec["preset"] == "instant"
     assert report.evidence.note is not None
-    assert "of one class" in report.evidence.note
+    assert f"the album has {count} image" in report.evidence.note
     assert report.dataset.layout is not None
     assert report.dataset.layout["kind"] == "album"
     assert "the preset instant replaced quick" in report.dataset.layout["notes"][0]
