@@ -94,6 +94,11 @@ def classes_by(dataset: m.Dataset, layout: str) -> int:
     return int(choices[layout]["classes"])
 
 
+def count_classes(dataset: m.Dataset) -> int:
+    """Return the number of classes with images, as the dataset's own layout has them; 0 before it is checked."""
+    return len(dataset.classes)
+
+
 def are_small(dataset: m.Dataset) -> bool:
     """Return whether the images are too small for a target of visibility; False where their sizes are not known."""
     return dataset.shorter_edge is not None and dataset.shorter_edge <= SMALL_IMAGE_EDGE

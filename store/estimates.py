@@ -5,7 +5,7 @@ not be exact.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import Any, Self
 
@@ -13,9 +13,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.errors import SpecError
+from core.specs.photographs import FINE_TUNING_SCHEDULES
 from core.specs.presets import PRESETS
-from core.specs.protect import EVIDENCE_RUNS, INSTANT, ProtectSpec
+from core.specs.protect import EVIDENCE_RUNS, INSTANT, PAPER, TEXTURE, ProtectSpec
+from core.specs.protected_class import MIN_ALBUM_IMAGES
+from store import datasets
 from store import models as m
+from store.reference_datasets import reference_datasets
 from store.task_queue import SHORT
 
 PAST_JOBS = 20  # the newest ones correct the figure
@@ -31,6 +35,12 @@ NETWORK_FACTOR = {
     "standard": 25.0,
     "paper": 60.0,
 }  # the preset's network, to the small one
+FINE_TUNING_SECONDS = 1.5  # an update of a pretrained learner at 128 px; one from scratch takes about as long in sum
+PHOTOGRAPH_ROWS = {"quick": 4, "full": 12}
+MIN_MEASURED_IMAGES = 250  # with fewer in several classes there are too few test images
+MAX_SHORT_EVIDENCE_SECONDS = 300.0
+ALBUM_CLASSES = 10  # with the album
+MAX_ALBUM_TRAIN_IMAGES = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +93,10 @@ def estimates(session: Session, specs: Sequence[ProtectSpec], dataset: m.Dataset
     if dataset.state != m.READY or not dataset.images:
         return []
     past = _past_jobs(session)
-    return [_corrected(spec, dataset, past) for spec in specs]
+    found = [_corrected(spec, dataset, past) for spec in specs]
+    if datasets.count_classes(dataset) == 1 and not reference_datasets(session, dataset):
+        found = [replace(one, evidence=0.0) for one in found]  # an album alone is not measured
+    return found
 
 
 def _corrected(spec: ProtectSpec, dataset: m.Dataset, past: Sequence["_PastJob"]) -> Estimate:
@@ -102,14 +115,16 @@ def plan_job(session: Session, job: m.Job, dataset: m.Dataset, *, short_seconds:
         session: the caller's transaction, in which the job's row changes.
         job: a queued job.
         dataset: its dataset.
-        short_seconds: what takes no longer goes into the queue of short jobs; 0 for no such queue.
+        short_seconds: what takes no longer goes into the queue of short jobs, and so do few images whose archive takes
+            no longer, so that they do not wait behind an hour's job; 0 for no such queue.
     """
     if job.kind != m.PROTECT:
         return
     expected = estimate(session, ProtectSpec.parse(job.spec), dataset)
     if expected is not None:
         job.estimate = expected.to_dict()
-        job.queue = SHORT if expected.total <= short_seconds else None
+        few = dataset.images < MIN_MEASURED_IMAGES and expected.evidence <= MAX_SHORT_EVIDENCE_SECONDS
+        job.queue = SHORT if (expected.archive if few else expected.total) <= short_seconds else None
 
 
 def measured(stages: Mapping[str, float]) -> Estimate:
@@ -131,10 +146,11 @@ def _figure(spec: ProtectSpec, dataset: m.Dataset) -> Estimate:
     preset = PRESETS[spec.preset]
     method = spec.method or preset.method
     is_small = dataset.bytes / images < SMALL_FILE_BYTES
+    has_textures = spec.method in (None, TEXTURE) and spec.preset != PAPER and not datasets.are_small(dataset)
     factor = (1.0 if is_small else SIZE_FACTOR) * NETWORK_FACTOR.get(spec.preset, 1.0)
     reading = 0.002 * images + 0.2 * megabytes
     writing = 0.004 * images + 0.4 * megabytes
-    if spec.preset == INSTANT or spec.generator_id:
+    if spec.preset == INSTANT or spec.generator_id or has_textures or datasets.count_classes(dataset) == 1:
         training, noise = 0.0, 0.001 * images * factor
     else:
         config = preset.noise.get(method)
@@ -142,13 +158,20 @@ def _figure(spec: ProtectSpec, dataset: m.Dataset) -> Estimate:
         training = updates * UPDATE_SECONDS.get(method, 0.0) * factor
         noise = images * NOISE_SECONDS.get(method, 0.005) * factor
     return Estimate(
-        archive=START_SECONDS + reading + training + noise + writing, evidence=_evidence_figure(spec, images, factor)
+        archive=START_SECONDS + reading + training + noise + writing, evidence=_evidence_figure(spec, dataset, factor)
     )
 
 
-def _evidence_figure(spec: ProtectSpec, images: int, factor: float) -> float:
-    if spec.evidence == "none" or images < 250:  # with fewer there are too few test images
+def _evidence_figure(spec: ProtectSpec, dataset: m.Dataset, factor: float) -> float:
+    is_album = datasets.count_classes(dataset) == 1
+    images = dataset.images
+    if spec.evidence == "none" or images < (MIN_ALBUM_IMAGES if is_album else MIN_MEASURED_IMAGES):
         return 0.0
+    if is_album:
+        images = min(ALBUM_CLASSES * images, MAX_ALBUM_TRAIN_IMAGES)
+    if spec.preset != PAPER and not datasets.are_small(dataset):
+        updates = FINE_TUNING_SCHEDULES[spec.evidence].length.updates(max(1, images * 4 // 5))
+        return PHOTOGRAPH_ROWS[spec.evidence] * 2 * updates * FINE_TUNING_SECONDS
     schedule = PRESETS[spec.preset].schedules[spec.evidence]
     adversarial = {"quick": 1, "full": 2}[spec.evidence]
     plain = {"quick": 1, "full": 3}[spec.evidence]

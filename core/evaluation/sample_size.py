@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from core.specs.protected_class import MIN_ALBUM_IMAGES
+
 MIN_TEST_IMAGES = 50
 MIN_TRAIN_IMAGES_PER_CLASS = 5
-MIN_ALBUM_IMAGES = 20
-"""Half of so small an album is tested. Fewer images say next to nothing, and their interval would say so."""
 
 
 def too_few_images(labels: NDArray[np.int64], test_mask: NDArray[np.bool_], classes: int) -> str | None:

@@ -11,6 +11,8 @@ from core.specs.verify import VerifySpec
 FIELD = "protected_class"
 MAX_NAMED_CLASSES = 20
 """How many classes an error message lists."""
+MIN_ALBUM_IMAGES = 20
+"""Half of so small an album is tested. Fewer images say next to nothing, and their interval would say so."""
 
 
 def check_archive(spec: VerifySpec, percentage: int | None) -> None:

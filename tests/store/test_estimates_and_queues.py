@@ -54,7 +54,22 @@ def test_more_images_take_longer_and_evidence_ends_in_its_minutes(database: Data
     assert estimate_of(database, many, evidence_minutes=1).evidence == 60
     assert estimate_of(database, many, evidence_minutes=0).evidence > 300
     assert estimate_of(database, many, evidence="none").evidence == 0
-    assert estimate_of(database, many, preset="instant").archive < estimate_of(database, many).archive
+    quick = estimate_of(database, many).archive
+    assert estimate_of(database, many, preset="instant").archive == quick, "photographs get textures"
+    assert quick < estimate_of(database, many, method="sem").archive
+
+
+def test_an_album_is_measured_where_there_are_other_datasets(database: Database) -> None:
+    one, two = [{"name": "Lisbon", "images": 90}], [{"name": name, "images": 45} for name in ("cat", "dog")]
+    album = photos(database, 90, classes=one, file_key="a")
+    assert estimate_of(database, album).evidence == 0
+    other = photos(database, 90, classes=two, file_key="b")
+    assert 0 < estimate_of(database, album).evidence <= 300
+    assert estimate_of(database, other).evidence == 0
+    few = photos(database, 12, classes=[{"name": "Rome", "images": 12}], file_key="c")
+    assert estimate_of(database, few).evidence == 0
+    row = plan(database, new_job(database, dataset_id=album, preset="instant"))
+    assert row.queue == task_queue.SHORT, "few images do not wait behind an hour's job"
 
 
 def test_there_is_no_estimate_before_the_images_are_counted(database: Database) -> None:

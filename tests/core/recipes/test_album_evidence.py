@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 from core.errors import BadInput
-from core.evaluation.sample_size import MIN_ALBUM_IMAGES
 from core.ingest.split import select_album_test_mask
 from core.recipes.options import DatasetSource, ReferenceSource, RunOptions
 from core.recipes.protect import protect
@@ -21,6 +20,7 @@ from core.results.protection import ProtectionReport
 from core.specs.configs import TrainingLength
 from core.specs.presets import PRESETS
 from core.specs.protect import ProtectSpec
+from core.specs.protected_class import MIN_ALBUM_IMAGES
 from tests.support.photographs import jpeg, photograph
 from tests.support.uploads import encoded, write_folder
 
