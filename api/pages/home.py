@@ -6,6 +6,7 @@ from api.dependencies import Context, CurrentUser, Db
 from api.pages import listing
 from api.pages.listing import DatasetCard
 from api.pages.render import render_page
+from core.specs.protect import NO_LABEL
 from store import models as m
 
 router = APIRouter()
@@ -27,5 +28,6 @@ def show(user: CurrentUser, db: Db, context: Context) -> Response:
         jobs=listing.job_cards(db, jobs),
         more_datasets=len(datasets) == _MAX_ROWS,
         busy=busy,
+        no_label=NO_LABEL,
         max_upload_bytes=context.settings.max_upload_bytes,
     )

@@ -190,7 +190,7 @@ def _load(image: Image.Image) -> None:
     try:
         image.load()
     except (OSError, SyntaxError) as error:
-        raise _Damaged(f"damaged or truncated: {error}") from None
+        raise _Damaged("it is damaged or truncated") from error
 
 
 def _is_raw(image: TiffImagePlugin.TiffImageFile) -> bool:

@@ -39,4 +39,4 @@ def load(image: Image.Image) -> None:
     except (ValueError, EOFError, RuntimeError) as error:
         if "C++ exception" in str(error):  # std::thread
             raise ImageRefused("this worker cannot decode HEIC images in its sandbox; save it as JPEG") from None
-        raise ImageRefused(f"damaged or truncated: {str(error).strip()[:160]}") from None
+        raise ImageRefused("it is a damaged or truncated HEIC image") from None

@@ -162,10 +162,9 @@ def open_dataset(
         used = [file for file in candidates if file.path not in layout.left_out]
         decoded, undecodable = decode_files(used, layout, sandbox, progress)
     if not decoded:
-        first = undecodable[0]
-        raise BadInput(
-            f"None of the {len(undecodable):,} images can be used. The first: “{first.path}”: {first.reason}."
-        )
+        first, count = undecodable[0], len(undecodable)
+        all_of_them = "The image cannot be used" if count == 1 else f"None of the {count:,} images can be used"
+        raise BadInput(f"{all_of_them}: “{first.path}”: {first.reason}.")
     notes = decoding_notes({image.file.path: image.result.values["note"] for image in decoded})
     passthrough, left_out = select_passthrough(found.others, layout.label_files, options.pass_through)
     not_asked_for = [SkippedFile(path, reason) for path, reason in layout.left_out.items()]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from core.ingest.album_names import is_album_name
 from core.ingest.class_layout import ClassLayout, group_names, listed
 from core.ingest.folder_names import split_of
 from core.ingest.folder_tree import Folder, FolderTree
@@ -74,6 +75,9 @@ def _about_layout(
     elif kind == "classes" and stated:
         about = stated
         text = f"{_look_like(_last(stated), SPLIT)}, but the folders beside do not, so each folder is a class."
+    elif kind == "classes" and (dated := [folder for folder in top if is_album_name(folder[-1])]):
+        about = dated
+        text = f"{_look_like(_last(dated), ALBUM)}, but there are folders of classes beside, so each folder is a class."
     elif kind == "classes" and _alike(tree, groups):
         about = groups
         text = f"{_look_like(names, CLASS)}, but the same folders lie in each: they may be parts of one dataset."

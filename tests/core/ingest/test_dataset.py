@@ -76,7 +76,7 @@ def test_one_image_a_class_is_enough(tmp_path: Path) -> None:
 
 
 def test_an_upload_without_an_image_that_decodes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="None of the 2 images"):
+    with pytest.raises(BadInput, match="None of the 2 images can be used"):
         open_dataset(write_zip(tmp_path / "a", {"a/1.jpg": b"x", "b/1.jpg": b"y"}), tmp_path / "s")
     dataset = open_dataset(write_zip(tmp_path / "b", {"a/1.jpg": image_file("JPEG"), "b/1.jpg": b"y"}), tmp_path / "t")
     assert [image.path for image in dataset.images] == ["a/1.jpg"]

@@ -31,6 +31,7 @@ def test_splits_are_named(tmp_path: Path) -> None:
         (("train/1.jpg", "train/2.jpg", "bus/1.jpg", "bus/2.jpg"), "“train” looks like a split, but", "classes"),
         (("train/1.jpg", "train/2.jpg", "val/1.jpg", "val/2.jpg"), "no class folders in them", "album"),
         (tuple(f"{a}/{b}/{n}.jpg" for a in "xy" for b in "lr" for n in "01"), "same folders lie in each", "classes"),
+        ((*CATS_AND_DOGS, "2023-05-01/1.jpg", "2023-05-01/2.jpg"), "“2023-05-01” looks like a part of", "classes"),
         (("2023/1.jpg", "2023/2.jpg", "2024/1.jpg", "2024/2.jpg"), "parts of an album", "album"),
         (("docs/1.jpg", *(f"ds/{path}" for path in CATS_AND_DOGS), *(f"ds/rat/{n}.jpg" for n in "0123456")),
          "“docs” looks like no part of the dataset", "keep"),
