@@ -24,6 +24,7 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     "keep_exif": lambda value: "private EXIF kept",
     "grey": lambda value: "also greyscale",
     "generator_id": lambda value: f"generator {value}",
+    "reference_dataset_id": lambda value: "beside classes of another dataset",
 }
 _FIXED_BY_GENERATOR = ("method", "radius_u", "radius_a")
 

@@ -4,8 +4,10 @@ from typing import Any
 
 from api.pages.formatting import format_count
 from api.pages.labels import stage_labels
+from api.spec_texts import PRESET_TEXTS
 from core.reports.heatmap import training_label
 from core.specs.catalog import LEARNER_LABELS
+from core.specs.protect import PAPER
 from core.specs.verify import VerifySpec
 from store import models as m
 
@@ -83,10 +85,14 @@ def request_details(job: m.Job) -> list[tuple[str, Any]]:
         return _verification_details(VerifySpec.parse(job.spec))
     spec = job.spec
     details: list[tuple[str, Any]] = [("Name", spec["name"])] if spec.get("name") else []
+    has_target = job.kind == m.PROTECT and spec.get("preset") != PAPER
+    if has_target and spec.get("visibility"):
+        details.append(("How visible", f"{spec['visibility']} on photographs"))
+    default_method = "textures for photographs, else the preset’s" if has_target else "the preset’s"
     details += [
         ("Strength", f"{spec.get('radius_u', 8)} of 255"),
-        ("Thoroughness", spec.get("preset", "quick")),
-        ("Method", spec["method"].upper() if spec.get("method") else "the preset’s"),
+        ("Thoroughness", PRESET_TEXTS[spec.get("preset", "quick")].title),
+        ("Method", spec["method"].upper() if spec.get("method") else default_method),
         ("Seed", spec.get("seed", 0)),
     ]
     if spec.get("grey"):
@@ -95,7 +101,9 @@ def request_details(job: m.Job) -> list[tuple[str, Any]]:
     if job.kind == m.PROTECT:
         if spec.get("evidence") != "none" and spec.get("evidence_minutes"):
             details.append(("Measurement may take", format_count(spec["evidence_minutes"], "minute")))
-        details.append(("Format", spec.get("format", "png")))
+        details.append(("Format", "as uploaded" if spec.get("format") == "same" else "PNG"))
+    if spec.get("reference_dataset_id"):
+        details.append(("Classes beside the album", "from one dataset of yours"))
     if spec.get("generator_id"):
         details.append(("Trained generator", spec["generator_id"]))
     if spec.get("percentage", 100) != 100:
