@@ -151,7 +151,7 @@ def test_a_machine_that_gets_busy_stops_the_rows_that_run_over(clock: Clock) -> 
     planned = budget(150.0)
     for number in (0, 1):
         assert planned.begin(number) is not None
-        clock.seconds += 100.0 + 100.0 * number
+        clock.seconds += 10.0 + 190.0 * number
         if number == 0:
             planned.check(number)
             planned.end(number)
