@@ -171,7 +171,7 @@ def _evidence_figure(spec: ProtectSpec, dataset: m.Dataset, factor: float) -> fl
         images = min(ALBUM_CLASSES * images, MAX_ALBUM_TRAIN_IMAGES)
     if spec.preset != PAPER and not datasets.are_small(dataset):
         updates = FINE_TUNING_SCHEDULES[spec.evidence].length.updates(max(1, images * 4 // 5))
-        return PHOTOGRAPH_ROWS[spec.evidence] * 2 * updates * FINE_TUNING_SECONDS
+        return PHOTOGRAPH_ROWS[spec.evidence] * 2 * EVIDENCE_RUNS[spec.evidence] * updates * FINE_TUNING_SECONDS
     schedule = PRESETS[spec.preset].schedules[spec.evidence]
     adversarial = {"quick": 1, "full": 2}[spec.evidence]
     plain = {"quick": 1, "full": 3}[spec.evidence]
