@@ -12,8 +12,9 @@ from core.evaluation.learner_cost import LearnerCost, measure_cost
 from core.evaluation.learner_run import LearnerConfig, ScaledProgress, load_curve, measure_curve
 from core.evaluation.mean_arm import mean_arm
 from core.evaluation.paired_difference import paired_difference
+from core.evaluation.row_work import RowWork
 from core.evaluation.subset import stratified_subset
-from core.evaluation.time_budget import MAX_UNPLANNED_UPDATES, OutOfTime, RowWork, TimeBudget
+from core.evaluation.time_budget import MAX_UNPLANNED_UPDATES, OutOfTime, TimeBudget
 from core.models.pretrained import pretrained_weights_file
 from core.results.evidence import Curve, Evidence, EvidenceRow
 from core.runtime.awake_clock import awake_seconds

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from core.evaluation.learner_cost import LearnerCost
+from core.evaluation.row_work import RowWork
 from core.results.evidence_plan import EvidencePlan, RowPlan
 from core.runtime.awake_clock import awake_seconds
 from core.runtime.checkpoints import CheckpointStore
@@ -16,42 +17,12 @@ from core.training.learner import MAX_CURVE_POINTS
 
 MIN_UPDATES = 50  # with fewer a learner has learned too little to be compared; a row that cannot have them is left out
 MIN_FIRST_UPDATES = 12  # of the first row, which stays; its accuracy on the originals shows whether they sufficed
-MIN_PASSES = 4  # over the training images; shorter trainings see fewer images, each of them as often
 MIN_TEST_IMAGES = 200
 MAX_TEST_SHARE = 0.25  # of the time; more test images than fit into it are left out
 PLANNED_SHARE = 0.95  # of the time; the rest is for what takes longer than its first updates
 MAX_UNPLANNED_UPDATES = 40  # timing the updates of so short a training would take as long as it
 MAX_SLOWDOWN = 4.0  # between a row and its timing; more than that is taken for an accident
 CHECKPOINT = "evidence-plan.json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowWork:
-    """What one row is without a limit of time.
-
-    Attributes:
-        name: The row's training, such as "standard training".
-        updates: Updates of each of its two learners.
-        batch: Images of one update.
-        train_images: Training images.
-        test_images: Test images.
-        runs: How often each of its two learners is trained.
-    """
-
-    name: str
-    updates: int
-    batch: int
-    train_images: int
-    test_images: int
-    runs: int = 1
-
-    def train_images_for(self, updates: int) -> int:
-        """How many training images suffice for a shorter training: each is seen as often, or MIN_PASSES times."""
-        if updates >= self.updates:
-            return self.train_images
-        batch = min(self.batch, self.train_images)
-        passes = min(MIN_PASSES, self.updates * batch / self.train_images)
-        return min(self.train_images, max(batch, round(updates * batch / passes)))
 
 
 class OutOfTime(Exception):

@@ -13,13 +13,13 @@ from core.evaluation.evaluation_data import EvaluationData
 from core.evaluation.evidence import measure_evidence
 from core.evaluation.learner_cost import LearnerCost, measure_cost
 from core.evaluation.learner_run import LearnerConfig
+from core.evaluation.row_work import RowWork
 from core.evaluation.subset import stratified_subset
 from core.evaluation.time_budget import (
     MIN_FIRST_UPDATES,
     MIN_TEST_IMAGES,
     MIN_UPDATES,
     OutOfTime,
-    RowWork,
     TimeBudget,
 )
 from core.results.evidence import Evidence
