@@ -120,17 +120,18 @@ def machine(engine: Engine, s3: S3Server, tmp_path: Path) -> Iterator[Machine]:
     }
     variables = (option for name, value in settings.items() for option in ("--env", f"{name}={value}"))
     options = (*variables, "--volume", f"{tmp_path / 'secrets'}:/run/secrets:ro")
-    names: list[str] = []
+    containers: list[Container] = []
 
     def start(name: str, image: str, *arguments: str) -> Container:
-        names.append(f"{tmp_path.name}-{name}")
-        command = engine.command(image, *arguments, options=(*options, "--name", names[-1]))
-        return Container(engine, names[-1], command, tmp_path / f"{name}.log")
+        unique = f"{tmp_path.name}-{name}"
+        command = engine.command(image, *arguments, options=(*options, "--name", unique))
+        containers.append(Container(engine, unique, command, tmp_path / f"{name}.log"))
+        return containers[-1]
 
     with postgres_server(port=database_port), _valkey(broker_port, tmp_path):
         yield Machine(options=options, port=port, start=start)
-        for name in names:
-            engine.kill(name)
+        for container in containers:
+            container.end()
     shutil.rmtree(tmp_path / "secrets")
 
 

@@ -184,12 +184,18 @@ class Container:
         return self._log.read_text(errors="replace")
 
     def is_healthy(self, what: str) -> bool:
-        """Whether its health check says so.
+        """Whether its health check says so; fails where the container has ended.
 
         Args:
             what: api or worker.
         """
+        assert self.process.poll() is None, self.said()[-3000:]
         return self._engine.execute(self.name, "unteachable", "health", what).returncode == 0
+
+    def end(self) -> None:
+        """Remove it, whatever it does."""
+        self._engine.kill(self.name)
+        self.process.wait(60)
 
     def stop(self, *, seconds: float) -> int:
         """Send SIGTERM, as the engine does when it stops a container; return the exit status. Raises TimeoutExpired.
