@@ -6,6 +6,7 @@ from typing import Any
 
 from core.runtime.atomic_files import write_bytes, write_json
 from core.specs.catalog import ARCHITECTURE_LABELS
+from core.specs.configs import OUR_DETAILS
 from experiments.catalogue import Experiment
 from experiments.measure import ExperimentCache
 from experiments.paper.grid import DATASETS
@@ -85,6 +86,9 @@ def opening(experiment: Experiment, context: RenderContext, *, notes: Sequence[s
         f"classes, {images.size} px; {comparison}. Chance is {100 * images.chance:.1f} %.",
         f"Scale {cache.scale.name}: noise by the preset {cache.preset.name}, whose surrogate is the "
         f"{ARCHITECTURE_LABELS[cache.preset.architecture]}.",
+        "What the papers leave open is settled "
+        + ("in our way" if cache.preset.details == OUR_DETAILS else "as in their official code")
+        + " (docs/lab/official-code.md).",
         *_learners(experiment, cache),
         f"Seeds: {', '.join(map(str, range(context.seeds)))}." + (f" Each entry: {entry}." if entry else ""),
         f"Time: {_minutes(cost['noise_seconds'])} for the noises, {_minutes(cost['learner_seconds'])} for the learners"

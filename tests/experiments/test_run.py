@@ -139,6 +139,7 @@ def test_official_details_have_a_folder_of_their_own(source: Path, tmp_path: Pat
         row["labels"][0]: row["cells"][:2] for row in json.loads((tmp_path / "out/table5.json").read_text())["rows"]
     }
     assert setting["NTGA"] == ["1", "1"], "one step of the whole radius"
+    assert "settled as in their official code" in (tmp_path / "out" / "table5.md").read_text()
     with pytest.raises(BadInput, match="other choice of --official"):
         run_tiny("table5", source, tmp_path / "out")
     run_tiny("table5", source, tmp_path / "out", scale=official)
