@@ -4,8 +4,10 @@ A request counts until its response begins. Uploads count apart, because each la
 `/healthz` is always admitted.
 """
 
+import time
 from dataclasses import dataclass
 
+import structlog
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -14,7 +16,10 @@ from api.problems import busy, respond
 
 HEALTH_PATH = "/healthz"
 MAX_UPLOADS = 64  # requests that send to an upload at the same time
+LOG_SECONDS = 1.0  # between two lines about refusals: a flood must not fill the log, nor take time from answers
 _SENDING = frozenset({"POST", "PATCH"})
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -34,6 +39,7 @@ class Admission:
     def __init__(self, app: ASGIApp, *, max_requests: int) -> None:
         self.app = app
         self._requests, self._uploads = _Count(max_requests), _Count(MAX_UPLOADS)
+        self._refused, self._logged_at = 0, 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve or refuse one request."""
@@ -43,6 +49,8 @@ class Admission:
         sends_upload = scope["method"] in _SENDING and scope["path"].startswith(UPLOAD_PATHS)
         count = self._uploads if sends_upload else self._requests
         if count.current >= count.limit:
+            scope["state"]["is_refused"] = True
+            self._log_refusal()
             await respond(busy(), Request(scope))(scope, receive, send)
             return
         count.current += 1
@@ -62,3 +70,9 @@ class Admission:
             await self.app(scope, receive, send_and_release)
         finally:
             release()
+
+    def _log_refusal(self) -> None:
+        self._refused += 1
+        if time.monotonic() - self._logged_at >= LOG_SECONDS:
+            log.warning("requests.refused", count=self._refused, answering=self._requests.current)
+            self._refused, self._logged_at = 0, time.monotonic()

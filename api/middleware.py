@@ -79,8 +79,8 @@ class RequestMiddleware:
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = _route_template(scope)
         self.metrics.observe_request(method=scope["method"], route=route, status=status, seconds=seconds)
-        is_monitoring = route in ("/healthz", "/readyz", "/status", "/metrics")
-        (log.debug if is_monitoring else log.info)(
+        is_quiet = route in ("/healthz", "/readyz", "/status", "/metrics") or scope["state"].get("is_refused", False)
+        (log.debug if is_quiet else log.info)(
             "request.done",
             method=scope["method"],
             route=route,

@@ -55,7 +55,7 @@ class Settings(ServiceSettings):
     sign_in_link_seconds: int = Field(default=3600, ge=1, description="seconds a one-time sign-in link works")
 
     max_requests: int = Field(
-        default=256, ge=1, description="requests that are answered at the same time; more receive 503 at once"
+        default=128, ge=1, description="requests that are answered at the same time; more receive 503 at once"
     )
     max_connections: int = Field(
         default=1000, ge=1, description="open connections of clients; more receive 503 at once"
