@@ -48,30 +48,35 @@ class Disturber:
         self.do(self.random.choice(choices))
 
     def do(self, what: str) -> None:
-        """Do one thing by its name."""
-        with suppress(ProcessLookupError, redis.RedisError):  # it ended by itself meanwhile
-            if what.startswith("kill "):
-                os.kill(self._one(what.removeprefix("kill ")), signal.SIGKILL)
-            elif what == "stop a child":
-                os.kill(self._one(self.random.choice(["worker-check child", "worker-science child"])), signal.SIGSTOP)
-            elif what == "empty the broker":
-                with redis.Redis(unix_socket_path=str(self.service.home / "broker.sock")) as broker:
-                    broker.flushall()
-            elif what == "lose the broker's files":
-                os.kill(self._one("broker"), signal.SIGKILL)
-                shutil.rmtree(self.service.home / "broker", ignore_errors=True)
-            elif what == "crash the database":
-                self.database.stop(signal.SIGQUIT)
-                self.database.start()
-            elif what == "stop the database":
-                self.database.stop(signal.SIGINT)
-                time.sleep(OUTAGE_SECONDS)
-                self.database.start()
-            elif what == "suspend everything":
-                self._suspend()
-            else:
-                self._fill_disk()
+        """Do one thing by its name. What could not be done, as its process had ended meanwhile, is counted apart."""
+        try:
+            self._do(what)
             self.done[what] += 1
+        except (ProcessLookupError, redis.RedisError):
+            self.done[f"not done: {what}"] += 1
+
+    def _do(self, what: str) -> None:
+        if what.startswith("kill "):
+            os.kill(self._one(what.removeprefix("kill ")), signal.SIGKILL)
+        elif what == "stop a child":
+            os.kill(self._one(self.random.choice(["worker-check child", "worker-science child"])), signal.SIGSTOP)
+        elif what == "empty the broker":
+            with redis.Redis(unix_socket_path=str(self.service.home / "broker.sock")) as broker:
+                broker.flushall()
+        elif what == "lose the broker's files":
+            os.kill(self._one("broker"), signal.SIGKILL)
+            shutil.rmtree(self.service.home / "broker", ignore_errors=True)
+        elif what == "crash the database":
+            self.database.stop(signal.SIGQUIT)
+            self.database.start()
+        elif what == "stop the database":
+            self.database.stop(signal.SIGINT)
+            time.sleep(OUTAGE_SECONDS)
+            self.database.start()
+        elif what == "suspend everything":
+            self._suspend()
+        else:
+            self._fill_disk()
 
     def _one(self, role: str) -> int:
         pids = self.service.processes().get(role)

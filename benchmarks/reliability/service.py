@@ -86,7 +86,7 @@ def _role(pid: int) -> str | None:
         parent = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1]
         role = _role(int(parent))
         return role and f"{role} child"
-    if words[0].endswith(b"valkey-server"):
+    if b"valkey-server" in words[0]:  # Valkey appends its socket to its name
         return "broker"
     return next((ROLES[word] for word in reversed(words) if word in ROLES), None)
 
@@ -108,7 +108,7 @@ def running_service(**settings: object) -> Iterator[BenchmarkService]:
         process = subprocess.Popen(
             [sys.executable, "-m", "cli.main", "up"], env=environment, stdout=subprocess.DEVNULL, start_new_session=True
         )
-        service = BenchmarkService(home, f"http://127.0.0.1:{port}", environment, process)
+        service = BenchmarkService(Path(str(values["data_dir"])), f"http://127.0.0.1:{port}", environment, process)
         try:
             wait_for(service.is_alive, seconds=START_SECONDS)
             command = [sys.executable, "-m", "cli.main", "token"]

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import httpx
+import pytest
 
 from store.settings import Settings
 from tests.api.conftest import Service, assert_problem, free_port, running
@@ -61,3 +62,21 @@ def test_beyond_the_limit_a_request_is_refused_at_once(make_settings: Callable[.
         assert_problem(refused[0], 503, "Try again")
         assert int(refused[0].headers["retry-after"]) >= 1
         assert service.client(token=token).get("/v1/jobs").status_code == 200
+
+
+def test_event_streams_that_begin_together_are_not_refused(make_settings: Callable[..., Settings]) -> None:
+    with running(make_settings(port=free_port(), max_requests=2)) as service:
+        answers = asyncio.run(statuses(service, ["/v1/jobs/unknown/events"] * 40, token=service.token("admin")))
+    assert Counter(answer.status_code for answer in answers) == {404: 40}
+
+
+def test_refused_requests_are_logged_together(
+    make_settings: Callable[..., Settings], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running(make_settings(port=free_port(), max_requests=1)) as service:
+        answers = asyncio.run(statuses(service, ["/v1/jobs"] * 60, token=service.token("admin")))
+        refused = sum(answer.status_code == 503 for answer in answers)
+    assert refused > 10
+    lines = "".join(capsys.readouterr()).splitlines()
+    assert any("requests.refused" in line for line in lines)
+    assert not any("request.done" in line and "503" in line and "debug" not in line for line in lines)
