@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -45,22 +46,35 @@ class ManagedProcess:
         command: its command line.
         lock: the locked data folder; the process inherits the lock.
         log_bytes: the size at which its log is rotated, also while it runs.
+        prepare: called before each start with the number of failures; makes what the process needs.
     """
 
-    def __init__(self, name: str, command: list[str], *, lock: DataDirLock, log_bytes: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        *,
+        lock: DataDirLock,
+        log_bytes: int,
+        prepare: Callable[[int], None] | None = None,
+    ) -> None:
         self.name = name
         self.log_path: Path = lock.path / "logs" / f"{name}.log"
         self.failures = 0  # how often it ended by itself since it last ran for `STABLE_AFTER_SECONDS`
         self._command = command
         self._lock = lock
         self._log_bytes = log_bytes
+        self._prepare = prepare
         self._log_checked_at = 0.0
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._restart_at = 0.0
 
     def start(self) -> None:
-        """Start the process. Its output is appended to its log."""
+        """Start the process. Its output is appended to its log. Raises OSError where it cannot be started."""
+        self.log_path.parent.mkdir(mode=0o700, exist_ok=True)  # somebody may have removed it
+        if self._prepare is not None:
+            self._prepare(self.failures)
         environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"}
         with self.log_path.open("ab") as out:
             self._process = subprocess.Popen(
@@ -88,7 +102,7 @@ class ManagedProcess:
         """Start the process again if it has ended, after a delay that doubles with each failure."""
         if self._process is None:
             if time.monotonic() >= self._restart_at:
-                self.start()
+                self._try_to_start()
             return
         status = self._process.poll()
         if status is None:
@@ -96,12 +110,25 @@ class ManagedProcess:
                 self.failures = 0
             return
         self._kill_group()
-        self.failures += 1
-        delay = min(MAX_RESTART_DELAY_SECONDS, FIRST_RESTART_DELAY_SECONDS * 2 ** (self.failures - 1))
+        delay = self._delay_restart()
         log.warning(
             "supervisor.process_ended", process=self.name, status=status, restart_in=delay, log=str(self.log_path)
         )
+
+    def _try_to_start(self) -> None:
+        """Start the process, or try again later: a full disk or a missing folder must not end the supervisor."""
+        try:
+            self.start()
+        except OSError as error:
+            delay = self._delay_restart()
+            log.error("supervisor.process_not_started", process=self.name, error=str(error), restart_in=delay)
+
+    def _delay_restart(self) -> float:
+        """Count a failure; returns the seconds until the next start."""
+        self.failures += 1
+        delay = min(MAX_RESTART_DELAY_SECONDS, FIRST_RESTART_DELAY_SECONDS * 2 ** (self.failures - 1))
         self._process, self._restart_at = None, time.monotonic() + delay
+        return delay
 
     def terminate(self) -> None:
         """Send SIGTERM, if the process runs."""

@@ -6,13 +6,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 
 import structlog
 
 from core.errors import SandboxTooWeak
 from ops.admin import create_sign_in_link
-from ops.broker import broker_command, is_broker_ready
+from ops.broker import broker_command, is_broker_ready, prepare_broker
 from ops.instance_lock import AlreadyInUse, DataDirLock, check_port, is_ready
 from ops.preflight import UnusableSetting, require_usable_services
 from ops.process import ManagedProcess, cli_command
@@ -125,7 +126,8 @@ class Supervisor:
 
     def _start_processes(self) -> None:
         if not self._settings.broker_url:
-            self._start_process(BROKER, broker_command(self._settings))
+            prepare = partial(prepare_broker, self._settings)
+            self._start_process(BROKER, broker_command(self._settings), prepare=prepare)
             self._wait_until(lambda: is_broker_ready(self._settings.broker_socket), what="the broker")
         for queue in QUEUE_NAMES:
             if queue == SHORT and not self._settings.short_seconds:
@@ -133,8 +135,8 @@ class Supervisor:
             self._start_process(f"worker-{queue}", cli_command("worker", "--queue", queue))
         self._start_process("api", cli_command("api"))
 
-    def _start_process(self, name: str, command: list[str]) -> None:
-        process = ManagedProcess(name, command, lock=self._lock, log_bytes=self._settings.log_bytes)
+    def _start_process(self, name: str, command: list[str], *, prepare: Callable[[int], None] | None = None) -> None:
+        process = ManagedProcess(name, command, lock=self._lock, log_bytes=self._settings.log_bytes, prepare=prepare)
         self._processes.append(process)
         process.start()
 

@@ -3,7 +3,7 @@
 import subprocess
 import time
 
-from ops.broker import broker_command, is_broker_ready
+from ops.broker import broker_command, is_broker_ready, prepare_broker
 from ops.process import terminate_with_parent
 from store.settings import Settings
 
@@ -13,6 +13,7 @@ POLL_SECONDS = 0.02
 def start_broker(settings: Settings) -> subprocess.Popen[bytes]:
     """Start a broker, and wait until it answers. Raises TimeoutError where it does not."""
     log = settings.home / "broker.log"
+    prepare_broker(settings, 0)
     command = broker_command(settings)
     with log.open("ab") as out:
         process = subprocess.Popen(
