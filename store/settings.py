@@ -149,7 +149,7 @@ class Settings(ServiceSettings):
         description="seconds for which jobs wait for an object store that does not answer, before they fail",
     )
     max_attempts: int = Field(
-        default=3, ge=1, description="attempts after which a job whose worker keeps disappearing fails"
+        default=5, ge=1, description="attempts after which a job whose worker keeps disappearing fails"
     )
     short_seconds: int = Field(
         default=120,
