@@ -126,7 +126,7 @@ class ManagedProcess:
     def _delay_restart(self) -> float:
         """Count a failure; returns the seconds until the next start."""
         self.failures += 1
-        delay = min(MAX_RESTART_DELAY_SECONDS, FIRST_RESTART_DELAY_SECONDS * 2 ** (self.failures - 1))
+        delay = min(MAX_RESTART_DELAY_SECONDS, FIRST_RESTART_DELAY_SECONDS * 2.0 ** (self.failures - 1))
         self._process, self._restart_at = None, time.monotonic() + delay
         return delay
 
