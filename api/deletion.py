@@ -2,21 +2,19 @@
 
 from collections.abc import Callable
 
-import structlog
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from api.context import AppContext
+from store import deletions
 from store.disk import is_disk_full
-
-log = structlog.get_logger(__name__)
 
 
 def delete_with_files(context: AppContext, delete_rows: Callable[[Session], None], prefix: str) -> None:
     """Delete rows in a transaction of their own, and then the files that belong to them.
 
-    Where the disk has no room for the transaction, the files go first. A worker's garbage collection removes files
-    later that the object store cannot delete now.
+    Where the disk has no room for the transaction, the files go first. A worker deletes files later that the object
+    store cannot delete now: the deletion is noted in the same transaction (`store.deletions`).
 
     Args:
         context: The application context.
@@ -31,13 +29,11 @@ def delete_with_files(context: AppContext, delete_rows: Callable[[Session], None
         with context.db.write.begin() as session:
             delete_rows(session)
             may_delete = True
+            deletions.note(session, prefix, deletions.REQUESTED)
     except OperationalError as error:
         if not (may_delete and is_disk_full(error)):
             raise
         context.files.delete_prefix(prefix)
         with context.db.write.begin() as session:
             delete_rows(session)
-    try:
-        context.files.delete_prefix(prefix)
-    except OSError as error:
-        log.warning("files.delete_failed", prefix=prefix, error=str(error))
+    deletions.carry_out(context.db, context.files, prefix)

@@ -153,6 +153,7 @@ def _queue(
         target_job_id=target_job_id,
         spec=spec,
         request_id=request.request_id,
+        keep_days=None if kind == m.TRAIN else request.app.settings.result_ttl_days or None,
     )
     job = jobs.create(request.session, new)
     estimates.plan_job(request.session, job, dataset, short_seconds=request.app.settings.short_seconds)

@@ -74,6 +74,9 @@ class JobOut(BaseModel):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    expires_at: datetime | None = Field(
+        description="When the job is deleted with its archive and its report; null for never, and while it is not over."
+    )
 
     @classmethod
     def of(cls, row: m.Job, place: QueuePlace | None = None) -> Self:

@@ -47,3 +47,6 @@ class StatusOut(BaseModel):
     parts: dict[str, PartOut]
     jobs: list[JobCountOut]
     cleanup: CleanupOut
+    open_deletions: int | None = Field(
+        description="Deletions whose files may not be gone yet; a worker tries again. Null without a database."
+    )

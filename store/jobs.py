@@ -33,6 +33,7 @@ class NewJob:
     target_job_id: str | None = None  # the protect job whose archive a verify job measures
     spec: Mapping[str, Any] = field(default_factory=dict)  # the validated request, as JSON values
     request_id: str | None = None  # of the HTTP request, for the logs
+    keep_days: int | None = None  # after its end; None for ever
 
 
 def create(session: Session, new: NewJob) -> m.Job:
@@ -50,6 +51,7 @@ def create(session: Session, new: NewJob) -> m.Job:
         target_job_id=new.target_job_id,
         spec=dict(new.spec),
         request_id=new.request_id,
+        keep_days=new.keep_days,
     )
     session.add(job)
     session.flush()
@@ -113,6 +115,17 @@ def delete(session: Session, job: m.Job) -> None:
     """Delete the row of a job that is over. Its verify jobs stay, without a target."""
     session.execute(update(m.Job).where(m.Job.target_job_id == job.id).values(target_job_id=None))
     session.delete(job)
+
+
+def expired_ids(session: Session) -> list[str]:
+    """Return the ids of the jobs whose results have been kept long enough, and which nobody verifies now."""
+    moment = now(session)
+    expired: list[str] = []
+    for days in session.scalars(select(m.Job.keep_days).where(m.Job.keep_days.is_not(None)).distinct()).all():
+        before = moment - timedelta(days=days or 0)
+        ended = (m.Job.keep_days == days, m.Job.state.in_(m.FINAL), m.Job.finished_at < before)
+        expired += session.scalars(select(m.Job.id).where(*ended)).all()
+    return [id_ for id_ in expired if not is_being_verified(session, id_)]
 
 
 def delete_ended(session: Session, kinds: Sequence[str], *, older_than: timedelta) -> list[str]:

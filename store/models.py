@@ -1,7 +1,7 @@
 """The tables. Ids are random strings, times are UTC, and every change of a job's row raises its `seq`."""
 
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, MetaData, String, Text, UniqueConstraint
@@ -186,12 +186,20 @@ class Job(_RowMixin, Base):
 
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    keep_days: Mapped[int | None]  # how long its results are kept after its end; None for ever
     archive_key: Mapped[str | None] = mapped_column(String(300))
     archive_bytes: Mapped[int | None]
     archive_ready_at: Mapped[datetime | None]  # since when there is an archive, also before the job is over
     archive_common_bytes: Mapped[int | None]  # first bytes that all archives of this job share; None: there was one
     report_key: Mapped[str | None] = mapped_column(String(300))
     page_key: Mapped[str | None] = mapped_column(String(300))
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the job is deleted with its results; None for never, and while it is not over."""
+        if self.finished_at is None or self.keep_days is None:
+            return None
+        return self.finished_at + timedelta(days=self.keep_days)
 
 
 class Generator(_RowMixin, Base):
@@ -237,6 +245,16 @@ class Deployment(_RowMixin, Base):
     place: Mapped[str] = mapped_column(String(500))
     adopted_at: Mapped[datetime | None]
     cleaned_at: Mapped[datetime | None]
+
+
+class Deletion(_RowMixin, Base):
+    """Files that had to go with a row, and since when it is proven that none is left; see `store.deletions`."""
+
+    __tablename__ = "deletions"
+
+    prefix: Mapped[str] = mapped_column(String(300), index=True)
+    reason: Mapped[str] = mapped_column(String(16))  # requested | expired
+    proven_at: Mapped[datetime | None] = mapped_column(index=True)
 
 
 class IdempotencyKey(_RowMixin, Base):

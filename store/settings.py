@@ -120,6 +120,13 @@ class Settings(ServiceSettings):
         description="days for which stored files without a use are set aside before they are deleted; 0 for none",
     )
 
+    result_ttl_days: int = Field(
+        default=30,
+        ge=0,
+        description="days for which a protection or a verification is kept after its end; then it is removed with its "
+        "archive and its report; 0 for ever",
+    )
+
     lease_seconds: float = Field(
         default=30, gt=0, description="seconds after which a job runs again when its worker stopped responding"
     )

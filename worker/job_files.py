@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from store import datasets, jobs, trials
+from store import datasets, deletions, jobs, trials
 from store import models as m
 from store.leases import Claim
 from store.object_keys import dataset_prefix, job_prefix, result_prefix
@@ -168,7 +168,26 @@ def delete_expired_datasets(context: WorkerContext) -> list[str]:
     for id_ in ids:
         with context.database.write.begin() as session:
             is_deleted = datasets.delete(session, id_)
+            if is_deleted:
+                deletions.note(session, dataset_prefix(id_), deletions.EXPIRED)
         if is_deleted:
-            purge(context, dataset_prefix(id_))
+            deletions.carry_out(context.database, context.files, dataset_prefix(id_))
             deleted.append(id_)
+    return deleted
+
+
+def delete_expired_jobs(context: WorkerContext) -> list[str]:
+    """Delete the jobs whose results have been kept long enough, with their objects; return their ids."""
+    deleted = []
+    with context.database.read() as session:
+        ids = jobs.expired_ids(session)
+    for id_ in ids:
+        with context.database.write.begin() as session:
+            job = session.get(m.Job, id_, with_for_update=True)
+            if job is None or jobs.is_being_verified(session, id_):
+                continue
+            jobs.delete(session, job)
+            deletions.note(session, job_prefix(id_), deletions.EXPIRED)
+        deletions.carry_out(context.database, context.files, job_prefix(id_))
+        deleted.append(id_)
     return deleted

@@ -9,12 +9,19 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from store import job_events, task_queue
 from store.clock import now
+from store.deletions import carry_out_open
 from store.job_recovery import RecoveryReport, count_claimable, mark_lost, recover_jobs
 from store.recovery_watch import RecoveryWatch
 from worker.child_status import StillRuns, status_folder, status_of_ended
 from worker.context import WorkerContext
 from worker.garbage_collector import collect_garbage
-from worker.job_files import delete_expired_datasets, delete_old_internal_jobs, purge_ended_job, remove_stale_scratch
+from worker.job_files import (
+    delete_expired_datasets,
+    delete_expired_jobs,
+    delete_old_internal_jobs,
+    purge_ended_job,
+    remove_stale_scratch,
+)
 
 ROUNDS_PER_CLEANUP = 60  # recovery is frequent, cleaning up files is not
 
@@ -130,5 +137,8 @@ def remove_unused_files(context: WorkerContext) -> None:
         log.info("trial.expired", job=job_id)
     for dataset_id in delete_expired_datasets(context):
         log.info("dataset.expired", dataset=dataset_id)
+    for job_id in delete_expired_jobs(context):
+        log.info("job.expired", job=job_id)
+    carry_out_open(context.database, context.files)
     for key in collect_garbage(context):
         log.info("garbage.removed", key=key, quarantine_days=context.settings.quarantine_days)

@@ -5,6 +5,7 @@ from importlib.metadata import version
 
 import structlog
 from fastapi import APIRouter, Request, Response
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from api import auth
@@ -16,6 +17,7 @@ from api.schemas_status import CleanupOut, JobCountOut, PartOut, SchemaOut, Stat
 from api.visitor import is_this_machine
 from core.errors import FieldError
 from store import deployment, migrate
+from store import models as m
 from store.database import Database
 
 router = APIRouter(tags=["health"])
@@ -85,6 +87,7 @@ def get_status(request: Request, context: Context) -> StatusOut:
             for kind, state, jobs in request.app.state.metrics.count_jobs()
         ],
         cleanup=_cleanup(context),
+        open_deletions=_open_deletions(context.db),
     )
 
 
@@ -119,6 +122,14 @@ def _cleanup(context: AppContext) -> CleanupOut:
     except (SQLAlchemyError, OSError):
         return CleanupOut(on=False, deployment_id=None, reason="the database or the object store cannot be read")
     return CleanupOut(on=found.is_confirmed, deployment_id=found.deployment_id, reason=found.reason)
+
+
+def _open_deletions(db: Database) -> int | None:
+    try:
+        with db.read() as session:
+            return session.scalar(select(func.count()).where(m.Deletion.proven_at.is_(None))) or 0
+    except SQLAlchemyError:
+        return None
 
 
 def _revision(db: Database) -> str | None:
