@@ -1,4 +1,4 @@
-"""Results are kept for some days and then gone, byte by byte; a deletion that fails is carried out later, and noted."""
+"""Results stay for some days and then are gone, byte by byte; a deletion that fails is done later, and noted."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -63,12 +63,12 @@ def notes(context: WorkerContext) -> dict[str, tuple[str, bool]]:
 def test_results_are_gone_when_they_expire(context: WorkerContext) -> None:
     old = ended(context, days_ago=31, keep_days=30)
     younger = ended(context, days_ago=29, keep_days=30)
-    kept = ended(context, days_ago=4000, keep_days=None)
+    unlimited = ended(context, days_ago=4000, keep_days=None)
     assert len(bytes_of(context, old)) == 4
     remove_unused_files(context)
-    assert [exists(context, id_) for id_ in (old, younger, kept)] == [False, True, True]
+    assert [exists(context, id_) for id_ in (old, younger, unlimited)] == [False, True, True]
     assert bytes_of(context, old) == []
-    assert len(bytes_of(context, younger)) == len(bytes_of(context, kept)) == 4
+    assert len(bytes_of(context, younger)) == len(bytes_of(context, unlimited)) == 4
     assert notes(context) == {f"jobs/{old}": (deletions.EXPIRED, True)}
 
 
