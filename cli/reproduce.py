@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import DeviceOption
+from cli.options import DeviceOption, decoding_limits
 from cli.progress import progress_display
 from cli.refusals import refusals
 from core.errors import BadInput
@@ -102,6 +102,7 @@ def reproduce_command(
             dataset=dataset,
             rows=tuple(rows or ()),
             columns=tuple(columns or ()),
+            limits=decoding_limits(),
         )
         with process_group(device) as device_name, progress_display() if rank() == 0 else nullcontext() as display:
             written = reproduce(

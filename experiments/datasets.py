@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from core.errors import BadInput
 from core.evaluation.sample_size import too_few_images
+from core.imaging.sandbox import DecoderSandbox
 from core.ingest.dataset import open_dataset
 from core.ingest.pixels import load_pixels
 from core.ingest.split import select_test_mask
+from core.limits import DEFAULT_LIMITS, Limits
 from core.runtime.atomic_files import read_json, write_json
 from core.runtime.distributed import on_rank_0
 from core.runtime.progress import Progress
@@ -83,7 +85,9 @@ def fingerprint(source: Path) -> str:
     return digest.hexdigest()
 
 
-def load_images(source: Path, out: Path, scale: Scale, *, progress: Progress) -> ExperimentImages:
+def load_images(
+    source: Path, out: Path, scale: Scale, *, progress: Progress, limits: Limits = DEFAULT_LIMITS
+) -> ExperimentImages:
     """The images of an experiment, read from `source` the first time and from `out` later.
 
     Args:
@@ -91,11 +95,12 @@ def load_images(source: Path, out: Path, scale: Scale, *, progress: Progress) ->
         out: folder of the arrays.
         scale: how many images to take, and their largest size.
         progress: receives the steps of unpacking and decoding.
+        limits: what the images may take, and how the processes that decode them are isolated.
 
     Raises:
         BadInput: the source cannot be used.
     """
-    about = on_rank_0(lambda: read_json(out / "about.json") or _save(_read(source, scale, progress), out))
+    about = on_rank_0(lambda: read_json(out / "about.json") or _save(_read(source, scale, progress, limits), out))
     arrays = {name: np.load(out / f"{name}.npy", mmap_mode="c", allow_pickle=False) for name in ARRAYS}
     return ExperimentImages(**about, **arrays)
 
@@ -110,10 +115,10 @@ def _save(images: ExperimentImages, out: Path) -> dict[str, Any]:
     return about
 
 
-def _read(source: Path, scale: Scale, progress: Progress) -> ExperimentImages:
+def _read(source: Path, scale: Scale, progress: Progress, limits: Limits) -> ExperimentImages:
     found = find_format(source)
     if found is None:
-        return _from_images(source, scale, progress)
+        return _from_images(source, scale, progress, limits)
     cifar, folder = found
     train, test = (
         images.select(first_of_each_class(images.labels, count, classes=cifar.classes))
@@ -129,9 +134,10 @@ def _read(source: Path, scale: Scale, progress: Progress) -> ExperimentImages:
     )
 
 
-def _from_images(source: Path, scale: Scale, progress: Progress) -> ExperimentImages:
-    with tempfile.TemporaryDirectory(prefix="unteachable-") as scratch:
-        dataset = open_dataset(source, Path(scratch), progress=progress).with_named_classes()
+def _from_images(source: Path, scale: Scale, progress: Progress, limits: Limits) -> ExperimentImages:
+    with tempfile.TemporaryDirectory(prefix="unteachable-") as scratch, DecoderSandbox(limits=limits) as sandbox:
+        opened = open_dataset(source, Path(scratch), limits=limits, progress=progress, sandbox=sandbox)
+        dataset = opened.with_named_classes()
         labels = np.array([image.label for image in dataset.images], dtype=np.int64)
         test_mask = select_test_mask(labels, [image.split for image in dataset.images], seed=0)
         classes = len(dataset.classes)
@@ -145,7 +151,7 @@ def _from_images(source: Path, scale: Scale, progress: Progress) -> ExperimentIm
             raise BadInput(reason)
         size = work_size([(image.width, image.height) for image in dataset.images], max_size=scale.max_size)
         chosen = replace(dataset, images=tuple(dataset.images[index] for index in both))
-        pixels = load_pixels(chosen, size, progress=progress)
+        pixels = load_pixels(chosen, size, progress=progress, sandbox=sandbox)
         return ExperimentImages(
             name=dataset.name,
             classes=classes,

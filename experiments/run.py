@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import BadInput
+from core.limits import DEFAULT_LIMITS, Limits
 from core.runtime.device import Device
 from core.runtime.distributed import on_rank_0, rank
 from core.runtime.progress import Callback, Progress
@@ -49,6 +50,7 @@ class ReproduceConfig:
         dataset: the paper's dataset to compare with, a key of DATASETS; None to guess it from the images.
         rows: labels of the only rows of a table to measure; empty for all.
         columns: names of the only columns of a table to measure; empty for all.
+        limits: what the images may take, and how the processes that decode them are isolated.
     """
 
     scale: Scale
@@ -56,6 +58,7 @@ class ReproduceConfig:
     dataset: str | None = None
     rows: Sequence[str] = ()
     columns: Sequence[str] = ()
+    limits: Limits = DEFAULT_LIMITS
 
 
 def reproduce(
@@ -89,7 +92,7 @@ def reproduce(
     selected, callbacks = _select(experiment, config), callbacks or Callbacks()
     progress, scale = Progress(callbacks.on_progress), config.scale
     on_rank_0(lambda: check_or_create(out, data=fingerprint(source), scale=scale.name))
-    images = load_images(source, out / "images", scale, progress=progress)
+    images = load_images(source, out / "images", scale, progress=progress, limits=config.limits)
     on_rank_0(lambda: check_or_save_settings(out, scale.settings(images.size)))
     dataset = config.dataset or guess_dataset(images)
     if isinstance(experiment, ImageFigure) and experiment.dataset not in (None, dataset):

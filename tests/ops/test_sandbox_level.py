@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from core.imaging.isolation import kernel
 from core.imaging.isolation.level import LEVELS
 from store.settings import Settings
 from tests.support.processes import environment
+from tests.support.tiny_experiments import drawn_folder
 
 # What it runs may make no namespace, change no root folder and use no Landlock, as in many containers.
 START = """
@@ -47,6 +49,18 @@ def test_nothing_starts_below_the_demanded_level(
     assert "UNTEACHABLE_SANDBOX_LEVEL=paths is more than this machine reaches (syscalls: " in line
     assert "without Landlock, an empty root folder, a network of its own" in line
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_no_experiment_reads_images_below_the_demanded_level(
+    tmp_path: Path, make_settings: Callable[..., Settings]
+) -> None:
+    words = ("reproduce", "figure3", "--data", str(drawn_folder(tmp_path / "data")), "--out", str(tmp_path / "out"))
+    done = run(make_settings(sandbox_level="paths"), CLI, *words)
+    assert done.returncode == 2
+    assert "UNTEACHABLE_SANDBOX_LEVEL=paths is more than this machine reaches (syscalls: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out" / "images").exists()
 
 
 CHECKS = """
