@@ -98,6 +98,7 @@ def make_settings(tmp_path: Path, sqlite_template: Path) -> Callable[..., Any]:
             "recovery_seconds": 0.3,
             "enqueue_seconds": 1,
             "cleanup_seconds": 0,
+            "max_attempts": 3,
             "threads": 1,
         }
         if "database_url" not in changes and not (Path(home) / "unteachable.db").exists():

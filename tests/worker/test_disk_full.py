@@ -46,8 +46,8 @@ def test_a_disk_that_stays_full_fails_the_job_with_the_reason(
     context: WorkerContext, upload: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset_id, job_id = upload(per_class=3)
-    fill_disk(monkeypatch, times=3)
-    for _ in (1, 2):
+    fill_disk(monkeypatch, times=context.settings.max_attempts)
+    for _ in range(context.settings.max_attempts - 1):
         run_job(context, job_id)
     with pytest.raises(OSError, match="No space left"):
         run_job(context, job_id)
