@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core.recipes.protection_archive import NOT_MEASURED_YET
-from store import jobs, leases
+from store import deployment, jobs, leases
 from store import models as m
 from store.leases import JobResult
 from tests.support.processes import Command, family_of, is_alive
@@ -171,6 +171,7 @@ def test_an_archive_that_was_replaced_is_collected_after_its_downloads(
     with context.database.write.begin() as session:
         assert leases.record_archive(session, claim, key=early, size=3)
         assert leases.succeed(session, claim, result)
+    deployment.adopt(context.settings, context.database, context.files)
     assert collect_garbage(context) == []
     monkeypatch.setattr("worker.garbage_collector.EARLY_ARCHIVE_GRACE", timedelta(seconds=-5))
     assert collect_garbage(context) == [early]
