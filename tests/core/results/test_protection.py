@@ -29,7 +29,7 @@ def test_the_keys_are_those_of_the_contract() -> None:
     assert set(data["dataset"]["classes"][0]) == {"name", "images"}
     assert set(data["invisibility"]) == {*FORMER, *MEASURED.split()}
     assert set(data["invisibility"]["worst_images"][0]) == {"path", "flip", "ssimulacra2"}
-    evidence_keys = "learner image_size train_images test_images chance rows note seconds plan"
+    evidence_keys = "learner image_size train_images test_images chance rows note seconds plan joined"
     assert set(data["evidence"]) == set(evidence_keys.split())
     assert set(data["evidence"]["rows"][0]) == set(ROW.split())
     assert set(data["evidence"]["rows"][0]["curves"]["before"]) == set(CURVE.split())
