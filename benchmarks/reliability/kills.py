@@ -45,11 +45,12 @@ class Outcome:
     doubled: list[str] = field(default_factory=list)
     half_written: list[str] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)  # not lost, but not over when the time was
+    leftover: list[str] = field(default_factory=list)  # files of an attempt that was killed; cleaning up removes them
 
     def summary(self) -> str:
         """One line of figures."""
         figures = {"lost": self.lost, "doubled": self.doubled, "half-written": self.half_written}
-        figures["unfinished"] = self.unfinished
+        figures |= {"unfinished": self.unfinished, "with files of a killed attempt": self.leftover}
         return ", ".join(f"{len(found)} {name}" for name, found in figures.items())
 
 
@@ -129,7 +130,7 @@ def inspect(service: BenchmarkService, url: str, submitted: list[tuple[str, int]
                 continue
             attempts = {path.name for path in (service.home / "files" / "jobs" / id_ / "results").glob("*")}
             if len(attempts) > 1:
-                outcome.doubled.append(f"{id_}: results of the attempts {sorted(attempts)}")
+                outcome.leftover.append(f"{id_}: results of the attempts {sorted(attempts)}")
             try:
                 hashes = _image_hashes(client, id_)
             except (AssertionError, zipfile.BadZipFile, httpx.HTTPError, KeyError, ValueError) as error:
