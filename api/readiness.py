@@ -58,7 +58,7 @@ class PartStatus:
 
 @dataclass(slots=True)
 class _CachedCheck:
-    """A check whose result counts for some seconds. While one thread checks, others get the result before."""
+    """A check whose result counts for some seconds."""
 
     check: Callable[[], Fault | None]
     seconds: float
@@ -66,18 +66,28 @@ class _CachedCheck:
     checked_at: float | None = None
     fault: Fault | None = None
 
-    def result(self, *, wait: bool = True) -> Fault | None:
-        """The result, or the one before where `wait` is false and a new one takes time."""
-        if self._is_fresh():
-            return self.fault
-        if wait or self.checked_at is None:
-            self._check()
-        elif not self.lock.locked():
-            threading.Thread(target=self._check, name="readiness", daemon=True).start()
+    def latest(self) -> Fault | None:
+        """The result of now; while another thread checks, the one before."""
+        if not self._is_fresh():
+            self._check(wait=self.checked_at is None)
         return self.fault
 
-    def _check(self) -> None:
-        if self.lock.acquire(blocking=self.checked_at is None):
+    def latest_at_once(self) -> Fault | None:
+        """The result before, where a new one takes time; it is there for the next request."""
+        if self.checked_at is None:
+            return self.latest()
+        if not self._is_fresh() and not self.lock.locked():
+            threading.Thread(target=self._check, kwargs={"wait": False}, name="readiness", daemon=True).start()
+        return self.fault
+
+    def current(self) -> Fault | None:
+        """The result of now, also where another thread has to end its check first."""
+        if not self._is_fresh():
+            self._check(wait=True)
+        return self.fault
+
+    def _check(self, *, wait: bool) -> None:
+        if self.lock.acquire(blocking=wait):
             try:
                 if not self._is_fresh():
                     self.fault = self.check()
@@ -114,14 +124,18 @@ class Readiness:
         """Each part by its name.
 
         Args:
-            wait: Whether to wait for a new result of a part that is not needed too.
+            wait: Whether to wait for the result of now, of every part.
         """
         return {
-            name: PartStatus(
-                fault=check.result(wait=wait or name not in self._shared), is_needed=name not in self._shared
-            )
-            for name, check in self._checks.items()
+            name: PartStatus(fault=self._fault_of(name, wait=wait), is_needed=name not in self._shared)
+            for name in self._checks
         }
+
+    def _fault_of(self, name: str, *, wait: bool) -> Fault | None:
+        check = self._checks[name]
+        if wait:
+            return check.current()
+        return check.latest_at_once() if name in self._shared else check.latest()
 
     def _database_fault(self) -> Fault | None:
         try:
@@ -143,7 +157,7 @@ class Readiness:
         except OSError as error:
             log.warning("store.unreachable", error=str(error))
             return Fault("cannot be written or read", str(error))
-        return self._write_check.result()
+        return self._write_check.latest()
 
     def _store_write_fault(self) -> Fault | None:
         try:

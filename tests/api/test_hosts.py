@@ -163,9 +163,11 @@ def test_a_store_that_can_be_read_only_is_noticed(make_settings: Callable[..., S
     assert "store" in {error["field"] for error in problem["errors"]}
 
 
-def test_while_a_check_hangs_others_get_the_result_before() -> None:
+@pytest.fixture
+def slow_check() -> tuple[readiness._CachedCheck, threading.Event, threading.Event]:
+    """A check whose second result waits for the first event, and then has set the second."""
     go_on, checking = threading.Event(), threading.Event()
-    answers = iter(["first", "second"])
+    answers = iter(["first", "second", "third"])
 
     def check() -> str:
         answer = next(answers)
@@ -174,15 +176,28 @@ def test_while_a_check_hangs_others_get_the_result_before() -> None:
             go_on.wait(10)
         return answer
 
-    cached = readiness._CachedCheck(check, seconds=0.0)
-    assert cached.result() == "first"
-    hanging = threading.Thread(target=cached.result)
+    return readiness._CachedCheck(check, seconds=0.0), go_on, checking
+
+
+def test_while_a_check_hangs_others_get_the_result_before(slow_check: Any) -> None:
+    cached, go_on, checking = slow_check
+    assert cached.latest() == "first"
+    hanging = threading.Thread(target=cached.latest)
     hanging.start()
     assert checking.wait(10)
-    assert cached.result() == "first"
+    assert cached.latest() == "first"
     go_on.set()
     hanging.join(10)
     assert cached.fault == "second"
+
+
+def test_a_status_waits_for_the_check_that_another_request_began(slow_check: Any) -> None:
+    cached, go_on, checking = slow_check
+    assert cached.latest_at_once() == "first"
+    assert cached.latest_at_once() == "first"  # it begins a new check
+    assert checking.wait(10)
+    threading.Timer(0.2, go_on.set).start()
+    assert cached.current() == "third"
 
 
 def test_a_public_url_cannot_begin_with_a_path_of_the_service(service: Service) -> None:

@@ -28,7 +28,7 @@ from worker.stop_reasons import LeaseLost
 
 pytestmark = pytest.mark.timeout(600)
 Server = subprocess.Popen
-INSTANT = {"preset": "instant", "evidence": "quick"}
+INSTANT = {"preset": "instant", "evidence": "quick", "evidence_minutes": 1}
 
 
 @pytest.fixture
