@@ -11,6 +11,8 @@ LOCKS := requirements/build.txt requirements/worker.txt requirements/dev.txt
 
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1
+# Compiled once here: where Python may not write bytecode, each process would compile torch anew, in ten seconds.
+export UV_COMPILE_BYTECODE := 1
 ifeq ($(strip $(HOME)),)
 export UV_CACHE_DIR := $(CURDIR)/.tools/cache
 export MPLCONFIGDIR := $(CURDIR)/.tools/matplotlib

@@ -4,10 +4,12 @@ The twelve operations and their ranges are those of RandAugment, as in the code 
 the identity. Each operation runs once, on the images that drew it, with a strength for each of them.
 """
 
+from functools import cache
+from types import ModuleType
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchvision.transforms.v2 import functional as tv
 
 from core.countermeasures.plasma import uniform_per_image
 
@@ -34,12 +36,20 @@ def trivial_augment(x: Tensor, *, generator: torch.Generator) -> Tensor:
     return out.clamp_(0, 1)
 
 
+@cache
+def _torchvision() -> ModuleType:
+    """Torchvision's transforms, imported when they are first used: that takes seconds."""
+    from torchvision.transforms.v2 import functional
+
+    return functional
+
+
 def _auto_contrast(x: Tensor, *, generator: torch.Generator) -> Tensor:
-    return tv.autocontrast(x)
+    return _torchvision().autocontrast(x)
 
 
 def _equalize(x: Tensor, *, generator: torch.Generator) -> Tensor:
-    return tv.equalize(x)
+    return _torchvision().equalize(x)
 
 
 def _posterize(x: Tensor, *, generator: torch.Generator) -> Tensor:
@@ -53,7 +63,7 @@ def _solarize(x: Tensor, *, generator: torch.Generator) -> Tensor:
 
 
 def _contrast(x: Tensor, *, generator: torch.Generator) -> Tensor:
-    greyscale = tv.rgb_to_grayscale(x) if x.shape[1] == 3 else x
+    greyscale = _torchvision().rgb_to_grayscale(x) if x.shape[1] == 3 else x
     return torch.lerp(
         greyscale.mean((1, 2, 3), keepdim=True), x, uniform_per_image(len(x), *FACTOR_RANGE, generator=generator)
     )

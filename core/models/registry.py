@@ -5,16 +5,14 @@ it a name for readers in core/specs/catalog.py, which the API reads without torc
 it. Normalization is no part of it: `build_network` adds the rescaling.
 """
 
+from dataclasses import dataclass
+from importlib import import_module
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from core.models.densenet import densenet121
-from core.models.narrow import narrow_densenet121, narrow_resnet50, narrow_vgg16, narrow_wideresnet34
-from core.models.resnet import resnet18, resnet50
 from core.models.small import SmallResNet
-from core.models.vgg import vgg16
 from core.models.wideresnet import WideResNet
 
 
@@ -38,17 +36,35 @@ class Architecture(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class TorchvisionArchitecture:
+    """An `Architecture` that is imported when it is first used, as torchvision takes seconds to import.
+
+    Attributes:
+        module: The name of its module in `core.models`.
+        function: The name of the function there.
+    """
+
+    module: str
+    function: str
+
+    def __call__(self, *, channels: int, size: int, classes: int) -> nn.Module:
+        """Make the network. For the parameters see `Architecture`."""
+        make: Architecture = getattr(import_module(f"core.models.{self.module}"), self.function)
+        return make(channels=channels, size=size, classes=classes)
+
+
 ARCHITECTURES: dict[str, Architecture] = {
     "small": SmallResNet,
-    "vgg16": vgg16,
-    "resnet18": resnet18,
-    "resnet50": resnet50,
-    "densenet121": densenet121,
+    "vgg16": TorchvisionArchitecture("vgg", "vgg16"),
+    "resnet18": TorchvisionArchitecture("resnet", "resnet18"),
+    "resnet50": TorchvisionArchitecture("resnet", "resnet50"),
+    "densenet121": TorchvisionArchitecture("densenet", "densenet121"),
     "wrn34-10": WideResNet,
-    "vgg16-narrow": narrow_vgg16,
-    "resnet50-narrow": narrow_resnet50,
-    "densenet121-narrow": narrow_densenet121,
-    "wrn34-1": narrow_wideresnet34,
+    "vgg16-narrow": TorchvisionArchitecture("narrow", "narrow_vgg16"),
+    "resnet50-narrow": TorchvisionArchitecture("narrow", "narrow_resnet50"),
+    "densenet121-narrow": TorchvisionArchitecture("narrow", "narrow_densenet121"),
+    "wrn34-1": TorchvisionArchitecture("narrow", "narrow_wideresnet34"),
 }
 
 
