@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from api.context import AppContext
 from store import jobs, task_queue
 from store import models as m
+from store.workforce import read_workforce
 
 _KEY = "after_commit"  # in Session.info
 
@@ -37,5 +38,7 @@ def enqueue_after_commit(session: Session, context: AppContext, job: m.Job) -> N
         job: The row of a job that can start now.
     """
     jobs.mark_enqueued(session, job.id)
-    job_id, kind, queue = job.id, job.kind, job.queue
+    job_id, kind, queue = job.id, job.kind, task_queue.queue_of(job)
+    if queue == task_queue.GPU:
+        queue = read_workforce(session, context.settings).message_queue(queue)
     after_commit(session, lambda: task_queue.enqueue(context.settings, job_id=job_id, kind=kind, queue=queue))

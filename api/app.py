@@ -23,7 +23,7 @@ from api.middleware import RequestMiddleware
 from api.origins import HostCheck
 from api.public_path import PublicPath
 from api.readiness import Readiness
-from api.routes import datasets, events, generators, health, images, jobs, results, spec, tokens
+from api.routes import admin, datasets, events, generators, health, images, jobs, results, spec, tokens
 from api.routes import trials as trial_routes
 from api.routes import uploads as upload_routes
 from api.uploads import resumable
@@ -37,6 +37,7 @@ from store.object_store import open_object_store
 from store.queue_state import QueueState, queue_states
 from store.settings import Settings, get_settings
 from store.signing_keys import secret_keys
+from store.workforce import read_workforce
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +82,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         servers=[{"url": public_path}] if public_path else None,
     )
     app.state.context = context
-    app.state.metrics = Metrics(lambda: _count_jobs(db), lambda: _read_queues(db))
+    app.state.metrics = Metrics(lambda: _count_jobs(db), lambda: _read_queues(db, settings))
     app.add_middleware(MethodOverride)
     app.add_middleware(BodySizeLimit)
     app.add_middleware(BodyTimeout, seconds=settings.body_seconds)
@@ -93,6 +94,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     for routes in (datasets, images, trial_routes, upload_routes, jobs, events, results, spec, generators, tokens):
         app.include_router(routes.router)
+    app.include_router(admin.router)
     app.include_router(health.router)
     pages.install(app)
     openapi.install(app)
@@ -134,9 +136,13 @@ def _remove_expired(context: AppContext) -> int:
     return removed
 
 
-def _read_queues(db: Database) -> list[QueueState]:
-    with db.read() as session:
-        return queue_states(session)
+def _read_queues(db: Database, settings: Settings) -> list[QueueState]:
+    try:
+        with db.read() as session:
+            return queue_states(session, read_workforce(session, settings))
+    except SQLAlchemyError as error:
+        log.warning("metrics.queues_not_read", error=str(error))
+        return []
 
 
 def _count_jobs(db: Database) -> JobCounts:

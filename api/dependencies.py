@@ -14,6 +14,7 @@ from api.after_commit import run_after_commit
 from api.context import AppContext
 from api.job_requests import RequestContext
 from api.pagination import DEFAULT_PAGE_LIMIT, PageCursor, PageLimit, PageParams
+from api.problems import Problem
 from store import models as m
 
 
@@ -63,6 +64,16 @@ async def current_user(request: Request, context: Context) -> m.User:
 
 
 CurrentUser = Annotated[m.User, Depends(current_user)]
+
+
+async def current_admin(user: CurrentUser) -> m.User:
+    """The admin who sends this request. Raises Problem 403 for another user."""
+    if user.role != "admin":
+        raise Problem(403, "This is for admins only.", kind="admins-only")
+    return user
+
+
+CurrentAdmin = Annotated[m.User, Depends(current_admin)]
 
 
 DatasetId = Annotated[str, Path(description="The id of a dataset of yours.")]

@@ -20,6 +20,7 @@ from store import models as m
 from store.database import Database
 from store.queue_places import queue_places
 from store.settings import Settings
+from store.workforce import read_workforce
 
 POLL_SECONDS = 2.0
 START_CHANGE_SECONDS = 10.0  # a change of the expected start by less than this is no event of its own
@@ -193,7 +194,8 @@ class JobFollowers:
             ids = sorted(job_ids)
             for start in range(0, len(ids), JOBS_PER_QUERY):
                 rows += session.scalars(select(m.Job).where(m.Job.id.in_(ids[start : start + JOBS_PER_QUERY])))
-            places = queue_places(session) if any(row.state == m.QUEUED for row in rows) else {}
+            waits = any(row.state == m.QUEUED for row in rows)
+            places = queue_places(session, read_workforce(session, self._settings)) if waits else {}
             return {row.id: _event_of(JobOut.of(row, places.get(row.id)), row.seq) for row in rows}
 
 

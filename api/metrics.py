@@ -24,7 +24,7 @@ class Metrics:
 
     def __init__(self, count_jobs: Callable[[], JobCounts], read_queues: Callable[[], Iterable[QueueState]]) -> None:
         self.registry = CollectorRegistry()
-        self.count_jobs = count_jobs
+        self.count_jobs, self.read_queues = count_jobs, read_queues
         self._requests = Counter(
             "unteachable_requests", "Answered requests", ["method", "route", "status"], registry=self.registry
         )
@@ -82,19 +82,21 @@ class _QueueCollector(Collector):
         return _empty_queue_gauges()
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        waiting, running, oldest = gauges = _empty_queue_gauges()
+        waiting, running, oldest, workers = gauges = _empty_queue_gauges()
         for queue in self._read_queues():
             waiting.add_metric([queue.name], queue.waiting)
             running.add_metric([queue.name], queue.running)
             oldest.add_metric([queue.name], queue.oldest_seconds)
+            workers.add_metric([queue.name], queue.workers)
         return gauges
 
 
-def _empty_queue_gauges() -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
+def _empty_queue_gauges() -> tuple[GaugeMetricFamily, ...]:
     return (
         GaugeMetricFamily("unteachable_queue_waiting_jobs", "Jobs that a worker could claim", labels=["queue"]),
         GaugeMetricFamily("unteachable_queue_running_jobs", "Jobs that a worker has claimed", labels=["queue"]),
         GaugeMetricFamily(
             "unteachable_queue_oldest_seconds", "Time since the oldest waiting job was requested", labels=["queue"]
         ),
+        GaugeMetricFamily("unteachable_queue_workers", "Live workers that take jobs of the queue", labels=["queue"]),
     )

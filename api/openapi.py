@@ -25,6 +25,7 @@ _TAGS = {
     "results": "Download the report and the protected archive of a job.",
     "options": "What a job can be requested with: the schema of `spec`, the presets and the trained generators.",
     "tokens": "Manage the API tokens that programs authenticate with.",
+    "admin": "Workers and queues, for admins.",
     "health": "Liveness, readiness and metrics, for monitoring. No authentication.",
 }
 _SECURITY_SCHEMES = {

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from core.specs.protect import ProtectSpec
 from core.specs.train import TrainSpec
@@ -37,8 +37,15 @@ class QueueOut(BaseModel):
 
     position: int = Field(description="1 for the job that starts next.")
     starts_in_seconds: float | None = Field(
-        description="How long until it starts, as estimated now; null where a job before it has no estimate."
+        description="How long until it starts, as estimated now; null where a job before it has no estimate, or where "
+        "no worker runs that takes it."
     )
+    name: str = Field(
+        validation_alias=AliasChoices("queue", "name"),
+        description="check, short, cpu or gpu; a job with the preset paper waits in gpu.",
+    )
+    workers: int = Field(description="How many workers take jobs of this queue now.")
+    notice: str | None = Field(description="Why no worker takes the job now; null where one does.")
 
 
 class EstimateOut(BaseModel):

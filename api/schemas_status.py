@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from api.schemas_admin import QueueStateOut, WorkerOut
+
 
 class PartOut(BaseModel):
     """A part that the service uses."""
@@ -46,6 +48,8 @@ class StatusOut(BaseModel):
     database_schema: SchemaOut
     parts: dict[str, PartOut]
     jobs: list[JobCountOut]
+    queues: list[QueueStateOut] = Field(description="Empty where the database cannot be read.")
+    workers: list[WorkerOut] = Field(description="Empty where the database cannot be read.")
     cleanup: CleanupOut
     open_deletions: int | None = Field(
         description="Deletions whose files may not be gone yet; a worker tries again. Null without a database."

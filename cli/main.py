@@ -80,15 +80,16 @@ def worker(
     queue: Annotated[
         str,
         typer.Option(
-            help="science (protect, train and verify jobs), short (protections of little time) or check (uploads)"
+            help="science (every job that the device suits), cpu (jobs that need no GPU), gpu (jobs that need one), "
+            "short (protections of little time) or check (uploads)"
         ),
     ] = "science",
 ) -> None:
     """Run one worker process."""
-    from store.task_queue import QUEUE_NAMES
+    from store.task_queue import WORKER_NAMES
 
-    if queue not in QUEUE_NAMES:
-        raise typer.BadParameter(f"must be one of {', '.join(QUEUE_NAMES)}", param_hint="--queue")
+    if queue not in WORKER_NAMES:
+        raise typer.BadParameter(f"must be one of {', '.join(WORKER_NAMES)}", param_hint="--queue")
     _require_data_dir()
     _require_usable_services()
     from worker.celery_app import run_worker

@@ -23,7 +23,7 @@ from store.database import open_database
 from store.logs import configure_logs
 from store.object_store import open_object_store
 from store.settings import Settings, get_settings
-from store.task_queue import QUEUE_NAMES, SHORT
+from store.task_queue import SCIENCE, SHORT, UPLOADS
 from worker.sandbox_check import check_sandbox
 
 START_TIMEOUT_SECONDS = 300  # a slow disk and busy cores may take long to import everything
@@ -129,7 +129,7 @@ class Supervisor:
             prepare = partial(prepare_broker, self._settings)
             self._start_process(BROKER, broker_command(self._settings), prepare=prepare)
             self._wait_until(lambda: is_broker_ready(self._settings.broker_socket), what="the broker")
-        for queue in QUEUE_NAMES:
+        for queue in (UPLOADS, SCIENCE, SHORT):
             if queue == SHORT and not self._settings.short_seconds:
                 continue
             self._start_process(f"worker-{queue}", cli_command("worker", "--queue", queue))

@@ -15,12 +15,12 @@ from sqlalchemy.orm import Session
 from core.errors import SpecError
 from core.specs.photographs import FINE_TUNING_SCHEDULES
 from core.specs.presets import PRESETS
-from core.specs.protect import EVIDENCE_RUNS, INSTANT, PAPER, TEXTURE, ProtectSpec
+from core.specs.protect import EVIDENCE_RUNS, GPU_PRESETS, INSTANT, PAPER, TEXTURE, ProtectSpec
 from core.specs.protected_class import MIN_ALBUM_IMAGES
 from store import datasets
 from store import models as m
 from store.reference_datasets import reference_datasets
-from store.task_queue import SHORT
+from store.task_queue import GPU, SHORT
 
 PAST_JOBS = 20  # the newest ones correct the figure
 SMALL_FILE_BYTES = 6_000  # below this on average, images are taken for 32 px, above for larger ones
@@ -109,22 +109,34 @@ def _corrected(spec: ProtectSpec, dataset: m.Dataset, past: Sequence["_PastJob"]
 
 
 def plan_job(session: Session, job: m.Job, dataset: m.Dataset, *, short_seconds: int) -> None:
-    """Set how long a protection will take, and its queue. Does nothing for other jobs, and before the dataset is ready.
+    """Set the queue of a job, and how long a protection will take, which is unknown before its dataset is ready.
 
     Args:
         session: the caller's transaction, in which the job's row changes.
-        job: a queued job.
+        job: a queued job that a user requested.
         dataset: its dataset.
         short_seconds: what takes no longer goes into the queue of short jobs, and so do few images whose archive takes
             no longer, so that they do not wait behind an hour's job; 0 for no such queue.
     """
+    if needs_gpu(job.spec):
+        job.queue = GPU
     if job.kind != m.PROTECT:
         return
     expected = estimate(session, ProtectSpec.parse(job.spec), dataset)
     if expected is not None:
         job.estimate = expected.to_dict()
+    if expected is not None and job.queue != GPU:
         few = dataset.images < MIN_MEASURED_IMAGES and expected.evidence <= MAX_SHORT_EVIDENCE_SECONDS
         job.queue = SHORT if (expected.archive if few else expected.total) <= short_seconds else None
+
+
+def needs_gpu(spec: Mapping[str, Any]) -> bool:
+    """Return whether a job is for workers with a GPU.
+
+    Args:
+        spec: the request of a job of any kind, as its row has it.
+    """
+    return spec.get("preset", spec.get("scale")) in GPU_PRESETS
 
 
 def measured(stages: Mapping[str, float]) -> Estimate:

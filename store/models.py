@@ -168,7 +168,7 @@ class Job(_RowMixin, Base):
     attempt: Mapped[int] = mapped_column(default=0)
     released: Mapped[int] = mapped_column("handed_back", default=0)  # attempts that a stopping worker released
     outage_since: Mapped[datetime | None]  # when the object store stopped to answer this job; see worker.store_outage
-    worker: Mapped[str | None] = mapped_column(String(200))
+    worker: Mapped[str | None] = mapped_column(String(200))  # store.workers.claim_name
     lease_until: Mapped[datetime | None]
     enqueued_at: Mapped[datetime | None] = mapped_column("rung_at")  # when its last message was enqueued
     cancel_requested: Mapped[bool] = mapped_column(default=False)
@@ -200,6 +200,19 @@ class Job(_RowMixin, Base):
         if self.finished_at is None or self.keep_days is None:
             return None
         return self.finished_at + timedelta(days=self.keep_days)
+
+
+class Worker(_RowMixin, Base):
+    """A worker process that lives, or was seen lately. No job depends on it: what it runs stands in the job's row."""
+
+    __tablename__ = "workers"
+
+    host: Mapped[str] = mapped_column(String(200))
+    name: Mapped[str] = mapped_column(String(16))  # one of store.task_queue.WORKER_NAMES
+    queues: Mapped[list[str]]  # from which it takes jobs; see store.workforce
+    device: Mapped[str] = mapped_column(String(200))
+    version: Mapped[str] = mapped_column(String(64))
+    seen_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class Generator(_RowMixin, Base):

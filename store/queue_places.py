@@ -2,17 +2,22 @@
 
 import heapq
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from math import inf, isfinite
 from typing import Any
 
-from sqlalchemy import SQLColumnExpression, case, select
+from sqlalchemy import SQLColumnExpression, case, or_, select
 from sqlalchemy.orm import Session
 
 from store import jobs, task_queue
 from store import models as m
 from store.clock import now
 from store.estimates import Estimate
+from store.settings import Settings
+from store.workers import worker_id_of
+from store.workforce import Workforce, read_workforce
 
 MIN_REMAINING_SECONDS = 5.0  # of a running job that takes longer than was estimated
 
@@ -23,11 +28,24 @@ class QueuePlace:
 
     Attributes:
         position: 1 for the job that starts next.
-        starts_in_seconds: the time until then; None where a job before it has no estimate.
+        starts_in_seconds: the time until then; None where a job before it has no estimate, or where no worker runs.
+        queue: one of `store.task_queue.QUEUE_NAMES`.
+        workers: how many workers take jobs of this queue now.
     """
 
     position: int
     starts_in_seconds: float | None
+    queue: str = task_queue.CPU
+    workers: int = 1
+
+    @property
+    def notice(self) -> str | None:
+        """Why no worker takes the job, as a sentence; None where one does."""
+        if self.workers:
+            return None
+        if self.queue == task_queue.GPU:
+            return "No worker with a GPU is running, and this job waits for one"
+        return "No worker is running that takes this job"
 
 
 def queue_order() -> tuple[SQLColumnExpression[Any], ...]:
@@ -39,57 +57,80 @@ def queue_order() -> tuple[SQLColumnExpression[Any], ...]:
     return began_before, m.Job.created_at, m.Job.id
 
 
-def first_claimable(session: Session, queue: str, *, limit: int) -> list[str]:
-    """Return the ids of the jobs of a queue that are next.
+def first_claimable(session: Session, queues: Sequence[str], *, limit: int) -> list[str]:
+    """Return the ids of the jobs that are next.
 
     Args:
         session: reads the jobs.
-        queue: one of `store.task_queue.QUEUE_NAMES`.
+        queues: those whose jobs may run, of `store.task_queue.QUEUE_NAMES`.
         limit: how many.
     """
-    waiting = select(m.Job.id).where(jobs.claimable(), task_queue.in_queue(queue))
+    here = or_(*map(task_queue.in_queue, queues))
+    waiting = select(m.Job.id).where(jobs.claimable(), here)
     return list(session.scalars(waiting.order_by(*queue_order()).limit(limit)))
 
 
-def queue_places(session: Session) -> dict[str, QueuePlace]:
+def queue_places(session: Session, workforce: Workforce) -> dict[str, QueuePlace]:
     """Return the place of every job that a worker could claim now, by its id.
 
-    As many workers serve a queue as jobs of it are running; where none is, one.
+    Args:
+        session: reads the jobs.
+        workforce: the workers that there are.
     """
-    free_at: dict[str, list[float]] = defaultdict(list)
-    moment = now(session)
-    columns = (
-        m.Job.id,
-        m.Job.kind,
-        m.Job.queue,
-        m.Job.estimate,
-        m.Job.started_at,
-    )  # whole rows cost far more
-    for job in session.execute(select(*columns).where(m.Job.state == m.RUNNING)):
-        expected = Estimate.of(job.estimate)
-        elapsed = (moment - (job.started_at or moment)).total_seconds()
-        remaining = inf if expected is None else max(MIN_REMAINING_SECONDS, expected.total - elapsed)
-        free_at[job.queue or task_queue.QUEUE_OF_KIND[job.kind]].append(remaining)
+    columns = (m.Job.id, m.Job.kind, m.Job.queue, m.Job.estimate, m.Job.started_at, m.Job.worker)
+    running = session.execute(select(*columns).where(m.Job.state == m.RUNNING)).all()  # whole rows cost far more
+    free_at = _free_at(running, workforce, moment=now(session))
+    servers = {queue: len(times) for queue, times in free_at.items()}
     places: dict[str, QueuePlace] = {}
     counts: dict[str, int] = defaultdict(int)
     for job in session.execute(select(*columns).where(jobs.claimable()).order_by(*queue_order())):
         queue = job.queue or task_queue.QUEUE_OF_KIND[job.kind]
-        workers = free_at[queue] or [0.0]
-        free_at[queue] = workers
-        heapq.heapify(workers)
-        start = heapq.heappop(workers)
+        woken = workforce.message_queue(queue)
+        start = heapq.heappop(free_at[woken]) if servers[woken] else inf
         expected = Estimate.of(job.estimate)
-        heapq.heappush(workers, start + (inf if expected is None else expected.total))
-        counts[queue] += 1
-        places[job.id] = QueuePlace(position=counts[queue], starts_in_seconds=start if isfinite(start) else None)
+        heapq.heappush(free_at[woken], start + (inf if expected is None else expected.total))
+        counts[woken] += 1
+        places[job.id] = QueuePlace(
+            position=counts[woken],
+            starts_in_seconds=start if isfinite(start) else None,
+            queue=queue,
+            workers=servers[woken],
+        )
     return places
 
 
-def queue_place(session: Session, job: m.Job) -> QueuePlace | None:
+def queue_place(session: Session, job: m.Job, settings: Settings) -> QueuePlace | None:
     """Return the place of one job; None where it does not wait for a worker.
 
     Args:
-        session: reads the other jobs.
+        session: reads the other jobs, and the workers.
         job: the job.
+        settings: as `store.workforce.read_workforce` needs them.
     """
-    return queue_places(session).get(job.id) if job.state == m.QUEUED else None
+    if job.state != m.QUEUED:
+        return None
+    return queue_places(session, read_workforce(session, settings)).get(job.id)
+
+
+def _free_at(running: Sequence[Any], workforce: Workforce, *, moment: datetime) -> dict[str, list[float]]:
+    """In how many seconds each worker of a queue is free, as heaps by the queue whose messages wake it."""
+    remaining: dict[str | None, float] = {}
+    others: list[tuple[str, float]] = []  # workers that have no row: those of an earlier version, and such that ended
+    live = {worker.id for worker in workforce.live}
+    for job in running:
+        expected = Estimate.of(job.estimate)
+        elapsed = (moment - (job.started_at or moment)).total_seconds()
+        left = inf if expected is None else max(MIN_REMAINING_SECONDS, expected.total - elapsed)
+        if (worker_id := worker_id_of(job.worker)) in live:
+            remaining[worker_id] = left
+        else:
+            queue = job.queue or task_queue.QUEUE_OF_KIND[job.kind]
+            others.append((workforce.message_queue(queue), left))
+    free_at = {
+        queue: [remaining.get(worker.id, 0.0) for worker in workforce.serving(queue)]
+        + [left for other, left in others if other == queue]
+        for queue in task_queue.QUEUE_NAMES
+    }
+    for heap in free_at.values():
+        heapq.heapify(heap)
+    return free_at

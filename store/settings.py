@@ -164,6 +164,12 @@ class Settings(ServiceSettings):
         description="protections that are expected to take at most so many seconds do not wait behind longer ones: a "
         "worker of their own runs them; 0 for no such worker",
     )
+    gpu_jobs: str = Field(
+        default="auto",
+        pattern="^(auto|gpu|any)$",
+        description="which workers take jobs that need a GPU, which are those with the preset paper: gpu for those "
+        "with a GPU only, any for all, auto for those with a GPU where one was seen in the last hour, else all",
+    )
     threads: int = Field(default=0, ge=0, description="processor cores that a science worker uses; 0 for all available")
     device: str = Field(default="", description="cpu, cuda or cuda:N; default the best available")
     pretrained_weights: str = Field(

@@ -22,17 +22,22 @@ from store.job_events import connect_broker
 from store.models import CHECK, PREVIEW, PROTECT, TRAIN, TRIAL, VERIFY, Job
 from store.settings import Settings
 
+UPLOADS = "check"  # for checks of uploads and for thumbnails
 SHORT = "short"  # for protections that take little time, which must not wait behind long ones
+CPU = "cpu"  # for what two cores do in reasonable time
+GPU = "gpu"  # for what needs a GPU; `store.workforce` says when other workers take it
 # job kind -> the queue whose workers run it, unless the row names another
 QUEUE_OF_KIND = {
-    CHECK: "check",
-    PREVIEW: "check",
+    CHECK: UPLOADS,
+    PREVIEW: UPLOADS,
     TRIAL: SHORT,
-    PROTECT: "science",
-    TRAIN: "science",
-    VERIFY: "science",
+    PROTECT: CPU,
+    TRAIN: CPU,
+    VERIFY: CPU,
 }
-QUEUE_NAMES = ("check", "science", SHORT)
+QUEUE_NAMES = (UPLOADS, SHORT, CPU, GPU)
+SCIENCE = "science"  # a worker of every queue that its device suits; earlier versions send messages to this name
+WORKER_NAMES = (SCIENCE, *QUEUE_NAMES)  # what `unteachable worker --queue` accepts
 TASK_NAME = "unteachable.run_job"  # must not change: messages in a broker carry it
 CONNECT_TIMEOUT_SECONDS = 2.0
 WRONG_PASSWORD = "refuses the user or the password"
@@ -82,7 +87,7 @@ def enqueue(settings: Settings, *, job_id: str, kind: str, queue: str | None = N
         settings: where the broker is.
         job_id: the job.
         kind: its kind.
-        queue: the queue that its row names; None for the queue of its kind.
+        queue: where the message goes, as `store.workforce` says; None for the queue of its kind.
 
     Returns:
         False where the broker cannot be reached; this is logged, and recovery enqueues the job later.

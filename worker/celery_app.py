@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import warnings
+from importlib.metadata import version
 from typing import Any
 
 import billiard
@@ -19,11 +20,17 @@ from celery.platforms import SecurityWarning
 from core.errors import SandboxTooWeak
 from core.imaging.isolation.level import LEVELS
 from store import task_queue
+from store.models import new_id
 from store.settings import Settings, get_settings
+from store.task_queue import CPU, GPU, SCIENCE
+from store.workers import WorkerCard
+from store.workforce import queues_of
 from worker.child_watchdog import ChildWatchdog
 from worker.context import open_worker_context
+from worker.device_probe import cpu_device, probe_device
 from worker.health_file import HealthFile
 from worker.maintenance import MaintenanceThread
+from worker.registration import WorkerRegistration
 from worker.sandbox_check import check_sandbox
 
 NICENESS = 5  # a job that computes takes the cores that the API leaves
@@ -53,11 +60,38 @@ def make_worker_app(settings: Settings) -> Celery:
     return app
 
 
-def run_worker(queue: str) -> int:
-    """Run the worker of one queue until it is told to stop.
+def describe_worker(settings: Settings, queue: str) -> WorkerCard:
+    """Return what a worker of this machine says about itself.
 
     Args:
-        queue: one of `store.task_queue.QUEUE_NAMES`.
+        settings: its device.
+        queue: one of `store.task_queue.WORKER_NAMES`.
+
+    Raises:
+        NoGPU: the worker is for GPU jobs only, and this machine has no GPU. The message is for the operator.
+    """
+    device = probe_device(settings) if queue in (SCIENCE, CPU, GPU) else cpu_device(settings)
+    if queue == GPU and not device.is_gpu:
+        raise NoGPU("this machine has no GPU that torch can use: choose --queue cpu, or --queue science for any device")
+    return WorkerCard(
+        id=new_id(),
+        host=socket.gethostname(),
+        name=queue,
+        queues=queues_of(queue, has_gpu=device.is_gpu),
+        device=device.label,
+        version=version("unteachable"),
+    )
+
+
+class NoGPU(Exception):
+    """A worker needs a GPU that its machine does not have."""
+
+
+def run_worker(queue: str) -> int:
+    """Run a worker until it is told to stop.
+
+    Args:
+        queue: one of `store.task_queue.WORKER_NAMES`.
 
     Returns:
         The exit status of the process.
@@ -66,26 +100,34 @@ def run_worker(queue: str) -> int:
     os.nice(NICENESS)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # for the child: idle threads must not use shared cores
     warnings.filterwarnings("ignore", category=SecurityWarning)  # running as root is safe: no pickles are accepted
-    if queue == "check" or settings.sandbox_level != LEVELS[0]:  # one line in the logs is enough
+    try:
+        card = describe_worker(settings, queue)
+    except NoGPU as error:
+        sys.stderr.write(f"unteachable: {error}\n")
+        return REFUSED
+    if queue == task_queue.UPLOADS or settings.sandbox_level != LEVELS[0]:  # one line in the logs is enough
         try:
             check_sandbox(settings)
         except SandboxTooWeak as error:
             sys.stderr.write(f"unteachable: {error}\n")
             return REFUSED
     context = open_worker_context(settings)
-    maintenance, watchdog = MaintenanceThread(context), ChildWatchdog(context, HealthFile(settings, queue))
+    health = HealthFile(settings, queue)
+    maintenance, watchdog = MaintenanceThread(context), ChildWatchdog(context, health)
+    registration = WorkerRegistration(context, card, works=health.is_fresh)
 
     def on_ready(**_: Any) -> None:
-        structlog.get_logger().info("worker.ready", queue=queue)
+        structlog.get_logger().info("worker.ready", queue=queue, worker=card.id, device=card.device)
         maintenance.start()
         watchdog.start()
+        registration.start()
 
     signals.worker_ready.connect(on_ready, weak=False)
     signals.worker_shutting_down.connect(_stop_children, weak=False)
     app = make_worker_app(settings)
     app.set_default()
     worker = app.Worker(
-        queues=["science", task_queue.SHORT] if queue == "science" else [queue],  # an idle worker takes short jobs too
+        queues=message_queues(card),
         hostname=f"{queue}@{socket.gethostname()}",
         pool_cls=get_implementation("prefork"),
         concurrency=1,
@@ -96,10 +138,20 @@ def run_worker(queue: str) -> int:
         quiet=True,
     )
     worker.start()
+    registration.stop()
     maintenance.stop()
     watchdog.stop()
     context.database.dispose()
     return int(worker.exitcode or 0)
+
+
+def message_queues(card: WorkerCard) -> list[str]:
+    """Return the queues of the broker whose messages a worker receives.
+
+    Args:
+        card: what it says about itself.
+    """
+    return [*card.queues, SCIENCE] if CPU in card.queues else list(card.queues)
 
 
 def _stop_children(**_: Any) -> None:

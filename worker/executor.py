@@ -15,6 +15,9 @@ from store import models as m
 from store.leases import Claim, LeaseStatus
 from store.queue_places import first_claimable
 from store.store_errors import StoreUnavailable
+from store.task_queue import queue_of
+from store.workers import claim_name
+from store.workforce import read_workforce
 from worker.child_status import RunningClaim, announce_claim
 from worker.context import WorkerContext
 from worker.disk_space import is_disk_full, wait_for_disk_space
@@ -22,11 +25,11 @@ from worker.failures import describe_failure
 from worker.job_files import clean_up, scratch_folder
 from worker.lease_keeper import LeaseKeeper, is_stopping
 from worker.maintenance import recover_ended_children
+from worker.registration import own_worker_id
 from worker.running_job import RunningJob
 from worker.stop_reasons import LeaseLost, WorkerStopping, WorkStalled
 from worker.store_outage import release_after_store_outage, wait_for_store
 
-MAX_WORKER_NAME = 200  # characters in the column
 MAX_CANDIDATES = 10  # other workers may claim the first ones at the same moment
 OUTAGE_POLL_SECONDS = 1.0
 
@@ -39,15 +42,19 @@ def run_first_job(context: WorkerContext, job_id: str, *, queue: str) -> None:
     Args:
         context: the services of this process.
         job_id: the job of the message that woke this process; it runs where no other comes first.
-        queue: the queue of the message.
+        queue: the queue of the broker that the message came from.
 
     Raises:
         Exception: like `run_job`.
     """
     recover_ended_children(context)
     with context.database.read() as session:
-        first = first_claimable(session, queue, limit=MAX_CANDIDATES)
-    for candidate in dict.fromkeys([*first, job_id]):
+        queues = read_workforce(session, context.settings).queues_behind(queue)
+        first = first_claimable(session, queues, limit=MAX_CANDIDATES)
+        job = session.get(m.Job, job_id)
+        if job is not None and queue_of(job) in queues:  # else a GPU worker has come since the message was sent
+            first.append(job_id)
+    for candidate in dict.fromkeys(first):
         if run_job(context, candidate) or is_stopping():
             return
 
@@ -124,7 +131,9 @@ def claim_job(context: WorkerContext, job_id: str) -> Claim | None:
         context: the services of this process.
         job_id: the job.
     """
-    worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"[:MAX_WORKER_NAME]
+    worker = claim_name(
+        host=socket.gethostname(), pid=os.getpid(), token=secrets.token_hex(4), worker_id=own_worker_id()
+    )
     announce_claim(RunningClaim(job_id=job_id, worker=worker))
     with context.database.write.begin() as session:
         claim = leases.claim(session, job_id, worker=worker, lease_seconds=context.settings.lease_seconds)

@@ -26,12 +26,18 @@ class HealthFile:
 
     def __init__(self, settings: Settings, queue: str) -> None:
         self._path = health_folder(settings) / queue
+        self._lease_seconds = settings.lease_seconds
 
     def touch(self) -> None:
         """Say that this worker works. A full disk is no reason to say nothing: the file exists by then."""
         with suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._path.touch()
+
+    def is_fresh(self) -> bool:
+        """Whether this worker has said so within the time of a lease."""
+        age = _age_seconds(self._path)
+        return age is not None and age <= self._lease_seconds
 
     def remove(self) -> None:
         """Say that this worker has ended."""

@@ -1,17 +1,19 @@
 """Maintenance: a thread in each worker's parent process that recovers lost jobs and removes files without a use."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from store import job_events, task_queue
+from store import job_events, task_queue, workers
 from store.clock import now
 from store.deletions import carry_out_open
 from store.job_recovery import RecoveryReport, count_claimable, mark_lost, recover_jobs
 from store.recovery_watch import RecoveryWatch
+from store.workforce import read_workforce
 from worker.child_status import StillRuns, status_folder, status_of_ended
 from worker.context import WorkerContext
 from worker.garbage_collector import collect_garbage
@@ -104,15 +106,18 @@ def recover(context: WorkerContext, watch: RecoveryWatch | None = None) -> Recov
             enqueue_seconds=settings.enqueue_seconds,
             expired_are_lost=watch is None or watch.observe(now(session)),
         )
-        claimable = {queue: count_claimable(session, queue) for queue in task_queue.QUEUE_NAMES}
+        woken_by = read_workforce(session, settings).message_queue
+        claimable: Counter[str] = Counter()
+        for queue in task_queue.QUEUE_NAMES:
+            claimable[woken_by(queue)] += count_claimable(session, queue)
     for outcome, ids in (("requeued", report.requeued), ("failed", report.failed), ("canceled", report.canceled)):
         for job_id in ids:
             log.warning(f"recovery.job_{outcome}", job=job_id)
             job_events.publish(settings, job_id)
             if outcome != "requeued":
                 purge_ended_job(context, job_id)
-    for queue in task_queue.QUEUE_NAMES:
-        due = [(job_id, kind) for job_id, kind, of_job in report.to_enqueue if of_job == queue]
+    for queue in claimable:
+        due = [(job_id, kind) for job_id, kind, of_job in report.to_enqueue if woken_by(of_job) == queue]
         _enqueue_missing(context, due, queue, claimable=claimable[queue])
     return report
 
@@ -140,5 +145,9 @@ def remove_unused_files(context: WorkerContext) -> None:
     for job_id in delete_expired_jobs(context):
         log.info("job.expired", job=job_id)
     carry_out_open(context.database, context.files)
+    with context.database.write.begin() as session:
+        forgotten = workers.remove_silent(session)
+    for worker_id in forgotten:
+        log.info("worker.forgotten", worker=worker_id)
     for key in collect_garbage(context):
         log.info("garbage.removed", key=key, quarantine_days=context.settings.quarantine_days)

@@ -6,7 +6,7 @@ from fastapi import FastAPI, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from api.pages import dataset, generators, home, images, job, render, sessions, sign_in, tokens
+from api.pages import dataset, generators, home, images, job, render, sessions, sign_in, tokens, workers
 
 
 class _RevalidatedStaticFiles(StaticFiles):
@@ -28,6 +28,6 @@ def install(app: FastAPI) -> None:
         directory=Path(__file__).parent.parent / "static", packages=[("core.reports", "scripts")]
     )
     app.mount("/static", static, name="static")
-    for module in (home, dataset, images, generators, job, tokens, sessions, sign_in):
+    for module in (home, dataset, images, generators, job, tokens, sessions, workers, sign_in):
         app.include_router(module.router, include_in_schema=False)
     app.state.error_page = render.render_error_page

@@ -107,7 +107,7 @@ def _page(
         title=job_text.page_title(job, name),
         heading=job_text.page_heading(job, name),
         stages=job_stages.stage_steps(job),
-        activity=job_stages.job_activity(job, dataset, queue_place(db, job)),
+        activity=job_stages.job_activity(job, dataset, queue_place(db, job, context.settings)),
         request_details=job_text.request_details(job),
         times=times_in_words(job),
         form_address=_form_address(job),

@@ -22,6 +22,8 @@ def place_in_words(place: QueuePlace | None) -> str:
     if place is None:
         return "Waiting for its turn"
     position = "Next in the queue" if place.position == 1 else f"{_ordinal(place.position)} in the queue"
+    if place.notice is not None:
+        return f"{position}. {place.notice}"
     if place.starts_in_seconds is None:
         return position
     return f"{position}, starts in {format_duration(place.starts_in_seconds)}"

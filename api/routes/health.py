@@ -13,10 +13,11 @@ from api.context import AppContext
 from api.dependencies import Context
 from api.openapi import PUBLIC, SOMETIMES_AUTHENTICATED, problem_responses
 from api.problems import RETRY_SECONDS, Problem
+from api.schemas_admin import QueueStateOut, WorkerOut
 from api.schemas_status import CleanupOut, JobCountOut, PartOut, SchemaOut, StatusOut
 from api.visitor import is_this_machine
 from core.errors import FieldError
-from store import deployment, migrate
+from store import deployment, migrate, workers
 from store import models as m
 from store.database import Database
 
@@ -63,7 +64,8 @@ def get_readiness(request: Request, context: Context) -> dict[str, str]:
     responses=problem_responses({403: "The token is no admin's."}),
 )
 def get_status(request: Request, context: Context) -> StatusOut:
-    """What this API process uses, what is wrong with it, the revision of the database, and the jobs by state.
+    """What this API process uses, what is wrong with it, the revision of the database, jobs by state, the queues and
+    the workers.
 
     From the machine itself no token is needed, unless a public URL is set; else send an admin's token.
     """
@@ -86,6 +88,8 @@ def get_status(request: Request, context: Context) -> StatusOut:
             JobCountOut(kind=kind, state=state, jobs=jobs)
             for kind, state, jobs in request.app.state.metrics.count_jobs()
         ],
+        queues=[QueueStateOut.model_validate(state) for state in request.app.state.metrics.read_queues()],
+        workers=_workers(context),
         cleanup=_cleanup(context),
         open_deletions=_open_deletions(context.db),
     )
@@ -122,6 +126,15 @@ def _cleanup(context: AppContext) -> CleanupOut:
     except (SQLAlchemyError, OSError):
         return CleanupOut(on=False, deployment_id=None, reason="the database or the object store cannot be read")
     return CleanupOut(on=found.is_confirmed, deployment_id=found.deployment_id, reason=found.reason)
+
+
+def _workers(context: AppContext) -> list[WorkerOut]:
+    try:
+        with context.db.read() as session:
+            found = workers.listed(session, lease_seconds=context.settings.lease_seconds)
+            return [WorkerOut.of(worker) for worker in found]
+    except SQLAlchemyError:
+        return []
 
 
 def _open_deletions(db: Database) -> int | None:

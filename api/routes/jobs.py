@@ -20,6 +20,7 @@ from store import job_events, jobs
 from store import models as m
 from store.object_keys import job_prefix
 from store.queue_places import queue_place, queue_places
+from store.workforce import read_workforce
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 log = structlog.get_logger(__name__)
@@ -62,7 +63,7 @@ def create_job(requested: JobIn, request: CurrentRequest, key: IdempotencyKeyHea
     if stored is not None:
         return idempotency.require_same_request(stored, fingerprint).to_response(replayed=True)
     job = _request_job(request, requested)
-    body = JobOut.of(job, queue_place(session, job)).model_dump(mode="json")
+    body = JobOut.of(job, queue_place(session, job, request.app.settings)).model_dump(mode="json")
     response = StoredResponse(fingerprint=fingerprint, status=202, location=f"/v1/jobs/{job.id}", body=body)
     if key is not None:
         idempotency.store_response(session, owner_id=owner_id, key=key, response=response)
@@ -92,18 +93,19 @@ def _target_of(requested: JobIn) -> str | None:
 
 
 @router.get("", summary="List jobs")
-def list_jobs(user: CurrentUser, db: Db, page: Pagination) -> Page[JobOut]:
+def list_jobs(user: CurrentUser, db: Db, context: Context, page: Pagination) -> Page[JobOut]:
     """Your jobs, newest first."""
     query = select(m.Job).where(m.Job.owner_id == user.id, m.Job.kind.not_in(m.INTERNAL))
     rows, cursor = page.select(db, query, m.Job)
-    places = queue_places(db) if any(row.state == m.QUEUED for row in rows) else {}
+    waits = any(row.state == m.QUEUED for row in rows)
+    places = queue_places(db, read_workforce(db, context.settings)) if waits else {}
     return Page(items=[JobOut.of(row, places.get(row.id)) for row in rows], next=cursor)
 
 
 @router.get("/{job_id}", summary="Get a job")
-def get_job(job: OwnJob, db: Db) -> JobOut:
+def get_job(job: OwnJob, db: Db, context: Context) -> JobOut:
     """One job, with its state and progress, and its place in the queue while it waits."""
-    return JobOut.of(job, queue_place(db, job))
+    return JobOut.of(job, queue_place(db, job, context.settings))
 
 
 @router.post(

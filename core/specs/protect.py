@@ -19,6 +19,8 @@ METHODS_WITHOUT_SURROGATE = ("ntga", TEXTURE)
 """Methods that train no network, which leave nothing to save as a generator."""
 PAPER = "paper"
 """The preset with the settings of Fu et al. 2022, also for the evidence."""
+GPU_PRESETS = (PAPER,)
+"""Presets that take days without a GPU."""
 INSTANT = "instant"
 """The preset that trains nothing: a generator that ships with the release makes the noise."""
 TRAINING_PRESETS = ("quick", "standard", PAPER)

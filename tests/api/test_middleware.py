@@ -148,8 +148,8 @@ def test_metrics(service: Service, api: httpx.Client) -> None:
     assert dataset["id"] not in text
     counted = [line for line in text.splitlines() if line.startswith('unteachable_jobs{kind="protect",state="queued"}')]
     assert float(counted[0].split()[-1]) >= 1
-    for name in ("waiting_jobs", "running_jobs", "oldest_seconds"):
-        assert f'unteachable_queue_{name}{{queue="science"}} ' in text
+    for name in ("waiting_jobs", "running_jobs", "oldest_seconds", "workers"):
+        assert f'unteachable_queue_{name}{{queue="cpu"}} ' in text
 
 
 def test_the_form_of_a_page_has_a_size_limit(service: Service) -> None:

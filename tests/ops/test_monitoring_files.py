@@ -19,7 +19,7 @@ def exported() -> dict[str, set[str]]:
     """The names in an answer of /metrics, each with its labels."""
     metrics = Metrics(
         lambda: [("protect", "queued", 1)],
-        lambda: [QueueState(name="science", waiting=1, running=0, oldest_seconds=60.0)],
+        lambda: [QueueState(name="cpu", waiting=1, running=0, oldest_seconds=60.0, workers=1)],
     )
     metrics.observe_request(method="GET", route="/v1/jobs", status=200, seconds=0.1)
     lines = [line for line in metrics.text().decode().splitlines() if not line.startswith("#")]

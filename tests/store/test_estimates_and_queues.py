@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from core.specs.protect import ProtectSpec
 from store import estimates, jobs, leases, task_queue
@@ -14,8 +14,8 @@ from store.database import Database
 from store.estimates import Estimate
 from store.job_recovery import count_claimable, recover_jobs
 from store.leases import JobResult
-from store.queue_places import queue_places
-from tests.support.rows import job_of, must_claim, new_dataset, new_job
+from store.workers import claim_name
+from tests.support.rows import job_of, must_claim, new_dataset, new_job, new_worker, places_of
 
 PHOTO_BYTES = 40_000
 
@@ -103,9 +103,9 @@ def test_a_job_of_little_time_goes_into_the_short_queue(each_database: Database)
     assert off.queue is None
     with each_database.write.begin() as session:
         assert count_claimable(session, task_queue.SHORT) == 1
-        assert count_claimable(session, "science") == 2
+        assert count_claimable(session, "cpu") == 2
         due = recover_jobs(session, max_attempts=3, enqueue_seconds=15).to_enqueue
-    assert sorted(queue for _, _, queue in due) == ["science", "science", "short"]
+    assert sorted(queue for _, _, queue in due) == ["cpu", "cpu", "short"]
 
 
 def test_the_place_in_the_queue_and_the_start_follow_from_the_jobs_before(each_database: Database) -> None:
@@ -122,8 +122,16 @@ def test_the_place_in_the_queue_and_the_start_follow_from_the_jobs_before(each_d
     with each_database.write.begin() as session:
         begun = now(session) - timedelta(seconds=30)
         session.execute(update(m.Job).where(m.Job.id == ids[0]).values(started_at=begun))
-    with each_database.read() as session:
-        places = queue_places(session)
+    new_worker(each_database)
+    new_worker(each_database, name="short", queues=("short",))
+    busy = new_worker(each_database)
+    places = places_of(each_database)
+    assert (places[ids[1]].position, places[ids[1]].starts_in_seconds) == (1, 0), "two workers are idle"
+    with each_database.write.begin() as session:
+        session.execute(delete(m.Worker).where(m.Worker.name == "science", m.Worker.id != busy))
+        name = claim_name(host="box", pid=1, token="t", worker_id=busy)
+        session.execute(update(m.Job).where(m.Job.id == ids[0]).values(worker=name))
+    places = places_of(each_database)
     assert places.keys() == {*ids[1:], short}
     assert [places[id_].position for id_ in ids[1:]] == [1, 2, 3]
     assert [places[id_].starts_in_seconds for id_ in ids[1:]] == pytest.approx([70, 170, 270], abs=3)
@@ -133,11 +141,10 @@ def test_the_place_in_the_queue_and_the_start_follow_from_the_jobs_before(each_d
 def test_a_job_without_an_estimate_hides_when_those_behind_it_start(database: Database) -> None:
     dataset = photos(database, 1_000)
     first, second = (new_job(database, dataset_id=dataset) for _ in range(2))
-    with database.read() as session:
-        places = queue_places(session)
+    new_worker(database)
+    places = places_of(database)
     assert (places[first].position, places[first].starts_in_seconds) == (1, 0)
     assert (places[second].position, places[second].starts_in_seconds) == (2, None)
     with database.write.begin() as session:
         jobs.request_cancel(session, first)
-    with database.read() as session:
-        assert queue_places(session)[second].position == 1
+    assert places_of(database)[second].position == 1

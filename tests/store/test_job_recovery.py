@@ -9,8 +9,8 @@ from store import models as m
 from store.clock import now
 from store.database import Database
 from store.job_recovery import RecoveryReport, count_claimable, mark_lost, recover_jobs
-from store.queue_places import first_claimable, queue_places
-from tests.support.rows import claim, dataset_of, expire, job_of, must_claim, new_check, new_dataset, new_job
+from store.queue_places import first_claimable
+from tests.support.rows import claim, dataset_of, expire, job_of, must_claim, new_check, new_dataset, new_job, places_of
 
 
 def run_recovery(database: Database, *, enqueue_seconds: float = 60) -> RecoveryReport:
@@ -25,7 +25,7 @@ def test_a_job_with_an_expired_lease_is_requeued(each_database: Database) -> Non
     expire(each_database, id_)
     report = run_recovery(each_database)
     assert report.requeued == (id_,)
-    assert (id_, m.PROTECT, "science") in report.to_enqueue
+    assert (id_, m.PROTECT, "cpu") in report.to_enqueue
     again = must_claim(each_database, id_, worker="w1")
     assert again.attempt == 2
     with each_database.write.begin() as session:
@@ -136,12 +136,12 @@ def test_a_long_queue_does_not_use_up_the_limit_of_another(each_database: Databa
 def test_a_waiting_job_is_enqueued_once_within_the_interval(each_database: Database) -> None:
     id_ = new_job(each_database)
     unready = new_job(each_database, dataset_id=new_dataset(each_database, state=m.CHECKING))
-    assert run_recovery(each_database).to_enqueue == ((id_, m.PROTECT, "science"),)
+    assert run_recovery(each_database).to_enqueue == ((id_, m.PROTECT, "cpu"),)
     assert run_recovery(each_database).to_enqueue == ()
     with each_database.write.begin() as session:
         session.execute(update(m.Job).values(enqueued_at=now(session) - timedelta(seconds=61)))
-        assert count_claimable(session, "science") == 1
-    assert run_recovery(each_database).to_enqueue == ((id_, m.PROTECT, "science"),)
+        assert count_claimable(session, "cpu") == 1
+    assert run_recovery(each_database).to_enqueue == ((id_, m.PROTECT, "cpu"),)
     assert job_of(each_database, unready).state == m.QUEUED
 
 
@@ -178,5 +178,5 @@ def test_a_requeued_job_is_first_in_its_queue(each_database: Database) -> None:
     enqueued = run_recovery(each_database).to_enqueue
     assert [id_ for id_, *_ in enqueued] == [lost, released, waiting]
     with each_database.read() as session:
-        assert first_claimable(session, "science", limit=10) == [lost, released, waiting]
-        assert [queue_places(session)[id_].position for id_ in (lost, released, waiting)] == [1, 2, 3]
+        assert first_claimable(session, ["cpu"], limit=10) == [lost, released, waiting]
+    assert [places_of(each_database)[id_].position for id_ in (lost, released, waiting)] == [1, 2, 3]

@@ -5,12 +5,15 @@ from typing import Any
 
 from sqlalchemy import update
 
-from store import datasets, jobs, leases, users
+from store import datasets, jobs, leases, users, workers
 from store import models as m
 from store.clock import now
 from store.database import Database
 from store.leases import Claim
+from store.queue_places import QueuePlace, queue_places
 from store.settings import Settings
+from store.workers import WorkerCard
+from store.workforce import read_workforce
 
 DEFAULT = Settings(_env_file=None)
 
@@ -73,6 +76,25 @@ def dataset_of(database: Database, dataset_id: str) -> m.Dataset:
         dataset = session.get(m.Dataset, dataset_id)
     assert dataset is not None
     return dataset
+
+
+def new_worker(
+    database: Database, *, name: str = "science", queues: tuple[str, ...] = ("cpu", "short"), silent_seconds: float = 0
+) -> str:
+    """Insert the row of a worker that was seen some time ago; return its id."""
+    card = WorkerCard(id=m.new_id(), host="box", name=name, queues=queues, device="CPU, 2 cores", version="0.0.0")
+    with database.write.begin() as session:
+        workers.write(session, card)
+        seen = now(session) - timedelta(seconds=silent_seconds)
+        session.flush()
+        session.execute(update(m.Worker).where(m.Worker.id == card.id).values(seen_at=seen))
+    return card.id
+
+
+def places_of(database: Database, settings: Settings = DEFAULT) -> dict[str, QueuePlace]:
+    """The places of all waiting jobs."""
+    with database.read() as session:
+        return queue_places(session, read_workforce(session, settings))
 
 
 def expire(database: Database, job_id: str) -> None:

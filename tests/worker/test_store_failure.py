@@ -58,8 +58,8 @@ def test_recovery_enqueues_jobs_although_files_cannot_be_deleted(
     expire(context.database, canceled)
     with failing_store(f"jobs/{canceled}"):
         swept = recover(context)
-    assert (swept.canceled, swept.to_enqueue) == ((canceled,), ((waiting, m.PROTECT, "science"),))
-    assert task_queue.queue_length(context.settings, "science") == 1
+    assert (swept.canceled, swept.to_enqueue) == ((canceled,), ((waiting, m.PROTECT, "cpu"),))
+    assert task_queue.queue_length(context.settings, "cpu") == 1
 
 
 def test_every_expired_dataset_is_deleted_although_the_files_of_one_stay(

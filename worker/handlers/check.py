@@ -17,6 +17,8 @@ from store import datasets, estimates, image_index, job_events, task_queue
 from store import models as m
 from store.image_index import IndexedImage, StoredBytes
 from store.object_keys import dataset_prefix
+from store.task_queue import queue_of
+from store.workforce import read_workforce
 from worker.fetch_upload import fetch_upload, upload_limits
 from worker.job_files import purge_deleted_dataset
 from worker.running_job import RunningJob
@@ -61,10 +63,11 @@ def run_check(job: RunningJob) -> None:
         if row is not None:  # else it was deleted while it was checked
             for other in waiting:
                 estimates.plan_job(session, other, row, short_seconds=context.settings.short_seconds)
+        woken_by = read_workforce(session, context.settings).message_queue
     purge_deleted_dataset(context, claim)
     log.info("dataset.ready", dataset=claim.dataset_id, images=len(dataset.images), skipped=len(dataset.skipped))
     for other in waiting:
-        task_queue.enqueue(context.settings, job_id=other.id, kind=other.kind, queue=other.queue)
+        task_queue.enqueue(context.settings, job_id=other.id, kind=other.kind, queue=woken_by(queue_of(other)))
         job_events.publish(context.settings, other.id)
 
 

@@ -24,6 +24,10 @@ HTML = {"Accept": "text/html"}
         (QueuePlace(position=1, starts_in_seconds=0.0), "Next in the queue, starts in a few seconds"),
         (QueuePlace(position=2, starts_in_seconds=300.0), "2nd in the queue, starts in about 5 minutes"),
         (QueuePlace(position=3, starts_in_seconds=None), "3rd in the queue"),
+        (
+            QueuePlace(position=1, starts_in_seconds=None, queue="gpu", workers=0),
+            "Next in the queue. No worker with a GPU is running, and this job waits for one",
+        ),
         (QueuePlace(position=12, starts_in_seconds=None), "12th in the queue"),
         (QueuePlace(position=21, starts_in_seconds=None), "21st in the queue"),
     ],
