@@ -68,11 +68,11 @@ define install
 	@VIRTUAL_ENV=.venv $(UV) pip install -q --no-deps --no-build-isolation -e .
 endef
 
-$(READY): $(LOCKS) pyproject.toml $(PLACE) | $(UV)
+$(READY): $(LOCKS) pyproject.toml Makefile $(PLACE) | $(UV)
 	$(call install,$(if $(wildcard $(READY_DEV)),requirements/dev.txt,requirements/worker.txt))
 	@touch $@
 
-$(READY_DEV): $(LOCKS) pyproject.toml $(PLACE) | $(UV)
+$(READY_DEV): $(LOCKS) pyproject.toml Makefile $(PLACE) | $(UV)
 	$(call install,requirements/dev.txt)
 	@touch $(READY) $@
 

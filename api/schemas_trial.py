@@ -53,8 +53,8 @@ class TrialOut(BaseModel):
     error: str | None
     created_at: datetime
     expires_at: datetime | None = Field(description="When its images are deleted; null until it has succeeded.")
-    seconds: float | None = Field(description="How long it took.")
-    images: list[TrialImageOut]
+    seconds: float | None = Field(description="How long it took; while it runs, until its newest images.")
+    images: list[TrialImageOut] = Field(description="While it runs, with the strengths that are made so far.")
 
     @classmethod
     def of(cls, dataset: m.Dataset, trial: Trial) -> Self:

@@ -25,7 +25,7 @@ class Trial:
 
     Attributes:
         job: Its job.
-        result: What it made; None if it is not done.
+        result: What it made, while it runs what it has made so far; None if that is nothing.
     """
 
     job: m.Job
@@ -72,12 +72,12 @@ def find_trial(context: AppContext, job: m.Job | None) -> Trial | None:
     """
     if job is None:
         return None
-    if job.state != m.SUCCEEDED or job.report_key is None:
+    if job.state not in (m.RUNNING, m.SUCCEEDED):
         return Trial(job=job, result=None)
     try:
-        return Trial(job=job, result=trials.read_result(context.files, job.report_key))
+        return Trial(job=job, result=trials.read_result(context.files, trials.result_key(str(job.dataset_id), job.id)))
     except FileNotFoundError:
-        return None
+        return Trial(job=job, result=None) if job.state == m.RUNNING else None
 
 
 def spread_numbers(images: int, turn: int = 0) -> list[int]:

@@ -49,12 +49,13 @@ class QueuePlace:
 
 
 def queue_order() -> tuple[SQLColumnExpression[Any], ...]:
-    """Return the order in which the jobs of a queue run: first those that began before, then the oldest.
+    """Return the order in which the jobs of a queue run: first those that began before, then trials, then the oldest.
 
-    A job whose worker was lost, or released it, so goes on where it was, and does not wait behind everybody again.
+    A job whose worker was lost, or released it, so goes on where it was, and does not wait behind everybody again. A
+    trial takes seconds, and somebody looks at the page and waits for it.
     """
-    began_before = case((m.Job.attempt > 0, 0), else_=1)
-    return began_before, m.Job.created_at, m.Job.id
+    turn = case((m.Job.attempt > 0, 0), (m.Job.kind == m.TRIAL, 1), else_=2)
+    return turn, m.Job.created_at, m.Job.id
 
 
 def first_claimable(session: Session, queues: Sequence[str], *, limit: int) -> list[str]:

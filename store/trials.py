@@ -63,7 +63,7 @@ class TrialImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialResult:
-    """What a trial made, and the seconds that it took."""
+    """What a trial made, or has made so far, and the seconds that it took."""
 
     images: tuple[TrialImage, ...]
     seconds: float
@@ -87,6 +87,16 @@ def files_key(dataset_id: str, job_id: str) -> str:
         job_id: the job of the trial.
     """
     return f"{trial_prefix(dataset_id, job_id)}/images"
+
+
+def result_key(dataset_id: str, job_id: str) -> str:
+    """Return the key of what a trial made; while it runs, of what it has made so far.
+
+    Args:
+        dataset_id: the dataset.
+        job_id: the job of the trial.
+    """
+    return f"{trial_prefix(dataset_id, job_id)}/trial.json"
 
 
 def newest_trial(session: Session, dataset_id: str) -> m.Job | None:

@@ -39,11 +39,11 @@ REFUSED = 2  # exit status
 LOST_CHILD_WAIT_SECONDS = 1.0  # until a killed child is replaced
 
 
-def make_worker_app(settings: Settings) -> Celery:
-    """Return the Celery app of `store.task_queue`, configured to run tasks."""
+def make_worker_app(settings: Settings, queue: str) -> Celery:
+    """Return the Celery app of `store.task_queue`, configured to run the tasks of a queue."""
     app = task_queue.make_celery_app(settings)
     app.conf.update(
-        include=["worker.logging_setup", "worker.tasks"],
+        include=["worker.logging_setup", "worker.tasks", *([] if queue == "check" else ["worker.science_child"])],
         task_acks_late=False,  # leases decide which job runs again, not the broker
         worker_prefetch_multiplier=1,
         worker_disable_prefetch=True,  # a message stays in the broker until a worker is free for it
@@ -124,7 +124,7 @@ def run_worker(queue: str) -> int:
 
     signals.worker_ready.connect(on_ready, weak=False)
     signals.worker_shutting_down.connect(_stop_children, weak=False)
-    app = make_worker_app(settings)
+    app = make_worker_app(settings, queue)
     app.set_default()
     worker = app.Worker(
         queues=message_queues(card),

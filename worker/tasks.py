@@ -13,6 +13,7 @@ from worker import executor
 from worker.child_status import open_child_status
 from worker.context import process_context
 from worker.lease_keeper import is_running, is_stopping, request_process_stop
+from worker.preload import end_preloading
 
 # A child that ends waits until the pool has read the results of its tasks, in rounds of 0.1 s. The pool never reads the
 # result of a task that it sent just before it was told to stop, so the default of 300 rounds would delay the worker's
@@ -29,6 +30,7 @@ def _on_child_start(**_: Any) -> None:
 def run_job(task: Task, job_id: str) -> None:
     """Run the first job of the queue that the message came from: it says that there is one, not which is next."""
     signal.signal(signal.SIGTERM, _on_sigterm)  # must be set here: the pool sets its own handler when it starts a child
+    end_preloading()
     executor.run_first_job(process_context(), job_id, queue=task.request.delivery_info["routing_key"])
 
 

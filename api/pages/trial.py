@@ -8,11 +8,14 @@ from sqlalchemy.orm import Session
 from api import trials
 from api.context import AppContext
 from api.pages.formatting import format_size
+from api.pages.waiting import place_in_words
 from api.schemas_trial import TrialOut
 from core.reports.visibility_wording import jpeg_of_flip
+from core.specs.visibility import VISIBILITIES
 from store import jobs
 from store import models as m
 from store import trials as stored
+from store.queue_places import queue_place
 from store.trials import MAX_TRIAL_IMAGES
 
 
@@ -42,6 +45,8 @@ class TrialView:
 
     Attributes:
         busy: Whether a trial waits or runs.
+        progress: What it does, in words, if it is busy.
+        missing: The strengths that it has not made yet, if it is busy and has made others.
         error: Why the trial failed, if it did.
         count: The number of images of a trial.
         images: What the trial made.
@@ -49,6 +54,8 @@ class TrialView:
     """
 
     busy: bool
+    progress: str
+    missing: Sequence[str]
     error: str
     count: int
     images: Sequence[TrialImageView]
@@ -69,13 +76,29 @@ def trial_view(session: Session, context: AppContext, dataset: m.Dataset) -> Tri
     images = [] if trial is None else _images(TrialOut.of(dataset, trial))
     busy = trial is not None and trial.job.state in jobs.OPEN
     failed = trial is not None and trial.job.state == m.FAILED
+    count = min(MAX_TRIAL_IMAGES, dataset.images)
+    made = {variant.strength for image in images for variant in image.variants}
+    missing = [name for name in VISIBILITIES if name not in made] if busy and made else []
     return TrialView(
         busy=busy,
+        progress=_progress(session, trial.job, count, missing) if trial is not None and busy else "",
+        missing=missing,
         error=(trial.job.error or "") if trial is not None and failed else "",
-        count=min(MAX_TRIAL_IMAGES, dataset.images),
+        count=count,
         images=images,
         others=_others(dataset, trial),
     )
+
+
+def _progress(session: Session, job: m.Job, count: int, missing: Sequence[str]) -> str:
+    """What a trial does now: it waits, or makes the first strength, or the others."""
+    if job.state == m.QUEUED:
+        place = queue_place(session, job)
+        if place is not None and (place.position > 1 or place.starts_in_seconds != 0):
+            return f"The trial waits for other work. {place_in_words(place)}."
+    if missing:
+        return f"{' and '.join(missing).capitalize()} {'follows' if len(missing) == 1 else 'follow'} in a moment"
+    return f"Trying it on {count} image{'' if count == 1 else 's'}: a few seconds"
 
 
 def _images(displayed: TrialOut) -> list[TrialImageView]:

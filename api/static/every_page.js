@@ -4,6 +4,7 @@
 
 import { refreshWhileBusy } from "./live_refresh.js";
 
+const FIRST_REFRESH_MILLISECONDS = 500;
 const REFRESH_MILLISECONDS = 2000;
 const COPIED_MILLISECONDS = 2000;
 
@@ -50,4 +51,4 @@ function replaceFormAddress() {
 replaceFormAddress();
 document.addEventListener("refreshed", showLocalTimes);
 showLocalTimes();
-refreshWhileBusy(REFRESH_MILLISECONDS);
+refreshWhileBusy(FIRST_REFRESH_MILLISECONDS, REFRESH_MILLISECONDS);

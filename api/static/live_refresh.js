@@ -3,6 +3,8 @@
  * The same template renders the first state and every later one.
  */
 
+const GROWTH = 1.4; // of the time between two refreshes
+
 /** The HTML of each live part as the server rendered it last, by id. Scripts change the page itself, such as its times. */
 const serverHtml = new Map(Array.from(document.querySelectorAll("[data-live]"), (part) => [part.id, part.outerHTML]));
 
@@ -52,13 +54,18 @@ export async function refresh() {
 }
 
 /**
- * Refreshes the page again and again while it has an element marked `data-busy`.
- * @param {number} milliseconds the time between two refreshes
+ * Refreshes the page again and again while it has an element marked `data-busy`: soon at first, as most work takes
+ * seconds, and then less often.
+ * @param {number} first milliseconds until the first refresh
+ * @param {number} longest milliseconds between two refreshes, at most
  */
-export function refreshWhileBusy(milliseconds) {
+export function refreshWhileBusy(first, longest) {
+  let wait = first;
   const refreshIfBusy = async () => {
-    if (!document.hidden && document.querySelector("[data-busy]")) await refresh();
-    setTimeout(refreshIfBusy, milliseconds);
+    const isBusy = !document.hidden && document.querySelector("[data-busy]") !== null;
+    if (isBusy) await refresh();
+    wait = isBusy ? Math.min(longest, wait * GROWTH) : first;
+    setTimeout(refreshIfBusy, wait);
   };
-  setTimeout(refreshIfBusy, milliseconds);
+  setTimeout(refreshIfBusy, first);
 }

@@ -2,7 +2,7 @@
 
 import secrets
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,11 +11,10 @@ from core.archive.manifest import read_manifest
 from core.archive.noise_source import ClassTextures
 from core.archive.write_images import ArchiveSettings
 from core.archive.writer import write_archive
-from core.evaluation.delivered_visibility import measure_visibility
+from core.evaluation.trial_visibility import TrialScorer
 from core.imaging.sandbox import DecoderSandbox
 from core.imaging.texture_codebook import KEY_BYTES, TextureCodebook
 from core.ingest.dataset import ImageDataset, open_dataset
-from core.metrics.visibility import VisibilityScore
 from core.recipes.options import DatasetSource, RunOptions
 from core.recipes.protect import protect
 from core.recipes.protection_noise import with_method
@@ -23,7 +22,7 @@ from core.recipes.report_dataset import labels_of
 from core.results.protection import ImageVisibility
 from core.runtime.context import RunContext
 from core.specs.protect import TEXTURE, ProtectSpec
-from core.specs.visibility import VISIBILITIES, VISIBILITY_TARGETS, are_photographs
+from core.specs.visibility import DEFAULT_VISIBILITY, VISIBILITIES, VISIBILITY_TARGETS, are_photographs
 from core.specs.work_size import MIN_SIZE
 
 
@@ -46,7 +45,11 @@ class TrialFile:
     ssimulacra2: float | None
 
 
-def make_trial(folder: Path, spec: ProtectSpec, options: RunOptions) -> list[TrialFile]:
+IN_TURN = (DEFAULT_VISIBILITY, *(name for name in VISIBILITIES if name != DEFAULT_VISIBILITY))
+"""The order in which the visibilities are made: first the one that a form shows first."""
+
+
+def make_trial(folder: Path, spec: ProtectSpec, options: RunOptions) -> Iterator[list[TrialFile]]:
     """Protect a few images at each visibility.
 
     Photographs get their textures directly: a report, and a sandbox for each visibility, would take most of the time.
@@ -57,7 +60,8 @@ def make_trial(folder: Path, spec: ProtectSpec, options: RunOptions) -> list[Tri
         options: Where and how to run.
 
     Returns:
-        Each image at each visibility. An image that cannot be written is left out.
+        For each of `IN_TURN`, as soon as it is made, the images at this visibility. An image that cannot be written is
+        left out.
 
     Raises:
         BadInput: None of the images can be used, or no generator fits them.
@@ -72,47 +76,46 @@ def make_trial(folder: Path, spec: ProtectSpec, options: RunOptions) -> list[Tri
         )
         photographs = are_photographs([(image.width, image.height) for image in dataset.images])
         if with_method(spec, photographs=photographs).method == TEXTURE:
-            return _with_textures(dataset, spec, options.scratch, run, sandbox)
-    return _with_generator(folder, spec, options)
+            yield from _with_textures(dataset, spec, options.scratch, run, sandbox)
+            return
+    yield from _with_generator(folder, spec, options)
 
 
 def _with_textures(
     dataset: ImageDataset, spec: ProtectSpec, scratch: Path, run: RunContext, sandbox: DecoderSandbox
-) -> list[TrialFile]:
+) -> Iterator[list[TrialFile]]:
     codebook = TextureCodebook(len(dataset.classes), secrets.token_bytes(KEY_BYTES))
     noise = ClassTextures(labels=labels_of(dataset), codebook=codebook, channels=dataset.channels, size=MIN_SIZE)
-    found: list[TrialFile] = []
-    for visibility, target in VISIBILITY_TARGETS.items():
-        out = scratch / f"{visibility}.zip"
+    scorer = TrialScorer(threads=run.device.cores)
+    for visibility in IN_TURN:
         settings = ArchiveSettings(
-            radius=spec.radius_u, format=spec.format, keep_exif=spec.keep_exif, max_flip=target.flip
+            radius=spec.radius_u,
+            format=spec.format,
+            keep_exif=spec.keep_exif,
+            max_flip=VISIBILITY_TARGETS[visibility].flip,
         )
+        out = scratch / f"{visibility}.zip"
         with write_archive(dataset, noise, out, settings, progress=run.progress, sandbox=sandbox) as archive:
             files = DeliveredFiles(
                 dataset=dataset, archive=archive, scratch=scratch, sandbox=sandbox, progress=run.progress
             )
-            measured = measure_visibility(files, seed=spec.seed, threads=run.device.cores)
-            scores = {image.index: image.score for image in measured.images}
-            unchanged = VisibilityScore(flip=0.0, ssimulacra2=None)
-            for index, path in enumerate(archive.delivered.paths):
-                if path is not None:
-                    score = scores.get(index, unchanged)
-                    found.append(
-                        TrialFile(
-                            path=dataset.images[index].path,
-                            visibility=visibility,
-                            data=archive.read(path),
-                            flip=score.flip,
-                            ssimulacra2=score.ssimulacra2,
-                        )
-                    )
-    return found
+            scores = scorer.scores(files)
+            yield [
+                TrialFile(
+                    path=dataset.images[index].path,
+                    visibility=visibility,
+                    data=archive.read(path),
+                    flip=scores[index].flip,
+                    ssimulacra2=scores[index].ssimulacra2,
+                )
+                for index, path in enumerate(archive.delivered.paths)
+                if path is not None and index in scores
+            ]
 
 
-def _with_generator(folder: Path, spec: ProtectSpec, options: RunOptions) -> list[TrialFile]:
+def _with_generator(folder: Path, spec: ProtectSpec, options: RunOptions) -> Iterator[list[TrialFile]]:
     """By the recipe of a protection, as other noise is made for the whole dataset."""
-    found: list[TrialFile] = []
-    for visibility in VISIBILITIES:
+    for visibility in IN_TURN:
         scratch = options.scratch / visibility
         scratch.mkdir()
         result = protect(
@@ -121,8 +124,7 @@ def _with_generator(folder: Path, spec: ProtectSpec, options: RunOptions) -> lis
             ProtectSpec.parse(spec.to_dict() | {"visibility": visibility, "evidence": "none"}),
             replace(options, scratch=scratch),
         )
-        found += _read_files(result.archive, visibility, result.report.imperceptibility.worst_images)
-    return found
+        yield _read_files(result.archive, visibility, result.report.imperceptibility.worst_images)
 
 
 def _read_files(archive: Path, visibility: str, scores: Sequence[ImageVisibility]) -> list[TrialFile]:

@@ -1,5 +1,6 @@
 """Trials over REST and on the dataset's page: requested, repeated, shown, expired and deleted."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -8,6 +9,8 @@ import pytest
 from store import image_index, leases, trials
 from store import models as m
 from store.image_index import IndexedImage, StoredBytes
+from store.queue_places import first_claimable
+from store.task_queue import SHORT
 from store.trials import TrialImage, TrialResult, TrialVariant
 from tests.api.conftest import Service, assert_problem, upload_dataset
 from tests.support.archives import png
@@ -32,20 +35,21 @@ def trial_jobs(service: Service, dataset_id: str) -> list[m.Job]:
         return found.order_by(m.Job.created_at).all()
 
 
-def finish(service: Service, dataset_id: str) -> list[int]:
-    """Finish the newest trial as a worker does; returns the numbers of its images."""
-    job = trial_jobs(service, dataset_id)[-1]
-    claim = service.claim(job.id)
+STRENGTHS = ("subtle", "balanced", "strong")
+
+
+def make(service: Service, dataset_id: str, job: m.Job, strengths: Sequence[str] = STRENGTHS) -> str:
+    """Store what a worker stores once it has made these strengths; returns the key of the result."""
     packed, displayed = bytearray(), []
     for number in job.spec["images"]:
         places = []
-        for n in range(4):
+        for n in range(1 + len(strengths)):
             data = png(tint=number + n)
             packed.extend(data)
             places.append(StoredBytes(start=len(packed) - len(data), packed=len(data), size=len(data)))
         variants = [
             TrialVariant(strength=name, location=place, flip=0.03, ssimulacra2=88.4)
-            for name, place in zip(("subtle", "balanced", "strong"), places[1:], strict=True)
+            for name, place in zip(strengths, places[1:], strict=True)
         ]
         displayed.append(
             TrialImage(
@@ -53,11 +57,49 @@ def finish(service: Service, dataset_id: str) -> list[int]:
             )
         )
     service.files.write(trials.files_key(dataset_id, job.id), bytes(packed))
-    key = f"{trials.trial_prefix(dataset_id, job.id)}/trial.json"
+    key = trials.result_key(dataset_id, job.id)
     trials.write_result(service.files, key, TrialResult(images=tuple(displayed), seconds=4.2))
+    return key
+
+
+def finish(service: Service, dataset_id: str) -> list[int]:
+    """Finish the newest trial as a worker does; returns the numbers of its images."""
+    job = trial_jobs(service, dataset_id)[-1]
+    claim = service.claim(job.id)
+    key = make(service, dataset_id, job)
     with service.db.write.begin() as session:
         assert leases.succeed(session, claim, leases.JobResult(report_key=key, page_key=key))
     return list(job.spec["images"])
+
+
+def test_a_running_trial_shows_the_strengths_that_are_made(
+    api: httpx.Client, service: Service, dataset_id: str
+) -> None:
+    address = f"/v1/datasets/{dataset_id}/trial"
+    api.post(address)
+    job = trial_jobs(service, dataset_id)[-1]
+    service.claim(job.id)
+    assert api.get(address).json()["images"] == []
+    make(service, dataset_id, job, ["balanced"])
+    body = api.get(address).json()
+    assert body["state"] == "running"
+    assert [one["strength"] for one in body["images"][0]["variants"]] == ["balanced"]
+    assert api.get(body["images"][0]["variants"][0]["url"]).status_code == 200
+    page = api.get(f"/datasets/{dataset_id}", headers={"Accept": "text/html"}).text
+    assert "Subtle and strong follow in a moment" in page
+    assert f"/v1/datasets/{dataset_id}/trial/{job.spec['images'][0]}/balanced?trial=" in page
+
+
+def test_a_trial_comes_before_protections_that_have_not_begun(
+    api: httpx.Client, service: Service, dataset_id: str
+) -> None:
+    for _ in range(2):
+        request = {"kind": "protect", "dataset_id": dataset_id, "spec": {"preset": "instant", "evidence": "none"}}
+        assert api.post("/v1/jobs", json=request).status_code == 202
+    api.post(f"/v1/datasets/{dataset_id}/trial")
+    with service.db.read() as session:
+        [trial] = first_claimable(session, SHORT, limit=1)
+    assert trial == trial_jobs(service, dataset_id)[0].id
 
 
 def test_a_trial_is_requested_and_shown(api: httpx.Client, service: Service, dataset_id: str) -> None:

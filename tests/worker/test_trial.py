@@ -13,6 +13,7 @@ from core.specs.visibility import VISIBILITIES
 from store import image_index, jobs, trials
 from store import models as m
 from store.clock import utc_now
+from store.object_store import ObjectStore
 from store.trials import TRIAL_TTL, TrialResult
 from tests.support.rows import job_of, new_job
 from tests.worker.conftest import Upload
@@ -65,6 +66,37 @@ def test_every_image_is_made_at_every_strength(
             assert one.flip > 0
             assert one.ssimulacra2 is not None
     assert list(context.settings.scratch.iterdir()) == []
+
+
+def test_each_strength_can_be_seen_as_soon_as_it_is_made(
+    context: WorkerContext, upload: Upload, photographs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset_id, check = upload(photographs)
+    run_job(context, check)
+    job_id = new_job(context.database, dataset_id=dataset_id, kind=m.TRIAL, images=[0, 3])
+    seen: list[list[str]] = []
+    files: list[dict[tuple[int, str], bytes]] = []
+
+    def recorded(store: ObjectStore, key: str, result: TrialResult) -> None:
+        write_result(store, key, result)
+        stored, images = trials.read_result(store, key), trials.files_key(dataset_id, job_id)
+        seen.append([one.strength for one in stored.images[0].variants])
+        files.append(
+            {
+                (image.number, one.strength): b"".join(image_index.read_bytes(store, images, one.location))
+                for image in stored.images
+                for one in image.variants
+            }
+        )
+
+    write_result = trials.write_result
+    monkeypatch.setattr(trials, "write_result", recorded)
+    run_job(context, job_id)
+    assert job_of(context.database, job_id).state == m.SUCCEEDED
+    assert seen == [["balanced"], ["subtle", "balanced"], ["subtle", "balanced", "strong"]]
+    assert [sorted(files[n].items() & files[n + 1].items()) for n in range(2)] == [
+        sorted(files[n].items()) for n in range(2)
+    ]
 
 
 def test_old_and_replaced_trials_are_deleted(context: WorkerContext, upload: Upload, photographs: Path) -> None:

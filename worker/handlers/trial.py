@@ -1,4 +1,4 @@
-"""A trial: a few images of a dataset protected at each visibility, stored for the pages."""
+"""A trial: a few images of a dataset protected at each visibility, each stored for the pages as soon as it is made."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +13,7 @@ from core.recipes.trial import TrialFile, make_trial
 from core.runtime.awake_clock import awake_seconds
 from core.runtime.checkpoints import NullCheckpointStore
 from core.specs.protect import INSTANT, ProtectSpec
+from core.specs.visibility import VISIBILITIES
 from store import image_index, leases, trials
 from store.image_index import CHUNK_IMAGES, IndexedImage, StoredBytes, chunk_of
 from store.leases import JobResult
@@ -49,19 +50,20 @@ def run_trial(job: RunningJob) -> None:
     candidates = _extract(job, folder)
     spec = ProtectSpec.parse({"preset": INSTANT, "format": _format(candidates)})
     options = replace(run_options(job), checkpoints=NullCheckpointStore())
-    files = make_trial(folder, spec, options)
+    key = trials.result_key(dataset_id, claim.job_id)
+    context.files.delete(key)  # of an attempt that was lost: its files are replaced
     originals = _originals(job, folder, candidates)
-    job.lease.check()
-    packed, images = _pack(candidates, files, originals)
-    prefix = trials.trial_prefix(dataset_id, claim.job_id)
-    context.files.write(trials.files_key(dataset_id, claim.job_id), packed)
-    result = TrialResult(images=images, seconds=awake_seconds() - started)
-    trials.write_result(context.files, f"{prefix}/trial.json", result)
+    files: list[TrialFile] = []
+    for at_one_visibility in make_trial(folder, spec, options):
+        files += at_one_visibility
+        job.lease.check()
+        packed, images = _pack(candidates, files, originals)
+        context.files.write(trials.files_key(dataset_id, claim.job_id), packed)
+        result = TrialResult(images=images, seconds=awake_seconds() - started)
+        trials.write_result(context.files, key, result)
     job.lease.stop_renewing()
     with context.database.write.begin() as session:
-        if not leases.succeed(
-            session, claim, JobResult(report_key=f"{prefix}/trial.json", page_key=f"{prefix}/trial.json")
-        ):
+        if not leases.succeed(session, claim, JobResult(report_key=key, page_key=key)):
             raise LeaseLost
     purge_deleted_dataset(context, claim)
     log.info("trial.made", dataset=dataset_id, images=len(images), seconds=round(result.seconds, 1))
@@ -118,32 +120,34 @@ def _originals(job: RunningJob, folder: Path, candidates: Sequence[_Candidate]) 
 def _pack(
     candidates: Sequence[_Candidate], files: Sequence[TrialFile], originals: Mapping[int, bytes]
 ) -> tuple[bytes, tuple[TrialImage, ...]]:
-    """All files in one object, and where each lies in it."""
+    """All files in one object, and where each lies in it: a file that is added later moves none of the others."""
     packed = bytearray()
 
     def append(data: bytes) -> StoredBytes:
         packed.extend(data)
         return StoredBytes(start=len(packed) - len(data), packed=len(data), size=len(data))
 
+    before = {number: append(data) for number, data in originals.items()}
+    variants: dict[str, list[TrialVariant]] = {one.path: [] for one in candidates}
+    for file in files:
+        variants[file.path].append(
+            TrialVariant(
+                strength=file.visibility,
+                location=append(file.data),
+                flip=file.flip,
+                ssimulacra2=file.ssimulacra2,
+            )
+        )
     images = tuple(
         TrialImage(
             number=one.number,
             path=one.image.path,
             width=one.image.width,
             height=one.image.height,
-            original=append(originals[one.number]),
-            variants=tuple(
-                TrialVariant(
-                    strength=file.visibility,
-                    location=append(file.data),
-                    flip=file.flip,
-                    ssimulacra2=file.ssimulacra2,
-                )
-                for file in files
-                if file.path == one.path
-            ),
+            original=before[one.number],
+            variants=tuple(sorted(variants[one.path], key=lambda variant: VISIBILITIES.index(variant.strength))),
         )
         for one in candidates
-        if one.number in originals
+        if one.number in before
     )
     return bytes(packed), images
