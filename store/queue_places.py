@@ -19,6 +19,7 @@ from store.settings import Settings
 from store.workers import worker_id_of
 from store.workforce import Workforce, read_workforce
 
+TRIAL_SECONDS = 5.0
 MIN_REMAINING_SECONDS = 5.0  # of a running job that takes longer than was estimated
 
 
@@ -89,7 +90,8 @@ def queue_places(session: Session, workforce: Workforce) -> dict[str, QueuePlace
         woken = workforce.message_queue(queue)
         start = heapq.heappop(free_at[woken]) if servers[woken] else inf
         expected = Estimate.of(job.estimate)
-        heapq.heappush(free_at[woken], start + (inf if expected is None else expected.total))
+        unknown = TRIAL_SECONDS if job.kind == m.TRIAL else inf
+        heapq.heappush(free_at[woken], start + (unknown if expected is None else expected.total))
         counts[woken] += 1
         places[job.id] = QueuePlace(
             position=counts[woken],

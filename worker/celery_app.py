@@ -43,7 +43,11 @@ def make_worker_app(settings: Settings, queue: str) -> Celery:
     """Return the Celery app of `store.task_queue`, configured to run the tasks of a queue."""
     app = task_queue.make_celery_app(settings)
     app.conf.update(
-        include=["worker.logging_setup", "worker.tasks", *([] if queue == "check" else ["worker.science_child"])],
+        include=[
+            "worker.logging_setup",
+            "worker.tasks",
+            *([] if queue == task_queue.UPLOADS else ["worker.science_child"]),
+        ],
         task_acks_late=False,  # leases decide which job runs again, not the broker
         worker_prefetch_multiplier=1,
         worker_disable_prefetch=True,  # a message stays in the broker until a worker is free for it

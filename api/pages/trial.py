@@ -81,7 +81,7 @@ def trial_view(session: Session, context: AppContext, dataset: m.Dataset) -> Tri
     missing = [name for name in VISIBILITIES if name not in made] if busy and made else []
     return TrialView(
         busy=busy,
-        progress=_progress(session, trial.job, count, missing) if trial is not None and busy else "",
+        progress=_progress(session, context, trial.job, count, missing) if trial is not None and busy else "",
         missing=missing,
         error=(trial.job.error or "") if trial is not None and failed else "",
         count=count,
@@ -90,11 +90,11 @@ def trial_view(session: Session, context: AppContext, dataset: m.Dataset) -> Tri
     )
 
 
-def _progress(session: Session, job: m.Job, count: int, missing: Sequence[str]) -> str:
+def _progress(session: Session, context: AppContext, job: m.Job, count: int, missing: Sequence[str]) -> str:
     """What a trial does now: it waits, or makes the first strength, or the others."""
     if job.state == m.QUEUED:
-        place = queue_place(session, job)
-        if place is not None and (place.position > 1 or place.starts_in_seconds != 0):
+        place = queue_place(session, job, context.settings)
+        if place is not None and (place.position > 1 or place.starts_in_seconds is None or place.starts_in_seconds > 5):
             return f"The trial waits for other work. {place_in_words(place)}."
     if missing:
         return f"{' and '.join(missing).capitalize()} {'follows' if len(missing) == 1 else 'follow'} in a moment"

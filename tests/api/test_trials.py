@@ -98,7 +98,7 @@ def test_a_trial_comes_before_protections_that_have_not_begun(
         assert api.post("/v1/jobs", json=request).status_code == 202
     api.post(f"/v1/datasets/{dataset_id}/trial")
     with service.db.read() as session:
-        [trial] = first_claimable(session, SHORT, limit=1)
+        [trial] = first_claimable(session, [SHORT], limit=1)
     assert trial == trial_jobs(service, dataset_id)[0].id
 
 
