@@ -26,7 +26,7 @@ from api.readiness import Readiness
 from api.routes import admin, datasets, events, generators, health, images, jobs, results, spec, tokens
 from api.routes import trials as trial_routes
 from api.routes import uploads as upload_routes
-from api.uploads import resumable
+from api.uploads import removal
 from api.uploads.method_override import MethodOverride
 from api.use_records import UseRecorder
 from store import models as m
@@ -127,7 +127,7 @@ async def _remove_expired_regularly(context: AppContext) -> None:
 
 
 def _remove_expired(context: AppContext) -> int:
-    removed = resumable.remove_expired(context)  # first: it makes room on a full disk
+    removed = removal.remove_expired(context)  # first: it makes room on a full disk
     with context.db.write.begin() as session:
         idempotency.delete_expired(session)
         sessions.delete_expired(session)

@@ -29,6 +29,8 @@ class AppContext:
         use_recorder: Records when tokens and sessions were last used.
         inspections: Inspects uploads, a bounded number at once.
         open_forms: The files of multipart uploads that arrive now, and how many bytes each announced.
+        own_parts: The keys of the parts of resumable uploads that this process received itself, and so has in a file
+            too, by the upload; empty where uploads are files only.
     """
 
     settings: Settings
@@ -41,11 +43,17 @@ class AppContext:
     use_recorder: UseRecorder
     inspections: Inspections
     open_forms: dict[Path, int] = field(default_factory=dict)
+    own_parts: dict[str, set[str]] = field(default_factory=dict)
 
     @property
     def upload_dir(self) -> Path:
         """The folder of unfinished uploads. It survives a restart, so that uploads can resume."""
         return self.settings.home / "uploads"
+
+    @property
+    def shares_uploads(self) -> bool:
+        """Whether unfinished uploads lie in the object store, so that every API can continue them."""
+        return self.settings.s3_location is not None
 
     @property
     def limits(self) -> Limits:

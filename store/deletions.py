@@ -17,7 +17,7 @@ from store.database import Database
 from store.object_store import ObjectStore
 from store.quarantine import quarantined
 
-REQUESTED, EXPIRED = "requested", "expired"
+REQUESTED, EXPIRED, ASSEMBLED = "requested", "expired", "assembled"
 KEPT = timedelta(days=365)  # for which the notes of proven deletions stay
 
 log = structlog.get_logger()
@@ -29,7 +29,7 @@ def note(session: Session, prefix: str, reason: str) -> None:
     Args:
         session: the caller's transaction.
         prefix: a whole folder name.
-        reason: `REQUESTED` by a user, or `EXPIRED`.
+        reason: `REQUESTED` by a user, `EXPIRED`, or `ASSEMBLED`: parts of an upload that is a dataset now.
     """
     session.add(m.Deletion(prefix=prefix, reason=reason))
 

@@ -22,7 +22,7 @@ from store.settings import Settings
 
 MARKER_KEY = "deployment.json"
 LEGACY_OWNER_KEY = "owner"  # in which earlier versions noted the first user of the database
-ROOTS = ("datasets", "jobs", "generators")
+ROOTS = ("datasets", "jobs", "generators", "uploads")
 ADOPT = "run `unteachable adopt-store` if this database is the right one"
 
 

@@ -236,7 +236,10 @@ class Generator(_RowMixin, Base):
 
 
 class Upload(_RowMixin, Base):
-    """A resumable upload. Its offset is the size of its file, not a column."""
+    """A resumable upload. On one machine its offset is the size of its file; the last four columns are not used there.
+
+    Beyond one machine its bytes lie in the object store: see `store.upload_parts`.
+    """
 
     __tablename__ = "uploads"
 
@@ -246,6 +249,21 @@ class Upload(_RowMixin, Base):
     name: Mapped[str] = mapped_column(String(500))
     dataset_id: Mapped[str | None] = mapped_column(ForeignKey("datasets.id", ondelete="SET NULL"))
     expires_at: Mapped[datetime]
+    received: Mapped[int] = mapped_column(default=0, server_default="0")  # its offset: bytes that lie in the store
+    received_at: Mapped[datetime | None]  # when the last of them came
+    sender: Mapped[str | None] = mapped_column(String(32))  # the request that holds the lock
+    sender_until: Mapped[datetime | None]  # when its lock ends by itself
+
+
+class UploadPart(Base):
+    """Some bytes of a resumable upload, as an object in the store."""
+
+    __tablename__ = "upload_parts"
+
+    upload_id: Mapped[str] = mapped_column(ForeignKey("uploads.id", ondelete="CASCADE"), primary_key=True)
+    start: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # the first byte, in the upload
+    size: Mapped[int]
+    key: Mapped[str] = mapped_column(String(300))
 
 
 class Deployment(_RowMixin, Base):
@@ -266,7 +284,7 @@ class Deletion(_RowMixin, Base):
     __tablename__ = "deletions"
 
     prefix: Mapped[str] = mapped_column(String(300), index=True)
-    reason: Mapped[str] = mapped_column(String(16))  # requested | expired
+    reason: Mapped[str] = mapped_column(String(16))  # requested | expired | assembled
     proven_at: Mapped[datetime | None] = mapped_column(index=True)
 
 

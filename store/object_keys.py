@@ -64,3 +64,19 @@ def kept_curve_key(dataset_id: str, name: str) -> str:
         name: the name that says which learner it is.
     """
     return f"{dataset_prefix(dataset_id)}/curves/{name}"
+
+
+def upload_parts_prefix(upload_id: str) -> str:
+    """Return the prefix of the parts of an unfinished resumable upload."""
+    return f"uploads/{upload_id}"
+
+
+def upload_part_key(upload_id: str, start: int, sender: str) -> str:
+    """Return the key of a part. No two requests share one, so neither overwrites the other's.
+
+    Args:
+        upload_id: the upload.
+        start: the first byte of the part.
+        sender: the id of the request that stores it.
+    """
+    return f"{upload_parts_prefix(upload_id)}/{start:015d}-{sender}"

@@ -17,7 +17,7 @@ from store import deployment, jobs, quarantine
 from store import models as m
 from store.cleaning_lock import cleaning_lock
 from store.clock import now
-from store.object_keys import dataset_prefix, early_prefix, job_prefix
+from store.object_keys import dataset_prefix, early_prefix, job_prefix, upload_parts_prefix
 from worker.context import WorkerContext
 
 EARLY_ARCHIVE_GRACE = timedelta(hours=1)  # downloads of an archive that was replaced may still run
@@ -160,8 +160,15 @@ def _live_generators(session: Session, ids: Sequence[str]) -> LivePrefixes:
     return live
 
 
+def _live_uploads(session: Session, ids: Sequence[str]) -> LivePrefixes:
+    """All parts of an unfinished upload; none of one that is a dataset already."""
+    rows = session.execute(select(m.Upload.id, m.Upload.dataset_id).where(m.Upload.id.in_(ids)))
+    return {id_: (f"{upload_parts_prefix(id_)}/",) if dataset_id is None else () for id_, dataset_id in rows}
+
+
 QUERIES: dict[str, Callable[[Session, Sequence[str]], LivePrefixes]] = {
     "datasets": _live_datasets,
     "jobs": _live_jobs,
     "generators": _live_generators,
+    "uploads": _live_uploads,
 }

@@ -10,7 +10,7 @@ from api.context import AppContext
 from api.dependencies import Context, CurrentUser, OwnUpload
 from api.openapi import LOCATION, PUBLIC, problem_responses, response_headers
 from api.problems import Problem
-from api.uploads import ingest, resumable, tus
+from api.uploads import ingest, removal, resumable, tus
 from api.uploads.resumable import Chunk
 from store import models as m
 
@@ -197,7 +197,7 @@ async def append_to_upload(
 )
 def delete_upload(upload: OwnUpload, context: Context) -> Response:
     """Delete an upload and the bytes that arrived. The dataset that a complete upload became stays."""
-    resumable.remove(context, upload.id)
+    removal.remove(context, upload.id)
     return Response(status_code=204)
 
 

@@ -4,6 +4,7 @@ import fcntl
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import anyio.to_thread
@@ -12,7 +13,8 @@ from sqlalchemy import select
 from api.context import AppContext
 from api.uploads.streaming import no_room
 from store import models as m
-from store.clock import utc_now
+from store import upload_parts
+from store.clock import now, utc_now
 from store.disk import floor_bytes, free_bytes
 
 PROMISE_SECONDS = 3600  # without a byte, after which an upload has to find room anew
@@ -85,6 +87,8 @@ def _promised_bytes(context: AppContext, *, except_for: str | None) -> int:
     """What the open uploads may still send. One that was silent for `PROMISE_SECONDS` is not counted."""
     promised = sum(max(0, announced - _size(path)) for path, announced in list(context.open_forms.items()))
     oldest = utc_now().timestamp() - PROMISE_SECONDS
+    if context.shares_uploads:
+        return promised + _promised_to_shared(context, except_for=except_for)
     with context.db.read() as session:
         query = select(m.Upload.id, m.Upload.length).where(m.Upload.dataset_id.is_(None))
         uploads = [(id_, length) for id_, length in session.execute(query) if id_ != except_for]
@@ -96,6 +100,35 @@ def _promised_bytes(context: AppContext, *, except_for: str | None) -> int:
         if status.st_mtime >= oldest:
             promised += max(0, length - status.st_size)
     return promised
+
+
+def _promised_to_shared(context: AppContext, *, except_for: str | None) -> int:
+    """What this API may still have to hold of uploads that go through several: the last request brings all to one."""
+    with context.db.read() as session:
+        oldest = now(session) - timedelta(seconds=PROMISE_SECONDS)
+        query = select(m.Upload.id, m.Upload.length).where(
+            m.Upload.dataset_id.is_(None), upload_parts.active_since(oldest)
+        )
+        uploads = [(id_, length) for id_, length in session.execute(query) if id_ != except_for]
+    return sum(max(0, length - _held_bytes(context.upload_dir / f"{id_}.part")) for id_, length in uploads)
+
+
+def missing_bytes(context: AppContext, upload: m.Upload, offset: int) -> int:
+    """How many bytes this API still has to write of an upload, with what other APIs have received.
+
+    Args:
+        context: The application context.
+        upload: The row of the upload.
+        offset: Where the upload is, in bytes.
+    """
+    if not context.shares_uploads:
+        return upload.length - offset
+    return max(0, upload.length - _held_bytes(context.upload_dir / f"{upload.id}.part"))
+
+
+def _held_bytes(path: Path) -> int:
+    """What a file with holes takes of the disk."""
+    return path.stat().st_blocks * 512 if path.exists() else 0
 
 
 def _size(path: Path) -> int:

@@ -107,10 +107,15 @@ def _create_dataset(context: AppContext, upload: ReceivedUpload, on_created: OnC
 
 
 def _delete_stored_file(context: AppContext, dataset_id: str) -> None:
-    """Delete the stored file of a dataset that was not created. A commit that reported an error may have succeeded."""
+    """Delete the stored file of a dataset that was not created. A commit that reported an error may have succeeded.
+
+    That of an upload which several APIs continue stays: the next try needs it, or it goes with the upload.
+    """
     try:
         with context.db.read() as session:
-            if session.get(m.Dataset, dataset_id) is not None:
+            upload = session.get(m.Upload, dataset_id)
+            is_shared = upload is not None and upload.sender is not None  # another API may store the same file now
+            if is_shared or session.get(m.Dataset, dataset_id) is not None:
                 return
     except SQLAlchemyError:
         return  # the database is away; a worker's garbage collection deletes files without a row

@@ -13,6 +13,8 @@ from api.uploads.tus import Checksum
 class LockedUploadFile:
     """The file of an upload, open for appending under an exclusive lock. Use it as a context manager.
 
+    `api.uploads.shared_upload` has the same for uploads that several APIs continue.
+
     Args:
         path: The file.
         offset: Where the request says that the upload is, in bytes.
@@ -27,6 +29,7 @@ class LockedUploadFile:
     def __init__(self, path: Path, *, offset: int, length: int, checksum: Checksum | None = None) -> None:
         self._length, self._checksum = length, checksum
         self._start = offset
+        self.sender: str | None = None  # only uploads that several APIs continue have one
         try:
             self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -43,20 +46,17 @@ class LockedUploadFile:
             if not os.path.samestat(os.fstat(self._fd), os.stat(path)):  # noqa: PTH116
                 raise BlockingIOError
         except (BlockingIOError, FileNotFoundError):  # locked, or finished and removed between open and lock
-            detail = "Another request is sending to this upload; try again when it has ended."
-            raise Problem(423, detail, kind="locked") from None
+            raise locked_elsewhere() from None
         size = os.fstat(self._fd).st_size
         if size != offset:
-            detail = f"The upload is at offset {size}, not at {offset}."
-            raise Problem(409, detail, kind="wrong-offset", headers={"Upload-Offset": str(size)})
+            raise wrong_offset(size, offset)
         os.lseek(self._fd, 0, os.SEEK_END)
         return size
 
     def write(self, data: bytes) -> None:
         """Append bytes. Raises Problem 413 if the upload would exceed its announced length."""
         if self.offset + len(data) > self._length:
-            detail = f"The upload has more than the {self._length} bytes that Upload-Length announced."
-            raise Problem(413, detail, kind="too-large")
+            raise longer_than_announced(self._length)
         view = memoryview(data)
         while view:
             written = os.write(self._fd, view)
@@ -83,6 +83,9 @@ class LockedUploadFile:
             os.ftruncate(self._fd, self._start)
             self.offset = self._start
 
+    def collect(self) -> None:
+        """Do nothing: the file has every byte that arrived."""
+
     def __enter__(self) -> Self:
         return self
 
@@ -98,3 +101,24 @@ def size_of(path: Path) -> int | None:
         return path.stat().st_size
     except FileNotFoundError:
         return None
+
+
+def locked_elsewhere() -> Problem:
+    """A 423: another request holds the lock of the upload."""
+    return Problem(423, "Another request is sending to this upload; try again when it has ended.", kind="locked")
+
+
+def wrong_offset(found: int, offset: int) -> Problem:
+    """A 409 that says where the upload is.
+
+    Args:
+        found: The offset of the upload in bytes.
+        offset: That of the request.
+    """
+    detail = f"The upload is at offset {found}, not at {offset}."
+    return Problem(409, detail, kind="wrong-offset", headers={"Upload-Offset": str(found)})
+
+
+def longer_than_announced(length: int) -> Problem:
+    """A 413: the upload has more than `length` bytes."""
+    return Problem(413, f"The upload has more than the {length} bytes that Upload-Length announced.", kind="too-large")

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import delete, update
 
-from api.uploads import resumable
+from api.uploads import removal
 from store import models as m
 from store.clock import utc_now
 from tests.api.conftest import Service, assert_problem
@@ -34,8 +34,8 @@ def test_an_expired_upload_answers_410_and_is_removed(api: httpx.Client, service
     _expire(service, url)
     assert api.head(url, headers=TUS_HEADERS).status_code == 410
     assert_problem(patch(api, url, DATA, 0), 410)
-    os.utime(resumable.path_of(service.context(), url.split("/")[-1]), (0, 0))
-    assert resumable.remove_expired(service.context()) == 1
+    os.utime(removal.path_of(service.context(), url.split("/")[-1]), (0, 0))
+    assert removal.remove_expired(service.context()) == 1
     assert api.head(url, headers=TUS_HEADERS).status_code == 404
     assert service.unfinished_uploads() == []
 
@@ -44,7 +44,7 @@ def test_an_upload_is_ingested_again_after_a_crash_between_file_and_row(api: htt
     url = begin(api, len(DATA))
     upload_id = url.split("/")[-1]
     patch(api, url, DATA[:-1], 0)
-    part = resumable.path_of(service.context(), upload_id)
+    part = removal.path_of(service.context(), upload_id)
     with part.open("ab") as file:
         file.write(DATA[-1:])
     service.files.link(f"datasets/{upload_id}/upload", part)  # the crash happened after this
@@ -61,20 +61,20 @@ def test_only_inactive_expired_uploads_are_removed(api: httpx.Client, service: S
         patch(api, url, DATA[:50], 0)
     finish(api, finished, DATA)
     service.files.link(
-        f"datasets/{inactive.split('/')[-1]}/upload", resumable.path_of(service.context(), inactive.split("/")[-1])
+        f"datasets/{inactive.split('/')[-1]}/upload", removal.path_of(service.context(), inactive.split("/")[-1])
     )
     form = service.context().upload_dir / "form-abc"
     form.write_bytes(b"x")
     service.files.link("datasets/abc/upload", form)
-    for path in (form, resumable.path_of(service.context(), inactive.split("/")[-1])):
+    for path in (form, removal.path_of(service.context(), inactive.split("/")[-1])):
         os.utime(path, (0, 0))
     _expire(service, inactive, active, finished)
-    resumable.remove_expired(service.context())
+    removal.remove_expired(service.context())
     assert [path.name for path in service.unfinished_uploads()] == [f"{active.split('/')[-1]}.part"]
     assert service.files.list(f"datasets/{inactive.split('/')[-1]}") == service.files.list("datasets/abc") == []
     assert service.files.load(f"datasets/{finished.split('/')[-1]}/upload") == DATA
-    os.utime(resumable.path_of(service.context(), active.split("/")[-1]), (0, 0))
-    assert resumable.remove_expired(service.context()) == 1
+    os.utime(removal.path_of(service.context(), active.split("/")[-1]), (0, 0))
+    assert removal.remove_expired(service.context()) == 1
     assert service.unfinished_uploads() == []
 
 
@@ -90,7 +90,7 @@ def test_bytes_that_arrived_before_a_disconnect_stay(api: httpx.Client, service:
 
 def test_a_partial_body_with_a_checksum_is_rolled_back(api: httpx.Client, service: Service) -> None:
     url = begin(api, len(DATA))
-    part = resumable.path_of(service.context(), url.split("/")[-1])
+    part = removal.path_of(service.context(), url.split("/")[-1])
     token = service.token("admin")
     where = urlsplit(service.url).netloc
     connection = http.client.HTTPConnection(where, timeout=20)
