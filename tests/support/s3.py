@@ -54,7 +54,7 @@ def s3_server() -> Iterator[S3Server]:
         rights = ["Admin", "Read", "Write", "List", "Tagging"]
         identity = {"name": "tests", "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}]}
         (folder / "s3.json").write_text(json.dumps({"identities": [identity | {"actions": rights}]}))
-        ports = _free_ports(5)
+        ports = free_ports(5)
         command = [
             str(Path(sys.executable).parent / "weed"),
             *("mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-admin.ui=false", "-webdav=false"),
@@ -171,7 +171,7 @@ def faulty_relay(server: S3Server) -> Iterator[tuple[S3Server, Faults]]:
             thread.join()
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that are free, and whose port for gRPC (10,000 above) is free too."""
     ports: list[int] = []
     while len(ports) < count:
