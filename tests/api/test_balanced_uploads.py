@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,13 @@ def test_tuspy_uploads_while_an_api_is_killed(
     shared = {"database_url": each_settings.database, "broker_url": each_settings.broker}
     shared |= s3.settings(prefix=m.new_id())
     ports = (free_port(), free_port())
-    with two_apis(tmp_path / "apis", ports, lambda _: shared) as (first, second, token), round_robin(ports) as balancer:
+    with ExitStack() as stack:
+        first, second, token = stack.enter_context(two_apis(tmp_path / "apis", ports, lambda _: shared))
+        balancer = stack.enter_context(round_robin(ports))
         tus = TusClient(f"http://127.0.0.1:{balancer.port}/v1/uploads", headers={"Authorization": f"Bearer {token}"})
+        stream = stack.enter_context(source.open("rb"))
         uploader = tus.uploader(
-            str(source), chunk_size=4 * 2**20, retries=60, retry_delay=1, metadata={"filename": "large.zip"}
+            file_stream=stream, chunk_size=4 * 2**20, retries=60, retry_delay=1, metadata={"filename": "large.zip"}
         )
         thread = threading.Thread(target=uploader.upload)
         thread.start()
