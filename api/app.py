@@ -31,12 +31,14 @@ from api.uploads.method_override import MethodOverride
 from api.use_records import UseRecorder
 from store import models as m
 from store import sessions
+from store.counters import read_counters, write_tally
 from store.database import Database, open_database
 from store.disk import floor_bytes
 from store.object_store import open_object_store
 from store.queue_state import QueueState, queue_states
 from store.settings import Settings, get_settings
 from store.signing_keys import secret_keys
+from store.tally import Key
 from store.workforce import read_workforce
 
 log = structlog.get_logger(__name__)
@@ -82,7 +84,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         servers=[{"url": public_path}] if public_path else None,
     )
     app.state.context = context
-    app.state.metrics = Metrics(lambda: _count_jobs(db), lambda: _read_queues(db, settings))
+    app.state.metrics = Metrics(lambda: _count_jobs(db), lambda: _read_queues(db, settings), lambda: _read_counters(db))
     app.add_middleware(MethodOverride)
     app.add_middleware(BodySizeLimit)
     app.add_middleware(BodyTimeout, seconds=settings.body_seconds)
@@ -128,6 +130,7 @@ async def _remove_expired_regularly(context: AppContext) -> None:
 
 def _remove_expired(context: AppContext) -> int:
     removed = removal.remove_expired(context)  # first: it makes room on a full disk
+    write_tally(context.db)
     with context.db.write.begin() as session:
         idempotency.delete_expired(session)
         sessions.delete_expired(session)
@@ -143,6 +146,16 @@ def _read_queues(db: Database, settings: Settings) -> list[QueueState]:
     except SQLAlchemyError as error:
         log.warning("metrics.queues_not_read", error=str(error))
         return []
+
+
+def _read_counters(db: Database) -> dict[Key, float]:
+    write_tally(db)
+    try:
+        with db.read() as session:
+            return read_counters(session)
+    except SQLAlchemyError as error:
+        log.warning("metrics.counters_not_read", error=str(error))
+        return {}
 
 
 def _count_jobs(db: Database) -> JobCounts:

@@ -20,6 +20,7 @@ from api.problems import Problem
 from core.errors import UploadTooLarge
 from core.ingest.inspection_process import InspectionProcess, InspectionStopped, InspectionTimeout
 from core.limits import Limits
+from store.tally import tally
 
 log = structlog.get_logger(__name__)
 
@@ -92,6 +93,7 @@ class Inspections:
             try:
                 await self._run(InspectionProcess(path, limits, is_slow=True), self._seconds)
             except InspectionTimeout:
+                tally.add("sandbox_kills", "too_long")
                 raise UploadTooLarge(
                     f"Reading this archive takes more than {self._seconds:,.0f} seconds; send several smaller datasets."
                 ) from None

@@ -1,12 +1,14 @@
-"""Metrics for Prometheus: requests and latencies of this process; from the database jobs by state, and the queues."""
+"""Metrics for Prometheus: requests and latencies of this process; from the database the rest."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from store.counters import COUNTERS
 from store.queue_state import QueueState
+from store.tally import Key
 
 _LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)  # seconds
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -20,9 +22,15 @@ class Metrics:
     Args:
         count_jobs: Counts the jobs by kind and state; called at each reading.
         read_queues: Reads the state of the queues; called at each reading.
+        read_counters: Reads the counters of the whole service; called at each reading.
     """
 
-    def __init__(self, count_jobs: Callable[[], JobCounts], read_queues: Callable[[], Iterable[QueueState]]) -> None:
+    def __init__(
+        self,
+        count_jobs: Callable[[], JobCounts],
+        read_queues: Callable[[], Iterable[QueueState]],
+        read_counters: Callable[[], Mapping[Key, float]],
+    ) -> None:
         self.registry = CollectorRegistry()
         self.count_jobs, self.read_queues = count_jobs, read_queues
         self._requests = Counter(
@@ -37,6 +45,7 @@ class Metrics:
         )
         self.registry.register(_JobCollector(count_jobs))
         self.registry.register(_QueueCollector(read_queues))
+        self.registry.register(_CounterCollector(read_counters))
 
     def observe_request(self, *, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request.
@@ -100,3 +109,24 @@ def _empty_queue_gauges() -> tuple[GaugeMetricFamily, ...]:
         ),
         GaugeMetricFamily("unteachable_queue_workers", "Live workers that take jobs of the queue", labels=["queue"]),
     )
+
+
+class _CounterCollector(Collector):
+    def __init__(self, read_counters: Callable[[], Mapping[Key, float]]) -> None:
+        self._read_counters = read_counters
+
+    def describe(self) -> Iterable[CounterMetricFamily]:
+        return _empty_counters().values()
+
+    def collect(self) -> Iterable[CounterMetricFamily]:
+        families = _empty_counters()
+        for (name, *labels), value in self._read_counters().items():
+            if name in families:  # else it is of a later version
+                families[name].add_metric(labels, value)
+        return families.values()
+
+
+def _empty_counters() -> dict[str, CounterMetricFamily]:
+    return {
+        kind.name: CounterMetricFamily(f"unteachable_{kind.name}", kind.text, labels=kind.labels) for kind in COUNTERS
+    }

@@ -84,6 +84,7 @@ def worker(
             "short (protections of little time) or check (uploads)"
         ),
     ] = "science",
+    once: Annotated[bool, typer.Option("--once", help="take one job, run it, and end; for autoscalers")] = False,
 ) -> None:
     """Run one worker process."""
     from store.task_queue import WORKER_NAMES
@@ -92,6 +93,10 @@ def worker(
         raise typer.BadParameter(f"must be one of {', '.join(WORKER_NAMES)}", param_hint="--queue")
     _require_data_dir()
     _require_usable_services()
+    if once:
+        from worker.once import run_once
+
+        raise typer.Exit(run_once(queue))
     from worker.celery_app import run_worker
 
     raise typer.Exit(run_worker(queue))

@@ -15,6 +15,7 @@ from store import models as m
 from store.clock import now
 from store.database import changed_one_row
 from store.queue_places import queue_order
+from store.tally import tally
 
 MAX_ENQUEUED_PER_QUEUE = 100  # messages for one queue from one call of `recover_jobs`
 
@@ -103,6 +104,7 @@ def _recover_lost(
         )
         if _update(session, unchanged, values):
             outcome.append(job.id)
+            tally.add("attempts", job.kind, "canceled" if outcome is canceled else "lost")
             if outcome is failed and job.kind == m.CHECK:
                 _reject_dataset(session, job.dataset_id, str(values["error"]))
     return requeued, failed, canceled

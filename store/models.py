@@ -215,6 +215,16 @@ class Worker(_RowMixin, Base):
     seen_at: Mapped[datetime] = mapped_column(index=True)
 
 
+class Counter(Base):
+    """What the whole service has counted of one kind; see `store.counters`."""
+
+    __tablename__ = "counters"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    labels: Mapped[str] = mapped_column(String(200), primary_key=True)  # their values; empty for none
+    value: Mapped[float]
+
+
 class Generator(_RowMixin, Base):
     """A trained noise generator, which ships with the service or is the result of a train job."""
 

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
+from store.tally import tally
+
 MAX_TEXT = 500  # characters of an answer of the store that go into the log
 RETRIED_STATUSES = (408, 425, 429)  # besides 5xx
 METADATA_SERVICE = "169.254."  # where a machine asks for the keys of its role
@@ -62,10 +64,16 @@ def store_errors(key: str, *, is_remote: bool, writes: bool = False) -> Iterator
         raise
     except FileNotFoundError as error:
         if is_remote and (writes or "NoSuchBucket" in str(error)):
-            raise missing_bucket(key) from error
+            raise _counted(missing_bucket(key)) from error
         raise
     except (BaseError, OSError) as error:
-        raise classify(error, key, is_remote=is_remote) from error
+        raise _counted(classify(error, key, is_remote=is_remote)) from error
+
+
+def _counted(error: StoreError) -> StoreError:
+    reasons = {StoreUnavailable: "unavailable", StoreRefused: "refused"}
+    tally.add("store_errors", reasons.get(type(error), "failed"))
+    return error
 
 
 def missing_bucket(key: str) -> StoreRefused:

@@ -5,10 +5,8 @@ The child is spawned, not forked: it must not inherit torch and CUDA, and only i
 
 import os
 import signal
-import socket
 import sys
 import warnings
-from importlib.metadata import version
 from typing import Any
 
 import billiard
@@ -20,18 +18,16 @@ from celery.platforms import SecurityWarning
 from core.errors import SandboxTooWeak
 from core.imaging.isolation.level import LEVELS
 from store import task_queue
-from store.models import new_id
 from store.settings import Settings, get_settings
-from store.task_queue import CPU, GPU, SCIENCE
+from store.task_queue import CPU, SCIENCE
 from store.workers import WorkerCard
-from store.workforce import queues_of
 from worker.child_watchdog import ChildWatchdog
 from worker.context import open_worker_context
-from worker.device_probe import cpu_device, probe_device
 from worker.health_file import HealthFile
 from worker.maintenance import MaintenanceThread
 from worker.registration import WorkerRegistration
 from worker.sandbox_check import check_sandbox
+from worker.worker_card import NoGPU, describe_worker
 
 NICENESS = 5  # a job that computes takes the cores that the API leaves
 CHILD_START_TIMEOUT_SECONDS = 120.0  # a busy machine may take long to start an interpreter
@@ -62,33 +58,6 @@ def make_worker_app(settings: Settings, queue: str) -> Celery:
         broker_connection_max_retries=None,
     )
     return app
-
-
-def describe_worker(settings: Settings, queue: str) -> WorkerCard:
-    """Return what a worker of this machine says about itself.
-
-    Args:
-        settings: its device.
-        queue: one of `store.task_queue.WORKER_NAMES`.
-
-    Raises:
-        NoGPU: the worker is for GPU jobs only, and this machine has no GPU. The message is for the operator.
-    """
-    device = probe_device(settings) if queue in (SCIENCE, CPU, GPU) else cpu_device(settings)
-    if queue == GPU and not device.is_gpu:
-        raise NoGPU("this machine has no GPU that torch can use: choose --queue cpu, or --queue science for any device")
-    return WorkerCard(
-        id=new_id(),
-        host=socket.gethostname(),
-        name=queue,
-        queues=queues_of(queue, has_gpu=device.is_gpu),
-        device=device.label,
-        version=version("unteachable"),
-    )
-
-
-class NoGPU(Exception):
-    """A worker needs a GPU that its machine does not have."""
 
 
 def run_worker(queue: str) -> int:
@@ -132,7 +101,7 @@ def run_worker(queue: str) -> int:
     app.set_default()
     worker = app.Worker(
         queues=message_queues(card),
-        hostname=f"{queue}@{socket.gethostname()}",
+        hostname=f"{queue}@{card.host}",
         pool_cls=get_implementation("prefork"),
         concurrency=1,
         loglevel="WARNING",

@@ -13,50 +13,24 @@ from core.runtime.awake_clock import awake_seconds
 from store import datasets, job_events, leases
 from store import models as m
 from store.leases import Claim, LeaseStatus
-from store.queue_places import first_claimable
 from store.store_errors import StoreUnavailable
-from store.task_queue import queue_of
+from store.tally import tally
 from store.workers import claim_name
-from store.workforce import read_workforce
 from worker.child_status import RunningClaim, announce_claim
 from worker.context import WorkerContext
+from worker.counting import write_counts
 from worker.disk_space import is_disk_full, wait_for_disk_space
 from worker.failures import describe_failure
 from worker.job_files import clean_up, scratch_folder
 from worker.lease_keeper import LeaseKeeper, is_stopping
-from worker.maintenance import recover_ended_children
 from worker.registration import own_worker_id
 from worker.running_job import RunningJob
 from worker.stop_reasons import LeaseLost, WorkerStopping, WorkStalled
 from worker.store_outage import release_after_store_outage, wait_for_store
 
-MAX_CANDIDATES = 10  # other workers may claim the first ones at the same moment
 OUTAGE_POLL_SECONDS = 1.0
 
 log = structlog.get_logger()
-
-
-def run_first_job(context: WorkerContext, job_id: str, *, queue: str) -> None:
-    """Run the job that is first in a queue: one whose worker was lost goes on before those that have not begun.
-
-    Args:
-        context: the services of this process.
-        job_id: the job of the message that woke this process; it runs where no other comes first.
-        queue: the queue of the broker that the message came from.
-
-    Raises:
-        Exception: like `run_job`.
-    """
-    recover_ended_children(context)
-    with context.database.read() as session:
-        queues = read_workforce(session, context.settings).queues_behind(queue)
-        first = first_claimable(session, queues, limit=MAX_CANDIDATES)
-        job = session.get(m.Job, job_id)
-        if job is not None and queue_of(job) in queues:  # else a GPU worker has come since the message was sent
-            first.append(job_id)
-    for candidate in dict.fromkeys(first):
-        if run_job(context, candidate) or is_stopping():
-            return
 
 
 def run_job(context: WorkerContext, job_id: str) -> bool:
@@ -104,6 +78,7 @@ def run_claimed(context: WorkerContext, claim: Claim) -> None:
                 try:
                     with scratch_folder(context, claim) as scratch:
                         run_handler(RunningJob(context=context, claim=claim, lease=lease, scratch=scratch))
+                    count_attempt(claim, "succeeded")
                 except OSError as error:
                     if is_disk_full(error):
                         clean_up(context, claim, keep_checkpoints=True)
@@ -122,6 +97,17 @@ def run_claimed(context: WorkerContext, claim: Claim) -> None:
             end_with_error(context, claim, error)
         finally:
             job_events.publish(context.settings, job_id)
+            write_counts(context.database)
+
+
+def count_attempt(claim: Claim, outcome: str) -> None:
+    """Count an attempt that ended, for `/metrics`.
+
+    Args:
+        claim: the attempt's claim.
+        outcome: succeeded, failed, canceled, released (the attempt does not count) or lost.
+    """
+    tally.add("attempts", claim.kind, outcome)
 
 
 def claim_job(context: WorkerContext, job_id: str) -> Claim | None:
@@ -186,12 +172,16 @@ def end_stopped(context: WorkerContext, claim: Claim, stop_reason: Cancelled) ->
     elif isinstance(stop_reason, WorkerStopping):
         clean_up(context, claim, keep_checkpoints=True)
         with context.database.write.begin() as session:
-            leases.release(session, claim)
+            released = leases.release(session, claim)
+        if released:
+            count_attempt(claim, "released")
         log.info("job.released")
     else:
         with context.database.write.begin() as session:
             canceled = leases.cancel(session, claim)
         clean_up(context, claim, keep_checkpoints=not canceled)
+        if canceled:
+            count_attempt(claim, "canceled")
         log.info("job.canceled")
 
 
@@ -211,6 +201,7 @@ def release_after_outage(context: WorkerContext, claim: Claim, error: SQLAlchemy
         try:
             with context.database.write.begin() as session:
                 if is_outage and leases.release(session, claim):
+                    count_attempt(claim, "released")
                     log.info("job.released")
             return
         except OperationalError as still:
@@ -249,6 +240,8 @@ def end_with_error(context: WorkerContext, claim: Claim, error: Exception) -> No
     with context.database.write.begin() as session:
         marked = mark_failed(session, claim, failure.reason)
     clean_up(context, claim, keep_checkpoints=not marked)
+    if marked:
+        count_attempt(claim, "failed")
     if failure.is_service_fault:
         raise error
 
@@ -268,6 +261,7 @@ def requeue_lost(context: WorkerContext, claim: Claim) -> bool:
         if claim.attempt - job.released >= context.settings.max_attempts:
             return False
         leases.requeue(session, claim)
+    count_attempt(claim, "lost")
     log.warning("job.requeued_after_full_disk")
     return True
 

@@ -20,8 +20,11 @@ from core.runtime.awake_clock import awake_seconds
 from core.runtime.progress import Step
 from store import job_events, leases
 from store.leases import Claim, JobProgress, LeaseStatus
+from store.tally import tally
 from worker.context import WorkerContext
+from worker.counting import write_counts
 from worker.job_files import clean_up
+from worker.stage_times import StageTimes
 from worker.stop_reasons import LeaseLost, WorkerStopping, WorkStalled
 
 POLL_SECONDS = 0.25  # between two rounds of the thread
@@ -62,6 +65,7 @@ class LeaseKeeper:
     def __init__(self, context: WorkerContext, claim: Claim) -> None:
         self._context = context
         self._claim = claim
+        self._stages = StageTimes(claim.kind)
         self._step: Step | None = None  # the progress that is not written yet
         self._stop_reason: type[Cancelled] | None = None
         self._stop_requested_at = 0.0
@@ -84,11 +88,13 @@ class LeaseKeeper:
     ) -> None:
         global _running
         _running = None
+        self._stages.end()
         self._stop_thread()
 
     def progress(self, step: Step) -> None:
         """Take the progress of the work; the work calls this. Raises like `check`."""
         self._step = step
+        self._stages.observe(step)
         self.check()
 
     def check(self) -> None:
@@ -192,6 +198,9 @@ class LeaseKeeper:
             end = leases.cancel if canceled else leases.release
             with self._context.database.write.begin() as session:
                 ended = end(session, self._claim)
+            if ended:
+                tally.add("attempts", self._claim.kind, "canceled" if canceled else "released")
+                write_counts(self._context.database)
             canceled = canceled and ended  # where the claim was lost, another worker needs the checkpoints
         reason = self._stop_reason and self._stop_reason.__name__
         log.warning("job.stuck", attempt=self._claim.attempt, stop_reason=reason)

@@ -11,6 +11,7 @@ from core.runtime.awake_clock import awake_seconds
 from store import workers
 from store.workers import WorkerCard
 from worker.context import WorkerContext
+from worker.counting import write_counts
 
 POLL_SECONDS = 0.25
 WRITES_PER_LEASE = 3
@@ -68,6 +69,7 @@ class WorkerRegistration:
         try:
             with self._context.database.write.begin() as session:
                 workers.write(session, self._card)
+            write_counts(self._context.database)  # of this process; that which runs jobs writes its own
         except SQLAlchemyError as error:
             log.warning("worker.row_not_written", error=str(error).splitlines()[0])
             return False

@@ -12,6 +12,7 @@ from store import models as m
 from store.clock import now
 from store.leases import Claim
 from store.store_errors import StoreError, StoreRefused
+from store.tally import tally
 from worker.context import WorkerContext
 from worker.lease_keeper import LeaseKeeper
 
@@ -58,6 +59,7 @@ def release_after_store_outage(context: WorkerContext, claim: Claim) -> bool:
         return False
     with context.database.write.begin() as session:
         leases.release(session, claim)
+    tally.add("attempts", claim.kind, "released")
     log.warning("job.released_after_store_outage")
     return True
 

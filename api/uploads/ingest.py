@@ -19,6 +19,7 @@ from core.filenames import MAX_NAME_CHARS, is_valid_name, strip_forbidden_chars
 from store import datasets
 from store import models as m
 from store.object_keys import dataset_prefix, upload_key
+from store.tally import tally
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +74,7 @@ async def ingest_upload(
     try:
         await context.inspections.inspect(upload.path, context.limits, user_id=upload.owner_id)
     except BadInput as bad:
+        tally.add("uploads", "refused")
         log.info("upload.refused", owner=upload.owner_id, reason=bad.reason, path=bad.path)
         raise bad_input_problem(bad) from None
     return await anyio.to_thread.run_sync(_create_dataset, context, upload, on_created)
@@ -102,6 +104,8 @@ def _create_dataset(context: AppContext, upload: ReceivedUpload, on_created: OnC
         _delete_stored_file(context, upload.dataset_id)
         raise
     run_after_commit(session)
+    tally.add("uploads", "stored")
+    tally.add("upload_bytes", amount=size)
     log.info("dataset.received", dataset=upload.dataset_id, owner=upload.owner_id, bytes=size)
     return created
 

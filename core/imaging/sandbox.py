@@ -24,6 +24,7 @@ from core.imaging.decoder_resources import decoder_resources, machine_memory
 from core.imaging.sandbox_process import SandboxProcess
 from core.imaging.sandbox_protocol import Operation, pack
 from core.limits import DEFAULT_LIMITS, Limits
+from core.runtime.event_counts import count_event
 
 BATCH_BYTES = 256 << 10
 BATCH_ITEMS = 256
@@ -164,6 +165,8 @@ class DecoderSandbox:
                     )
             except SandboxError as error:
                 self._discard(process)
+                if not self._closed:  # else its process was ended on purpose
+                    count_event("sandbox_kills", "too_long" if str(error) == "silent" else "crashed")
                 reason = REASONS.get(str(error), CRASHED)
                 results.append(SandboxResult(values={}, blobs=[], sha256=hashes[len(results)], refused=reason))
         return results

@@ -13,8 +13,9 @@ from tests.support.rows import job_of, must_claim, new_job
 from tests.support.waiting import wait_until
 from worker.child_status import RunningClaim, has_ended, status_folder
 from worker.context import WorkerContext
-from worker.executor import release_after_outage, run_first_job
+from worker.executor import release_after_outage
 from worker.maintenance import recover_ended_children
+from worker.next_job import run_first_job
 
 CHILD = """
 import sys, time
@@ -70,7 +71,7 @@ def test_a_child_that_ended_after_its_job_harms_no_other_attempt(context: Worker
 def test_a_message_runs_the_first_job_of_its_queue(context: WorkerContext, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, other = (new_job(context.database, kind=kind) for kind in (m.TRIAL, m.TRIAL, m.CHECK))
     tried: list[str] = []
-    monkeypatch.setattr("worker.executor.run_job", lambda _, id_: tried.append(id_) or id_ != first)
+    monkeypatch.setattr("worker.next_job.run_job", lambda _, id_: tried.append(id_) or id_ != first)
     run_first_job(context, second, queue="short")  # the first is claimed by another worker at the same moment
     assert tried == [first, second]
     run_first_job(context, second, queue="check")

@@ -19,11 +19,12 @@ from tests.support.rows import job_of, new_job, new_worker
 from tests.support.waiting import wait_until
 from tests.support.workers import Start, enqueue, start_worker, wait_for_state
 from tests.worker.conftest import Upload
-from worker.celery_app import describe_worker, message_queues
+from worker.celery_app import message_queues
 from worker.context import WorkerContext
-from worker.executor import run_first_job
 from worker.maintenance import recover
+from worker.next_job import run_first_job
 from worker.registration import WORKER_ID_VARIABLE, WorkerRegistration
+from worker.worker_card import describe_worker
 
 
 def rows(context: WorkerContext) -> list[m.Worker]:
@@ -91,7 +92,7 @@ def test_a_message_that_a_gpu_worker_came_after_runs_no_gpu_job(
     with context.database.write.begin() as session:
         session.get_one(m.Job, paper).queue = GPU
     tried: list[str] = []
-    monkeypatch.setattr("worker.executor.run_job", lambda _, id_: tried.append(id_))
+    monkeypatch.setattr("worker.next_job.run_job", lambda _, id_: tried.append(id_))
     run_first_job(context, paper, queue=CPU)
     assert tried == [paper, other], "there is no GPU"
     new_worker(context.database, queues=(GPU,))

@@ -17,6 +17,7 @@ from core.errors import SandboxTooWeak
 from core.imaging.isolation.level import LEVELS, Isolation
 from core.imaging.sandbox import BATCH_ITEMS, DecoderSandbox, SandboxTask
 from core.limits import Limits
+from core.runtime.event_counts import take_event_counts
 from tests.support.image_kinds import RGB, SUPPORTED, heic
 from tests.support.uploads import image_file, png_header
 
@@ -64,6 +65,7 @@ def test_a_process_that_dies_costs_one_image(tmp_path: Path) -> None:
     file = tmp_path / "a"
     file.write_bytes(image_file())
     before = set(sandbox_processes())
+    take_event_counts()
     with DecoderSandbox(processes=1) as sandbox:
         assert [a.refused for _, a in sandbox.map([SandboxTask(op="probe", file=file)])] == [None]
         [process] = set(sandbox_processes()) - before
@@ -73,6 +75,7 @@ def test_a_process_that_dies_costs_one_image(tmp_path: Path) -> None:
             [SandboxTask(op="probe", file=file)] * 5, tick=lambda: [os.kill(c, signal.SIGKILL) for c in to_kill]
         )
         assert [a.refused for _, a in work] == ["it crashed the decoder", None, None, None, None]
+    assert take_event_counts() == {("sandbox_kills", "crashed"): 1}
 
 
 def test_a_process_that_hangs_costs_one_image_and_little_time(tmp_path: Path) -> None:
