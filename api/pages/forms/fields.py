@@ -109,12 +109,13 @@ OPTION_LABELS: dict[str, dict[str, Option]] = {
         "none": Option("none", "All are left out"),
     },
     "method": {
-        "": Option("", "The best one: textures for photographs, else that of the chosen thoroughness"),
+        "": Option("", "The best one for these images and the chosen thoroughness"),
         "sem": Option("sem", "SEM: stable error-minimizing noise"),
         "rem": Option("rem", "REM: robust error-minimizing noise, as in the paper"),
         "em": Option("em", "EM: error-minimizing noise, without adversarial training"),
         "tap": Option("tap", "TAP: targeted adversarial poisoning, for comparison"),
-        "texture": Option("texture", "Textures: a pattern for each class, for photographs"),
+        "texture": Option("texture", "Textures: a random texture for each class, for photographs"),
+        "pattern": Option("pattern", "Patterns: trained for each class of photographs, in minutes"),
         "ntga": Option("ntga", "NTGA: neural tangent generalization attack, for comparison"),
     },
     "eot": {
