@@ -14,7 +14,7 @@ from store import jobs, leases, task_queue
 from store import models as m
 from store.clock import now
 from store.database import changed_one_row
-from store.queue_places import queue_order
+from store.fair_shares import turn
 from store.tally import tally
 
 MAX_ENQUEUED_PER_QUEUE = 100  # messages for one queue from one call of `recover_jobs`
@@ -147,7 +147,7 @@ def _mark_due(session: Session, enqueue_seconds: float) -> list[tuple[str, str, 
     """Return the claimable jobs whose last message is too old, in the order of their queue; mark them as enqueued."""
     before = now(session) - timedelta(seconds=enqueue_seconds)
     due = and_(jobs.claimable(), or_(m.Job.enqueued_at.is_(None), m.Job.enqueued_at < before))
-    first = select(m.Job.id, m.Job.kind).order_by(*queue_order()).limit(MAX_ENQUEUED_PER_QUEUE)
+    first = select(m.Job.id, m.Job.kind).order_by(turn(), m.Job.created_at, m.Job.id).limit(MAX_ENQUEUED_PER_QUEUE)
     rows = [
         (id_, kind, queue)
         for queue in task_queue.QUEUE_NAMES  # one query each: a long queue must not use up the limit of another

@@ -40,6 +40,7 @@ class Claim:
     target_job_id: str | None
     spec: Mapping[str, Any]
     request_id: str | None
+    ran_seconds: float = 0.0  # in earlier attempts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +102,7 @@ def claim(session: Session, job_id: str, *, worker: str, lease_seconds: float) -
             m.Job.target_job_id,
             m.Job.spec,
             m.Job.request_id,
+            m.Job.ran_seconds,
         )
         .execution_options(synchronize_session=False)
     ).one_or_none()
@@ -114,18 +116,21 @@ def lease_status(session: Session, claim: Claim) -> LeaseStatus:
     return _status(session.execute(select(m.Job.cancel_requested).where(_fence(claim))).scalar_one_or_none())
 
 
-def renew(session: Session, claim: Claim, *, lease_seconds: float) -> LeaseStatus:
+def renew(session: Session, claim: Claim, *, lease_seconds: float, ran_seconds: float | None = None) -> LeaseStatus:
     """Extend the lease.
 
     Args:
         session: the caller's transaction.
         claim: the worker's claim.
         lease_seconds: how long the lease lasts from now on.
+        ran_seconds: how long the job has run in all attempts; None for no news.
     """
-    return _extend(session, claim, lease_seconds, {})
+    return _extend(session, claim, lease_seconds, _ran(ran_seconds))
 
 
-def record_progress(session: Session, claim: Claim, progress: JobProgress, *, lease_seconds: float) -> LeaseStatus:
+def record_progress(
+    session: Session, claim: Claim, progress: JobProgress, *, lease_seconds: float, ran_seconds: float | None = None
+) -> LeaseStatus:
     """Write the progress of a job, and extend the lease.
 
     Args:
@@ -133,11 +138,12 @@ def record_progress(session: Session, claim: Claim, progress: JobProgress, *, le
         claim: the worker's claim.
         progress: how far the job is.
         lease_seconds: how long the lease lasts from now on.
+        ran_seconds: how long the job has run in all attempts; None for no news.
     """
     if session.get_bind().dialect.name == "postgresql":
         # A crash may lose this row change: the work that it describes is lost as well.
         session.execute(text("SET LOCAL synchronous_commit = off"))
-    return _extend(session, claim, lease_seconds, {**asdict(progress), "seq": m.Job.seq + 1})
+    return _extend(session, claim, lease_seconds, {**asdict(progress), **_ran(ran_seconds), "seq": m.Job.seq + 1})
 
 
 def record_archive(session: Session, claim: Claim, *, key: str, size: int) -> bool:
@@ -210,6 +216,10 @@ def requeue(session: Session, claim: Claim) -> bool:
 def requeue_values() -> dict[str, Any]:
     """Return the column values that put a running job back into the queue."""
     return {"state": m.QUEUED, "worker": None, "lease_until": None, "enqueued_at": None, "seq": m.Job.seq + 1}
+
+
+def _ran(seconds: float | None) -> dict[str, Any]:
+    return {} if seconds is None else {"ran_seconds": seconds}
 
 
 def _fence(claim: Claim) -> ColumnElement[bool]:

@@ -185,7 +185,8 @@ class Job(_RowMixin, Base):
     error: Mapped[str | None] = mapped_column(Text)
 
     started_at: Mapped[datetime | None]
-    finished_at: Mapped[datetime | None]
+    ran_seconds: Mapped[float] = mapped_column(default=0.0, server_default="0")  # in all attempts, without waiting
+    finished_at: Mapped[datetime | None] = mapped_column(index=True)
     keep_days: Mapped[int | None]  # how long its results are kept after its end; None for ever
     archive_key: Mapped[str | None] = mapped_column(String(300))
     archive_bytes: Mapped[int | None]

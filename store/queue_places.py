@@ -1,17 +1,16 @@
 """The place of waiting jobs in their queue, and when each will start, from the estimates of the jobs before it."""
 
 import heapq
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf, isfinite
 from typing import Any
 
-from sqlalchemy import SQLColumnExpression, case, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from store import jobs, task_queue
+from store import fair_shares, task_queue
 from store import models as m
 from store.clock import now
 from store.estimates import Estimate
@@ -49,18 +48,8 @@ class QueuePlace:
         return "No worker is running that takes this job"
 
 
-def queue_order() -> tuple[SQLColumnExpression[Any], ...]:
-    """Return the order in which the jobs of a queue run: first those that began before, then trials, then the oldest.
-
-    A job whose worker was lost, or released it, so goes on where it was, and does not wait behind everybody again. A
-    trial takes seconds, and somebody looks at the page and waits for it.
-    """
-    turn = case((m.Job.attempt > 0, 0), (m.Job.kind == m.TRIAL, 1), else_=2)
-    return turn, m.Job.created_at, m.Job.id
-
-
 def first_claimable(session: Session, queues: Sequence[str], *, limit: int) -> list[str]:
-    """Return the ids of the jobs that are next.
+    """Return the ids of the jobs that are next, by `store.fair_shares`.
 
     Args:
         session: reads the jobs.
@@ -68,8 +57,7 @@ def first_claimable(session: Session, queues: Sequence[str], *, limit: int) -> l
         limit: how many.
     """
     here = or_(*map(task_queue.in_queue, queues))
-    waiting = select(m.Job.id).where(jobs.claimable(), here)
-    return list(session.scalars(waiting.order_by(*queue_order()).limit(limit)))
+    return [row.id for row in fair_shares.waiting_in_order(session, here, of_each_owner=limit)[:limit]]
 
 
 def queue_places(session: Session, workforce: Workforce) -> dict[str, QueuePlace]:
@@ -82,23 +70,24 @@ def queue_places(session: Session, workforce: Workforce) -> dict[str, QueuePlace
     columns = (m.Job.id, m.Job.kind, m.Job.queue, m.Job.estimate, m.Job.started_at, m.Job.worker)
     running = session.execute(select(*columns).where(m.Job.state == m.RUNNING)).all()  # whole rows cost far more
     free_at = _free_at(running, workforce, moment=now(session))
-    servers = {queue: len(times) for queue, times in free_at.items()}
     places: dict[str, QueuePlace] = {}
-    counts: dict[str, int] = defaultdict(int)
-    for job in session.execute(select(*columns).where(jobs.claimable()).order_by(*queue_order())):
-        queue = job.queue or task_queue.QUEUE_OF_KIND[job.kind]
-        woken = workforce.message_queue(queue)
-        start = heapq.heappop(free_at[woken]) if servers[woken] else inf
-        expected = Estimate.of(job.estimate)
-        unknown = TRIAL_SECONDS if job.kind == m.TRIAL else inf
-        heapq.heappush(free_at[woken], start + (unknown if expected is None else expected.total))
-        counts[woken] += 1
-        places[job.id] = QueuePlace(
-            position=counts[woken],
-            starts_in_seconds=start if isfinite(start) else None,
-            queue=queue,
-            workers=servers[woken],
-        )
+    for woken, times in free_at.items():
+        queues = [queue for queue in task_queue.QUEUE_NAMES if workforce.message_queue(queue) == woken]
+        if not queues:
+            continue
+        workers = len(times)
+        waiting = fair_shares.waiting_in_order(session, or_(*map(task_queue.in_queue, queues)))
+        for number, job in enumerate(waiting, start=1):
+            start = heapq.heappop(times) if workers else inf
+            expected = Estimate.of(job.estimate)
+            unknown = TRIAL_SECONDS if job.kind == m.TRIAL else inf
+            heapq.heappush(times, start + (unknown if expected is None else expected.total))
+            places[job.id] = QueuePlace(
+                position=number,
+                starts_in_seconds=start if isfinite(start) else None,
+                queue=job.queue or task_queue.QUEUE_OF_KIND[job.kind],
+                workers=workers,
+            )
     return places
 
 

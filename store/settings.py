@@ -158,6 +158,12 @@ class Settings(ServiceSettings):
     max_attempts: int = Field(
         default=5, ge=1, description="attempts after which a job whose worker keeps disappearing fails"
     )
+    max_run_seconds: float = Field(
+        default=0,
+        ge=0,
+        description="seconds that a job may run, in all attempts and without the time that it waits; then it fails, "
+        "and keeps the archive that it has offered; 0 for no limit",
+    )
     short_seconds: int = Field(
         default=120,
         ge=0,

@@ -25,8 +25,9 @@ from worker.job_files import clean_up, scratch_folder
 from worker.lease_keeper import LeaseKeeper, is_stopping
 from worker.registration import own_worker_id
 from worker.running_job import RunningJob
-from worker.stop_reasons import LeaseLost, WorkerStopping, WorkStalled
+from worker.stop_reasons import LeaseLost, TimeLimitReached, WorkerStopping, WorkStalled
 from worker.store_outage import release_after_store_outage, wait_for_store
+from worker.time_limit import fail_over_limit
 
 OUTAGE_POLL_SECONDS = 1.0
 
@@ -162,7 +163,7 @@ def end_stopped(context: WorkerContext, claim: Claim, stop_reason: Cancelled) ->
     Args:
         context: the services of this process.
         claim: the attempt's claim.
-        stop_reason: LeaseLost, WorkerStopping, or plain Cancelled for a canceled job.
+        stop_reason: LeaseLost, WorkerStopping, TimeLimitReached, or plain Cancelled for a canceled job.
     """
     if isinstance(stop_reason, LeaseLost):
         log.warning("job.lease_lost")
@@ -176,6 +177,12 @@ def end_stopped(context: WorkerContext, claim: Claim, stop_reason: Cancelled) ->
         if released:
             count_attempt(claim, "released")
         log.info("job.released")
+    elif isinstance(stop_reason, TimeLimitReached):
+        failed = fail_over_limit(context, claim)
+        clean_up(context, claim, keep_checkpoints=not failed)
+        if failed:
+            count_attempt(claim, "failed")
+        log.warning("job.time_limit_reached", limit_seconds=context.settings.max_run_seconds)
     else:
         with context.database.write.begin() as session:
             canceled = leases.cancel(session, claim)

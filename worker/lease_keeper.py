@@ -25,7 +25,8 @@ from worker.context import WorkerContext
 from worker.counting import write_counts
 from worker.job_files import clean_up
 from worker.stage_times import StageTimes
-from worker.stop_reasons import LeaseLost, WorkerStopping, WorkStalled
+from worker.stop_reasons import LeaseLost, TimeLimitReached, WorkerStopping, WorkStalled
+from worker.time_limit import fail_over_limit
 
 POLL_SECONDS = 0.25  # between two rounds of the thread
 EXIT_STUCK = 70  # exit status of a process that was ended because its work did not stop
@@ -70,6 +71,7 @@ class LeaseKeeper:
         self._stop_reason: type[Cancelled] | None = None
         self._stop_requested_at = 0.0
         self._finished = threading.Event()
+        self._began_at = awake_seconds()
         self._renewed_at = awake_seconds()
         self._checked_at = 0.0
         self._worked_at = awake_seconds()  # when the work last called `check`
@@ -103,6 +105,7 @@ class LeaseKeeper:
         Raises:
             LeaseLost: another worker may run the job, or the database does not answer.
             WorkerStopping: this process is to end.
+            TimeLimitReached: the job has run for longer than the settings allow.
             Cancelled: the job was canceled.
         """
         self._worked_at = awake_seconds()
@@ -147,6 +150,9 @@ class LeaseKeeper:
                 self.request_stop(Cancelled)
             elif status is LeaseStatus.LOST:
                 self.request_stop(LeaseLost)
+            limit = self._context.settings.max_run_seconds
+            if limit and self._ran_seconds() > limit:
+                self.request_stop(TimeLimitReached)
             if awake_seconds() - self._worked_at > self._context.settings.stall_seconds:
                 self.request_stop(WorkStalled)
             if self._is_stuck() and not self._finished.is_set():
@@ -160,7 +166,9 @@ class LeaseKeeper:
             status = self._write_progress(step)
         elif moment - self._renewed_at > lease_seconds / 3:
             with self._context.database.write.begin() as session:
-                status = leases.renew(session, self._claim, lease_seconds=lease_seconds)
+                status = leases.renew(
+                    session, self._claim, lease_seconds=lease_seconds, ran_seconds=self._ran_seconds()
+                )
         elif moment - self._checked_at > 2 * POLL_SECONDS:
             with self._context.database.read() as session:
                 self._checked_at = moment
@@ -174,9 +182,15 @@ class LeaseKeeper:
         progress = JobProgress(stage=step.stage, done=step.done, total=step.total, eta_seconds=step.eta_seconds)
         lease_seconds = self._context.settings.lease_seconds
         with self._context.database.write.begin() as session:
-            status = leases.record_progress(session, self._claim, progress, lease_seconds=lease_seconds)
+            status = leases.record_progress(
+                session, self._claim, progress, lease_seconds=lease_seconds, ran_seconds=self._ran_seconds()
+            )
         job_events.publish(self._context.settings, self._claim.job_id)
         return status
+
+    def _ran_seconds(self) -> float:
+        """How long the job has run in all attempts; a sleeping machine does not count."""
+        return self._claim.ran_seconds + awake_seconds() - self._began_at
 
     def _is_stuck(self) -> bool:
         waited = awake_seconds() - self._stop_requested_at
@@ -194,7 +208,12 @@ class LeaseKeeper:
     def _end_process(self) -> None:
         """Write how the job ended, remove its unfinished files, and end this process, whose work did not stop."""
         canceled = self._stop_reason is Cancelled
-        if self._stop_reason not in (LeaseLost, WorkStalled):
+        if self._stop_reason is TimeLimitReached:
+            canceled = fail_over_limit(self._context, self._claim)  # its checkpoints go, as those of a canceled job
+            if canceled:
+                tally.add("attempts", self._claim.kind, "failed")
+                write_counts(self._context.database)
+        elif self._stop_reason not in (LeaseLost, WorkStalled):
             end = leases.cancel if canceled else leases.release
             with self._context.database.write.begin() as session:
                 ended = end(session, self._claim)

@@ -13,3 +13,7 @@ class WorkerStopping(Cancelled):
 
 class WorkStalled(LeaseLost):
     """The work reported nothing for very long, so its process is ended and the attempt counts as lost."""
+
+
+class TimeLimitReached(Cancelled):
+    """The job has run for longer than this service allows: it fails."""
