@@ -50,8 +50,8 @@ def test_a_job_over_the_limit_fails_and_keeps_its_archive(limited: WorkerContext
     run_claimed(limited, claim)
     row = job_of(limited.database, with_archive)
     assert (row.state, row.archive_key) == (m.FAILED, "jobs/a/1/archive.zip")
-    kept = "The images are protected and the archive is complete, but its protection could not be measured."
-    assert row.error == f"{kept} {limit_text(LIMIT)}"
+    begins = "The images are protected and the archive is complete, but its protection could not be measured."
+    assert row.error == f"{begins} {limit_text(LIMIT)}"
 
 
 def test_an_upload_whose_check_takes_too_long_is_rejected(limited: WorkerContext) -> None:
