@@ -12,7 +12,7 @@ LEAVE_OUT, KEEP = "leave_out", "keep"
 LAYOUT_HINTS = {
     "classes": "Each folder is one class.",
     "splits": "The folders are for training, testing or parts; the classes are the folders inside.",
-    "album": "The folders mean nothing; all images are one class.",
+    "album": "The folders mean nothing; all images get noise of one kind.",
     "labels": "A file beside the images says their classes.",
 }
 
@@ -42,9 +42,9 @@ def layout_options(dataset: m.Dataset) -> list[Option]:
 
 def _option(value: str, layout: str, counts: dict[str, int]) -> Option:
     name = LAYOUT_NAMES[layout]
-    classes = f"{counts[layout]:,} {'class' if counts[layout] == 1 else 'classes'}"
-    label = f"{name[0].upper()}{name[1:]} ({classes})"
-    return Option(value, f"As understood: {name} ({classes})" if value == "auto" else label, LAYOUT_HINTS[layout])
+    classes = "" if layout == "album" else f" ({counts[layout]:,} {'class' if counts[layout] == 1 else 'classes'})"
+    label = f"As understood: {name}" if value == "auto" else f"{name[0].upper()}{name[1:]}"
+    return Option(value, label + classes, LAYOUT_HINTS[layout])
 
 
 def folder_choices(dataset: m.Dataset, requested: list[str] | None) -> list[FolderChoice]:

@@ -23,13 +23,13 @@ def learner_caveats(spec: ProtectSpec, evidence: Evidence, *, uses_greyscale_sur
     radii = _largest_radii(rows)
     yield (
         "Adversarial training weakens the noise, and a larger radius weakens it more. It undoes most of the protection "
-        f"beyond about {spec.radius_u / 2:g} of 255 (half of radius_u) in Linf. "
+        f"beyond about {spec.radius_u / 2:g} of 255 (half of the noise radius) in Linf. "
         + (f"Radii above {_list_radii(radii)} were not measured." if radii else "No radius was measured here.")
     )
     if spec.method in NON_ROBUST_METHODS:
         yield (
             f"{spec.method.upper()} noise is not made to withstand adversarial training. In published measurements "
-            "with a radius_u of 8 of 255, a radius of 4 of 255 undid nearly all of the protection (Fu et al. 2022, "
+            "with a noise radius of 8 of 255, a radius of 4 of 255 undid nearly all of the protection (Fu et al. 2022, "
             "Table 1)."
         )
     elif not spec.eot and spec.method not in PHOTOGRAPH_METHODS:

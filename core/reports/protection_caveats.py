@@ -193,7 +193,7 @@ def _about_images(spec: ProtectSpec, evidence: Evidence, counts: DeliveryCounts)
         yield (
             f"{counts.exceeded:,} of {counts.images:,} delivered images differ from the upload by more than "
             f"{spec.radius_u} of 255 in some colour values ({percent(counts.beyond, digits=1)} of theirs). JPEG and "
-            "other lossy formats round the values that radius_u bounds; the png format stays within it."
+            "other lossy formats round the values that the noise radius bounds; the png format stays within it."
         )
     if counts.enlarged:
         yield (

@@ -40,8 +40,8 @@ def test_general_caveats_are_always_present() -> None:
 
 
 def test_the_measured_radius_is_stated() -> None:
-    assert "about 4 of 255 (half of radius_u) in Linf. Radii above 4 were not measured." in caveats_of()
-    assert "about 8 of 255 (half of radius_u) in Linf. No radius was measured here." in caveats_of(
+    assert "about 4 of 255 (half of the noise radius) in Linf. Radii above 4 were not measured." in caveats_of()
+    assert "about 8 of 255 (half of the noise radius) in Linf. No radius was measured here." in caveats_of(
         evidence(row(before=0.6, after=0.2)), radius_u=16
     )
 
