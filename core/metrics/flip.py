@@ -120,8 +120,9 @@ def _features(grey: Planes) -> Planes:
     edge = -places * gaussian
     point = (places**2 / deviation**2 - 1) * gaussian
     smooth = gaussian / gaussian.sum()
+    smooth_down = _filtered(grey, smooth, axis=0)
     both = [_normalized(taps) for taps in (edge, point)]
-    return np.stack([np.hypot(_separable(grey, taps, smooth), _separable(grey, smooth, taps)) for taps in both])
+    return np.stack([np.hypot(_filtered(smooth_down, taps, axis=1), _separable(grey, smooth, taps)) for taps in both])
 
 
 def _normalized(taps: NDArray[np.float64]) -> NDArray[np.float64]:
