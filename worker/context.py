@@ -8,6 +8,8 @@ from store.database import Database, open_database
 from store.object_store import ObjectStore, open_object_store
 from store.settings import Settings, get_settings
 
+CONNECTIONS = 8  # to the database, of one process: two for each of its threads that use it
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
@@ -20,7 +22,9 @@ class WorkerContext:
 
 def open_worker_context(settings: Settings) -> WorkerContext:
     """Connect to the database and the object store. Raises StoreError where the object store cannot be created."""
-    return WorkerContext(settings=settings, database=open_database(settings), files=open_object_store(settings))
+    return WorkerContext(
+        settings=settings, database=open_database(settings, connections=CONNECTIONS), files=open_object_store(settings)
+    )
 
 
 @cache
