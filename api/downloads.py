@@ -2,19 +2,17 @@
 
 import hashlib
 import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
-from urllib.parse import quote
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.datastructures import Headers
 
 from api.problems import Problem
-from core.portable_names import portable_filename
+from core.portable_names import content_disposition
 from store.object_store import ObjectStore
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
@@ -84,20 +82,11 @@ def parse_range(header: str, size: int) -> tuple[int, int] | None:
     return start, min(end, size)
 
 
-def content_disposition(filename: str) -> str:
-    """The `Content-Disposition` that saves a file as `filename`, with an ASCII form for old clients (RFC 6266).
-
-    Args:
-        filename: The wanted name. What harms on some system is replaced, as in archives.
-    """
-    filename = portable_filename(filename)
-    ascii_name = unicodedata.normalize("NFKD", filename).encode("ascii", "ignore").decode()
-    ascii_name = portable_filename(re.sub(r"[^A-Za-z0-9 ._()+-]", "_", ascii_name))
-    return f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(filename, safe='')}"
-
-
 def serve(store: ObjectStore, request: Request, file: StoredFile) -> Response:
     """Answer a GET or HEAD request for a stored file.
+
+    Where browsers reach the object store, a GET leads there, and no byte comes through the API. The conditions of the
+    request are decided here in both cases; a range that must be answered by the whole file is answered here too.
 
     Args:
         store: The object store that holds the file.
@@ -105,27 +94,37 @@ def serve(store: ObjectStore, request: Request, file: StoredFile) -> Response:
         file: The file.
 
     Returns:
-        A response 200, 206 or 304.
+        A response 200, 206, 304 or 307.
 
     Raises:
         Problem: 416 for a range after the end; 410 if the file was deleted.
     """
-    if not store.exists(file.key):
-        raise Problem(410, "This file was deleted.", kind="gone")
+    try:
+        stored = store.stat(file.key)
+    except FileNotFoundError:
+        raise Problem(410, "This file was deleted.", kind="gone") from None
+    direct_url = store.direct_url(file.key) if stored.is_download else None
+    if direct_url is not None and stored.etag is not None:
+        known = _Validators((stored.etag, file.etag), (stored.modified.replace(microsecond=0), file.last_modified))
+    else:
+        known = _Validators((file.etag,), (file.last_modified,))
     headers = {
-        "ETag": file.etag,
+        "ETag": known.tags[0],
         "Last-Modified": format_datetime(file.modified, usegmt=True),
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-cache",
         "Content-Disposition": content_disposition(file.filename),
     }
-    if _is_not_modified(request.headers, file):
+    if _is_not_modified(request.headers, known):
         return Response(status_code=304, headers=headers)
     try:
-        part = _requested_part(request, file)
+        part = _requested_part(request, file, known)
     except RangeNotSatisfiable:
         detail = f"The file has {file.size} bytes; the requested range begins after them."
         raise Problem(416, detail, kind="range", headers={"Content-Range": f"bytes */{file.size}"}) from None
+    may_lead_away = request.method == "GET" and (part is not None or "range" not in request.headers)
+    if direct_url is not None and may_lead_away:
+        return Response(status_code=307, headers={"Location": direct_url, "Cache-Control": "no-store"})
     start, end = part or (0, file.size)
     headers["Content-Length"] = str(end - start)
     if part is not None:
@@ -134,25 +133,33 @@ def serve(store: ObjectStore, request: Request, file: StoredFile) -> Response:
     return StreamingResponse(body, status_code=206 if part else 200, headers=headers, media_type="application/zip")
 
 
-def _requested_part(request: Request, file: StoredFile) -> tuple[int, int] | None:
+@dataclass(frozen=True, slots=True)
+class _Validators:
+    """The entity tags of a file, and its dates, that a client may know it by: those of the API and of an S3 server."""
+
+    tags: tuple[str, ...]
+    dates: tuple[datetime, ...]
+
+
+def _requested_part(request: Request, file: StoredFile, known: _Validators) -> tuple[int, int] | None:
     header = request.headers.get("range")
     if header is None or request.method != "GET":
         return None
     condition = request.headers.get("if-range")
-    if condition is not None and condition != file.etag and _date(condition) != file.last_modified:
+    if condition is not None and condition not in known.tags and _date(condition) not in known.dates:
         return None
     part = parse_range(header, file.size)
-    if part is None or condition == file.etag or file.common_bytes is None or part[0] <= file.common_bytes:
+    if part is None or condition in known.tags or file.common_bytes is None or part[0] <= file.common_bytes:
         return part
     return None  # the client may have the first bytes of another file, and sends no entity tag that tells
 
 
-def _is_not_modified(headers: Headers, file: StoredFile) -> bool:
+def _is_not_modified(headers: Headers, known: _Validators) -> bool:
     tags = headers.get("if-none-match")
     if tags is not None:
-        return tags.strip() == "*" or file.etag in (tag.strip().removeprefix("W/") for tag in tags.split(","))
+        return tags.strip() == "*" or any(tag.strip().removeprefix("W/") in known.tags for tag in tags.split(","))
     since = _date(headers.get("if-modified-since", ""))
-    return since is not None and file.last_modified <= since
+    return since is not None and known.dates[-1] <= since
 
 
 def _date(text: str) -> datetime | None:

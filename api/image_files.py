@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 from fastapi import Response
 from fastapi.responses import StreamingResponse
 
-from api.downloads import content_disposition
 from api.problems import Problem
+from core.portable_names import content_disposition
 from store.image_index import StoredBytes, read_bytes
 from store.object_store import ObjectStore
 

@@ -8,6 +8,7 @@ import hashlib
 import re
 import unicodedata
 from pathlib import PurePosixPath
+from urllib.parse import quote
 
 MAX_PART_BYTES = 240  # of UTF-8 in one name: file systems take 255, and a delivered image may get a longer extension
 MAX_SUFFIX_CHARS = 16
@@ -68,6 +69,18 @@ def portable_filename(name: str, default: str = "download") -> str:
     """
     safe, _ = portable_part(unicodedata.normalize("NFC", name).strip() or default)
     return safe
+
+
+def content_disposition(filename: str) -> str:
+    """The header `Content-Disposition` that saves a file as `filename`, with an ASCII form for old clients (RFC 6266).
+
+    Args:
+        filename: The wanted name. What harms on some system is replaced, as in archives.
+    """
+    filename = portable_filename(filename)
+    ascii_name = unicodedata.normalize("NFKD", filename).encode("ascii", "ignore").decode()
+    ascii_name = portable_filename(re.sub(r"[^A-Za-z0-9 ._()+-]", "_", ascii_name))
+    return f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
 
 def fold(path: str) -> str:

@@ -168,7 +168,7 @@ def _download(api: httpx.Client, job_id: str, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     out = folder / f"photographs-protected-{job_id}.zip"
     part = out.with_suffix(".part")
-    with api.stream("GET", f"/jobs/{job_id}/archive") as response:
+    with api.stream("GET", f"/jobs/{job_id}/archive", follow_redirects=True) as response:
         if response.status_code != httpx.codes.OK:
             response.read()
         _ok(response)

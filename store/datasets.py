@@ -75,6 +75,12 @@ def create_with_check(session: Session, upload: StoredUpload, *, ttl_days: int) 
     return dataset, job
 
 
+def archive_filename(dataset: m.Dataset | None) -> str:
+    """Return the name under which the protected archive of a dataset is saved; None for a dataset that was deleted."""
+    name = (dataset.name if dataset else "dataset").replace("/", "_").replace("\\", "_")
+    return f"{name}-protected.zip"
+
+
 def classes_by(dataset: m.Dataset, layout: str) -> int:
     """Return the number of classes that a checked dataset has by a layout.
 

@@ -5,21 +5,25 @@ A write is atomic: a reader sees the whole old or the whole new object.
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import obstore
-from obstore.store import LocalStore
+from obstore.store import LocalStore, S3Store
 from obstore.store import ObjectStore as ObstoreStore
 
-from store.s3 import S3Patience, open_s3
+from store.object_reads import ObjectReader
+from store.s3 import S3Patience, gives_direct_downloads, open_s3
 from store.settings import Settings
-from store.store_errors import StoreError, StoreUnavailable, missing_bucket, store_errors
+from store.store_errors import StoreError, store_errors
+from store.stored_objects import Download, StoredObject
 
-CHUNK_BYTES = 1 << 20
-MAX_RESUMED_READS = 3  # of one object, from where the connection broke
+MIN_PUT_BYTES = 5 * 2**20  # of a part of a file on its way to a server; S3 takes no smaller one
+MAX_PUT_PARTS = 9000  # S3 takes 10,000
+MAX_PUTS = 16  # parts on their way at the same time
+DIRECT_URL_SECONDS = 300  # in which a download from the server begins
 USUAL_PATIENCE = S3Patience()
 
 
@@ -31,10 +35,12 @@ class ObjectStore:
     Args:
         store: obstore's backend.
         folder: the folder of a local backend, so that files on the same disk are hard-linked instead of copied.
+        public: the same server as browsers reach it, where they may download from it; else None.
     """
 
-    def __init__(self, store: ObstoreStore, *, folder: Path | None = None) -> None:
-        self._store = store
+    def __init__(self, store: ObstoreStore, *, folder: Path | None = None, public: S3Store | None = None) -> None:
+        self._store, self._public = store, public
+        self._reader = ObjectReader(store, is_remote=folder is None)
         self._folder = folder
 
     def write(self, key: str, data: bytes) -> None:
@@ -47,34 +53,42 @@ class ObjectStore:
         with self._errors(key, writes=True):
             obstore.put(self._store, key, data)
 
-    def save(self, key: str, path: Path) -> None:
-        """Store a copy of a file.
+    def save(self, key: str, path: Path, *, download: Download | None = None) -> None:
+        """Store a copy of a file; on a server its parts are sent at the same time.
 
         Args:
             key: the object's key.
             path: the file, which stays and may change later.
+            download: as what browsers save the object if they get it from the server itself.
         """
         with self._errors(key, writes=True):
-            obstore.put(self._store, key, path)
+            if self._folder is not None:
+                obstore.put(self._store, key, path)
+                return
+            part = max(MIN_PUT_BYTES, path.stat().st_size // MAX_PUT_PARTS)
+            attributes = None if download is None else download.attributes
+            obstore.put(self._store, key, path, attributes=attributes, chunk_size=part, max_concurrency=MAX_PUTS)
 
-    def link(self, key: str, path: Path) -> None:
+    def link(self, key: str, path: Path, *, download: Download | None = None) -> None:
         """Store a file that is never written again: on the same disk by a hard link, otherwise by a copy.
 
         Args:
             key: the object's key.
             path: the file, which stays.
+            download: as what browsers save the object if they get it from the server itself.
         """
         if self._folder is None or not self._hard_link(key, path):
-            self.save(key, path)
+            self.save(key, path, download=download)
 
-    def move(self, key: str, path: Path) -> None:
+    def move(self, key: str, path: Path, *, download: Download | None = None) -> None:
         """Store a file and remove it from its place; on the same disk without a copy.
 
         Args:
             key: the object's key.
             path: the file, which is removed once it is stored.
+            download: as what browsers save the object if they get it from the server itself.
         """
-        self.link(key, path)
+        self.link(key, path, download=download)
         path.unlink()
 
     def _hard_link(self, key: str, path: Path) -> bool:
@@ -106,9 +120,7 @@ class ObjectStore:
             with suppress(OSError):  # another disk, or a file system without links
                 os.link(self._folder / key, path)
                 return
-        with path.open("wb") as file:
-            for chunk in self.read(key):
-                file.write(chunk)
+        self._reader.fetch(key, path)
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """Yield a range of an object's bytes, in chunks of at most `CHUNK_BYTES`.
@@ -118,29 +130,7 @@ class ObjectStore:
             start: the first byte.
             end: the byte after the last one; None for the end of the object.
         """
-        stop = self.size(key) if end is None else end
-        resumed = 0
-        while start < stop:
-            before = start
-            try:
-                for chunk in self._stream(key, start, stop):
-                    start += len(chunk)
-                    yield chunk
-            except StoreUnavailable:
-                resumed += 1
-                if start == before or resumed > MAX_RESUMED_READS:
-                    raise
-            else:
-                if start < stop:
-                    raise StoreUnavailable(None, f"{key}: ended at {start} of {stop} bytes")
-
-    def _stream(self, key: str, start: int, stop: int) -> Iterator[bytes]:
-        with self._errors(key):
-            opened = obstore.get(self._store, key, options={"range": (start, stop)})
-            for part in opened.stream(min_chunk_size=CHUNK_BYTES):
-                data = memoryview(part)
-                for begin in range(0, len(data), CHUNK_BYTES):
-                    yield bytes(data[begin : begin + CHUNK_BYTES])
+        return self._reader.read(key, start, end)
 
     def load(self, key: str) -> bytes:
         """Return all bytes of a small object."""
@@ -149,12 +139,24 @@ class ObjectStore:
 
     def size(self, key: str) -> int:
         """Return the size of an object, in bytes."""
-        try:
-            with self._errors(key):
-                return int(obstore.head(self._store, key)["size"])
-        except FileNotFoundError:
-            self._check_bucket(key)  # an answer to HEAD has no body that tells what is missing
-            raise
+        return self._reader.stat(key).size
+
+    def stat(self, key: str) -> StoredObject:
+        """Return what the store says of an object, without its bytes."""
+        return self._reader.stat(key)
+
+    def direct_url(self, key: str) -> str | None:
+        """Return an address at which a browser gets an object from the server itself, for `DIRECT_URL_SECONDS`.
+
+        None where downloads go through the API: see `store.s3.gives_direct_downloads`.
+
+        Args:
+            key: the object.
+        """
+        if self._public is None:
+            return None
+        with self._errors(key):
+            return obstore.sign(self._public, "GET", key, timedelta(seconds=DIRECT_URL_SECONDS))
 
     def exists(self, key: str) -> bool:
         """Return whether there is an object under a key."""
@@ -203,10 +205,19 @@ class ObjectStore:
         except FileNotFoundError:
             return
 
+    def delete_all(self, keys: Iterable[str]) -> None:
+        """Delete objects if they exist; on a server up to a thousand with each request."""
+        every = list(keys)
+        if self._folder is not None:
+            for key in every:
+                self.delete(key)
+        elif every:
+            with self._errors(every[0]):
+                obstore.delete(self._store, every)
+
     def delete_prefix(self, prefix: str) -> None:
         """Delete every object under a prefix, which is a whole folder name."""
-        for key in self.list(prefix):
-            self.delete(key)
+        self.delete_all(self.list(prefix))
         if self._folder is not None:
             shutil.rmtree(self._folder / prefix, ignore_errors=True)  # empty folders, and files of unfinished writes
 
@@ -221,16 +232,6 @@ class ObjectStore:
     def _errors(self, key: str, *, writes: bool = False) -> AbstractContextManager[None]:
         return store_errors(key, is_remote=self._folder is None, writes=writes)
 
-    def _check_bucket(self, key: str) -> None:
-        """Raise StoreRefused where not the object is missing but its bucket."""
-        if self._folder is not None:
-            return
-        try:
-            with self._errors(key):
-                next(iter(obstore.list(self._store, "probe", chunk_size=1)), None)
-        except FileNotFoundError as error:
-            raise missing_bucket(key) from error
-
 
 def open_object_store(settings: Settings, patience: S3Patience = USUAL_PATIENCE) -> ObjectStore:
     """Open the object store of the settings; creates the folder of a local one. Raises StoreError where it cannot.
@@ -240,7 +241,8 @@ def open_object_store(settings: Settings, patience: S3Patience = USUAL_PATIENCE)
         patience: how long a server may take to answer.
     """
     if settings.s3_location is not None:
-        return ObjectStore(open_s3(settings, patience))
+        public = open_s3(settings, patience, for_browsers=True) if gives_direct_downloads(settings) else None
+        return ObjectStore(open_s3(settings, patience), public=public)
     folder = Path(settings.store)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -34,10 +34,9 @@ def set_aside(files: ObjectStore, keys: Iterable[str], *, days: int) -> list[str
         The keys of those that were moved or deleted.
     """
 
-    def move(key: str) -> None:
-        files.rename(key, quarantined(key)) if days else files.delete(key)
-
-    return _each(keys, move)
+    if not days:
+        return _delete(files, list(keys))
+    return _each(keys, lambda key: files.rename(key, quarantined(key)))
 
 
 def delete_expired(files: ObjectStore, *, days: int) -> list[str]:
@@ -49,7 +48,7 @@ def delete_expired(files: ObjectStore, *, days: int) -> list[str]:
     """
     before = utc_now() - timedelta(days=days)
     old = [key for key, time in files.modified_times(PREFIX).items() if time <= before]
-    return [key.removeprefix(f"{PREFIX}/") for key in _each(old, files.delete)]
+    return [key.removeprefix(f"{PREFIX}/") for key in _delete(files, old)]
 
 
 def restore(files: ObjectStore, is_named: Callable[[str], bool]) -> list[str]:
@@ -61,6 +60,15 @@ def restore(files: ObjectStore, is_named: Callable[[str], bool]) -> list[str]:
     """
     keys = [key.removeprefix(f"{PREFIX}/") for key in files.list(PREFIX)]
     return _each((key for key in keys if is_named(key)), lambda key: files.rename(quarantined(key), key))
+
+
+def _delete(files: ObjectStore, keys: list[str]) -> list[str]:
+    """Delete objects together; one by one where that fails, so that one error costs one object."""
+    try:
+        files.delete_all(keys)
+    except OSError:
+        return _each(keys, files.delete)
+    return keys
 
 
 def _each(keys: Iterable[str], change: Callable[[str], None]) -> list[str]:

@@ -13,6 +13,8 @@ from store.settings import Settings
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig, S3Config
 
+ENDPOINT_VARIABLES = ("AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")  # of a server that is not Amazon's
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Patience:
@@ -33,12 +35,13 @@ class S3Patience:
     retries: int = 4
 
 
-def open_s3(settings: Settings, patience: S3Patience) -> S3Store:
+def open_s3(settings: Settings, patience: S3Patience, *, for_browsers: bool = False) -> S3Store:
     """Open the bucket of the settings; nothing is sent yet.
 
     Args:
         settings: the bucket, its server and its keys. What they leave open is read from the `AWS_…` variables.
         patience: how long the store may take.
+        for_browsers: whether addresses are made for browsers, which may reach the server at another address.
 
     Raises:
         ValueError: the settings name no bucket.
@@ -46,12 +49,13 @@ def open_s3(settings: Settings, patience: S3Patience) -> S3Store:
     location = settings.s3_location
     if location is None:
         raise ValueError("the object store of the settings is a folder")
+    address = (settings.s3_public_endpoint if for_browsers else "") or settings.s3_endpoint
     config: S3Config = {"virtual_hosted_style_request": not settings.s3_path_style}
     client: ClientConfig = {
         "connect_timeout": timedelta(seconds=patience.connect_seconds),
         "read_timeout": timedelta(seconds=patience.silent_seconds),
         "timeout": timedelta(seconds=patience.request_seconds),
-        "allow_http": settings.s3_endpoint.startswith("http://") or _environment_allows_http(),
+        "allow_http": address.startswith("http://") or _environment_allows_http(),
     }
     retries: RetryConfig = {
         "max_retries": patience.retries,
@@ -62,8 +66,8 @@ def open_s3(settings: Settings, patience: S3Patience) -> S3Store:
             "base": 2,
         },
     }
-    if settings.s3_endpoint:
-        config["endpoint"] = _endpoint(settings.s3_endpoint, location.bucket, path_style=settings.s3_path_style)
+    if address:
+        config["endpoint"] = _endpoint(address, location.bucket, path_style=settings.s3_path_style)
     if settings.s3_region:
         config["region"] = settings.s3_region
     if settings.s3_access_key_id:
@@ -76,6 +80,18 @@ def open_s3(settings: Settings, patience: S3Patience) -> S3Store:
         client_options=client,
         retry_config=retries,
     )
+
+
+def gives_direct_downloads(settings: Settings) -> bool:
+    """Return whether browsers download archives from the S3 server itself: where its public address is known.
+
+    Args:
+        settings: the bucket, and the addresses of its server. Without one the server is Amazon's.
+    """
+    if settings.s3_location is None or not settings.s3_direct_downloads:
+        return False
+    has_own_server = bool(settings.s3_endpoint or any(os.environ.get(name) for name in ENDPOINT_VARIABLES))
+    return bool(settings.s3_public_endpoint) or not has_own_server
 
 
 def _endpoint(address: str, bucket: str, *, path_style: bool) -> str:

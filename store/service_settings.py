@@ -44,6 +44,16 @@ class ServiceSettings(BaseSettings):
     s3_path_style: bool = Field(
         default=True, description="address the bucket as ENDPOINT/BUCKET; false for BUCKET.ENDPOINT"
     )
+    s3_direct_downloads: bool = Field(
+        default=True,
+        description="browsers download archives from the bucket itself, by addresses that are valid for five minutes, "
+        "where they reach it: at S3_PUBLIC_ENDPOINT, or at Amazon's; false for always through the API",
+    )
+    s3_public_endpoint: str = Field(
+        default="",
+        description="address at which browsers reach the S3 server, such as https://s3.example.org; "
+        "without it downloads go through the API, unless the server is Amazon's",
+    )
     secret_keys: str = Field(
         default="",
         description="signing keys, newest first, comma-separated; default one in DATA_DIR; required beyond one machine",
@@ -76,7 +86,7 @@ class ServiceSettings(BaseSettings):
             S3Location.parse(url.strip())
         return url.strip()
 
-    @field_validator("s3_endpoint")
+    @field_validator("s3_endpoint", "s3_public_endpoint")
     @classmethod
     def _check_endpoint(cls, url: str) -> str:
         return checked_endpoint(url.strip()) if url.strip() else ""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import BaseError, PermissionDeniedError, PreconditionError, UnauthenticatedError
 
 from store.tally import tally
 
@@ -94,6 +94,8 @@ def classify(error: Exception, key: str, *, is_remote: bool) -> StoreError:
     text = " ".join(str(error).split("\n\nDebug source", 1)[0].split())[:MAX_TEXT]
     if "NoSuchBucket" in text:
         return missing_bucket(key)
+    if isinstance(error, PreconditionError):
+        return StoreUnavailable(None, f"{key}: the object changed while it was read")
     status = _status_of(text) if is_remote else None
     if is_remote and (isinstance(error, PermissionDeniedError | UnauthenticatedError) or status in (401, 403)):
         return StoreRefused(

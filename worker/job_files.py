@@ -91,9 +91,9 @@ def purge_ended_job(context: WorkerContext, job_id: str) -> None:
         with context.database.read() as session:
             row = session.get(m.Job, job_id)
         retained = () if row is None else jobs.result_folders(row)
-        for key in context.files.list(job_prefix(job_id)) if retained else ():
-            if not key.startswith(retained):
-                context.files.delete(key)
+        if retained:
+            keys = context.files.list(job_prefix(job_id))
+            context.files.delete_all(key for key in keys if not key.startswith(retained))
     except (SQLAlchemyError, OSError) as error:  # garbage collection finds the objects later
         log.warning("job.purge_failed", prefix=job_prefix(job_id), error=str(error))
         return

@@ -15,6 +15,7 @@ from api.origins import outward_url
 from api.problems import Problem, not_found
 from api.schemas import LinkIn, LinkOut
 from core.reports.templating import SCRIPT_SOURCE
+from store import datasets
 from store import models as m
 from store.object_keys import checkpoint_key
 
@@ -31,6 +32,10 @@ _ARCHIVE: Responses = {
     200: _ZIP | {"description": "The archive"},
     206: _ZIP | {"description": "The part of the archive that `Range` requested"},
     304: {"description": "The client has the archive already"},
+    307: {
+        "description": "With an S3 store that browsers reach: the archive is at `Location`, for five minutes. Follow "
+        "without the header `Authorization`."
+    },
     **_NO_RESULT,
     **problem_responses({416: "The requested range begins after the end of the archive."}),
 }
@@ -143,7 +148,7 @@ def _archive_response(context: AppContext, request: Request, job: m.Job, dataset
         key=_archive_key(job),
         size=job.archive_bytes or 0,
         modified=(job.finished_at if job.state == m.SUCCEEDED else job.archive_ready_at) or job.created_at,
-        filename=_archive_name(dataset),
+        filename=datasets.archive_filename(dataset),
         common_bytes=job.archive_common_bytes,
     )
     return downloads.serve(context.files, request, file)
@@ -164,8 +169,3 @@ def _result_key(job: m.Job, key: str | None) -> str:
     if job.state != m.SUCCEEDED or key is None:
         raise Problem(409, f"This job has no result: its state is {job.state}.", kind="not-succeeded")
     return key
-
-
-def _archive_name(dataset: m.Dataset | None) -> str:
-    name = (dataset.name if dataset else "dataset").replace("/", "_").replace("\\", "_")
-    return f"{name}-protected.zip"

@@ -175,8 +175,7 @@ class SharedUpload:
         try:
             with self._context.db.read() as session:  # a commit that reported an error may have succeeded
                 keys -= {part.key for part in upload_parts.parts_of(session, self._upload.id)}
-            for key in keys:
-                self._context.files.delete(key)
+            self._context.files.delete_all(keys)
         except (OSError, SQLAlchemyError) as error:
             log.warning("upload.parts_left", upload=self._upload.id, error=str(error).splitlines()[0])
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from api import downloads, signed_links
 from api.app import create_app
 from api.problems import Problem
+from core.portable_names import content_disposition
 from core.reports.templating import SCRIPT_SOURCE
 from store import models as m
 from tests.api.conftest import Service, assert_problem, request_job, upload_dataset
@@ -233,7 +234,7 @@ def test_any_filename_gives_a_valid_content_disposition(name: str) -> None:
         name.encode()
     except UnicodeEncodeError:
         return
-    header = downloads.content_disposition(name)
+    header = content_disposition(name)
     assert header.isascii()
     assert header.isprintable()
     assert header.count('"') == 2
@@ -250,6 +251,6 @@ def test_any_filename_gives_a_valid_content_disposition(name: str) -> None:
     ],
 )
 def test_a_download_has_a_name_that_every_system_takes(name: str, saved: str) -> None:
-    header = downloads.content_disposition(name)
+    header = content_disposition(name)
     assert f'filename="{saved}"' in header
     assert "%E2%80%AE" not in header

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from store.clock import utc_now
-from store.object_store import CHUNK_BYTES, ObjectStore, open_object_store
+from store.object_reads import CHUNK_BYTES
+from store.object_store import ObjectStore, open_object_store
 from store.settings import Settings
 from store.store_errors import StoreError
 

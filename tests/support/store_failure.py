@@ -19,10 +19,11 @@ def make_failing_store(monkeypatch: pytest.MonkeyPatch) -> FailingStore:
         refused: list[str] = []
 
         def failing(real: Any) -> Any:
-            def call(store: Any, name: str, *more: Any) -> Any:
-                if part in name:
-                    refused.append(name)
-                    raise GenericError(f"{name}: 503 Slow Down")
+            def call(store: Any, name: str | list[str], *more: Any) -> Any:
+                hit = [one for one in ([name] if isinstance(name, str) else name) if part in one]
+                if hit:
+                    refused.extend(hit)
+                    raise GenericError(f"{hit[0]}: 503 Slow Down")
                 return real(store, name, *more)
 
             return call

@@ -30,6 +30,12 @@ class Machine:
         except httpx.TransportError:
             return False
 
+    def wait_until_ready(self) -> None:
+        """Wait until it serves requests."""
+        process = self.command.process
+        wait_until(lambda: self.answers() or process.poll() is not None, seconds=90, what="an API to start")
+        assert process.poll() is None, self.command.said()[-2000:]
+
     def kill(self) -> None:
         """Kill -9."""
         self.command.process.send_signal(signal.SIGKILL)
@@ -58,7 +64,7 @@ def two_apis(
             settings = Settings(_env_file=None, data_dir=home, port=port, **shared(home))
             machines.append(Machine(settings, Command(settings, "api", log=folder / f"{port}.log")))
         for machine in machines:
-            wait_until(machine.answers, seconds=90, what=f"an API to start: {machine.command.said()[-2000:]}")
+            machine.wait_until_ready()
         database = open_database(machines[0].settings)
         with database.write.begin() as session:
             token = users.create_token(session, user_id=users.local_admin(session).id, name="test")[1]

@@ -9,13 +9,15 @@ from pathlib import Path, PurePosixPath
 import structlog
 
 from core.errors import BadInput
+from core.portable_names import content_disposition
 from core.recipes.options import DatasetSource
 from core.recipes.protect import protect
 from core.specs.protect import ProtectSpec
-from store import estimates, job_events, leases
+from store import datasets, estimates, job_events, leases
 from store import models as m
 from store.leases import JobResult
 from store.object_keys import checkpoint_prefix, early_archive_key
+from store.stored_objects import Download
 from worker.delivered_images import write_delivered_images
 from worker.fetch_upload import fetch_upload
 from worker.job_files import purge
@@ -125,7 +127,7 @@ def offer_archive(job: RunningJob, archive: Path) -> None:
     """
     job.lease.check()
     key, size = early_archive_key(job.claim.job_id, job.claim.attempt), archive.stat().st_size
-    job.context.files.link(key, archive)
+    job.context.files.link(key, archive, download=_download_of(job))
     write_delivered_images(job.context.files, str(job.claim.dataset_id), str(PurePosixPath(key).parent), archive)
     with job.context.database.write.begin() as session:
         if not leases.record_archive(session, job.claim, key=key, size=size):
@@ -147,7 +149,7 @@ def store_result(job: RunningJob, archive: Path, *, common_bytes: int | None) ->
         files.write(f"{prefix}/report.json", packed.read("report.json"))
         files.write(f"{prefix}/report.html", packed.read("report.html"))
     write_delivered_images(files, str(job.claim.dataset_id), prefix, archive)
-    files.move(f"{prefix}/archive.zip", archive)
+    files.move(f"{prefix}/archive.zip", archive, download=_download_of(job))
     return JobResult(
         archive_key=f"{prefix}/archive.zip",
         archive_bytes=size,
@@ -155,3 +157,11 @@ def store_result(job: RunningJob, archive: Path, *, common_bytes: int | None) ->
         report_key=f"{prefix}/report.json",
         page_key=f"{prefix}/report.html",
     )
+
+
+def _download_of(job: RunningJob) -> Download:
+    """As what browsers save the archive of a job."""
+    with job.context.database.read() as session:
+        dataset = session.get(m.Dataset, job.claim.dataset_id) if job.claim.dataset_id else None
+    disposition = content_disposition(datasets.archive_filename(dataset))
+    return Download(disposition=disposition, media_type="application/zip")
