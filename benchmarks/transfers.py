@@ -121,8 +121,8 @@ def _print_table(title: str, transfers: Transfers, rounds: int) -> None:
     print(f"\n{title}\n\n| | before | now | ratio |\n|---|---|---|---|")
     for case in transfers.cases():
         old, new = _best(case, rounds)
-        shown = [f"{case.amount / s:.0f} MB/s" if case.unit == "MB/s" else f"{s:.2f} s" for s in (old, new)]
-        print(f"| {case.name} | {shown[0]} | {shown[1]} | {old / new:.1f} |", flush=True)
+        cells = [f"{case.amount / s:.0f} MB/s" if case.unit == "MB/s" else f"{s:.2f} s" for s in (old, new)]
+        print(f"| {case.name} | {cells[0]} | {cells[1]} | {old / new:.1f} |", flush=True)
 
 
 def main() -> None:

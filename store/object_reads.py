@@ -59,12 +59,10 @@ class ObjectReader:
         found = self.stat(key) if end is None or end - start > PART_BYTES else None
         stop = end if end is not None else 0 if found is None else found.size
         etag = None if found is None else found.etag
-        for part in read_in_order(lambda first, last: self._read_part(key, first, last, etag), start, stop):
-            for begin in range(0, len(part), CHUNK_BYTES):
-                yield part[begin : begin + CHUNK_BYTES]
+        yield from read_in_order(lambda first, last: self._read_part(key, first, last, etag), start, stop)
 
-    def _read_part(self, key: str, start: int, stop: int, etag: str | None) -> bytes:
-        return b"".join(self._resumed(key, start, stop, etag))
+    def _read_part(self, key: str, start: int, stop: int, etag: str | None) -> list[bytes]:
+        return list(self._resumed(key, start, stop, etag))
 
     def _resumed(self, key: str, start: int, stop: int, etag: str | None = None) -> Iterator[bytes]:
         """Read a range by one request, and go on where its connection broke; `etag` says which object it must be."""

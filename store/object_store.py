@@ -149,9 +149,6 @@ class ObjectStore:
         """Return an address at which a browser gets an object from the server itself, for `DIRECT_URL_SECONDS`.
 
         None where downloads go through the API: see `store.s3.gives_direct_downloads`.
-
-        Args:
-            key: the object.
         """
         if self._public is None:
             return None

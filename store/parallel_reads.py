@@ -7,7 +7,7 @@ hold at most `AHEAD_BYTES`, besides the part that each of them waits for.
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,13 +17,13 @@ AHEAD_BYTES = 256 * 2**20
 FILE_PART_BYTES = 8 * 2**20
 FILE_READERS = 16  # requests at the same time while a file is fetched
 
-ReadRange = Callable[[int, int], bytes]  # the bytes from a first one to one before a last one
+ReadRange = Callable[[int, int], Sequence[bytes]]  # the bytes from a first one to one before a last one, in chunks
 
 _ahead = threading.BoundedSemaphore(AHEAD_BYTES // PART_BYTES)
 
 
 def read_in_order(read: ReadRange, start: int, stop: int) -> Iterator[bytes]:
-    """Yield a range in order, part by part, while the next parts are read.
+    """Yield a range in order, in the chunks of its parts, while the next parts are read.
 
     Args:
         read: reads a part; called in threads.
@@ -32,9 +32,9 @@ def read_in_order(read: ReadRange, start: int, stop: int) -> Iterator[bytes]:
     """
     if stop - start <= PART_BYTES:
         if start < stop:
-            yield read(start, stop)
+            yield from read(start, stop)
         return
-    waiting: deque[Future[bytes]] = deque()
+    waiting: deque[Future[Sequence[bytes]]] = deque()
     threads = ThreadPoolExecutor(MAX_AHEAD, thread_name_prefix="read-ahead")
     wanted = MIN_AHEAD
     try:
@@ -44,11 +44,11 @@ def read_in_order(read: ReadRange, start: int, stop: int) -> Iterator[bytes]:
                 waiting.append(threads.submit(read, start, end))
                 start = end
             wanted = max(MIN_AHEAD, wanted - 1) if waiting[0].done() else min(MAX_AHEAD, 2 * wanted)
-            data = waiting[0].result()
+            chunks = waiting[0].result()
             waiting.popleft()
             if waiting:
                 _ahead.release()  # the next one is waited for now
-            yield data
+            yield from chunks
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
         for _ in range(len(waiting) - 1):
@@ -65,11 +65,12 @@ def read_to_file(read: ReadRange, size: int, path: Path) -> None:
     """
 
     def copy(start: int) -> None:
-        data = memoryview(read(start, min(size, start + FILE_PART_BYTES)))
-        while data:
-            written = os.pwrite(file, data, start)
-            start += written
-            data = data[written:]
+        for chunk in read(start, min(size, start + FILE_PART_BYTES)):
+            data = memoryview(chunk)
+            while data:
+                written = os.pwrite(file, data, start)
+                start += written
+                data = data[written:]
 
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
     threads = ThreadPoolExecutor(FILE_READERS, thread_name_prefix="fetch")

@@ -69,8 +69,8 @@ def test_the_archive_comes_from_the_server_itself(
     assert [line.split("?")[0].endswith("/archive.zip") for line in faults.seen] == [True]
     with service.client(user="admin") as client:
         link = client.post(f"/v1/jobs/{id_}/links").json()["url"]
-    stranger = new_browser_page(service.settings.address).page
-    with stranger.expect_download() as downloading:
-        stranger.evaluate("address => { location.href = address }", link)
+    visitor = new_browser_page(service.settings.address).page
+    with visitor.expect_download() as downloading:
+        visitor.evaluate("address => { location.href = address }", link)
     downloading.value.save_as(tmp_path / "linked.zip")
     assert (tmp_path / "linked.zip").read_bytes() == ARCHIVE

@@ -29,7 +29,7 @@ class Source:
         self._seconds, self._fails_at, self._lock = seconds, fails_at, threading.Lock()
         self.begun = self.running = self.most = 0
 
-    def __call__(self, start: int, stop: int) -> bytes:
+    def __call__(self, start: int, stop: int) -> list[bytes]:
         with self._lock:
             self.begun += 1
             self.running += 1
@@ -38,7 +38,7 @@ class Source:
             time.sleep(self._seconds)
             if self._fails_at is not None and start >= self._fails_at:
                 raise OSError("away")
-            return DATA[start:stop]
+            return [DATA[start:stop]]
         finally:
             with self._lock:
                 self.running -= 1
