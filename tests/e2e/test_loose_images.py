@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from store.database import Database
 from store.settings import Settings
@@ -81,6 +81,23 @@ def write_photographs(folder: Path, count: int) -> list[Path]:
     return paths
 
 
+def try_strengths(page: Page) -> None:
+    """Wait for the trial, move a slider with a finger, and look at another strength."""
+    first = page.locator("[data-strength=balanced] .is-sliding").first
+    expect(first).to_be_visible(timeout=2 * MINUTE_MS)
+    images = first.locator("[data-compare-images]")
+    images.scroll_into_view_if_needed()
+    expect(page.locator("#trial:not([data-busy])")).to_be_visible(timeout=2 * MINUTE_MS)  # then nothing is replaced
+    box = images.bounding_box()
+    assert box is not None
+    page.touchscreen.tap(box["x"] + box["width"] * 0.25, box["y"] + 20)
+    expect(first.get_by_role("slider")).to_have_value("25")
+    page.get_by_label("Strong").check()
+    expect(first).to_be_hidden()
+    expect(page.locator("[data-strength=strong] figure:visible")).to_have_count(3)
+    page.get_by_label("Balanced").check()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_from_a_phones_picker_to_the_download(
@@ -96,6 +113,8 @@ def test_from_a_phones_picker_to_the_download(
     choosing.value.set_files(photographs)
     expect(page.get_by_role("heading", level=1)).to_have_text("6 images", timeout=MINUTE_MS)
     expect(page.locator("#dataset-head .state")).to_have_text("Ready", timeout=MINUTE_MS)
+    page.get_by_role("button", name="Try it on 3 images").tap()
+    try_strengths(page)
     browser_page.check_layout("dataset")
     page.get_by_role("button", name="Protect").tap()
     browser_page.expect_url("/jobs/")
