@@ -8,10 +8,6 @@ import httpx
 import pytest
 
 from core.reports.verification_html import render_verification
-from core.results.evidence import Curve
-from core.results.protection import ClassCount, ReportDataset
-from core.results.verification import VerificationEvidence, VerificationReport
-from core.results.verification_row import Arm, VerificationRow
 from core.specs.verify import VerifySpec
 from store import leases
 from store import models as m
@@ -19,9 +15,9 @@ from store.object_keys import checkpoint_key
 from tests.api.conftest import Service, assert_problem, request_job, upload_dataset
 from tests.support.archives import zipped
 from tests.support.report_samples import report
+from tests.support.verification_samples import partial_report
 
 MADE = report().to_json().encode()
-CLASSES = (ClassCount("a", 150), ClassCount("b", 150))
 
 
 @pytest.fixture
@@ -40,42 +36,6 @@ def non_admin(service: Service) -> Iterator[httpx.Client]:
 
 def verify(client: httpx.Client, target: str, **spec: Any) -> httpx.Response:
     return client.post("/v1/jobs", json={"kind": "verify", "target_job_id": target, "spec": spec})
-
-
-def partial_report(*, rows: int, spec: VerifySpec) -> VerificationReport:
-    """A report with this number of rows and invented numbers."""
-    curve = Curve(epoch=(1, 2), accuracy=(0.4, 0.3), loss=(1.0, 0.9))
-    after = Arm(accuracy=0.3, peak=0.4, ci95=(0.2, 0.4), runs=(0.3,), curve=curve)
-    before = Arm(accuracy=0.8, peak=0.8, ci95=(0.7, 0.9), runs=(0.8,), curve=curve)
-    row = VerificationRow(
-        norm=None,
-        radius=0,
-        countermeasure=None,
-        architecture="small residual network",
-        protected_percentage=100,
-        before=before,
-        after=after,
-        rest=None,
-    )
-    return VerificationReport(
-        job_id=None,
-        created_at="2026-11-22T16:04:05Z",
-        versions={},
-        device="CPU",
-        seconds=3.0,
-        dataset=ReportDataset(name="pets", images=300, classes=CLASSES, skipped=()),
-        spec=spec.to_dict(),
-        target={"job_id": None, "spec": {}, "generator": {}},
-        evidence=VerificationEvidence(
-            image_size=32,
-            train_images=240,
-            test_images=60,
-            chance=0.1,
-            rows_requested=len(spec.rows),
-            rows=(row,) * rows,
-        ),
-        caveats=("Only this was measured.",),
-    )
 
 
 def test_a_new_verification_is_queued_with_every_default_filled_in(api: httpx.Client, target: str) -> None:

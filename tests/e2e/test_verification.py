@@ -16,10 +16,10 @@ from store.database import Database
 from store.object_keys import checkpoint_key
 from store.object_store import open_object_store
 from store.settings import Settings
-from tests.api.test_verify_calls import partial_report
 from tests.e2e.conftest import SCREENS, NewBrowserPage, sign_in_link
 from tests.support.browser import BrowserPage
 from tests.support.report_samples import report
+from tests.support.verification_samples import partial_report
 
 SPEC = VerifySpec.parse(
     {
