@@ -13,7 +13,7 @@ from store import datasets, deployment, generators, jobs, leases, users
 from store import models as m
 from store.clock import utc_now
 from store.leases import JobResult
-from store.object_keys import checkpoint_key, upload_key
+from store.object_keys import checkpoint_key, upload_key, upload_part_key
 from store.settings import Settings
 from tests.support.generator_rows import card_file
 from tests.support.rows import must_claim, new_dataset, new_job
@@ -70,6 +70,25 @@ def test_only_the_results_of_a_succeeded_job_stay(context: WorkerContext) -> Non
         assert leases.succeed(session, held, result)
     remove_unused_files(context)
     assert context.files.list(f"jobs/{id_}") == named
+
+
+def test_only_the_parts_of_unfinished_uploads_stay(context: WorkerContext) -> None:
+    dataset_id = new_dataset(context.database)
+    with context.database.write.begin() as session:
+        owner, later = users.local_admin(session).id, utc_now() + timedelta(days=1)
+        rows = [
+            m.Upload(
+                id=m.new_id(), owner_id=owner, length=9, filename="a", name="a", dataset_id=became, expires_at=later
+            )
+            for became in (None, dataset_id)
+        ]
+        session.add_all(rows)
+        open_id, done_id = (row.id for row in rows)
+    part = stored(context, upload_part_key(open_id, 0, "x"))
+    stored(context, upload_part_key(done_id, 0, "x"))
+    stored(context, upload_part_key(m.new_id(), 0, "x"))  # of an upload that was deleted while a part was stored
+    remove_unused_files(context)
+    assert context.files.list("uploads") == [part]
 
 
 def test_files_of_jobs_without_a_result_are_deleted(context: WorkerContext) -> None:
