@@ -43,7 +43,6 @@ NOISES = {
     "texture-subtle": Noise(method="texture", visibility="subtle"),
     "texture-balanced": Noise(method="texture", visibility="balanced"),
     "texture-strong": Noise(method="texture", visibility="strong"),
-    "pattern-balanced": Noise(method="pattern", visibility="balanced"),
     "sem-balanced": Noise(method="sem", visibility="balanced"),
     "sem-strong": Noise(method="sem", visibility="strong"),
 }

@@ -13,10 +13,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.errors import SpecError
-from core.specs.photograph_methods import PATTERN_LENGTHS, default_photograph_method, has_photograph_method
 from core.specs.photographs import FINE_TUNING_SCHEDULES
 from core.specs.presets import PRESETS
-from core.specs.protect import EVIDENCE_RUNS, GPU_PRESETS, INSTANT, PAPER, PATTERN, TEXTURE, ProtectSpec
+from core.specs.protect import EVIDENCE_RUNS, GPU_PRESETS, INSTANT, PAPER, TEXTURE, ProtectSpec
 from core.specs.protected_class import MIN_ALBUM_IMAGES
 from store import datasets
 from store import models as m
@@ -37,7 +36,6 @@ NETWORK_FACTOR = {
     "paper": 60.0,
 }  # the preset's network, to the small one
 FINE_TUNING_SECONDS = 1.5  # an update of a pretrained learner at 128 px; one from scratch takes about as long in sum
-PATTERN_SECONDS = 0.9  # an update of patterns and of their network, with 32 photographs
 PHOTOGRAPH_ROWS = {"quick": 4, "full": 12}
 MIN_MEASURED_IMAGES = 250  # with fewer in several classes there are too few test images
 MAX_SHORT_EVIDENCE_SECONDS = 300.0
@@ -160,15 +158,12 @@ def _figure(spec: ProtectSpec, dataset: m.Dataset) -> Estimate:
     preset = PRESETS[spec.preset]
     method = spec.method or preset.method
     is_small = dataset.bytes / images < SMALL_FILE_BYTES
-    if has_photograph_method(spec, photographs=not datasets.are_small(dataset)):
-        method = spec.method or default_photograph_method(spec.preset, classes=datasets.count_classes(dataset))
+    has_textures = spec.method in (None, TEXTURE) and spec.preset != PAPER and not datasets.are_small(dataset)
     factor = (1.0 if is_small else SIZE_FACTOR) * NETWORK_FACTOR.get(spec.preset, 1.0)
     reading = 0.002 * images + 0.2 * megabytes
     writing = 0.004 * images + 0.4 * megabytes
-    if spec.preset == INSTANT or spec.generator_id or method == TEXTURE or datasets.count_classes(dataset) == 1:
+    if spec.preset == INSTANT or spec.generator_id or has_textures or datasets.count_classes(dataset) == 1:
         training, noise = 0.0, 0.001 * images * factor
-    elif method == PATTERN:
-        training, noise = PATTERN_LENGTHS[spec.preset].updates(images) * PATTERN_SECONDS, 0.0
     else:
         config = preset.noise.get(method)
         updates = 0 if config is None else config.length.updates(images)

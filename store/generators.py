@@ -23,9 +23,8 @@ from core.generators.shipped import (
     select_shipped_generator,
     shipped_generators,
 )
-from core.specs.photograph_methods import TOO_FEW_CLASSES_FOR_PATTERNS
-from core.specs.protect import INSTANT, PAPER, PATTERN, PHOTOGRAPH_METHODS, ProtectSpec
-from core.specs.visibility import too_small_for
+from core.specs.protect import INSTANT, PAPER, TEXTURE, ProtectSpec
+from core.specs.visibility import too_small_for_textures
 from store import datasets
 from store import models as m
 from store.database import Database
@@ -155,13 +154,11 @@ def check_compatibility(session: Session, spec: ProtectSpec, dataset: m.Dataset)
         row = session.get(m.Generator, spec.generator_id)
         if row is not None and (reason := incompatibilities(Card.from_dict(row.card), classes=classes)):
             raise SpecError([FieldError("generator_id", reason)])
-    elif spec.method in PHOTOGRAPH_METHODS:
+    elif spec.method == TEXTURE:
         if datasets.are_small(dataset):
-            raise SpecError([FieldError("method", too_small_for(spec.method))])
-        if spec.method == PATTERN and classes == 1:
-            raise SpecError([FieldError("method", TOO_FEW_CLASSES_FOR_PATTERNS)])
+            raise SpecError([FieldError("method", too_small_for_textures())])
     elif spec.method is None and spec.preset != PAPER and not datasets.are_small(dataset):
-        return  # photographs get textures or patterns, and the sizes of other images are not known yet
+        return  # photographs get textures, and the sizes of other images are not known yet
     elif classes == 1:  # nothing can be trained on one class, so the preset instant replaces the others
         why = "these images are one class, from which nothing can be trained, so a generator that ships makes the noise"
         _check_shipped(spec, classes, why=f"; {why}")

@@ -7,7 +7,7 @@ from api.pages.labels import stage_labels
 from api.spec_texts import PRESET_TEXTS
 from core.reports.heatmap import training_label
 from core.specs.catalog import LEARNER_LABELS
-from core.specs.protect import INSTANT, PAPER
+from core.specs.protect import PAPER
 from core.specs.verify import VerifySpec
 from store import models as m
 
@@ -35,11 +35,6 @@ _HEADINGS = {
     },
 }
 
-_DEFAULT_METHODS = {
-    True: "textures for photographs, else a trained generator",
-    False: "patterns for photographs, else the preset’s",
-}
-"""By whether the preset is `instant`, which trains nothing."""
 _HEADINGS_WITH_ARCHIVE = {  # of a protection whose archive can be downloaded
     m.QUEUED: "{}: protected, the measurement waits for its turn",
     m.RUNNING: "{}: protected, measuring how well",
@@ -93,7 +88,7 @@ def request_details(job: m.Job) -> list[tuple[str, Any]]:
     has_target = job.kind == m.PROTECT and spec.get("preset") != PAPER
     if has_target and spec.get("visibility"):
         details.append(("How visible", f"{spec['visibility']} on photographs"))
-    default_method = _DEFAULT_METHODS[spec.get("preset") == INSTANT] if has_target else "the preset’s"
+    default_method = "textures for photographs, else the preset’s" if has_target else "the preset’s"
     details += [
         ("Strength", f"{spec.get('radius_u', 8)} of 255"),
         ("Thoroughness", PRESET_TEXTS[spec.get("preset", "quick")].title),

@@ -1,4 +1,4 @@
-"""What noise each image of an archive gets: an array that was made before, or the texture or pattern of its class."""
+"""What noise each image of an archive gets: an array that was made before, or the texture of its class."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -82,39 +82,6 @@ class NoiseArrays:
     def args(self, number: int) -> Mapping[str, Any]:
         """None."""
         return {}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassPatterns:
-    """A pattern for each class, which is enlarged to each image.
-
-    Attributes:
-        labels: Class of each image, int (n,).
-        patterns: int8 (classes, s, s); 127 stands for the amplitude that an image's local contrast allows.
-        channels: Of the images, 1 or 3.
-    """
-
-    labels: NDArray[np.int64]
-    patterns: NDArray[np.int8]
-    channels: int
-
-    @property
-    def count(self) -> int:
-        """Number of the images."""
-        return len(self.labels)
-
-    @property
-    def size(self) -> int:
-        """Side of the patterns in pixels."""
-        return int(self.patterns.shape[-1])
-
-    def blob(self, number: int) -> bytes:
-        """The pattern of the image's class."""
-        return self.patterns[int(self.labels[number])].tobytes()
-
-    def args(self, number: int) -> Mapping[str, Any]:
-        """That it is a pattern."""
-        return {"is_pattern": True}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

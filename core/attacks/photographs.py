@@ -29,10 +29,10 @@ def colour_jitter(n: int, strength: float, *, generator: torch.Generator) -> Tra
     def jitter(x: Tensor) -> Tensor:
         brightness, contrast, saturation = factors.to(x.dtype)[:, :, None, None, None]
         x = x * brightness
-        mean = luma_of(x).mean(dim=(2, 3), keepdim=True)
+        mean = _luma(x).mean(dim=(2, 3), keepdim=True)
         x = mean + (x - mean) * contrast
         if x.shape[1] == 3:
-            grey = luma_of(x)
+            grey = _luma(x)
             x = grey + (x - grey) * saturation
         return x.clamp(0, 1)
 
@@ -52,15 +52,8 @@ def photograph_transform(n: int, size: int, *, generator: torch.Generator) -> Tr
     return lambda x: jitter(crop(x))
 
 
-def luma_of(x: Tensor) -> Tensor:
-    """The brightness of images.
-
-    Args:
-        x: Images (n, 1 or 3, h, w).
-
-    Returns:
-        (n, 1, h, w).
-    """
+def _luma(x: Tensor) -> Tensor:
+    """The brightness (n, 1, h, w) of images with one or three channels."""
     if x.shape[1] == 1:
         return x
     weights = torch.tensor(LUMA, dtype=x.dtype, device=x.device)

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from core.results.training_names import learner_name
 from core.specs.catalog import LEARNER_LABELS, PRETRAINED_LABELS, PROBE
-from core.specs.photographs import FINE_SIZE, PHOTOGRAPH_SIZE
-from core.specs.visibility import SMALL_IMAGE_EDGE
+from core.specs.photographs import FINE_SIZE, MAX_SMALL_EDGE, PHOTOGRAPH_SIZE
 
 CHEAP_COUNTERMEASURES = ("jpeg-75", "greyscale")
 
@@ -82,7 +81,7 @@ def photograph_cases(amount: str, radius_a: int, *, learner: str, has_pretrained
             *((scratch, radius, None) for radius in dict.fromkeys((radius_a // 2, radius_a)) if radius),
             (tuned, 0, "jpeg-75"),
             (scratch, 0, "jpeg-75"),
-            ((learner, SMALL_IMAGE_EDGE), 0, None),
+            ((learner, MAX_SMALL_EDGE), 0, None),
             (("pretrained-finetune", FINE_SIZE), 0, None),
             *((tuned, radius, None) for radius in (radius_a,) if radius),
         ]

@@ -16,11 +16,10 @@ from core.ingest.pixels import load_pixels
 from core.ingest.split import select_test_mask
 from core.runtime.progress import Progress
 from core.specs.catalog import PRETRAINED_LABELS
-from core.specs.photographs import PHOTOGRAPH_SIZE
+from core.specs.photographs import MAX_SMALL_EDGE, PHOTOGRAPH_SIZE, are_photographs
 from core.specs.presets import PRESETS
 from core.specs.protect import PAPER
 from core.specs.verify import VerifySpec
-from core.specs.visibility import SMALL_IMAGE_EDGE, are_photographs
 from core.specs.work_size import work_size
 from core.training.labelled_images import LabelledArrays
 
@@ -189,7 +188,7 @@ def _image_size(dataset: ImageDataset, spec: VerifySpec) -> tuple[int, bool]:
     if photographs and not PRETRAINED_LABELS.keys().isdisjoint(spec.architectures):
         size = max(size, PHOTOGRAPH_SIZE)
     size = spec.image_size or size
-    return size, photographs and size > SMALL_IMAGE_EDGE
+    return size, photographs and size > MAX_SMALL_EDGE
 
 
 def _percentage(protect_mask: NDArray[np.bool_]) -> int:

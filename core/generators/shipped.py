@@ -11,7 +11,7 @@ from typing import Any
 from core.errors import BadInput
 from core.generators.card import Card, read_card
 from core.generators.compatibility import apply_generator_constraints, incompatibilities
-from core.specs.protect import INSTANT, PHOTOGRAPH_METHODS
+from core.specs.protect import INSTANT, TEXTURE
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 
@@ -47,7 +47,7 @@ def resolve_generator_constraints(fields: Mapping[str, Any], card: Card | None) 
     Raises:
         SpecError: One error for each field that was requested with another value than the generator's.
     """
-    if card is None and fields.get("preset") == INSTANT and fields.get("method") not in (None, *PHOTOGRAPH_METHODS):
+    if card is None and fields.get("preset") == INSTANT and fields.get("method") not in (None, TEXTURE):
         card = shipped_generators()[0].card
     return dict(fields) if card is None else apply_generator_constraints(fields, card)
 

@@ -18,7 +18,7 @@ from core.imaging.encode import encode
 from core.imaging.formats import delivered_format
 from core.imaging.pixel_math import add_noise, pixel_difference, resized_pixels
 from core.imaging.sandbox_protocol import Frame, Operation
-from core.imaging.scaled_noise import ScalableNoise, array_noise, pattern_noise, texture_noise
+from core.imaging.scaled_noise import ScalableNoise, array_noise, texture_noise
 from core.imaging.texture_codebook import TextureCell
 from core.imaging.visible_delivery import Delivery, deliver_within
 
@@ -65,15 +65,13 @@ def encode_with_noise(
     format: str,
     keep_exif: bool,
     texture: dict[str, Any] | None = None,
-    is_pattern: bool = False,
     max_flip: float | None = None,
 ) -> Frame:
     """Add noise to an image, resized to the image's own size, and encode the sum.
 
     Args:
         data: The image file.
-        noise: int8 (channels, size, size), or nothing where there is a texture or no noise. Of a pattern int8 (size,
-            size).
+        noise: int8 (channels, size, size), or nothing where there is a texture or no noise.
         size: Width and height of the noise, and of the pixels that are returned.
         channels: Of the noise and of the pixels, 1 or 3.
         radius: Maximum absolute value of the noise, of 255.
@@ -81,7 +79,6 @@ def encode_with_noise(
         keep_exif: Whether EXIF and XMP are kept.
         texture: `cells`, the frequency and the angle of each cell of the class's code, and `seed` of the phases, for
             noise that is made at the image's own size.
-        is_pattern: Whether the noise is a pattern, whose amplitude follows local contrast.
         max_flip: Largest FLIP of the delivered file, for which the noise is scaled. None: the noise as it is.
 
     Returns:
@@ -97,8 +94,7 @@ def encode_with_noise(
     original = decode(data)
     whole = original.image
     file_format = delivered_format(original.format, whole.mode, format)
-    luma_only = is_pattern or texture is not None
-    fine_colour = not luma_only and min(whole.size) < COARSE_NOISE * size
+    fine_colour = texture is None and min(whole.size) < COARSE_NOISE * size
 
     def encoder(settings: Sequence[dict[str, Any]]) -> Callable[[Image.Image], Delivery]:
         def deliver(image: Image.Image) -> Delivery:
@@ -110,14 +106,16 @@ def encode_with_noise(
     finer: list[dict[str, Any]] = []
     settings = finer
     if is_lossy(file_format, original.compression):
-        settings = lossy_settings(file_format, original.compression, fine_colour=fine_colour, luma_only=luma_only)
+        settings = lossy_settings(
+            file_format, original.compression, fine_colour=fine_colour, luma_only=texture is not None
+        )
         finer = finer_settings(file_format, original.compression)
     deliver = encoder(settings)
 
-    array = np.frombuffer(noise, np.int8).reshape(1 if is_pattern else channels, size, size) if noise else None
+    array = np.frombuffer(noise, np.int8).reshape(channels, size, size) if noise else None
     measured = {}
     if max_flip is not None and (texture or (array is not None and array.any())):
-        scalable = _scalable_noise(whole, array, texture, is_pattern=is_pattern, radius=radius)
+        scalable = _scalable_noise(whole, array, texture, radius=radius)
         done = deliver_within(
             whole, scalable, deliver, max_flip=max_flip, finer=[encoder([options]) for options in finer]
         )
@@ -133,19 +131,12 @@ def encode_with_noise(
 
 
 def _scalable_noise(
-    image: Image.Image,
-    array: NDArray[np.int8] | None,
-    texture: dict[str, Any] | None,
-    *,
-    is_pattern: bool,
-    radius: int,
+    image: Image.Image, array: NDArray[np.int8] | None, texture: dict[str, Any] | None, *, radius: int
 ) -> ScalableNoise:
     if texture is not None:
         cells = [TextureCell(frequency, angle) for frequency, angle in texture["cells"]]
         return texture_noise(image, cells, texture["seed"], radius=radius)
     assert array is not None
-    if is_pattern:
-        return pattern_noise(image, array[0], radius=radius)
     return array_noise(image, array, radius=radius)
 
 

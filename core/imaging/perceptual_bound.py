@@ -8,10 +8,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.imaging.class_texture import enlarged
-from core.specs.local_contrast import AMPLITUDE_PER_CONTRAST, FLAT_AMPLITUDE, MAX_AMPLITUDE, MAX_CONTRAST, MIN_BLOCK
 
+FLAT_AMPLITUDE, MAX_AMPLITUDE = 1.0, 5.0
+"""Of the noise where an image is flat, and at most, of 255."""
+AMPLITUDE_PER_CONTRAST = 0.15
+"""Amplitude for each unit of local standard deviation."""
+MAX_CONTRAST = 40.0
+"""Standard deviation of 255 above which an edge hides no more."""
 BLOCKS = 76
 """Along the longer edge: local contrast is taken around the centre of each block."""
+MIN_BLOCK = 4
+"""Edge of a block in pixels, at least."""
 
 MAX_ATTEMPTS, BISECTION_FROM = 8, 3
 CLOSE_ENOUGH = 0.96

@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
 from core.imaging.class_texture import canvas_size, enlarged, texture
-from core.imaging.perceptual_bound import amplitude, luma_of
+from core.imaging.perceptual_bound import FLAT_AMPLITUDE, amplitude, luma_of
 from core.imaging.pixel_math import ZERO, resized_noise, without_alpha
 from core.imaging.texture_codebook import TextureCell
 from core.metrics.flip import FlipReference
 from core.metrics.windows import Window, as_rgb, windows_of
-from core.specs.local_contrast import FLAT_AMPLITUDE
 
 STRIP = 256  # rows that are rounded at once, so that a large image takes little memory
 TYPICAL_TEXTURE_FLIP, TYPICAL_FULL_FLIP = 0.056, 0.2
@@ -88,26 +87,6 @@ def texture_noise(image: Image.Image, cells: Sequence[TextureCell], seed: int, *
     """
     canvas = canvas_size(*image.size)
     values = texture(*canvas, cells, seed) * amplitude(luma_of(without_alpha(image), *canvas))
-    return ScalableNoise(
-        values=enlarged(values, *image.size),
-        radius=radius,
-        highest=radius / FLAT_AMPLITUDE,
-        typical_flip=TYPICAL_TEXTURE_FLIP,
-    )
-
-
-def pattern_noise(image: Image.Image, pattern: NDArray[np.int8], *, radius: int) -> ScalableNoise:
-    """The pattern of a class for one image, enlarged to it, as strong as local contrast hides it.
-
-    Args:
-        image: L, RGB, LA or RGBA.
-        pattern: int8 (s, s); 127 stands for the amplitude that local contrast allows.
-        radius: Maximum absolute value of the noise, of 255.
-    """
-    canvas = canvas_size(*image.size)
-    values = enlarged(pattern.astype(np.float32) / np.float32(127), *canvas) * amplitude(
-        luma_of(without_alpha(image), *canvas)
-    )
     return ScalableNoise(
         values=enlarged(values, *image.size),
         radius=radius,

@@ -5,8 +5,7 @@ from core.noise.methods import METHODS, objective_of
 from core.noise.ntga.attack import NAME as NTGA
 from core.noise.ntga.attack import describe_ntga
 from core.noise.setup import NoiseSetup
-from core.specs.photograph_methods import PATTERN_LENGTHS
-from core.specs.protect import PATTERN, TEXTURE
+from core.specs.protect import TEXTURE
 
 JOINTLY = (
     "at once, by a network that was trained together with the surrogate: our own way, not from the method's source"
@@ -29,13 +28,6 @@ def describe_noise(setup: NoiseSetup, *, size: int, trained_on: int) -> dict[str
     }
     if setup.method == TEXTURE:
         return head | {"source": "class textures with a secret key, bound by local contrast (Unteachable)"}
-    if setup.method == PATTERN:
-        return head | {
-            "source": "class-wise noise (Huang et al., ICLR 2021), trained with a pretrained network and bound by "
-            "local contrast (Unteachable)",
-            "trained_on_images": trained_on,
-            "training_steps": PATTERN_LENGTHS[setup.preset.name].updates(trained_on),
-        }
     if setup.method == NTGA:
         return head | describe_ntga(setup.preset.ntga, trained_on=trained_on)
     objective = objective_of(setup, setup.config.final)

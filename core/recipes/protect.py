@@ -23,16 +23,15 @@ from core.noise.generator_file import TrainedGenerator, load_generator
 from core.noise.setup import NoiseSetup
 from core.recipes.evidence_images import EvidenceImages
 from core.recipes.joint_start import joint_start
-from core.recipes.noise_method import choose_method
 from core.recipes.options import DatasetSource, ReferenceSource, RunOptions
 from core.recipes.protection_archive import ProtectionArchive, report_in
 from core.recipes.protection_data import ProtectionData
-from core.recipes.protection_noise import TEXTURE_WORK_SIZE, noise_source
+from core.recipes.protection_noise import TEXTURE_WORK_SIZE, noise_source, with_method
 from core.recipes.report_dataset import labels_of
 from core.results.protection import ProtectionReport
 from core.runtime.context import RunContext
 from core.specs.presets import PRESETS, preset_for
-from core.specs.protect import INSTANT, PHOTOGRAPH_METHODS, ProtectSpec
+from core.specs.protect import INSTANT, TEXTURE, ProtectSpec
 from core.specs.visibility import are_photographs
 from core.specs.work_size import MIN_SIZE, work_size
 from core.training.labelled_images import LabelledArrays
@@ -104,10 +103,13 @@ def protect(
             sandbox=sandbox,
         )
         if generator is None:
-            dataset, spec = choose_method(dataset, spec, run)
-            if spec.preset == INSTANT and spec.method not in PHOTOGRAPH_METHODS:
-                generator = _shipped_generator(dataset)
-                spec = _constrained_spec(spec, generator)
+            spec = with_method(spec, photographs=are_photographs(_edges(dataset)))
+        trains = generator is None and spec.method != TEXTURE
+        if trains and len(dataset.classes) == 1 and spec.preset != INSTANT:
+            dataset, spec = _without_training(dataset, spec)
+        if trains and spec.preset == INSTANT:
+            generator = _shipped_generator(dataset)
+            spec = _constrained_spec(spec, generator)
         trained = None if generator is None else load_generator(generator, device=run.device.name)
         data = _prepare(dataset, spec, trained, run, sandbox)
         data = _as_album(data, source.reference) if len(dataset.classes) == 1 else data
@@ -136,6 +138,16 @@ def protect(
 
 def _constrained_spec(spec: ProtectSpec, generator: Path) -> ProtectSpec:
     return ProtectSpec.parse(apply_generator_constraints(spec.to_dict(), read_card(generator)))
+
+
+def _without_training(dataset: ImageDataset, spec: ProtectSpec) -> tuple[ImageDataset, ProtectSpec]:
+    """The preset `instant` in place of one that trains: a network learns nothing from images of one class."""
+    note = (
+        f"All images are of one class, from which nothing can be trained. So the preset {INSTANT} replaced "
+        f"{spec.preset}: the noise is that of a generator which was trained on other images."
+    )
+    layout = replace(dataset.layout, notes=(*dataset.layout.notes, note))
+    return replace(dataset, layout=layout), ProtectSpec.parse(spec.to_dict() | {"preset": INSTANT})
 
 
 def _shipped_generator(dataset: ImageDataset) -> Path:
@@ -195,7 +207,7 @@ def _as_album(data: ProtectionData, reference: ReferenceSource | None) -> Protec
 def _choose_size(dataset: ImageDataset, spec: ProtectSpec, trained: TrainedGenerator | None) -> int:
     """The work size in pixels: that of the generator, if there is one. Raises BadInput where that does not fit."""
     if trained is None:
-        largest = TEXTURE_WORK_SIZE if spec.method in PHOTOGRAPH_METHODS else PRESETS[spec.preset].max_size
+        largest = TEXTURE_WORK_SIZE if spec.method == TEXTURE else PRESETS[spec.preset].max_size
         return work_size(_edges(dataset), max_size=largest)
     size = work_size(_edges(dataset), max_size=max(MIN_SIZE, trained.card.size))
     if wrong := incompatibilities(trained.card, channels=dataset.channels, size=size, classes=len(dataset.classes)):

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from core.archive.noise_source import ClassPatterns, ClassTextures, NoiseArrays, NoiseSource
+from core.archive.noise_source import ClassTextures, NoiseArrays, NoiseSource
+from core.errors import BadInput
 from core.imaging.texture_codebook import KEY_BYTES, TextureCodebook
 from core.noise.class_map import class_map
-from core.noise.class_patterns import train_class_patterns
 from core.noise.final_search import search_noise
 from core.noise.generator_file import TrainedGenerator, network_for, surrogate_for
 from core.noise.inference import predict_noise
@@ -17,8 +17,8 @@ from core.noise.joint_training import train_jointly
 from core.noise.make import generate_noise
 from core.recipes.protection_data import ProtectionData
 from core.runtime.context import RunContext
-from core.specs.photograph_methods import PATTERN_LENGTHS
-from core.specs.protect import PATTERN, TEXTURE
+from core.specs.protect import TEXTURE, ProtectSpec
+from core.specs.visibility import too_small_for_textures
 
 TEXTURE_WORK_SIZE = 128
 """Largest side in pixels at which protections by textures are measured. The textures have each image's own size."""
@@ -26,8 +26,25 @@ TEXTURE_WORK_SIZE = 128
 KEY_CHECKPOINT = "texture-key"
 
 
+def with_method(spec: ProtectSpec, *, photographs: bool) -> ProtectSpec:
+    """The spec with the method `texture`, if it is the default for these images.
+
+    Args:
+        spec: What was requested, for a protection without a trained generator.
+        photographs: Whether the images are photographs (`core.specs.visibility`).
+
+    Raises:
+        BadInput: The method is `texture`, and the images are too small for it.
+    """
+    if spec.method == TEXTURE and not photographs:
+        raise BadInput(f"The method texture {too_small_for_textures()}.")
+    if spec.method is None and photographs and spec.preset != "paper":
+        return spec.model_copy(update={"method": TEXTURE})
+    return spec
+
+
 def noise_source(data: ProtectionData, run: RunContext) -> NoiseSource:
-    """The noise of all images: textures or patterns of their classes, or what a trained network makes.
+    """The noise of all images: textures, or made by a generator, or by a network that is trained on the dataset.
 
     Args:
         data: What is protected, and how.
@@ -42,8 +59,6 @@ def noise_source(data: ProtectionData, run: RunContext) -> NoiseSource:
             channels=data.channels,
             size=data.work_size,
         )
-    if data.setup.method == PATTERN:
-        return ClassPatterns(labels=images.labels, patterns=_patterns(data, run), channels=data.channels)
     if data.start is not None:
         return NoiseArrays(_joint_noise(data, data.start, run))
     if generator is None:
@@ -66,13 +81,6 @@ def _joint_noise(data: ProtectionData, start: TrainedGenerator, run: RunContext)
     mapped = replace(images, labels=class_map(images.classes, outputs=outputs)[images.labels], classes=outputs)
     radius = data.setup.spec.radius_u
     return predict_noise(trained, mapped, run, radius=radius, protect_mask=data.protect_mask)
-
-
-def _patterns(data: ProtectionData, run: RunContext) -> NDArray[np.int8]:
-    """The patterns of the classes, trained on the training images, int8 (classes, s, s)."""
-    spec, images = data.setup.spec, data.images.select(data.train_mask)
-    updates = PATTERN_LENGTHS[spec.preset].updates(len(images))
-    return train_class_patterns(images, run, updates=updates, seed=spec.seed)
 
 
 def _texture_key(run: RunContext) -> bytes:

@@ -19,7 +19,7 @@ from core.reports.protection_caveats import DeliveryCounts, GeneratorUse, protec
 from core.results.evidence import Evidence
 from core.results.protection import ProtectionReport
 from core.runtime.context import RunContext
-from core.specs.protect import PHOTOGRAPH_METHODS
+from core.specs.protect import TEXTURE
 from core.version import versions
 
 
@@ -122,7 +122,7 @@ def _caveats(data: ProtectionData, archive: Delivery, evidence: Evidence) -> tup
         DeliveryCounts(
             work_size=data.work_size,
             images=len(dataset.images),
-            enlarged=0 if data.setup.method in PHOTOGRAPH_METHODS else _enlarged(data),
+            enlarged=0 if data.setup.method == TEXTURE else _enlarged(data),
             max_flip=data.max_flip,
             faint=int(delivered.faint.sum()),
             missed=_paths(delivered, delivered.missed),

@@ -17,11 +17,11 @@ from core.imaging.texture_codebook import KEY_BYTES, TextureCodebook
 from core.ingest.dataset import ImageDataset, open_dataset
 from core.recipes.options import DatasetSource, RunOptions
 from core.recipes.protect import protect
+from core.recipes.protection_noise import with_method
 from core.recipes.report_dataset import labels_of
 from core.results.protection import ImageVisibility
 from core.runtime.context import RunContext
-from core.specs.photograph_methods import has_photograph_method
-from core.specs.protect import ProtectSpec
+from core.specs.protect import TEXTURE, ProtectSpec
 from core.specs.visibility import DEFAULT_VISIBILITY, VISIBILITIES, VISIBILITY_TARGETS, are_photographs
 from core.specs.work_size import MIN_SIZE
 
@@ -52,8 +52,7 @@ IN_TURN = (DEFAULT_VISIBILITY, *(name for name in VISIBILITIES if name != DEFAUL
 def make_trial(folder: Path, spec: ProtectSpec, options: RunOptions) -> Iterator[list[TrialFile]]:
     """Protect a few images at each visibility.
 
-    Photographs get textures directly, which are as visible as what the method `pattern` trains: a report, and a sandbox
-    for each visibility, would take most of the time.
+    Photographs get their textures directly: a report, and a sandbox for each visibility, would take most of the time.
 
     Args:
         folder: The images, as a dataset.
@@ -76,7 +75,7 @@ def make_trial(folder: Path, spec: ProtectSpec, options: RunOptions) -> Iterator
             folder, unpacked, name="trial", limits=options.limits, progress=run.progress, sandbox=sandbox
         )
         photographs = are_photographs([(image.width, image.height) for image in dataset.images])
-        if has_photograph_method(spec, photographs=photographs):
+        if with_method(spec, photographs=photographs).method == TEXTURE:
             yield from _with_textures(dataset, spec, options.scratch, run, sandbox)
             return
     yield from _with_generator(folder, spec, options)

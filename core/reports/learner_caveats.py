@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from core.reports.photograph_caveats import pattern_caveats, texture_caveats, texture_countermeasures
+from core.reports.photograph_caveats import texture_caveats, texture_countermeasures
 from core.results.evidence import Evidence, EvidenceRow
 from core.specs.catalog import HOW_TO_GET_WEIGHTS
-from core.specs.protect import PHOTOGRAPH_METHODS, ProtectSpec
+from core.specs.protect import TEXTURE, ProtectSpec
 
 NON_ROBUST_METHODS = ("em", "tap", "ntga")
 """Methods whose search for noise has no adversary."""
@@ -32,13 +32,12 @@ def learner_caveats(spec: ProtectSpec, evidence: Evidence, *, uses_greyscale_sur
             "with a noise radius of 8 of 255, a radius of 4 of 255 undid nearly all of the protection (Fu et al. 2022, "
             "Table 1)."
         )
-    elif not spec.eot and spec.method not in PHOTOGRAPH_METHODS:
+    elif not spec.eot and spec.method != TEXTURE:
         yield (
             "The noise was searched without random crops and flips, as requested. In the published measurements of "
             "REM, adversarial training with a radius of 2 of 255 undid such noise (Fu et al. 2022, Table 4)."
         )
     yield from texture_caveats(spec)
-    yield from pattern_caveats(spec)
     yield _countermeasures(spec, rows, uses_greyscale_surrogate=uses_greyscale_surrogate)
     yield "Purification, such as passing the images through a diffusion model, can remove the noise. Not measured."
     yield _pretrained_models(rows)
@@ -88,7 +87,7 @@ def _countermeasures(spec: ProtectSpec, rows: tuple[EvidenceRow, ...], *, uses_g
     )
     tried = sorted({row.countermeasure for row in rows if row.countermeasure is not None})
     here = f"Measured here: {', '.join(tried)}; nothing else." if tried else "None of them was measured here."
-    if spec.method in PHOTOGRAPH_METHODS:
+    if spec.method == TEXTURE:
         return texture_countermeasures(here)
     return (
         "Greyscale conversion, strong JPEG compression and strong random colour changes before training weaken the "

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from core.imaging.formats import MAX_GROWTH
-from core.specs.protect import PATTERN, PHOTOGRAPH_METHODS, TEXTURE, ProtectSpec
+from core.specs.protect import TEXTURE, ProtectSpec
 
 NAMED_FILES = 5
 
@@ -50,7 +50,7 @@ def target_caveats(spec: ProtectSpec, counts: TargetCounts) -> Iterator[str]:
             f"images hide little at the visibility “{spec.visibility}”. Models learn from them nearly as from "
             "unprotected images."
         )
-    if spec.method not in PHOTOGRAPH_METHODS:
+    if spec.method != TEXTURE:
         yield (
             "The noise of each image was scaled down until the image met the visibility "
             f"“{spec.visibility}”. The scaled noise protects less than published measurements of the method say."
@@ -85,32 +85,13 @@ def texture_caveats(spec: ProtectSpec) -> Iterator[str]:
     )
 
 
-def pattern_caveats(spec: ProtectSpec) -> Iterator[str]:
-    """What is known of the method `pattern`.
-
-    Args:
-        spec: How the noise was made.
-    """
-    if spec.method != PATTERN:
-        return
-    yield (
-        "On a public set of 1,444 grocery photographs of 32 classes, a prototype of such patterns at FLIP 0.044 "
-        "lowered a fine-tuned model from 56.0 to 38.8 % (one run), and a small model from random weights not at all. "
-        "Only evidence on these images says what they do here."
-    )
-    yield (
-        "All images of a class have the same pattern. Someone who averages many of them can estimate it and subtract a "
-        "part of it. The patterns know no adversary. Neither was measured."
-    )
-
-
 def texture_countermeasures(here: str) -> str:
-    """What countermeasures do to textures and patterns.
+    """What countermeasures do to textures.
 
     Args:
         here: A sentence that says which of them were measured.
     """
     return (
-        "The noise is the same in all colours, so conversion to greyscale keeps it. Blur, strong JPEG compression and "
+        "A texture is the same in all colours, so conversion to greyscale keeps it. Blur, strong JPEG compression and "
         f"reduction to a small size weaken it. {here}"
     )

@@ -13,14 +13,10 @@ from core.specs.base import OneOf, Spec, refusal
 from core.specs.visibility import DEFAULT_VISIBILITY, VISIBILITIES, VISIBILITY_TARGETS
 
 TEXTURE = "texture"
-"""A band-passed texture for each class of photographs, which is not trained."""
-PATTERN = "pattern"
-"""A pattern for each class of photographs, trained on the dataset together with a pretrained network."""
-PHOTOGRAPH_METHODS = (TEXTURE, PATTERN)
-"""Methods for photographs alone. Their noise is made at each image's own size, as strong as local contrast hides it."""
-METHODS = ("sem", "rem", "em", "tap", "ntga", *PHOTOGRAPH_METHODS)
-METHODS_WITHOUT_SURROGATE = ("ntga", *PHOTOGRAPH_METHODS)
-"""Methods that leave nothing to save as a generator."""
+"""The method of photographs by default: a band-passed texture for each class, which is not trained."""
+METHODS = ("sem", "rem", "em", "tap", "ntga", TEXTURE)
+METHODS_WITHOUT_SURROGATE = ("ntga", TEXTURE)
+"""Methods that train no network, which leave nothing to save as a generator."""
 PAPER = "paper"
 """The preset with the settings of Fu et al. 2022, also for the evidence."""
 GPU_PRESETS = (PAPER,)
@@ -67,7 +63,7 @@ class ProtectSpec(Spec):
     method: Annotated[str, OneOf(METHODS)] | None = Field(
         default=None,
         description="which noise; default: the preset's, the one measured strongest for its time; a protection of "
-        "photographs has texture by default with the preset instant and for one class, else pattern, which is trained",
+        "photographs has texture by default",
     )
     radius_u: int = Field(
         default=8,
@@ -170,13 +166,11 @@ class ProtectSpec(Spec):
         return self
 
     @model_validator(mode="after")
-    def _check_photograph_method(self) -> Self:
-        if self.method in PHOTOGRAPH_METHODS and self.preset == PAPER:
+    def _check_texture(self) -> Self:
+        if self.method == TEXTURE and self.preset == "paper":
             raise refusal(
-                f"must not be {self.method} with the preset paper, which has no target of visibility", field="method"
+                "must not be texture with the preset paper, which has no target of visibility", field="method"
             )
-        if self.method == PATTERN and self.preset == INSTANT:
-            raise refusal("must not be pattern with the preset instant, which trains nothing", field="method")
         return self
 
     @property

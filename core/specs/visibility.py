@@ -5,10 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 SMALL_IMAGE_EDGE = 64
-"""Images are photographs if their median shorter edge is longer, in pixels.
-
-Smaller ones have no target, and learners see them at the work size.
-"""
+"""Images are photographs if their median shorter edge is longer, in pixels. Smaller ones have no target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +35,8 @@ VISIBILITIES = tuple(VISIBILITY_TARGETS)
 DEFAULT_VISIBILITY = "balanced"
 
 
-def too_small_for(method: str) -> str:
-    """Why images of up to SMALL_IMAGE_EDGE get no noise by a method for photographs, to follow "the method NAME ".
-
-    Args:
-        method: Its name, as specs name it.
-    """
+def too_small_for_textures() -> str:
+    """Why images of up to SMALL_IMAGE_EDGE get no textures, to follow "the method texture "."""
     return (
         f"needs images larger than {SMALL_IMAGE_EDGE} x {SMALL_IMAGE_EDGE} pixels: most of these are smaller. Leave "
         "the method out, and the best one for these images is used"

@@ -109,13 +109,12 @@ OPTION_LABELS: dict[str, dict[str, Option]] = {
         "none": Option("none", "All are left out"),
     },
     "method": {
-        "": Option("", "The best one for these images and the chosen thoroughness"),
+        "": Option("", "The best one: textures for photographs, else that of the chosen thoroughness"),
         "sem": Option("sem", "SEM: stable error-minimizing noise"),
         "rem": Option("rem", "REM: robust error-minimizing noise, as in the paper"),
         "em": Option("em", "EM: error-minimizing noise, without adversarial training"),
         "tap": Option("tap", "TAP: targeted adversarial poisoning, for comparison"),
-        "texture": Option("texture", "Textures: a random texture for each class, for photographs"),
-        "pattern": Option("pattern", "Patterns: trained for each class of photographs, in minutes"),
+        "texture": Option("texture", "Textures: a pattern for each class, for photographs"),
         "ntga": Option("ntga", "NTGA: neural tangent generalization attack, for comparison"),
     },
     "eot": {

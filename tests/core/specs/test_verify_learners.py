@@ -3,8 +3,8 @@
 import pytest
 
 from core.errors import SpecError
+from core.specs.photographs import are_photographs
 from core.specs.verify import VerifySpec
-from core.specs.visibility import are_photographs
 
 
 def test_a_probe_has_no_adversarial_training_and_no_countermeasure_in_training() -> None:
