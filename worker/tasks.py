@@ -2,8 +2,6 @@
 
 import os
 import signal
-import threading
-import time
 from typing import Any
 
 from billiard import pool
@@ -13,7 +11,6 @@ from store.settings import get_settings
 from store.task_queue import TASK_NAME
 from worker.child_status import open_child_status
 from worker.context import process_context
-from worker.counting import write_counts
 from worker.lease_keeper import is_running, is_stopping, request_process_stop
 from worker.next_job import run_first_job
 from worker.preload import end_preloading
@@ -23,13 +20,10 @@ from worker.preload import end_preloading
 # end by 30 s. Nothing is lost after 1 s: the database holds the outcome of the job.
 pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = 10
 
-TALLY_SECONDS = 15.0  # between two writings of what this process has counted
-
 
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]
 def _on_child_start(**_: Any) -> None:
     open_child_status(get_settings())
-    threading.Thread(target=_write_tally_repeatedly, name="counters", daemon=True).start()
 
 
 @shared_task(name=TASK_NAME, bind=True)  # type: ignore[untyped-decorator]
@@ -38,12 +32,6 @@ def run_job(task: Task, job_id: str) -> None:
     signal.signal(signal.SIGTERM, _on_sigterm)  # must be set here: the pool sets its own handler when it starts a child
     end_preloading()
     run_first_job(process_context(), job_id, queue=task.request.delivery_info["routing_key"])
-
-
-def _write_tally_repeatedly() -> None:
-    while True:
-        time.sleep(TALLY_SECONDS)
-        write_counts(process_context().database)
 
 
 def _on_sigterm(*_: Any) -> None:
