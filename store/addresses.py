@@ -12,7 +12,7 @@ WILDCARD_HOSTS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # every address, and the
 OWN_PATHS = frozenset(
     (
         *("datasets", "docs", "generators", "healthz", "jobs", "metrics", "readyz", "sessions", "sign-in", "sign-out"),
-        *("static", "status", "tokens", "v1"),
+        *("static", "status", "tokens", "v1", "workers"),
     )
 )
 DEFAULT_PORTS = {"http": 80, "https": 443}

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import structlog
+
 from store import models as m
 from store.queue_places import first_claimable
 from store.task_queue import queue_of
@@ -12,6 +14,8 @@ from worker.lease_keeper import is_stopping
 from worker.maintenance import recover_ended_children
 
 MAX_CANDIDATES = 10  # other workers may claim the first ones at the same moment
+
+log = structlog.get_logger()
 
 
 def run_first_job(context: WorkerContext, job_id: str, *, queue: str) -> None:
@@ -25,6 +29,9 @@ def run_first_job(context: WorkerContext, job_id: str, *, queue: str) -> None:
     Raises:
         Exception: like `run_job`.
     """
+    if is_stopping():
+        log.info("job.left_queued", job=job_id)
+        return
     recover_ended_children(context)
     with context.database.read() as session:
         queues = read_workforce(session, context.settings).queues_behind(queue)

@@ -45,6 +45,8 @@ PROTECTED = [
     ("POST", "/v1/uploads"),
     ("PATCH", "/v1/uploads/x"),
     ("DELETE", "/v1/uploads/x"),
+    ("GET", "/v1/admin/workers"),
+    ("GET", "/v1/admin/queues"),
 ]
 
 
