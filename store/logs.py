@@ -17,9 +17,6 @@ _SHARED: list[Any] = [
     structlog.processors.StackInfoRenderer(),
 ]
 
-# One list for every call: a logger that exists keeps the list of the call before it.
-_PROCESSORS: list[Any] = [*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter]
-
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # local variables may hold keys
 )
@@ -37,8 +34,10 @@ def configure_logs(settings: Settings) -> None:
         if as_text
         else [_TRACEBACKS, structlog.processors.JSONRenderer(default=str)]
     )
+    processors = structlog.get_config()["processors"]  # loggers that exist keep this very list
+    processors[:] = [*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter]
     structlog.configure(
-        processors=_PROCESSORS,
+        processors=processors,
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,

@@ -29,9 +29,8 @@ from tests.support.waiting import wait_until
 def plain_logs() -> None:
     """Log tracebacks as the service does: without local variables, which take seconds to render."""
     renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback, colors=False)
-    structlog.configure(
-        processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, renderer]
-    )
+    processors = structlog.get_config()["processors"]  # loggers that exist keep this very list
+    processors[:] = [structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, renderer]
 
 
 @dataclass
