@@ -18,6 +18,7 @@ from api.capacity import CONNECTIONS, Capacity
 from api.context import AppContext
 from api.inspections import Inspections
 from api.job_followers import JobFollowers
+from api.maintenance_check import MaintenanceCheck
 from api.metrics import JobCounts, Metrics
 from api.middleware import RequestMiddleware
 from api.origins import HostCheck
@@ -86,6 +87,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.context = context
     app.state.metrics = Metrics(lambda: _count_jobs(db), lambda: _read_queues(db, settings), lambda: _read_counters(db))
     app.add_middleware(MethodOverride)
+    app.add_middleware(MaintenanceCheck, database=db)
     app.add_middleware(BodySizeLimit)
     app.add_middleware(BodyTimeout, seconds=settings.body_seconds)
     app.add_middleware(HostCheck, settings=settings)

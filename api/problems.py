@@ -19,7 +19,7 @@ from store.disk import is_disk_full
 from store.store_errors import StoreError
 
 MEDIA_TYPE = "application/problem+json"
-STORAGE_RETRY_SECONDS = 10  # an outage of the object store takes longer than a busy moment
+STORAGE_RETRY_SECONDS = 10  # an outage of the object store, or a backup, takes longer than a busy moment
 RETRY_SECONDS = 2  # after which a client of a busy service tries again
 
 log = structlog.get_logger(__name__)
@@ -81,6 +81,12 @@ def busy(detail: str = "The service has as many requests as it can answer. Try a
         detail: What the service has too much of, or misses.
     """
     return Problem(503, detail, kind="busy", headers={"Retry-After": str(RETRY_SECONDS)})
+
+
+def maintenance_problem() -> Problem:
+    """A 503 for a request that writes while an operator's command refuses writes."""
+    detail = "The service is in maintenance for a while: it can be read, but nothing can be changed. Try again later."
+    return Problem(503, detail, kind="maintenance", headers={"Retry-After": str(STORAGE_RETRY_SECONDS)})
 
 
 def storage_problem(error: StoreError) -> Problem:

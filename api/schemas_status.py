@@ -1,5 +1,6 @@
 """The JSON body of `/status`: what an operator sees of one API process."""
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -38,6 +39,14 @@ class CleanupOut(BaseModel):
     reason: str | None = Field(description="Why they are not.")
 
 
+class MaintenanceOut(BaseModel):
+    """A command that holds the maintenance mode, such as a backup."""
+
+    reason: str
+    refuses_writes: bool = Field(description="Whether writes are refused, and workers begin no job.")
+    until: datetime = Field(description="When it ends, unless the command goes on.")
+
+
 class StatusOut(BaseModel):
     """One API process and what it uses."""
 
@@ -51,6 +60,7 @@ class StatusOut(BaseModel):
     queues: list[QueueStateOut] = Field(description="Empty where the database cannot be read.")
     workers: list[WorkerOut] = Field(description="Empty where the database cannot be read.")
     cleanup: CleanupOut
+    maintenance: MaintenanceOut | None = Field(description="Null for none, and where the database cannot be read.")
     open_deletions: int | None = Field(
         description="Deletions whose files may not be gone yet; a worker tries again. Null without a database."
     )

@@ -17,6 +17,8 @@ LAZY_COMMANDS = {  # name to module and function; the module is imported when th
     "reproduce": ("cli.reproduce", "reproduce_command"),
     "verify": ("cli.verify", "verify_command"),
     "demo": ("ops.demo", "demo"),
+    "backup": ("cli.backup", "backup_command"),
+    "restore": ("cli.backup", "restore_command"),
 }
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ops.data_dir import require_data_dir
 from ops.preflight import PATIENCE, refusal_of
-from store import deployment, migrate, task_queue
+from store import deployment, maintenance_mode, migrate, task_queue
 from store.database import open_database
 from store.object_store import ObjectStore, open_object_store
 from store.settings import Settings, get_settings
@@ -93,8 +93,13 @@ def _check_data_folder(settings: Settings) -> str:
 
 def _check_database(settings: Settings) -> str:
     database = open_database(settings, connections=1, connect_seconds=CONNECT_SECONDS)
+    maintenance = ""
     try:
         fault, current = migrate.schema_fault(database), migrate.current_revision(database)
+        if fault is None:
+            with database.read() as session:
+                state = maintenance_mode.current(session)
+            maintenance = "" if state is None else f"; in maintenance until {state.until:%H:%M:%S} UTC: {state.reason}"
     except SQLAlchemyError as error:
         text = str(getattr(error, "orig", None) or error).strip().split("\n", 1)[0]
         raise ConnectionError(f"UNTEACHABLE_DATABASE_URL: {refusal_of(error) or text}") from None
@@ -102,7 +107,7 @@ def _check_database(settings: Settings) -> str:
         database.dispose()
     if fault is not None:
         raise RuntimeError(fault)
-    return f"{database.engine.dialect.name}, revision {current}"
+    return f"{database.engine.dialect.name}, revision {current}{maintenance}"
 
 
 def _check_object_store(settings: Settings) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from store import maintenance_mode
 from store import models as m
 from store.clock import now
 from store.database import Database
@@ -43,9 +44,12 @@ def carry_out(database: Database, files: ObjectStore, prefix: str) -> bool:
         prefix: a whole folder name.
 
     Returns:
-        False where that failed, which is logged; maintenance tries again.
+        False where that failed, or a backup needs the objects, which is logged; maintenance tries again.
     """
     try:
+        if maintenance_mode.keeps_files(database):
+            log.info("deletion.waits_for_backup", prefix=prefix)
+            return False
         left = 0
         for folder in (prefix, quarantined(prefix)):
             files.delete_prefix(folder)

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, func, select, text, update
 from sqlalchemy.orm import Session
 
+from store import maintenance_mode
 from store import models as m
 from store.clock import now
 from store.database import changed_one_row
@@ -75,12 +76,12 @@ def claim(session: Session, job_id: str, *, worker: str, lease_seconds: float) -
         lease_seconds: how long the claim lasts unless it is renewed.
 
     Returns:
-        The claim, or None where the job cannot be claimed.
+        The claim, or None where the job cannot be claimed, and during maintenance.
     """
     moment = now(session)
     row = session.execute(
         update(m.Job)
-        .where(m.Job.id == job_id, claimable())
+        .where(m.Job.id == job_id, claimable(), ~maintenance_mode.refuses_claims(moment))
         .values(
             state=m.RUNNING,
             attempt=m.Job.attempt + 1,

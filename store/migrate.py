@@ -42,7 +42,8 @@ def head_revision() -> str:
 
 
 @cache
-def _known_revisions() -> frozenset[str]:
+def known_revisions() -> frozenset[str]:
+    """Return the revisions that this code knows, from the first to the one that it expects."""
     scripts = ScriptDirectory.from_config(alembic_config())
     return frozenset(script.revision for script in scripts.walk_revisions())
 
@@ -67,6 +68,6 @@ def schema_fault(database: Database) -> str | None:
         return None
     if current is None:
         return "has no tables yet: run `unteachable migrate`"
-    if current not in _known_revisions():
+    if current not in known_revisions():
         return None  # a later version has made it
     return f"is at revision {current}, but this version needs {head}: run `unteachable migrate`"

@@ -289,6 +289,18 @@ class Deployment(_RowMixin, Base):
     cleaned_at: Mapped[datetime | None]
 
 
+class Maintenance(Base):
+    """The one row of a command that holds the maintenance mode; see `store.maintenance_mode`."""
+
+    __tablename__ = "maintenance"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(32))
+    reason: Mapped[str] = mapped_column(String(200))
+    refuses_writes: Mapped[bool]
+    until: Mapped[datetime]
+
+
 class Deletion(_RowMixin, Base):
     """Files that had to go with a row, and since when it is proven that none is left; see `store.deletions`."""
 

@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from store import datasets, deletions, jobs, trials
+from store import datasets, deletions, jobs, maintenance_mode, trials
 from store import models as m
 from store.leases import Claim
 from store.object_keys import dataset_prefix, job_prefix, result_prefix
@@ -68,15 +68,19 @@ def clean_up(context: WorkerContext, claim: Claim, *, keep_checkpoints: bool) ->
 
 
 def purge(context: WorkerContext, prefix: str) -> None:
-    """Delete the objects under a prefix. Errors of the object store are logged: garbage collection tries again.
+    """Delete the objects under a prefix. Errors are logged, and during a backup it is left out: garbage collection
+    tries again.
 
     Args:
         context: the services of this process.
         prefix: a whole folder name.
     """
     try:
+        if maintenance_mode.keeps_files(context.database):
+            log.info("job.purge_waits_for_backup", prefix=prefix)
+            return
         context.files.delete_prefix(prefix)
-    except OSError as error:
+    except (SQLAlchemyError, OSError) as error:
         log.warning("job.purge_failed", prefix=prefix, error=str(error))
 
 
@@ -91,7 +95,7 @@ def purge_ended_job(context: WorkerContext, job_id: str) -> None:
         with context.database.read() as session:
             row = session.get(m.Job, job_id)
         retained = () if row is None else jobs.result_folders(row)
-        if retained:
+        if retained and not maintenance_mode.keeps_files(context.database):
             keys = context.files.list(job_prefix(job_id))
             context.files.delete_all(key for key in keys if not key.startswith(retained))
     except (SQLAlchemyError, OSError) as error:  # garbage collection finds the objects later

@@ -8,7 +8,7 @@ from contextlib import suppress
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from store import job_events, task_queue, workers
+from store import job_events, maintenance_mode, task_queue, workers
 from store.clock import now
 from store.deletions import carry_out_open
 from store.job_recovery import RecoveryReport, count_claimable, mark_lost, recover_jobs
@@ -135,9 +135,15 @@ def _enqueue_missing(context: WorkerContext, due: list[tuple[str, str]], queue: 
 
 
 def remove_unused_files(context: WorkerContext) -> None:
-    """Remove scratch folders of ended attempts, expired datasets, and objects that no row refers to."""
+    """Remove scratch folders of ended attempts, expired datasets, and objects that no row refers to.
+
+    During a backup only scratch folders go.
+    """
     for name in remove_stale_scratch(context):
         log.info("scratch.removed", folder=name)
+    if maintenance_mode.keeps_files(context.database):
+        log.info("garbage.waits_for_backup")
+        return
     for job_id in delete_old_internal_jobs(context):
         log.info("trial.expired", job=job_id)
     for dataset_id in delete_expired_datasets(context):

@@ -14,10 +14,10 @@ from api.dependencies import Context
 from api.openapi import PUBLIC, SOMETIMES_AUTHENTICATED, problem_responses
 from api.problems import RETRY_SECONDS, Problem
 from api.schemas_admin import QueueStateOut, WorkerOut
-from api.schemas_status import CleanupOut, JobCountOut, PartOut, SchemaOut, StatusOut
+from api.schemas_status import CleanupOut, JobCountOut, MaintenanceOut, PartOut, SchemaOut, StatusOut
 from api.visitor import is_this_machine
 from core.errors import FieldError
-from store import deployment, migrate, workers
+from store import deployment, maintenance_mode, migrate, workers
 from store import models as m
 from store.database import Database
 
@@ -91,6 +91,7 @@ def get_status(request: Request, context: Context) -> StatusOut:
         queues=[QueueStateOut.model_validate(state) for state in request.app.state.metrics.read_queues()],
         workers=_workers(context),
         cleanup=_cleanup(context),
+        maintenance=_maintenance(context.db),
         open_deletions=_open_deletions(context.db),
     )
 
@@ -135,6 +136,17 @@ def _workers(context: AppContext) -> list[WorkerOut]:
             return [WorkerOut.of(worker) for worker in found]
     except SQLAlchemyError:
         return []
+
+
+def _maintenance(db: Database) -> MaintenanceOut | None:
+    try:
+        with db.read() as session:
+            state = maintenance_mode.current(session)
+    except SQLAlchemyError:
+        return None
+    if state is None:
+        return None
+    return MaintenanceOut(reason=state.reason, refuses_writes=state.refuses_writes, until=state.until)
 
 
 def _open_deletions(db: Database) -> int | None:

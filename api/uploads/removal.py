@@ -7,7 +7,7 @@ from sqlalchemy import delete, or_, select
 
 from api.context import AppContext
 from api.uploads.upload_lock import remove_idle_files
-from store import deletions, upload_parts
+from store import deletions, maintenance_mode, upload_parts
 from store import models as m
 from store.clock import now, utc_now
 from store.object_keys import dataset_prefix, upload_parts_prefix
@@ -86,6 +86,7 @@ def _is_written_within(path: Path, seconds: float) -> bool:
 def _remove_files(context: AppContext, dataset_id: str, path: Path) -> None:
     """Remove an upload's file, and its copy in the object store if the service died before there was a dataset."""
     with context.db.read() as session:
-        if session.get(m.Dataset, dataset_id) is None:
-            context.files.delete_prefix(dataset_prefix(dataset_id))
+        is_superfluous = session.get(m.Dataset, dataset_id) is None and maintenance_mode.current(session) is None
+    if is_superfluous:
+        context.files.delete_prefix(dataset_prefix(dataset_id))
     path.unlink(missing_ok=True)
