@@ -4,7 +4,8 @@
 
 Starts a service, protects a small dataset so that there is something to ask for, and runs schemathesis with all of its
 checks over all operations: no 5xx, no status, content type, header or body that the document does not have, no bad
-request accepted, no good one refused. At the end the service must be ready still. The exit status is 1 where not.
+request accepted, no good one refused. At the end the service must be ready still, and know the token of the requests:
+without it every operation would answer 401, and nothing would be checked. The exit status is 1 where not.
 """
 
 import argparse
@@ -33,7 +34,8 @@ def prepare(service: BenchmarkService) -> dict[str, str]:
         found = client.get(f"/v1/jobs/{job}").json()
         if found["state"] != "succeeded":
             raise RuntimeError(f"the protection failed: {found['error']}")
-    return {"dataset_id": dataset, "job_id": job, "number": "0"}
+        token = client.get("/v1/tokens").json()["items"][0]["id"]
+    return {"dataset_id": dataset, "job_id": job, "number": "0", "token_id": token}
 
 
 def run_schemathesis(service: BenchmarkService, known: dict[str, str], options: argparse.Namespace) -> tuple[int, str]:
@@ -74,6 +76,8 @@ def main() -> int:
     with running_service(max_upload_bytes=20_000_000) as service:
         status, output = run_schemathesis(service, prepare(service), options)
         ready = httpx.get(f"{service.url}/readyz", timeout=60).status_code
+        with service.client() as client:
+            known = client.get("/v1/jobs").status_code
         answers = answers_by_operation(service)
         errors = [f"{name}: {statuses}" for name, statuses in answers.items() if any(s[0] == "5" for s in statuses)]
     print(output)
@@ -82,8 +86,8 @@ def main() -> int:
     print(f"machine: {machine()}")
     total = sum(count for statuses in answers.values() for count in statuses.values())
     print(f"{total} answers of {len(answers)} operations; with a 5xx: {errors or 'none'}")
-    print(f"schemathesis: exit status {status}; /readyz at the end: {ready}")
-    return int(status != 0 or bool(errors) or ready != 200)
+    print(f"schemathesis: exit status {status}; at the end /readyz: {ready}, with the token: {known}")
+    return int(status != 0 or bool(errors) or (ready, known) != (200, 200))
 
 
 if __name__ == "__main__":
