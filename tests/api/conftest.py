@@ -206,6 +206,11 @@ def request_job(client: httpx.Client, dataset_id: str, **spec: Any) -> dict[str,
     return found
 
 
+def without_place(job: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the place in the queue, which the jobs of other tests change at any time."""
+    return job | {"queue": None}
+
+
 def assert_problem(answer: httpx.Response, status: int, *words: str) -> dict[str, Any]:
     """Check that a response is a problem of this status whose detail contains these words; returns its JSON."""
     assert answer.status_code == status, answer.text

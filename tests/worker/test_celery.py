@@ -12,6 +12,7 @@ from store import models as m
 from tests.support.broker import start_broker
 from tests.support.processes import Command, family_of, is_alive, pool_child
 from tests.support.rows import dataset_of, job_of
+from tests.support.suspension import suspended
 from tests.support.waiting import wait_until
 from tests.support.workers import Start, count_claims, enqueue, start_worker, wait_for_stage, wait_for_state
 from tests.worker.conftest import Upload
@@ -195,15 +196,9 @@ def test_a_suspended_worker_writes_nothing_after_its_lease_expired(
     dataset_id, job_id = upload(**LONG)
     enqueue(context, job_id)
     wait_for_stage(context, job_id)
-    family = family_of(check_worker.pid)
-    for pid in family:
-        os.kill(pid, signal.SIGSTOP)
-    try:
+    with suspended(family_of(check_worker.pid), context.database):
         other = start_worker(commands, context)
         wait_for_state(context, job_id, m.SUCCEEDED)
-    finally:
-        for pid in family:
-            os.kill(pid, signal.SIGCONT)
     after = job_of(context.database, job_id)
     wait_until(lambda: '"event": "job.lease_lost"' in check_worker.said(), seconds=30)
     _, next_job = upload(per_class=3)

@@ -12,6 +12,7 @@ from store import leases
 from store import models as m
 from tests.support.processes import Command, family_of, is_alive, pool_child
 from tests.support.rows import dataset_of, job_of, must_claim, new_check
+from tests.support.suspension import suspended
 from tests.support.waiting import wait_until
 from tests.support.workers import Start, count_claims, enqueue, start_worker, wait_for_stage, wait_for_state
 from tests.worker.conftest import Upload
@@ -65,14 +66,9 @@ def test_a_pause_of_everything_costs_no_attempt_and_no_work(
     enqueue(context, job_id)
     wait_for_stage(context, job_id)
     everything = [broker.pid, *family_of(other.pid), *family_of(check_worker.pid)]
-    for pid in everything:
-        os.kill(pid, signal.SIGSTOP)
-    try:
+    with suspended(everything, context.database):
         time.sleep(3 * context.settings.lease_seconds)
         assert job_of(context.database, job_id).state == m.RUNNING
-    finally:
-        for pid in everything:
-            os.kill(pid, signal.SIGCONT)
     row = wait_for_state(context, job_id, m.SUCCEEDED)
     assert (row.attempt, row.released, count_claims(check_worker)) == (1, 0, 1)
     found = dataset_of(context.database, dataset_id)
