@@ -10,6 +10,8 @@ is saved in OUT as soon as it is there, so the same command continues after an i
 import argparse
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,31 +23,60 @@ from core.results.verification import VerificationReport
 from core.runtime.folder_checkpoints import FolderCheckpointStore
 from core.specs.protect import ProtectSpec
 from core.specs.verify import NO_COUNTERMEASURE, Training, VerifySpec
+from core.specs.visibility import VISIBILITY_TARGETS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """A noise to measure: the method, its preset, and how visible it may be."""
+    """A noise to measure: the method, its preset, and how visible it may be.
+
+    Attributes:
+        flip: A target of its own, above those of the product; None for that of `visibility`.
+        radius_u: Largest change of a pixel, of 255.
+    """
 
     method: str
-    visibility: str
+    visibility: str = "strong"
     preset: str = "quick"
+    flip: float | None = None
+    radius_u: int = 8
 
     @property
     def spec(self) -> ProtectSpec:
         """The spec of its protection, without evidence."""
         return ProtectSpec(
-            preset=self.preset, method=self.method, visibility=self.visibility, format="same", evidence="none"
+            preset=self.preset,
+            method=self.method,
+            visibility=self.visibility,
+            radius_u=self.radius_u,
+            format="same",
+            evidence="none",
         )
+
+    @contextmanager
+    def target(self) -> Iterator[None]:
+        """Puts the noise's own target in the place of the product's."""
+        kept = VISIBILITY_TARGETS[self.visibility]
+        if self.flip is not None:
+            VISIBILITY_TARGETS[self.visibility] = replace(kept, flip=self.flip)
+        try:
+            yield
+        finally:
+            VISIBILITY_TARGETS[self.visibility] = kept
 
 
 NOISES = {
     "texture-subtle": Noise(method="texture", visibility="subtle"),
     "texture-balanced": Noise(method="texture", visibility="balanced"),
-    "texture-strong": Noise(method="texture", visibility="strong"),
+    "texture-strong": Noise(method="texture"),
+    "texture-0.12": Noise(method="texture", flip=0.12, radius_u=32),
+    "texture-0.20": Noise(method="texture", flip=0.20, radius_u=32),
     "sem-balanced": Noise(method="sem", visibility="balanced"),
-    "sem-strong": Noise(method="sem", visibility="strong"),
+    "sem-strong": Noise(method="sem"),
+    "sem-0.12": Noise(method="sem", flip=0.12),
+    "sem-0.20": Noise(method="sem", flip=0.20),
 }
+"""The last part of a name is the target: one of the product, or a FLIP that lies above them all."""
 LEARNERS = ("pretrained-finetune", "pretrained-probe", "small")
 COUNTERMEASURES = (NO_COUNTERMEASURE, "greyscale")
 
@@ -79,7 +110,7 @@ def _protected(args: argparse.Namespace, name: str) -> ProtectionReport:
     file = args.out / f"{name}.json"
     if not file.exists():
         began = time.monotonic()
-        with tempfile.TemporaryDirectory() as scratch:
+        with tempfile.TemporaryDirectory() as scratch, NOISES[name].target():
             options = RunOptions(scratch=Path(scratch), cores=args.cores)
             result = protect(DatasetSource(path=args.data), args.out / f"{name}.zip", NOISES[name].spec, options)
         report = replace(result.report, seconds=time.monotonic() - began)
@@ -100,7 +131,8 @@ def _verified(args: argparse.Namespace, name: str, learner: str) -> Verification
         )
         with tempfile.TemporaryDirectory() as scratch:
             checkpoints = FolderCheckpointStore(args.out / f"{file.stem}-checkpoints")
-            options = RunOptions(scratch=Path(scratch), cores=args.cores, checkpoints=checkpoints)
+            kept = FolderCheckpointStore(args.out / "originals")  # the same learners for every noise
+            options = RunOptions(scratch=Path(scratch), cores=args.cores, checkpoints=checkpoints, kept_curves=kept)
             target = VerificationTarget(archive=args.out / f"{name}.zip")
             report = verify(DatasetSource(path=args.data), target, spec, options)
         file.write_text(report.to_json())

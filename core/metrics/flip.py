@@ -9,10 +9,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from core.metrics.convolution import Kernel, Plane, Planes, Taps
+
 PIXELS_PER_DEGREE = 0.7 * 3840 / 0.7 * np.pi / 180  # 0.7 m from a screen that is 0.7 m and 3840 pixels wide
 COLOUR_EXPONENT, FEATURE_EXPONENT = 0.7, 0.5
 FEATURE_WIDTH = 0.082  # degrees
 CUTOFF, CUTOFF_TARGET = 0.4, 0.95
+RADIUS = 10  # of the largest kernel, in pixels
 
 _CSF = {"achromatic": (1.0, 0.0047), "red-green": (1.0, 0.0053), "blue": (34.1, 0.04), "yellow": (13.5, 0.025)}
 """Weight and width of the Gaussians of each opponent colour's contrast sensitivity. The last two belong together."""
@@ -27,8 +30,6 @@ _TO_XYZ = np.array(
 )
 _WHITE = _TO_XYZ.sum(1)
 _FROM_XYZ = np.linalg.inv(_TO_XYZ.astype(np.float64)).astype(np.float32)
-
-Planes = NDArray[np.float32]
 
 
 class FlipReference:
@@ -56,35 +57,44 @@ class FlipReference:
 
 def _perceived(pixels: NDArray[np.uint8]) -> tuple[Planes, Planes]:
     """Hunt-adjusted L*a*b* after the eye's contrast sensitivity (3, h, w), and edges and points (2, h, w)."""
-    linear = _linear_values()[pixels.transpose(2, 0, 1)]
-    xyz = np.tensordot(_TO_XYZ / _WHITE[:, None], linear, axes=1)
-    y = 116 * xyz[1] - 16
-    opponent = y, 500 * (xyz[0] - xyz[1]), 200 * (xyz[1] - xyz[2])
-    features = _features((y + 16) / 116)
-    return _hunt_lab(_from_opponent(np.stack(_seen(opponent)))), features
+    linear = np.take(_linear_values(), pixels.transpose(2, 0, 1))
+    xyz = _mixed(_TO_XYZ / _WHITE[:, None], linear)
+    luminance = Plane(xyz[1], RADIUS)
+    return _hunt_lab(_seen(luminance, xyz)), _features(luminance)
 
 
-def _seen(opponent: tuple[Planes, Planes, Planes]) -> tuple[Planes, Planes, Planes]:
-    achromatic, red_green, blue_yellow = opponent
-    (b1, w1), (b2, w2) = (_gaussian_taps(name) for name in ("blue", "yellow"))
-    total = w1 + w2
-    seen = _separable(blue_yellow, b1, b1) * np.float32(w1 / total) + _separable(blue_yellow, b2, b2) * np.float32(
-        w2 / total
-    )
-    one, other = (_gaussian_taps(name)[0] for name in ("achromatic", "red-green"))
-    return _separable(achromatic, one, one), _separable(red_green, other, other), seen
+def _seen(luminance: Plane, xyz: Planes) -> Planes:
+    """The linear colours of an image (3, h, w) after the eye's contrast sensitivity in each opponent colour.
+
+    The opponent colours are multiples of Y, X - Y and Y - Z, and the factors of the way there and back cancel.
+    """
+    red_green, blue_yellow = Plane(xyz[0] - xyz[1], RADIUS), Plane(xyz[1] - xyz[2], RADIUS)
+    y = luminance.filtered(_sensitivity(luminance, "achromatic"))
+    x = y + red_green.filtered(_sensitivity(red_green, "red-green"))
+    z = y - blue_yellow.filtered(_sensitivity(blue_yellow, "blue", "yellow"))
+    return np.clip(_mixed(_FROM_XYZ * _WHITE, np.stack([x, y, z])), 0, 1)
 
 
-def _from_opponent(opponent: Planes) -> Planes:
-    y = (opponent[0] + 16) / 116
-    xyz = np.stack([y + opponent[1] / 500, y, y - opponent[2] / 200]) * _WHITE[:, None, None]
-    return np.clip(np.tensordot(_FROM_XYZ, xyz, axes=1), 0, 1)
+def _sensitivity(plane: Plane, *names: str) -> Kernel:
+    """The Gaussians of an opponent colour, by their weights."""
+    gaussians = [_gaussian_taps(name) for name in names]
+    total = sum(weight for _, weight in gaussians)
+    kernels = [np.complex64(weight / total) * plane.kernel(down=taps, across=taps) for taps, weight in gaussians]
+    return sum(kernels[1:], start=kernels[0])
+
+
+def _mixed(matrix: Planes, planes: Planes) -> Planes:
+    """Each pixel's values times a matrix (3, 3)."""
+    mixed: Planes = (matrix @ planes.reshape(3, -1)).reshape(planes.shape)
+    return mixed
 
 
 def _hunt_lab(linear: Planes) -> Planes:
-    xyz = np.tensordot(_TO_XYZ / _WHITE[:, None], linear, axes=1)
+    xyz = _mixed(_TO_XYZ / _WHITE[:, None], linear)
     delta = 6 / 29
-    root = np.where(xyz > delta**3, np.cbrt(xyz), xyz / np.float32(3 * delta**2) + np.float32(4 / 29))
+    root = np.cbrt(xyz)
+    dark = xyz <= delta**3
+    root[dark] = xyz[dark] / np.float32(3 * delta**2) + np.float32(4 / 29)
     lightness = 116 * root[1] - 16
     hunt = np.float32(0.01) * lightness
     return np.stack([lightness, 500 * (root[0] - root[1]) * hunt, 200 * (root[1] - root[2]) * hunt])
@@ -92,16 +102,21 @@ def _hunt_lab(linear: Planes) -> Planes:
 
 def _hyab(one: Planes, other: Planes) -> Planes:
     gap = one - other
-    distance: Planes = np.abs(gap[0]) + np.hypot(gap[1], gap[2])
-    return distance
+    return np.abs(gap[0]) + _length(gap[1], gap[2])
+
+
+def _length(one: Planes, other: Planes) -> Planes:
+    length: Planes = np.sqrt(one * one + other * other)
+    return length
 
 
 def _redistributed(distance: Planes) -> Planes:
     """From 0 to 1: the most that two colours can differ, green and blue, is 1."""
     most = _most_distance()
     knee = np.float32(CUTOFF * most)
-    above = CUTOFF_TARGET + (distance - knee) / np.float32(most - knee) * (1 - CUTOFF_TARGET)
-    scaled: Planes = np.where(distance < knee, distance * np.float32(CUTOFF_TARGET / knee), above)
+    scaled = distance * np.float32(CUTOFF_TARGET / knee)
+    far = distance >= knee
+    scaled[far] = CUTOFF_TARGET + (distance[far] - knee) / np.float32(most - knee) * (1 - CUTOFF_TARGET)
     return np.clip(scaled, 0, 1)
 
 
@@ -111,27 +126,38 @@ def _most_distance() -> float:
     return float(_hyab(green, blue)[0, 0] ** np.float32(COLOUR_EXPONENT))
 
 
-def _features(grey: Planes) -> Planes:
+def _features(luminance: Plane) -> Planes:
     """The strength of edges and of points, (2, h, w)."""
+    smooth, edge, point = _feature_taps()
+    return np.stack(
+        [
+            _length(
+                luminance.filtered(luminance.kernel(down=smooth, across=taps)),
+                luminance.filtered(luminance.kernel(down=taps, across=smooth)),
+            )
+            for taps in (edge, point)
+        ]
+    )
+
+
+@lru_cache
+def _feature_taps() -> tuple[Taps, Taps, Taps]:
+    """A Gaussian, its first and its second derivative."""
     deviation = 0.5 * FEATURE_WIDTH * PIXELS_PER_DEGREE
     radius = int(np.ceil(3 * deviation))
     places = np.arange(-radius, radius + 1, dtype=np.float64)
     gaussian = np.exp(-(places**2) / (2 * deviation**2))
-    edge = -places * gaussian
-    point = (places**2 / deviation**2 - 1) * gaussian
-    smooth = gaussian / gaussian.sum()
-    smooth_down = _filtered(grey, smooth, axis=0)
-    both = [_normalized(taps) for taps in (edge, point)]
-    return np.stack([np.hypot(_filtered(smooth_down, taps, axis=1), _separable(grey, smooth, taps)) for taps in both])
+    edge, point = -places * gaussian, (places**2 / deviation**2 - 1) * gaussian
+    return gaussian / gaussian.sum(), _normalized(edge), _normalized(point)
 
 
-def _normalized(taps: NDArray[np.float64]) -> NDArray[np.float64]:
+def _normalized(taps: Taps) -> Taps:
     """Positive taps sum up to 1 and negative ones to -1."""
     return np.where(taps > 0, taps / taps[taps > 0].sum(), taps / -taps[taps < 0].sum())
 
 
 @lru_cache
-def _gaussian_taps(name: str) -> tuple[NDArray[np.float64], float]:
+def _gaussian_taps(name: str) -> tuple[Taps, float]:
     """The taps of one Gaussian, with sum 1, and its weight in two dimensions."""
     weight, width = _CSF[name]
     radius = int(np.ceil(3 * np.sqrt(max(b for _, b in _CSF.values()) / (2 * np.pi**2)) * PIXELS_PER_DEGREE))
@@ -141,22 +167,6 @@ def _gaussian_taps(name: str) -> tuple[NDArray[np.float64], float]:
     taps = taps / taps.sum()
     needed = taps > 1e-6  # what is left out is less than single precision
     return taps[needed], float(scale)
-
-
-def _separable(plane: Planes, across: NDArray[np.float64], down: NDArray[np.float64]) -> Planes:
-    """A plane filtered along both axes; its border pixels are repeated outside."""
-    return _filtered(_filtered(plane, down, axis=0), across, axis=1)
-
-
-def _filtered(plane: Planes, taps: NDArray[np.float64], *, axis: int) -> Planes:
-    radius = len(taps) // 2
-    padded = np.pad(plane, [(radius, radius) if a == axis else (0, 0) for a in (0, 1)], mode="edge")
-    length = plane.shape[axis]
-    out = np.zeros_like(plane)
-    for place, tap in enumerate(taps.astype(np.float32)):
-        if tap:
-            out += tap * (padded[place : place + length] if axis == 0 else padded[:, place : place + length])
-    return out
 
 
 @lru_cache
