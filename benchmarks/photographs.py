@@ -56,13 +56,13 @@ class Noise:
     @contextmanager
     def target(self) -> Iterator[None]:
         """Puts the noise's own target in the place of the product's."""
-        kept = VISIBILITY_TARGETS[self.visibility]
+        product = VISIBILITY_TARGETS[self.visibility]
         if self.flip is not None:
-            VISIBILITY_TARGETS[self.visibility] = replace(kept, flip=self.flip)
+            VISIBILITY_TARGETS[self.visibility] = replace(product, flip=self.flip)
         try:
             yield
         finally:
-            VISIBILITY_TARGETS[self.visibility] = kept
+            VISIBILITY_TARGETS[self.visibility] = product
 
 
 NOISES = {
@@ -131,8 +131,8 @@ def _verified(args: argparse.Namespace, name: str, learner: str) -> Verification
         )
         with tempfile.TemporaryDirectory() as scratch:
             checkpoints = FolderCheckpointStore(args.out / f"{file.stem}-checkpoints")
-            kept = FolderCheckpointStore(args.out / "originals")  # the same learners for every noise
-            options = RunOptions(scratch=Path(scratch), cores=args.cores, checkpoints=checkpoints, kept_curves=kept)
+            originals = FolderCheckpointStore(args.out / "originals")  # the same learners for every noise
+            options = RunOptions(scratch=Path(scratch), cores=args.cores, checkpoints=checkpoints, kept_curves=originals)
             target = VerificationTarget(archive=args.out / f"{name}.zip")
             report = verify(DatasetSource(path=args.data), target, spec, options)
         file.write_text(report.to_json())
