@@ -132,7 +132,9 @@ def _verified(args: argparse.Namespace, name: str, learner: str) -> Verification
         with tempfile.TemporaryDirectory() as scratch:
             checkpoints = FolderCheckpointStore(args.out / f"{file.stem}-checkpoints")
             originals = FolderCheckpointStore(args.out / "originals")  # the same learners for every noise
-            options = RunOptions(scratch=Path(scratch), cores=args.cores, checkpoints=checkpoints, kept_curves=originals)
+            options = RunOptions(
+                scratch=Path(scratch), cores=args.cores, checkpoints=checkpoints, kept_curves=originals
+            )
             target = VerificationTarget(archive=args.out / f"{name}.zip")
             report = verify(DatasetSource(path=args.data), target, spec, options)
         file.write_text(report.to_json())
