@@ -115,6 +115,15 @@ class Faults:
         self.verbs, self.frozen = frozenset(), False
 
 
+class RelayServer(ThreadingHTTPServer):
+    """A server that says nothing of clients that were killed."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Pass over a connection that ended; say the rest."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def faulty_relay(server: S3Server) -> Iterator[tuple[S3Server, Faults]]:
     """A relay in front of a server, and what it does to requests. It keeps `Host`, so that signatures stay valid."""
@@ -168,7 +177,7 @@ def faulty_relay(server: S3Server) -> Iterator[tuple[S3Server, Faults]]:
         def log_message(self, format: str, *args: Any) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Relay) as http:
+    with RelayServer(("127.0.0.1", 0), Relay) as http:
         http.daemon_threads = True
         thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
