@@ -23,6 +23,7 @@ from store.settings import Settings
 MAX_CONNECTIONS = 30  # of one process at the same time
 IDLE_CONNECTIONS = 10  # stay open while nobody needs them
 NO_SCHEMA = ("42P01", "42703", "3F000")  # SQLSTATE of a table, a column or a schema that does not exist
+NO_CONNECTION = ("08", "57P", "53300")  # SQLSTATE: lost, shutting down or starting, too many
 LOCK_TIMEOUT_SECONDS = 30  # how long a SQLite transaction waits for the write lock
 # How long a silent server delays a call before its connection counts as broken. Parameters of the URL take precedence.
 CONNECT_SECONDS = 5
@@ -134,6 +135,20 @@ def is_unavailable(error: SQLAlchemyError) -> bool:
     if isinstance(error.orig, sqlite3.OperationalError):
         return error.orig.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     return True  # psycopg: the server is away, starting, stopping, full, or has too many connections
+
+
+def is_disconnected(error: SQLAlchemyError) -> bool:
+    """Return whether an error means that the server ended a connection or accepted none, whatever was asked of it.
+
+    Args:
+        error: what a session or a connection raised.
+    """
+    if not isinstance(error, DBAPIError):
+        return False
+    if error.connection_invalidated:
+        return True
+    state = getattr(error.orig, "sqlstate", "")  # None: there was no server that could have answered
+    return isinstance(error, OperationalError) and (state is None or state.startswith(NO_CONNECTION))
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -6,12 +6,13 @@ import socket
 import time
 
 import structlog
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from core.errors import Cancelled
 from core.runtime.awake_clock import awake_seconds
 from store import datasets, job_events, leases
 from store import models as m
+from store.database import is_disconnected
 from store.leases import Claim, LeaseStatus
 from store.store_errors import StoreUnavailable
 from store.tally import tally
@@ -203,7 +204,7 @@ def release_after_outage(context: WorkerContext, claim: Claim, error: SQLAlchemy
         claim: the attempt's claim.
         error: what the database answered, if it did; None where it was silent for as long as a lease.
     """
-    is_outage = error is None or (isinstance(error, DBAPIError) and error.connection_invalidated)
+    is_outage = error is None or is_disconnected(error)
     while not is_stopping():
         try:
             with context.database.write.begin() as session:

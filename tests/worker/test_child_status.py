@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from store import leases
 from store import models as m
+from store.database import connect
 from tests.support.processes import environment
 from tests.support.rows import job_of, must_claim, new_job
 from tests.support.waiting import wait_until
@@ -106,3 +108,16 @@ def test_an_outage_of_the_database_costs_no_attempt_and_another_error_does(
     release_after_outage(context, claim, error)
     row = job_of(context.database, claim.job_id)
     assert (row.released, row.state) == (released, m.QUEUED if released else m.RUNNING)
+
+
+def test_a_server_that_is_back_at_once_costs_no_attempt_either(context: WorkerContext, tmp_path: Path) -> None:
+    """The job met a server that accepted no connection, and the worker finds it back: no connection was broken."""
+    claim = must_claim(context.database, new_job(context.database))
+    away = connect(f"postgresql+psycopg://nobody@/nothing?host={tmp_path}")
+    with pytest.raises(OperationalError) as caught, away.engine.connect():
+        pass
+    away.dispose()
+    assert not caught.value.connection_invalidated
+    release_after_outage(context, claim, caught.value)
+    row = job_of(context.database, claim.job_id)
+    assert (row.state, row.attempt, row.released) == (m.QUEUED, 1, 1)
