@@ -77,15 +77,13 @@ class FormFields:
 OPTION_LABELS: dict[str, dict[str, Option]] = {
     "preset": {name: Option(name, title, hint) for name, (title, hint) in PRESET_TEXTS.items()},
     "visibility": {
-        "subtle": Option("subtle", "Subtle", "The hardest to see, with the least noise. Protects least."),
+        "subtle": Option("subtle", "Subtle", "The hardest to see, with the least noise."),
         "balanced": Option(
             "balanced",
             "Balanced",
-            "Shows in smooth areas when compared with the original. Read the evidence: models may learn as before.",
+            "Shows in smooth areas when compared with the original.",
         ),
-        "strong": Option(
-            "strong", "Strong", "A texture shows in smooth areas such as sky. Protects most of the three."
-        ),
+        "strong": Option("strong", "Strong", "A texture shows in smooth areas such as sky."),
     },
     "evidence": {
         "none": Option("none", "Nothing", "Fastest. The report does not say how well the protection works."),

@@ -35,7 +35,9 @@ _TEXTS = (
 )
 _NUMBERS = ("radius_u", "radius_a", "percentage", "evidence_minutes", "seed")
 _HINTS = {
-    "visibility": "Less visible noise protects less. Try all three on some of your images below.",
+    "visibility": "Noise that is hard to see protects little: on our test photographs a model that knew other images "
+    "before still reached 68 % in place of 71, with Balanced and with Strong. Try all three on some of your images "
+    "below, and read the measurement of your job.",
     "preset": "Instant trains nothing. The others train on these images. A more thorough one takes longer.",
     "evidence": "Without a measurement the report has no comparison of before and after.",
     "format": "A JPEG as large as this keeps about 97 % of the noise. A PNG keeps all of it.",
