@@ -34,6 +34,7 @@ EXIT_STUCK = 70  # exit status of a process that was ended because its work did 
 log = structlog.get_logger()
 
 _running: "LeaseKeeper | None" = None
+_kept_leases = 0
 _stopping = False
 
 
@@ -53,6 +54,11 @@ def is_stopping() -> bool:
 def is_running() -> bool:
     """Return whether a job runs in this process."""
     return _running is not None
+
+
+def count_kept_leases() -> int:
+    """Return how many jobs this process has begun to run."""
+    return _kept_leases
 
 
 class LeaseKeeper:
@@ -78,8 +84,9 @@ class LeaseKeeper:
         self._thread = threading.Thread(target=self._renew_loop, name=f"lease-{claim.job_id}", daemon=True)
 
     def __enter__(self) -> Self:
-        global _running
+        global _running, _kept_leases
         _running = self
+        _kept_leases += 1
         if _stopping:  # the request came after the job was claimed
             self.request_stop(WorkerStopping)
         self._thread.start()

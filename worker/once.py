@@ -13,6 +13,7 @@ import structlog
 from core.errors import SandboxTooWeak
 from store.settings import get_settings
 from worker.child_status import open_child_status
+from worker.claim_outage import claim_outages_logged
 from worker.context import open_worker_context
 from worker.lease_keeper import request_process_stop
 from worker.next_job import run_any_job
@@ -52,9 +53,11 @@ def run_once(queue: str) -> int:
     registration.start()
     log.info("worker.ready", queue=queue, worker=card.id, device=card.device)
     try:
-        if not run_any_job(context, card.queues):
+        with claim_outages_logged(queue=queue):
+            has_run = run_any_job(context, card.queues)
+        if not has_run:
             log.info("worker.no_job")
-    except Exception:  # the executor has logged it, and marked the job as failed
+    except Exception:  # it is logged; where a job had begun, the executor has marked it as failed
         return FAILED
     finally:
         registration.stop()

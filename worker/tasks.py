@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import suppress
 from typing import Any
 
 from billiard import pool
@@ -10,6 +11,7 @@ from celery import Task, shared_task, signals
 from store.settings import get_settings
 from store.task_queue import TASK_NAME
 from worker.child_status import open_child_status
+from worker.claim_outage import NothingClaimed, claim_outages_logged
 from worker.context import process_context
 from worker.lease_keeper import is_running, is_stopping, request_process_stop
 from worker.next_job import run_first_job
@@ -31,7 +33,8 @@ def run_job(task: Task, job_id: str) -> None:
     """Run the first job of the queue that the message came from: it says that there is one, not which is next."""
     signal.signal(signal.SIGTERM, _on_sigterm)  # must be set here: the pool sets its own handler when it starts a child
     end_preloading()
-    run_first_job(process_context(), job_id, queue=task.request.delivery_info["routing_key"])
+    with suppress(NothingClaimed), claim_outages_logged(job=job_id):
+        run_first_job(process_context(), job_id, queue=task.request.delivery_info["routing_key"])
 
 
 def _on_sigterm(*_: Any) -> None:
