@@ -1,10 +1,13 @@
 """An object store that does not answer delays a job instead of failing it: the attempt ends and does not count."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import structlog
 from sqlalchemy import update
+from sqlalchemy.exc import SQLAlchemyError
 
 from core.runtime.awake_clock import awake_seconds
 from store import leases
@@ -36,13 +39,14 @@ def wait_for_store(context: WorkerContext, claim: Claim, lease: LeaseKeeper, *, 
     age = _outage_age(context, claim, is_new=worked_seconds > limit)
     log.warning("job.waits_for_store", since_seconds=round(age, 1))
     began, probed = awake_seconds(), 0.0
-    while age + awake_seconds() - began < limit:
-        lease.check()
-        if awake_seconds() - probed >= PROBE_SECONDS:
-            if _works(context):
-                return
-            probed = awake_seconds()
-        time.sleep(min(POLL_SECONDS, limit))
+    with _not_counted(context, claim):
+        while age + awake_seconds() - began < limit:
+            lease.check()
+            if awake_seconds() - probed >= PROBE_SECONDS:
+                if _works(context):
+                    return
+                probed = awake_seconds()
+            time.sleep(min(POLL_SECONDS, limit))
 
 
 def release_after_store_outage(context: WorkerContext, claim: Claim) -> bool:
@@ -74,6 +78,23 @@ def _outage_age(context: WorkerContext, claim: Claim, *, is_new: bool) -> float:
             fence = (m.Job.id == claim.job_id, m.Job.attempt == claim.attempt)
             session.execute(update(m.Job).where(*fence).values(outage_since=moment))
         return (moment - (began or moment)) / timedelta(seconds=1)
+
+
+@contextmanager
+def _not_counted(context: WorkerContext, claim: Claim) -> Iterator[None]:
+    """Within the block a worker that is killed costs no attempt: a job that waits cannot be what ended it."""
+    _add_released(context, claim, 1)
+    try:
+        yield
+    finally:
+        with suppress(SQLAlchemyError):  # the job then has one attempt more
+            _add_released(context, claim, -1)
+
+
+def _add_released(context: WorkerContext, claim: Claim, number: int) -> None:
+    fence = (m.Job.id == claim.job_id, m.Job.attempt == claim.attempt, m.Job.worker == claim.worker)
+    with context.database.write.begin() as session:
+        session.execute(update(m.Job).where(*fence).values(released=m.Job.released + number))
 
 
 def _works(context: WorkerContext) -> bool:

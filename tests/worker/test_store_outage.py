@@ -9,12 +9,14 @@ import pytest
 
 from store import models as m
 from store.clock import utc_now
+from store.job_recovery import mark_lost, recover_jobs
 from store.object_keys import upload_key
 from store.object_store import ObjectStore, open_object_store
 from store.s3 import S3Patience
 from store.settings import Settings
 from store.store_errors import StoreUnavailable
 from tests.support.rows import dataset_of, job_of, new_check
+from tests.support.waiting import wait_until
 from tests.worker.conftest import Upload
 from worker import store_outage
 from worker.context import WorkerContext
@@ -50,6 +52,16 @@ def check(on_s3: WorkerContext, drawn: Any) -> tuple[str, str]:
     return dataset_id, job_id
 
 
+def mend_once_it_waits(context: WorkerContext, job_id: str, faults: Any) -> None:
+    """Let the store work again as soon as the job has met the outage."""
+
+    def mend() -> None:
+        wait_until(lambda: job_of(context.database, job_id).outage_since, seconds=60)
+        faults.nothing()
+
+    threading.Thread(target=mend, daemon=True).start()
+
+
 @pytest.mark.parametrize(
     "status", [500, pytest.param(429, marks=pytest.mark.slow), pytest.param(0, marks=pytest.mark.slow)]
 )
@@ -59,8 +71,7 @@ def test_a_job_waits_for_the_store_and_is_not_counted(
     _, faults = s3_relay
     dataset_id, job_id = check
     faults.everything(status)
-    mended = threading.Timer(3, faults.nothing)
-    mended.start()
+    mend_once_it_waits(on_s3, job_id, faults)
     run_job(on_s3, job_id)
     row = job_of(on_s3.database, job_id)
     assert (row.state, row.attempt, row.released, row.error) == (m.QUEUED, 1, 1, None)
@@ -70,13 +81,35 @@ def test_a_job_waits_for_the_store_and_is_not_counted(
     assert dataset_of(on_s3.database, dataset_id).state == m.READY
 
 
+def test_a_worker_that_is_killed_while_its_job_waits_costs_no_attempt(
+    on_s3: WorkerContext, s3_relay: Any, check: tuple[str, str]
+) -> None:
+    """What the job does cannot have ended its worker: it does nothing."""
+    _, faults = s3_relay
+    faults.everything(500)
+    waiting = threading.Thread(target=run_job, args=(on_s3, check[1]))
+    waiting.start()
+    wait_until(lambda: job_of(on_s3.database, check[1]).outage_since, seconds=60)
+    wait_until(lambda: job_of(on_s3.database, check[1]).released == 1, seconds=5, what="the attempt not to count")
+    with on_s3.database.write.begin() as session:  # as recovery finds a job whose worker was killed
+        worker = job_of(on_s3.database, check[1]).worker
+        assert mark_lost(session, job_id=check[1], worker=worker or "")
+        assert recover_jobs(session, max_attempts=1, enqueue_seconds=60).requeued == (check[1],)
+    faults.nothing()
+    waiting.join(60)
+    row = job_of(on_s3.database, check[1])
+    assert (row.state, row.attempt, row.released) == (m.QUEUED, 1, 1)
+    run_job(on_s3, check[1])
+    assert job_of(on_s3.database, check[1]).state == m.SUCCEEDED
+
+
 @pytest.mark.slow
 def test_a_store_that_fails_only_writes_is_waited_for(
     on_s3: WorkerContext, s3_relay: Any, check: tuple[str, str]
 ) -> None:
     _, faults = s3_relay
     faults.status, faults.verbs = 503, frozenset({"PUT", "POST"})
-    threading.Timer(3, faults.nothing).start()
+    mend_once_it_waits(on_s3, check[1], faults)
     run_job(on_s3, check[1])
     assert job_of(on_s3.database, check[1]).state == m.QUEUED
     run_job(on_s3, check[1])
