@@ -1,22 +1,23 @@
 """Evidence: the same learner is trained on clean and on delivered images, and tested on clean ones."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-
-import numpy as np
-from numpy.typing import NDArray
+from functools import partial
 
 from core.evaluation.evaluation_data import EvaluationData, no_evidence
 from core.evaluation.evidence_cases import EvidenceCase, photograph_cases, small_image_cases
+from core.evaluation.evidence_data import ARMS, EvidenceData
+from core.evaluation.learner import ImageChoice, Learner
 from core.evaluation.learner_cost import LearnerCost, measure_cost
-from core.evaluation.learner_run import LearnerConfig, ScaledProgress, load_curve, measure_curve
+from core.evaluation.learner_pool import LearnerPool
+from core.evaluation.learner_run import LearnerConfig
 from core.evaluation.mean_arm import mean_arm
 from core.evaluation.paired_difference import paired_difference
 from core.evaluation.row_work import RowWork
-from core.evaluation.subset import stratified_subset
 from core.evaluation.time_budget import MAX_UNPLANNED_UPDATES, OutOfTime, TimeBudget
 from core.models.pretrained import pretrained_weights_file
 from core.results.evidence import Curve, Evidence, EvidenceRow
+from core.results.evidence_plan import RowPlan
 from core.runtime.awake_clock import awake_seconds
 from core.runtime.context import RunContext
 from core.specs.catalog import LEARNER_LABELS
@@ -24,8 +25,6 @@ from core.specs.configs import LearnerSchedule, Preset
 from core.specs.photographs import learner_schedule
 from core.specs.protect import EVIDENCE_RUNS, ProtectSpec
 from core.training.labelled_images import LabelledArrays
-
-ARMS = ("before", "after")
 
 
 def measure_evidence(data: EvaluationData, spec: ProtectSpec, preset: Preset, run: RunContext) -> Evidence:
@@ -65,40 +64,43 @@ class _Measurement:
 
     def __init__(self, data: EvaluationData, spec: ProtectSpec, preset: Preset, run: RunContext) -> None:
         self._data, self._spec, self._preset, self._run = data, spec, preset, run
-        self._train, self._test = np.flatnonzero(~data.test_mask), np.flatnonzero(data.test_mask)
+        self._images = EvidenceData(data)
+        self._pool = LearnerPool(self._images, run)
+        self._train_images, self._test_images = len(self._images.train), len(self._images.test)
         self._runs = EVIDENCE_RUNS[spec.evidence]
-        self._pixels = {data.clean.shape[-1]: (data.clean, data.delivered)}
         self._cases = self._choose_cases()
         self.budget = self._open_budget()
-        if self.budget is not None and self.budget.test_images < len(self._test):
-            chosen = stratified_subset(data.labels[self._test], self.budget.test_images, seed=spec.seed)
-            self._test = self._test[chosen]
+        if self.budget is not None:
+            self._test_images = min(self._test_images, self.budget.test_images)
 
     @property
     def test(self) -> LabelledArrays:
         """The clean test images at the size of the report."""
-        return self._images(None, "before").select(self._test)
+        return self._images.test_images(self._choice(None, "before", self._train_images))
 
     def rows(self) -> Iterator[EvidenceRow]:
         """Measure one row after the other."""
         expected = [self._expected_updates(case) for case in self._cases]
         total = sum(updates * self._passes(case) for updates, case in zip(expected, self._cases, strict=True))
         self._run.progress.start("evidence", 2 * total)
-        for number, (case, updates) in enumerate(zip(self._cases, expected, strict=True)):
-            share = updates * self._passes(case)
+        learners = partial(self._learners, expected=dict(zip(self._cases, expected, strict=True)))
+        if self.budget is None:
+            self._pool.add(one for case in self._cases for _, one in learners(case, self._full_plan(case)))
+        for number, case in enumerate(self._cases):
             if self.budget is None:
-                yield self._row(case, updates, self._train, share, runs=self._runs)
+                yield self._row(case, learners(case, self._full_plan(case)))
             elif (plan := self.budget.begin(number)) is not None:
-                chosen = stratified_subset(self._data.labels[self._train], plan.train_images, seed=self._spec.seed)
+                planned = learners(case, plan)
+                self._pool.add(one for _, one in planned)
                 try:
-                    row = self._row(
-                        case, plan.updates, self._train[chosen], share, runs=plan.runs, check=self._check(number)
-                    )
+                    row = self._row(case, planned, check=partial(self.budget.check, number))
                 except OutOfTime:
+                    self._pool.withdraw(one for _, one in planned)
                     self.budget.leave_out(number)
                     continue
                 self.budget.end(number)
                 yield row
+        self._pool.close()
 
     def _choose_cases(self) -> list[EvidenceCase]:
         amount, radius, learner = self._spec.evidence, self._spec.adversarial_radius, self._preset.architecture
@@ -107,18 +109,18 @@ class _Measurement:
         has_pretrained = pretrained_weights_file(self._run.pretrained_weights) is not None
         return photograph_cases(amount, radius, learner=learner, has_pretrained=has_pretrained)
 
-    def _images(self, size: int | None, arm: str) -> LabelledArrays:
-        """All images at a size, as uploaded ("before") or as delivered ("after")."""
-        size = size or self._data.clean.shape[-1]
-        if size not in self._pixels:
-            assert self._data.load_photographs is not None, "small images have one size"
-            self._pixels[size] = self._data.load_photographs(size)
-        pixels = dict(zip(ARMS, self._pixels[size], strict=True))[arm]
-        return LabelledArrays(pixels=pixels, labels=self._data.labels, classes=self._data.classes)
+    def _choice(self, size: int | None, arm: str, train_images: int) -> ImageChoice:
+        return ImageChoice(
+            arm=arm,
+            size=size,
+            train_images=train_images,
+            test_images=self._test_images,
+            seed=self._spec.seed,
+        )
 
     def _open_budget(self) -> TimeBudget | None:
         seconds = self._spec.evidence_seconds
-        updates = [self._schedule(case).length.updates(len(self._train)) for case in self._cases]
+        updates = [self._schedule(case).length.updates(self._train_images) for case in self._cases]
         if seconds is None or max(updates, default=0) <= MAX_UNPLANNED_UPDATES:
             return None
         self._run.progress.start("evidence", 0)
@@ -127,8 +129,8 @@ class _Measurement:
                 name=case.name,
                 updates=self._full_updates(case),
                 batch=self._schedule(case).length.batch,
-                train_images=len(self._train),
-                test_images=len(self._test),
+                train_images=self._train_images,
+                test_images=self._test_images,
                 runs=self._runs,
             )
             for case in self._cases
@@ -143,23 +145,18 @@ class _Measurement:
             return costs[case]
 
         def time_learner(case: EvidenceCase) -> LearnerCost:
-            images = self._images(case.size, "before")
-            train, test = images.select(self._train), images.select(self._test)
+            choice = self._choice(case.size, "before", self._train_images)
+            train, test = self._images.training_images(choice), self._images.test_images(choice)
             return measure_cost(self._config(case, self._full_updates(case)), train, test, self._run)
 
         spent = self._data.decoding_seconds
         return TimeBudget(seconds, works, cost_of, self._run.checkpoints, spent=spent)
 
-    def _check(self, number: int) -> Callable[[], None]:
-        """What stops a row that runs over."""
-        budget = self.budget
-        return (lambda: None) if budget is None else (lambda: budget.check(number))
-
     def _schedule(self, case: EvidenceCase) -> LearnerSchedule:
         return learner_schedule(case.learner, self._preset, self._spec.evidence)
 
     def _full_updates(self, case: EvidenceCase) -> int:
-        return self._schedule(case).length.updates(len(self._train))
+        return self._schedule(case).length.updates(self._train_images)
 
     def _expected_updates(self, case: EvidenceCase) -> int:
         return self._full_updates(case) if self.budget is None else self.budget.expected_updates(case.name)
@@ -179,34 +176,46 @@ class _Measurement:
             photographs=self._data.load_photographs is not None,
         )
 
+    def _full_plan(self, case: EvidenceCase) -> RowPlan:
+        """The plan of a row without a limit of time."""
+        updates = self._full_updates(case)
+        return RowPlan(
+            name=case.name,
+            updates=updates,
+            full_updates=updates,
+            train_images=self._train_images,
+            runs=self._runs,
+            full_runs=self._runs,
+        )
+
+    def _learners(
+        self, case: EvidenceCase, plan: RowPlan, *, expected: Mapping[EvidenceCase, int]
+    ) -> list[tuple[str, Learner]]:
+        """The learners of a row with their arms, run by run; together they advance the progress by what is expected."""
+        config = self._config(case, plan.updates)
+        units = expected[case] * self._passes(case) / plan.updates / plan.runs
+        return [
+            (
+                arm,
+                Learner(
+                    name=f"{case.key}-{arm}" if number == 0 else f"{case.key}-{arm}-{number}",
+                    config=replace(config, seed=config.seed + number),
+                    choice=self._choice(case.size, arm, plan.train_images),
+                    units=units,
+                ),
+            )
+            for number in range(plan.runs)
+            for arm in ARMS
+        ]
+
     def _row(
-        self,
-        case: EvidenceCase,
-        updates: int,
-        train: NDArray[np.int64],
-        share: int,
-        *,
-        runs: int,
-        check: Callable[[], None] = lambda: None,
+        self, case: EvidenceCase, learners: Sequence[tuple[str, Learner]], *, check: Callable[[], None] = lambda: None
     ) -> EvidenceRow:
-        """Measure a row; the runs of each of its learners together advance the progress by `share`. What `check` raises
-        stops it."""
-        config = self._config(case, updates)
+        """Measure a row. What `check` raises stops it."""
         curves: dict[str, list[Curve]] = {arm: [] for arm in ARMS}
-        test = self._images(case.size, "before").select(self._test)
-        for number in range(runs):
-            for arm in ARMS:
-                name = f"{case.key}-{arm}" if number == 0 else f"{case.key}-{arm}-{number}"
-                known = load_curve(self._run, name)
-                progress = ScaledProgress(self._run.progress, share / updates / runs, check=check)
-                if known is None:
-                    images, scaled = self._images(case.size, arm).select(train), self._run.with_progress(progress)
-                    seeded = replace(config, seed=config.seed + number)
-                    known = measure_curve(seeded, images, test, scaled, name=name, keep=arm == "before")
-                else:
-                    ScaledProgress(self._run.progress, share / updates / runs).advance(updates)
-                curves[arm].append(known)
-        return _row(case, curves, len(test), self._spec)
+        for arm, learner in learners:
+            curves[arm].append(self._pool.curve(learner, check=check))
+        return _row(case, curves, self._test_images, self._spec)
 
 
 def _row(case: EvidenceCase, curves: dict[str, list[Curve]], tested: int, spec: ProtectSpec) -> EvidenceRow:

@@ -98,6 +98,23 @@ def measure_curve(
     return Curve.from_dict(json.loads(data))
 
 
+def keep_curve(
+    curve: Curve, config: LearnerConfig, images: LabelledArrays, test: LabelledArrays, run: RunContext
+) -> None:
+    """Keep a curve that a helper measured for later jobs of the dataset; helpers keep nothing themselves.
+
+    Args:
+        curve: What the learner reached.
+        config: How it was trained.
+        images: Its training images, which are originals.
+        test: Clean images.
+        run: Its kept curves get this one, unless they have it.
+    """
+    name = kept_curve_name(asdict(config), images, test, run)
+    if run.kept_curves.load(name) is None:
+        run.kept_curves.save(name, json.dumps(asdict(curve)).encode())
+
+
 def run_learner(
     config: LearnerConfig,
     images: LabelledArrays,

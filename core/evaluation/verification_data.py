@@ -86,12 +86,23 @@ class VerificationData:
         """
         if arm == "before":
             return self.clean
+        protection = self._usable_protection(arm, percentage, seed=seed)
+        if protection is None or self.delivered is None:
+            return None
+        return training_set(protection, self.clean, self.delivered)
+
+    def has_training_set(self, arm: str, percentage: int, *, seed: int) -> bool:
+        """Whether `training_set` would return images; the arguments are its."""
+        return arm == "before" or self._usable_protection(arm, percentage, seed=seed) is not None
+
+    def _usable_protection(self, arm: str, percentage: int, *, seed: int) -> PartialProtection | None:
+        """The roles of the images; None where there is no such arm, or where it has too few clean images."""
         if self.delivered is None or (arm == "rest" and percentage == 100):
             return None
         protection = self._protection(arm, percentage, seed=seed)
         if protection is None or protection.train_mask.sum() < MIN_TRAIN_IMAGES_PER_CLASS * self.clean.classes:
             return None
-        return training_set(protection, self.clean, self.delivered)
+        return protection
 
     def _protection(self, arm: str, percentage: int, *, seed: int) -> PartialProtection | None:
         if self.protected_label is not None:

@@ -1,10 +1,14 @@
 """The rows of a verification: each learner is trained once, and a row is the mean of its runs."""
 
-from core.evaluation.learner_run import LearnerConfig, ScaledProgress, load_curve, measure_curve
+from collections.abc import Iterator, Sequence
+
+from core.evaluation.learner import ImageChoice, Learner
+from core.evaluation.learner_pool import LearnerPool
+from core.evaluation.learner_run import LearnerConfig
 from core.evaluation.mean_arm import mean_arm
 from core.evaluation.paired_difference import paired_difference
 from core.evaluation.verification_data import VerificationData
-from core.results.evidence import Curve
+from core.evaluation.verification_learner_data import VerificationLearnerData
 from core.results.verification_row import ARMS, Arm, VerificationRow
 from core.runtime.context import RunContext
 from core.specs.catalog import LEARNER_LABELS
@@ -30,15 +34,26 @@ class VerificationRunner:
     def __init__(
         self, data: VerificationData, spec: VerifySpec, preset: Preset, run: RunContext, *, amount: str
     ) -> None:
-        self._data, self._spec, self._preset, self._run, self._amount = data, spec, preset, run, amount
-        self._curves: dict[str, Curve] = {}
+        self._data, self._spec, self._preset, self._amount = data, spec, preset, amount
+        self._pool = LearnerPool(VerificationLearnerData(data), run)
+
+    def run_rows(self, rows: Sequence[RowSpec]) -> Iterator[VerificationRow]:
+        """Measure rows in their order; helpers may train learners of all of them meanwhile.
+
+        Args:
+            rows: What to measure.
+        """
+        self._pool.add(learner for row in rows for learners in self._learners(row).values() for learner in learners)
+        for row in rows:
+            yield self.run_row(row)
+        self._pool.close()
 
     def run_row(self, row: RowSpec) -> VerificationRow:
         """Measure one row: every run of every arm that it has."""
         arms: dict[str, Arm | None] = {}
         answers: dict[str, tuple[list[str], list[str]]] = {}
-        for name in ARMS:
-            curves = [c for seed in range(self._spec.seeds) if (c := self._curve(row, name, seed)) is not None]
+        for name, learners in self._learners(row).items():
+            curves = [self._pool.curve(learner) for learner in learners]
             arms[name] = mean_arm(curves, tested=len(self._data.test)) if curves else None
             answers[name] = [c.correct for c in curves], [c.correct_at_peak for c in curves]
         before = arms["before"]
@@ -58,24 +73,20 @@ class VerificationRunner:
             peak_difference=paired_difference(answers["before"][0], answers["after"][1]),
         )
 
-    def _curve(self, row: RowSpec, arm: str, seed: int) -> Curve | None:
-        """The curve of one run; None where the row has no such arm."""
-        name = _curve_name(row, arm, seed, protected_label=self._data.protected_label)
-        if name in self._curves:
-            return self._curves[name]
-        curve = load_curve(self._run, name)
-        if curve is None:
-            images = self._data.training_set(arm, row.percentage, seed=seed)
-            if images is None:
-                return None
-            run = self._run.with_progress(ScaledProgress(self._run.progress, 0))
-            curve = measure_curve(
-                self._config(row, seed), images, self._data.test, run, name=name, keep=arm == "before"
-            )
-        else:
-            self._run.progress.tick()
-        self._curves[name] = curve
-        return curve
+    def _learners(self, row: RowSpec) -> dict[str, list[Learner]]:
+        """The learners of a row by arm, one for each run; an arm that the row does not have has none."""
+        return {
+            arm: [
+                Learner(
+                    name=_curve_name(row, arm, seed, protected_label=self._data.protected_label),
+                    config=self._config(row, seed),
+                    choice=ImageChoice(arm=arm, percentage=row.percentage, seed=seed),
+                )
+                for seed in range(self._spec.seeds)
+                if self._data.has_training_set(arm, row.percentage, seed=seed)
+            ]
+            for arm in ARMS
+        }
 
     def _config(self, row: RowSpec, seed: int) -> LearnerConfig:
         schedule = learner_schedule(row.architecture, self._preset, self._amount)

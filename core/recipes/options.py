@@ -9,6 +9,7 @@ from core.models.pretrained import load_pretrained
 from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.context import RunContext
 from core.runtime.device import Device
+from core.runtime.pieces import NoPieceBoard, PieceBoard
 from core.runtime.progress import Callback, Progress
 
 
@@ -56,6 +57,7 @@ class RunOptions:
             that the extra `pretrained` installs.
         kept_curves: Holds what learners on originals reached, for other jobs of the dataset; by default nothing is
             kept.
+        pieces: Where helpers find work of the recipe; by default nobody helps.
     """
 
     scratch: Path
@@ -66,6 +68,7 @@ class RunOptions:
     limits: Limits = field(default_factory=Limits)
     pretrained_weights: Path | None = None
     kept_curves: CheckpointStore = field(default_factory=NullCheckpointStore)
+    pieces: PieceBoard = field(default_factory=NoPieceBoard)
 
     def context(self) -> RunContext:
         """Open the device, and start the progress. Raises BadInput for a device that this machine does not have,
@@ -78,4 +81,5 @@ class RunOptions:
             checkpoints=self.checkpoints,
             pretrained_weights=self.pretrained_weights,
             kept_curves=self.kept_curves,
+            pieces=self.pieces,
         )

@@ -144,8 +144,8 @@ def _measure_rows(spec: VerifySpec, data: VerificationData, run: RunContext) -> 
     preset = preset_for(spec.scale, data.clean.pixels.shape[-1])
     runner = VerificationRunner(data, spec, preset, run, amount=SCHEDULE_OF_SCALE[spec.scale])
     run.progress.start("evidence", len(spec.rows))
-    for row_spec in spec.rows:
-        yield runner.run_row(row_spec)
+    for row in runner.run_rows(spec.rows):
+        yield row
         run.progress.advance()
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.device import Device
+from core.runtime.pieces import NoPieceBoard, PieceBoard
 from core.runtime.progress import Progress
 
 
@@ -20,6 +21,7 @@ class RunContext:
             that the extra `pretrained` installs (`core.models.pretrained`).
         kept_curves: Holds what learners on originals reached, for later computations on the same dataset; by default
             nothing is kept.
+        pieces: Where helpers find work of this computation; by default nobody helps.
     """
 
     device: Device
@@ -27,6 +29,7 @@ class RunContext:
     checkpoints: CheckpointStore = field(default_factory=NullCheckpointStore)
     pretrained_weights: Path | None = None
     kept_curves: CheckpointStore = field(default_factory=NullCheckpointStore)
+    pieces: PieceBoard = field(default_factory=NoPieceBoard)
 
     def with_progress(self, progress: Progress) -> "RunContext":
         """The same context with another progress, such as one that counts in other units."""

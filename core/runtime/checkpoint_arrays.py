@@ -1,0 +1,63 @@
+"""Large arrays among the checkpoints, in parts, so that no part needs much memory beside the array itself."""
+
+import io
+import json
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.runtime.checkpoints import CheckpointStore
+
+PART_BYTES = 64 << 20
+
+
+def save_array(checkpoints: CheckpointStore, name: str, array: NDArray[np.generic]) -> None:
+    """Save an array, unless it is saved already: arrays of one name are equal.
+
+    Args:
+        checkpoints: Where to save it.
+        name: Of the array.
+        array: At least one axis; without Python objects.
+    """
+    if checkpoints.load(_about(name)) is not None:
+        return
+    rows = max(1, PART_BYTES // max(1, array[:1].nbytes))
+    for number, first in enumerate(range(0, len(array), rows)):
+        part = io.BytesIO()
+        np.save(part, np.ascontiguousarray(array[first : first + rows]), allow_pickle=False)
+        checkpoints.save(_part(name, number), part.getvalue())
+    about = {"shape": array.shape, "dtype": array.dtype.str, "rows": rows}
+    checkpoints.save(_about(name), json.dumps(about).encode())  # last: it says that all parts are there
+
+
+def load_array(checkpoints: CheckpointStore, name: str) -> NDArray[np.generic]:
+    """The array that `save_array` saved.
+
+    Args:
+        checkpoints: Where it is.
+        name: Of the array.
+
+    Raises:
+        KeyError: It is not there, or a part of it is not.
+    """
+    about = json.loads(_load(checkpoints, _about(name)))
+    array = np.empty(about["shape"], np.dtype(about["dtype"]))
+    for number, first in enumerate(range(0, len(array), about["rows"])):
+        part = io.BytesIO(_load(checkpoints, _part(name, number)))
+        array[first : first + about["rows"]] = np.load(part, allow_pickle=False)
+    return array
+
+
+def _load(checkpoints: CheckpointStore, name: str) -> bytes:
+    data = checkpoints.load(name)
+    if data is None:
+        raise KeyError(name)
+    return data
+
+
+def _about(name: str) -> str:
+    return f"{name}.array.json"
+
+
+def _part(name: str, number: int) -> str:
+    return f"{name}-{number}.npy"
