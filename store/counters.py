@@ -40,6 +40,7 @@ class CounterKind:
 
 COUNTERS = (
     CounterKind("attempts", "Attempts of jobs that ended, by how", ("kind", "outcome")),
+    CounterKind("pieces", "Pieces of jobs that other workers claimed and ended, by how", ("kind", "outcome")),
     CounterKind("stage_runs", "Stages of jobs that ended", ("kind", "stage")),
     CounterKind("stage_seconds", "Time in stages of jobs", ("kind", "stage")),
     CounterKind("stage_units", "Units done in stages; images in decoding, noise and writing", ("kind", "stage")),

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from store import jobs, leases, task_queue
+from store import jobs, leased_rows, leases, pieces, task_queue
 from store import models as m
 from store.clock import now
 from store.database import changed_one_row
@@ -22,12 +22,16 @@ MAX_ENQUEUED_PER_QUEUE = 100  # messages for one queue from one call of `recover
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryReport:
-    """The ids of the jobs that were changed, by their new state, and (id, kind, queue) of the jobs to enqueue."""
+    """The ids of the jobs that were changed, by their new state, and (id, kind, queue) of the jobs to enqueue.
+
+    `pieces` has the job and the name of each piece whose helper was lost.
+    """
 
     requeued: tuple[str, ...]
     failed: tuple[str, ...]
     canceled: tuple[str, ...]
     to_enqueue: tuple[tuple[str, str, str], ...]
+    pieces: tuple[tuple[str, str], ...] = ()
 
 
 def recover_jobs(
@@ -50,6 +54,7 @@ def recover_jobs(
         failed=tuple(failed),
         canceled=tuple(canceled),
         to_enqueue=tuple(_mark_due(session, enqueue_seconds)),
+        pieces=tuple(pieces.recover(session, expired_are_lost=expired_are_lost)),
     )
 
 
@@ -60,7 +65,7 @@ def count_claimable(session: Session, queue: str) -> int:
 
 
 def mark_lost(session: Session, *, job_id: str, worker: str) -> bool:
-    """Note that the process which ran a job has ended, so that recovery need not wait for the end of its lease.
+    """Note that the process which ran a job, or a piece of it, has ended: recovery need not wait for its lease.
 
     Args:
         session: the caller's transaction.
@@ -68,10 +73,12 @@ def mark_lost(session: Session, *, job_id: str, worker: str) -> bool:
         worker: the name under which the process claimed it.
 
     Returns:
-        False, with nothing changed, where the job is over or somebody else runs it.
+        False, with nothing changed, where it is over or somebody else runs it.
     """
     claimed = and_(m.Job.id == job_id, m.Job.state == m.RUNNING, m.Job.worker == worker)
-    return _update(session, claimed, {"lease_until": None})
+    if _update(session, claimed, {"lease_until": None}):
+        return True
+    return pieces.mark_lost(session, job_id=job_id, worker=worker)
 
 
 def _recover_lost(
@@ -79,10 +86,8 @@ def _recover_lost(
 ) -> tuple[list[str], list[str], list[str]]:
     """Requeue, fail or cancel the jobs whose process has ended, or whose lease has expired."""
     moment = now(session)
-    lost: ColumnElement[bool] = m.Job.lease_until.is_(None)
-    if expired_are_lost:
-        lost = or_(lost, m.Job.lease_until < moment)
-    rows = session.scalars(select(m.Job).where(m.Job.state == m.RUNNING, lost)).all()
+    lost = leased_rows.lost(m.Job, moment, expired_are_lost=expired_are_lost)
+    rows = session.scalars(select(m.Job).where(lost)).all()
     requeued: list[str] = []
     failed: list[str] = []
     canceled: list[str] = []
@@ -97,7 +102,6 @@ def _recover_lost(
             values, outcome = leases.requeue_values(), requeued
         unchanged = and_(
             m.Job.id == job.id,
-            m.Job.state == m.RUNNING,
             m.Job.attempt == job.attempt,
             m.Job.cancel_requested.is_(job.cancel_requested),
             lost,

@@ -10,10 +10,10 @@ from datetime import timedelta
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, select, text, update
+from sqlalchemy import ColumnElement, case, func, select, text, update
 from sqlalchemy.orm import Session
 
-from store import maintenance_mode
+from store import leased_rows, maintenance_mode
 from store import models as m
 from store.clock import now
 from store.database import changed_one_row
@@ -83,10 +83,7 @@ def claim(session: Session, job_id: str, *, worker: str, lease_seconds: float) -
         update(m.Job)
         .where(m.Job.id == job_id, claimable(), ~maintenance_mode.refuses_claims(moment))
         .values(
-            state=m.RUNNING,
-            attempt=m.Job.attempt + 1,
-            worker=worker,
-            lease_until=moment + timedelta(seconds=lease_seconds),
+            **leased_rows.claimed(m.Job, moment, worker=worker, lease_seconds=lease_seconds),
             started_at=func.coalesce(m.Job.started_at, moment),
             stage=None,
             done=0,
@@ -216,7 +213,7 @@ def requeue(session: Session, claim: Claim) -> bool:
 
 def requeue_values() -> dict[str, Any]:
     """Return the column values that put a running job back into the queue."""
-    return {"state": m.QUEUED, "worker": None, "lease_until": None, "enqueued_at": None, "seq": m.Job.seq + 1}
+    return {**leased_rows.freed(), "enqueued_at": None, "seq": m.Job.seq + 1}
 
 
 def _ran(seconds: float | None) -> dict[str, Any]:
@@ -224,12 +221,7 @@ def _ran(seconds: float | None) -> dict[str, Any]:
 
 
 def _fence(claim: Claim) -> ColumnElement[bool]:
-    return and_(
-        m.Job.id == claim.job_id,
-        m.Job.state == m.RUNNING,
-        m.Job.attempt == claim.attempt,
-        m.Job.worker == claim.worker,
-    )
+    return leased_rows.fence(m.Job, m.Job.id == claim.job_id, worker=claim.worker, attempt=claim.attempt)
 
 
 def _extend(session: Session, claim: Claim, lease_seconds: float, values: dict[str, Any]) -> LeaseStatus:

@@ -71,6 +71,15 @@ class _RowMixin:
     created_at: Mapped[datetime] = mapped_column(default=utc_now, sort_order=-1)
 
 
+class _LeasedMixin:
+    """What a worker claims: see `store.leased_rows`. `attempt` counts the claims."""
+
+    state: Mapped[str] = mapped_column(String(16), default=QUEUED)
+    attempt: Mapped[int] = mapped_column(default=0)
+    worker: Mapped[str | None] = mapped_column(String(200))  # store.workers.claim_name
+    lease_until: Mapped[datetime | None]
+
+
 class User(_RowMixin, Base):
     """An owner of datasets and jobs. A single machine has one: the local admin."""
 
@@ -143,7 +152,7 @@ class Dataset(_RowMixin, Base):
     expires_at: Mapped[datetime | None]
 
 
-class Job(_RowMixin, Base):
+class Job(_RowMixin, _LeasedMixin, Base):
     """A job. Only `store.jobs`, `store.leases` and `store.job_recovery` change its state.
 
     `attempt` counts the claims, and every write of a worker has it as a condition.
@@ -157,7 +166,6 @@ class Job(_RowMixin, Base):
 
     owner_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     kind: Mapped[str] = mapped_column(String(16))  # protect | train | verify, or one of INTERNAL
-    state: Mapped[str] = mapped_column(String(16), default=QUEUED)
     dataset_id: Mapped[str | None] = mapped_column(ForeignKey("datasets.id", ondelete="SET NULL"), index=True)
     target_job_id: Mapped[str | None] = mapped_column(
         String(32), index=True
@@ -165,11 +173,8 @@ class Job(_RowMixin, Base):
     spec: Mapped[dict[str, Any]] = mapped_column(default=dict)
     request_id: Mapped[str | None] = mapped_column(String(100))
 
-    attempt: Mapped[int] = mapped_column(default=0)
     released: Mapped[int] = mapped_column("handed_back", default=0)  # attempts that a stopping worker released
     outage_since: Mapped[datetime | None]  # when the object store stopped to answer this job; see worker.store_outage
-    worker: Mapped[str | None] = mapped_column(String(200))  # store.workers.claim_name
-    lease_until: Mapped[datetime | None]
     enqueued_at: Mapped[datetime | None] = mapped_column("rung_at")  # when its last message was enqueued
     cancel_requested: Mapped[bool] = mapped_column(default=False)
     seq: Mapped[int] = mapped_column(default=1)  # raised by every change, for those who follow the job
@@ -201,6 +206,21 @@ class Job(_RowMixin, Base):
         if self.finished_at is None or self.keep_days is None:
             return None
         return self.finished_at + timedelta(days=self.keep_days)
+
+
+class Piece(_LeasedMixin, Base):
+    """A part of a running job that another worker may compute: queued -> running -> succeeded; see `store.pieces`.
+
+    Its result lies among the checkpoints of the job, under its name.
+    """
+
+    __tablename__ = "pieces"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    place: Mapped[int]  # in the order of the worker that runs the job; helpers begin with the last
+    queue: Mapped[str] = mapped_column(String(16))  # whose workers may compute it
+    needs: Mapped[str] = mapped_column(String(300))  # on what kind of device, and with which versions
 
 
 class Worker(_RowMixin, Base):

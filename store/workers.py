@@ -7,7 +7,7 @@ that is out of date never holds a job. `session` is the caller's transaction in 
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, union_all, update
 from sqlalchemy.orm import Session
 
 from store import models as m
@@ -46,7 +46,7 @@ class ListedWorker:
     Attributes:
         row: what it said last.
         is_live: whether it was seen within a lease.
-        job_id: the job that it runs; None for none.
+        job_id: the job that it runs, or helps with; None for none.
         job_kind: the kind of that job.
     """
 
@@ -114,7 +114,9 @@ def listed(session: Session, *, lease_seconds: float) -> list[ListedWorker]:
         lease_seconds: one that was silent for longer does not live.
     """
     running = select(m.Job.worker, m.Job.id, m.Job.kind).where(m.Job.state == m.RUNNING)
-    job_of = {worker_id_of(worker): (id_, kind) for worker, id_, kind in session.execute(running)}
+    helping = select(m.Piece.worker, m.Job.id, m.Job.kind).join(m.Job, m.Job.id == m.Piece.job_id)
+    both = union_all(running, helping.where(m.Piece.state == m.RUNNING))
+    job_of = {worker_id_of(worker): (id_, kind) for worker, id_, kind in session.execute(both)}
     alive_since = now(session) - timedelta(seconds=lease_seconds)
     rows = session.scalars(select(m.Worker).order_by(m.Worker.host, m.Worker.name, m.Worker.created_at))
     found = []

@@ -2,22 +2,23 @@
 
 from core.runtime.checkpoints import CheckpointStore, PrefixedCheckpointStore
 from core.specs.presets import fingerprint
-from store import leases
+from store import leases, piece_leases
 from store.leases import Claim, LeaseStatus
 from store.object_keys import checkpoint_key
+from store.piece_leases import PieceClaim
 from worker.context import WorkerContext
 from worker.stop_reasons import LeaseLost
 
 
 class JobCheckpointStore:
-    """A `core.runtime.checkpoints.CheckpointStore` for one attempt of a job.
+    """A `core.runtime.checkpoints.CheckpointStore` for one attempt of a job, or of a piece of it.
 
     Args:
         context: the services of this process.
         claim: the attempt's claim.
     """
 
-    def __init__(self, context: WorkerContext, claim: Claim) -> None:
+    def __init__(self, context: WorkerContext, claim: Claim | PieceClaim) -> None:
         self._context = context
         self._claim = claim
 
@@ -40,11 +41,15 @@ class JobCheckpointStore:
 
     def _check_lease(self) -> None:
         with self._context.database.read() as session:
-            if leases.lease_status(session, self._claim) is LeaseStatus.LOST:
-                raise LeaseLost
+            if isinstance(self._claim, PieceClaim):
+                status = piece_leases.lease_status(session, self._claim)
+            else:
+                status = leases.lease_status(session, self._claim)
+        if status is LeaseStatus.LOST:
+            raise LeaseLost
 
 
-def job_checkpoints(context: WorkerContext, claim: Claim) -> CheckpointStore:
+def job_checkpoints(context: WorkerContext, claim: Claim | PieceClaim) -> CheckpointStore:
     """Return the checkpoints that the recipes of this version can resume from.
 
     Their prefix is the fingerprint of the presets. After an upgrade that changes the presets a job starts anew: a

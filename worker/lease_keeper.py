@@ -1,4 +1,4 @@
-"""The lease keeper: a thread that renews the lease of a running job, writes its progress, and learns when to stop.
+"""The lease keeper: a thread that renews the lease of running work, writes its progress, and learns when to stop.
 
 The work calls `LeaseKeeper.progress` a few times a second. This only hands the step to the thread, so a slow database
 does not slow the science. It raises once the work must stop. Work that does not stop within `cancel_seconds` is ended
@@ -18,15 +18,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.errors import Cancelled
 from core.runtime.awake_clock import awake_seconds
 from core.runtime.progress import Step
-from store import job_events, leases
-from store.leases import Claim, JobProgress, LeaseStatus
-from store.tally import tally
+from store.leases import Claim, LeaseStatus
 from worker.context import WorkerContext
-from worker.counting import write_counts
-from worker.job_files import clean_up
-from worker.stage_times import StageTimes
-from worker.stop_reasons import LeaseLost, TimeLimitReached, WorkerStopping, WorkStalled
-from worker.time_limit import fail_over_limit
+from worker.held_lease import HeldLease
+from worker.job_lease import JobLease
+from worker.stop_reasons import LeaseLost, WorkerStopping, WorkStalled
 
 POLL_SECONDS = 0.25  # between two rounds of the thread
 EXIT_STUCK = 70  # exit status of a process that was ended because its work did not stop
@@ -66,22 +62,20 @@ class LeaseKeeper:
 
     Args:
         context: the services of this process.
-        claim: the attempt's claim.
+        claim: the claim of an attempt of a job, or another lease to keep.
     """
 
-    def __init__(self, context: WorkerContext, claim: Claim) -> None:
+    def __init__(self, context: WorkerContext, claim: Claim | HeldLease) -> None:
         self._context = context
-        self._claim = claim
-        self._stages = StageTimes(claim.kind)
+        self._lease: HeldLease = JobLease(context, claim) if isinstance(claim, Claim) else claim
         self._step: Step | None = None  # the progress that is not written yet
         self._stop_reason: type[Cancelled] | None = None
         self._stop_requested_at = 0.0
         self._finished = threading.Event()
-        self._began_at = awake_seconds()
         self._renewed_at = awake_seconds()
         self._checked_at = 0.0
         self._worked_at = awake_seconds()  # when the work last called `check`
-        self._thread = threading.Thread(target=self._renew_loop, name=f"lease-{claim.job_id}", daemon=True)
+        self._thread = threading.Thread(target=self._renew_loop, name=f"lease-{self._lease.name}", daemon=True)
 
     def __enter__(self) -> Self:
         global _running, _kept_leases
@@ -97,13 +91,13 @@ class LeaseKeeper:
     ) -> None:
         global _running
         _running = None
-        self._stages.end()
+        self._lease.close()
         self._stop_thread()
 
     def progress(self, step: Step) -> None:
         """Take the progress of the work; the work calls this. Raises like `check`."""
         self._step = step
-        self._stages.observe(step)
+        self._lease.observe(step)
         self.check()
 
     def check(self) -> None:
@@ -157,47 +151,25 @@ class LeaseKeeper:
                 self.request_stop(Cancelled)
             elif status is LeaseStatus.LOST:
                 self.request_stop(LeaseLost)
-            limit = self._context.settings.max_run_seconds
-            if limit and self._ran_seconds() > limit:
-                self.request_stop(TimeLimitReached)
+            if (reason := self._lease.due_stop()) is not None:
+                self.request_stop(reason)
             if awake_seconds() - self._worked_at > self._context.settings.stall_seconds:
                 self.request_stop(WorkStalled)
             if self._is_stuck() and not self._finished.is_set():
                 self._try_to_end_process()
 
     def _renew_or_check(self) -> LeaseStatus:
-        """Write the progress or renew the lease, whichever is due, or else read whether the job is to stop."""
-        lease_seconds, moment = self._context.settings.lease_seconds, awake_seconds()
+        """Write the progress or renew the lease, whichever is due, or else read whether the work is to stop."""
+        moment = awake_seconds()
         step, self._step = self._step, None
-        if step is not None:
-            status = self._write_progress(step)
-        elif moment - self._renewed_at > lease_seconds / 3:
-            with self._context.database.write.begin() as session:
-                status = leases.renew(
-                    session, self._claim, lease_seconds=lease_seconds, ran_seconds=self._ran_seconds()
-                )
-        elif moment - self._checked_at > 2 * POLL_SECONDS:
-            with self._context.database.read() as session:
-                self._checked_at = moment
-                return leases.lease_status(session, self._claim)
-        else:
-            return LeaseStatus.HELD
-        self._checked_at = self._renewed_at = moment
-        return status
-
-    def _write_progress(self, step: Step) -> LeaseStatus:
-        progress = JobProgress(stage=step.stage, done=step.done, total=step.total, eta_seconds=step.eta_seconds)
-        lease_seconds = self._context.settings.lease_seconds
-        with self._context.database.write.begin() as session:
-            status = leases.record_progress(
-                session, self._claim, progress, lease_seconds=lease_seconds, ran_seconds=self._ran_seconds()
-            )
-        job_events.publish(self._context.settings, self._claim.job_id)
-        return status
-
-    def _ran_seconds(self) -> float:
-        """How long the job has run in all attempts; a sleeping machine does not count."""
-        return self._claim.ran_seconds + awake_seconds() - self._began_at
+        if step is not None or moment - self._renewed_at > self._context.settings.lease_seconds / 3:
+            status = self._lease.renew(step)
+            self._checked_at = self._renewed_at = moment
+            return status
+        if moment - self._checked_at > 2 * POLL_SECONDS:
+            self._checked_at = moment
+            return self._lease.status()
+        return LeaseStatus.HELD
 
     def _is_stuck(self) -> bool:
         waited = awake_seconds() - self._stop_requested_at
@@ -213,23 +185,7 @@ class LeaseKeeper:
                 os._exit(EXIT_STUCK)
 
     def _end_process(self) -> None:
-        """Write how the job ended, remove its unfinished files, and end this process, whose work did not stop."""
-        canceled = self._stop_reason is Cancelled
-        if self._stop_reason is TimeLimitReached:
-            canceled = fail_over_limit(self._context, self._claim)  # its checkpoints go, as those of a canceled job
-            if canceled:
-                tally.add("attempts", self._claim.kind, "failed")
-                write_counts(self._context.database)
-        elif self._stop_reason not in (LeaseLost, WorkStalled):
-            end = leases.cancel if canceled else leases.release
-            with self._context.database.write.begin() as session:
-                ended = end(session, self._claim)
-            if ended:
-                tally.add("attempts", self._claim.kind, "canceled" if canceled else "released")
-                write_counts(self._context.database)
-            canceled = canceled and ended  # where the claim was lost, another worker needs the checkpoints
-        reason = self._stop_reason and self._stop_reason.__name__
-        log.warning("job.stuck", attempt=self._claim.attempt, stop_reason=reason)
-        clean_up(self._context, self._claim, keep_checkpoints=not canceled)
-        job_events.publish(self._context.settings, self._claim.job_id)
+        """Write how the work ended, and end this process, whose work did not stop."""
+        assert self._stop_reason is not None, "it is stuck because it was told to stop"
+        self._lease.abandon(self._stop_reason)
         os._exit(EXIT_STUCK)

@@ -8,9 +8,10 @@ from contextlib import suppress
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from store import job_events, maintenance_mode, task_queue, workers
+from store import job_events, jobs, maintenance_mode, pieces, task_queue, workers
 from store.clock import now
 from store.deletions import carry_out_open
+from store.idle_workers import idle_workers
 from store.job_recovery import RecoveryReport, count_claimable, mark_lost, recover_jobs
 from store.recovery_watch import RecoveryWatch
 from store.workforce import read_workforce
@@ -106,7 +107,15 @@ def recover(context: WorkerContext, watch: RecoveryWatch | None = None) -> Recov
             enqueue_seconds=settings.enqueue_seconds,
             expired_are_lost=watch is None or watch.observe(now(session)),
         )
-        woken_by = read_workforce(session, settings).message_queue
+        workforce = read_workforce(session, settings)
+        woken_by = workforce.message_queue
+        helped = [
+            (job_id, kind, queue)
+            for job_id, kind, queue in pieces.jobs_to_help(session, enqueue_seconds=settings.enqueue_seconds)
+            if idle_workers(session, workforce, queue)
+        ]
+        for job_id, *_ in helped:
+            jobs.mark_enqueued(session, job_id)
         claimable: Counter[str] = Counter()
         for queue in task_queue.QUEUE_NAMES:
             claimable[woken_by(queue)] += count_claimable(session, queue)
@@ -116,6 +125,11 @@ def recover(context: WorkerContext, watch: RecoveryWatch | None = None) -> Recov
             job_events.publish(settings, job_id)
             if outcome != "requeued":
                 purge_ended_job(context, job_id)
+    for job_id, name in report.pieces:
+        log.warning("recovery.piece_requeued", job=job_id, piece=name)
+    for job_id, kind, queue in helped:
+        if task_queue.queue_length(settings, woken_by(queue)) == 0:  # else a message wakes the idle worker already
+            task_queue.enqueue(settings, job_id=job_id, kind=kind, queue=woken_by(queue))
     for queue in claimable:
         due = [(job_id, kind) for job_id, kind, of_job in report.to_enqueue if woken_by(of_job) == queue]
         _enqueue_missing(context, due, queue, claimable=claimable[queue])

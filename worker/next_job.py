@@ -10,6 +10,7 @@ from store.task_queue import queue_of
 from store.workforce import read_workforce
 from worker.context import WorkerContext
 from worker.executor import run_job
+from worker.helping import PieceHelper
 from worker.lease_keeper import is_stopping
 from worker.maintenance import recover_ended_children
 
@@ -39,8 +40,22 @@ def run_first_job(context: WorkerContext, job_id: str, *, queue: str) -> None:
         job = session.get(m.Job, job_id)
         if job is not None and queue_of(job) in queues:  # else a GPU worker has come since the message was sent
             first.append(job_id)
-    for candidate in dict.fromkeys(first):
-        if run_job(context, candidate) or is_stopping():
+    if not _run_one(context, first):
+        _help_until_a_job_waits(context, queues)
+
+
+def _run_one(context: WorkerContext, candidates: Sequence[str]) -> bool:
+    """Run the first of some jobs that can be claimed. Returns False where none can, and this process may go on."""
+    return any(run_job(context, candidate) or is_stopping() for candidate in dict.fromkeys(candidates))
+
+
+def _help_until_a_job_waits(context: WorkerContext, queues: Sequence[str]) -> None:
+    """Compute pieces of running jobs, one after the other; then run the job that waits, if that is why it ended."""
+    helper = PieceHelper(context, queues)
+    while helper.compute_one():
+        with context.database.read() as session:
+            first = first_claimable(session, helper.all_queues, limit=MAX_CANDIDATES)
+        if is_stopping() or _run_one(context, first):
             return
 
 

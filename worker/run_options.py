@@ -8,6 +8,7 @@ from worker.checkpoint_store import job_checkpoints
 from worker.context import compute_device
 from worker.fetch_upload import upload_limits
 from worker.kept_curves import DatasetCurveStore
+from worker.piece_board import JobPieceBoard
 from worker.running_job import RunningJob
 
 
@@ -27,6 +28,7 @@ def run_options(job: RunningJob) -> RunOptions:
         limits=upload_limits(job.context.settings),
         pretrained_weights=Path(weights) if weights else None,
         kept_curves=_kept_curves(job),
+        pieces=JobPieceBoard(job.context, job.claim),
     )
 
 

@@ -17,3 +17,7 @@ class WorkStalled(LeaseLost):
 
 class TimeLimitReached(Cancelled):
     """The job has run for longer than this service allows: it fails."""
+
+
+class JobWaits(Cancelled):
+    """A whole job waits for this worker, which computes a piece of another one: stop, and put the piece back."""
