@@ -54,7 +54,7 @@ def take(database: Database, owner: Claim, name: str) -> bool:
 
 def rows_of(database: Database) -> dict[str, str]:
     with database.read() as session:
-        return dict(session.execute(select(m.Piece.name, m.Piece.state)).tuples().all())
+        return {row.name: row.state for row in session.execute(select(m.Piece.name, m.Piece.state))}
 
 
 def status_of(database: Database, claim: PieceClaim) -> LeaseStatus:
