@@ -56,6 +56,7 @@ class PieceHelper:
         with self._context.database.read() as session:
             if is_stopping() or not pieces.are_waiting(session, self._queues):
                 return False
+        handler = self._open_handler()
         claim = self._claim()
         if claim is None:
             return False
@@ -63,7 +64,7 @@ class PieceHelper:
             log.info("piece.claimed", worker=claim.worker)
             began = awake_seconds()
             try:
-                outcome = self._compute(claim)
+                outcome = self._compute(claim, handler)
             finally:
                 announce_claim(None)
             log.info("piece.ended", outcome=outcome, seconds=round(awake_seconds() - began, 1))
@@ -88,11 +89,11 @@ class PieceHelper:
             announce_claim(RunningClaim(job_id=claim.job_id, worker=worker))
         return claim
 
-    def _compute(self, claim: PieceClaim) -> str:
+    def _compute(self, claim: PieceClaim, handler: "PieceHandler") -> str:
         """Compute a claimed piece. An error costs it an attempt; in the end the job's own worker computes it."""
         try:
             with LeaseKeeper(self._context, PieceLease(self._context, claim, self.all_queues)) as lease:
-                self._open_handler().run(claim, lease)
+                handler.run(claim, lease)
                 lease.stop_renewing()
                 with self._context.database.write.begin() as session:
                     return SUCCEEDED if piece_leases.succeed(session, claim) else LOST
@@ -108,7 +109,7 @@ class PieceHelper:
             return LOST if self._put_back(claim, counts=True) == LOST else FAILED
 
     def _open_handler(self) -> "PieceHandler":
-        """The handler. It is imported here, because the check worker must not import torch."""
+        """The handler, imported before a claim, since that takes long; the check worker must not import torch at all."""
         if self._handler is None:
             from worker.handlers.piece import PieceHandler
 

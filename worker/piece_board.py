@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import structlog
 
 from core.runtime.awake_clock import awake_seconds
-from store import models as m
 from store import jobs, pieces, task_queue
+from store import models as m
 from store.idle_workers import Alike, idle_workers
 from store.leases import Claim
 from store.task_queue import queue_of

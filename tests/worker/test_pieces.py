@@ -177,7 +177,7 @@ def test_a_helper_leaves_its_piece_for_a_whole_job_and_stops_with_a_canceled_one
     with context.database.write.begin() as session:
         assert jobs.request_cancel(session, id_)
     wait_for_state(context, id_, m.CANCELED, seconds=60)
-    wait_until(lambda: helper.said().count('"piece.ended"') == helper.said().count('"piece.claimed"'), seconds=60)
+    wait_until(lambda: helped(helper, "lost"), seconds=60)
     wait_until(lambda: pieces_of(context, id_) == {}, seconds=20)
     assert context.files.list(f"jobs/{id_}") == []
 

@@ -169,11 +169,11 @@ def test_progress_counts_what_a_helper_does(drawn_learners: None) -> None:
 
 
 def test_curves_of_originals_are_kept_for_the_next_job_whoever_measured_them(drawn_learners: None) -> None:
-    kept = MemoryCheckpointStore()
-    _, board, _ = with_helper(lambda run: evidence(replace(run, kept_curves=kept)))
+    curves = MemoryCheckpointStore()
+    _, board, _ = with_helper(lambda run: evidence(replace(run, kept_curves=curves)))
     before = [name for name in (*board.helped, *board.owned) if "-before" in name]
     assert any("-before" in name for name in board.helped)
-    assert len(kept.saved) == len(before)
+    assert len(curves.saved) == len(before)
 
 
 def test_what_is_no_longer_needed_is_withdrawn() -> None:
