@@ -109,7 +109,7 @@ class PieceHelper:
             return LOST if self._put_back(claim, counts=True) == LOST else FAILED
 
     def _open_handler(self) -> "PieceHandler":
-        """The handler, imported before a claim, since that takes long; the check worker must not import torch at all."""
+        """The handler, imported before a claim, since that takes long; the check worker must not import torch."""
         if self._handler is None:
             from worker.handlers.piece import PieceHandler
 
