@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from core.runtime.awake_clock import awake_seconds
 from store import jobs, pieces, task_queue
@@ -40,7 +41,11 @@ class JobPieceBoard:
     def has_helpers(self) -> bool:
         """Return whether a worker of the same kind of device and version is idle."""
         if self._looked_at is None or awake_seconds() - self._looked_at >= LOOK_SECONDS:
-            self._look()
+            try:
+                self._look()
+            except SQLAlchemyError as error:  # the job goes on alone
+                log.warning("job.helpers_not_found", error=str(error).splitlines()[0])
+                self._idle = []
             self._looked_at = awake_seconds()
         return bool(self._idle)
 

@@ -8,7 +8,7 @@ from core.evaluation.learner_run import ScaledProgress, keep_curve, load_curve, 
 from core.results.evidence import Curve
 from core.runtime.context import RunContext
 
-POLL_SECONDS = 0.25  # while a helper trains what is needed next, and nothing is left to train
+POLL_SECONDS = 0.5  # while a helper trains what is needed next, and nothing is left to train
 
 
 class LearnerPool:
@@ -27,6 +27,7 @@ class LearnerPool:
         self._curves: dict[str, Curve] = {}
         self._waiting: dict[str, Learner] = {}  # in the order in which their curves are needed
         self._published: dict[str, Learner] = {}
+        self._is_alone = False  # where the images for helpers cannot be saved, as on a full disk
 
     def add(self, learners: Iterable[Learner]) -> None:
         """Say which curves will be needed, so that helpers can begin.
@@ -77,12 +78,17 @@ class LearnerPool:
 
     def _publish(self, learners: list[Learner]) -> None:
         new = [learner for learner in learners if learner.name not in self._published]
-        if not new or not self._board.has_helpers():
+        if self._is_alone or not new or not self._board.has_helpers():
             return
-        self._published |= {learner.name: learner for learner in new}
-        self._data.save(self._run.checkpoints, [learner.choice for learner in new])
-        save_learners(self._run.checkpoints, list(self._published.values()))
-        self._board.publish([learner.name for learner in self._waiting.values() if learner in new])
+        published = self._published | {learner.name: learner for learner in new}
+        try:
+            self._data.save(self._run.checkpoints, [learner.choice for learner in new])
+            save_learners(self._run.checkpoints, list(published.values()))
+        except OSError:
+            self._is_alone = True
+            return
+        self._published = published
+        self._board.publish([learner.name for learner in new])
 
     def _load_or_train(self, learner: Learner, check: Callable[[], None]) -> Curve:
         curve = load_curve(self._run, learner.name)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from sqlalchemy import create_engine, text
 
 import ops.backup
@@ -431,9 +432,7 @@ def test_an_earlier_revision_is_migrated(filled: WorkerContext, backup: Path, tm
     with BackupReader(backup) as reader:
         reader.extract("database/unteachable.db", tmp_path / "old.db")
     old = connect(f"sqlite+pysqlite:///{tmp_path / 'old.db'}")
-    with old.engine.begin() as connection:
-        connection.exec_driver_sql("DROP TABLE maintenance")
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0016'")
+    command.downgrade(migrate.alembic_config(old), "0016")
     old.dispose()
     earlier = backup.with_name("earlier.tar")
     with BackupReader(backup) as reader, new_backup(earlier) as writer:

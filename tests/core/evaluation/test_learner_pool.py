@@ -160,6 +160,20 @@ def test_what_a_lost_helper_had_is_trained_by_the_owner(drawn_learners: None) ->
     assert len(board.owned) == len({*board.owned}) == 2 * 3 * len(alone.rows)
 
 
+def test_where_the_images_cannot_be_saved_the_owner_goes_on_alone(drawn_learners: None) -> None:
+    class FullStore(MemoryCheckpointStore):
+        def save(self, name: str, data: bytes) -> None:
+            if name.endswith(".npy"):
+                raise OSError(28, "No space left on device")
+            super().save(name, data)
+
+    board = Board(None)
+    found = evidence(run_with(FullStore(), board))
+    assert found.rows == evidence(run_with(MemoryCheckpointStore(), NoPieceBoard())).rows
+    assert len(board.owned) == 2 * 3 * len(found.rows)
+    assert board.withdrawn == []
+
+
 def test_progress_counts_what_a_helper_does(drawn_learners: None) -> None:
     steps: list[tuple[int, int]] = []
     progress = Progress(lambda step: steps.append((step.done, step.total)), interval=0.0)
