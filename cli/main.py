@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from typer.core import TyperGroup
 
 from cli.faults import describe_fault
+from cli.preconditions import require_private_data_dir, require_usable_services
 
 LAZY_COMMANDS = {  # name to module and function; the module is imported when the command runs or is listed
     "protect": ("cli.protect", "protect_command"),
@@ -17,6 +18,9 @@ LAZY_COMMANDS = {  # name to module and function; the module is imported when th
     "reproduce": ("cli.reproduce", "reproduce_command"),
     "verify": ("cli.verify", "verify_command"),
     "demo": ("ops.demo", "demo"),
+    "doctor": ("cli.doctor", "doctor_command"),
+    "health": ("cli.health", "health_command"),
+    "adopt-store": ("cli.adopt_store", "adopt_store_command"),
     "backup": ("cli.backup", "backup_command"),
     "restore": ("cli.backup", "restore_command"),
 }
@@ -53,7 +57,7 @@ app = typer.Typer(
 @app.command()
 def up() -> None:
     """Run the whole service on this machine until Ctrl-C."""
-    _require_data_dir()
+    require_private_data_dir()
     from ops.supervisor import run_up
 
     raise typer.Exit(run_up())
@@ -62,7 +66,7 @@ def up() -> None:
 @app.command()
 def token(name: Annotated[str, typer.Option(help="what the token is called in the list of tokens")] = "cli") -> None:
     """Print a new API token of the local admin, and nothing else."""
-    _require_data_dir()
+    require_private_data_dir()
     from ops.admin import create_admin_token
 
     print(create_admin_token(name))
@@ -71,7 +75,7 @@ def token(name: Annotated[str, typer.Option(help="what the token is called in th
 @app.command()
 def link() -> None:
     """Print a new one-time sign-in link of the local admin."""
-    _require_data_dir()
+    require_private_data_dir()
     from ops.admin import create_sign_in_link
 
     print(create_sign_in_link())
@@ -93,8 +97,8 @@ def worker(
 
     if queue not in WORKER_NAMES:
         raise typer.BadParameter(f"must be one of {', '.join(WORKER_NAMES)}", param_hint="--queue")
-    _require_data_dir()
-    _require_usable_services()
+    require_private_data_dir()
+    require_usable_services()
     if once:
         from worker.once import run_once
 
@@ -107,8 +111,8 @@ def worker(
 @app.command()
 def api() -> None:
     """Run the API, with the web pages."""
-    _require_data_dir()
-    _require_usable_services()
+    require_private_data_dir()
+    require_usable_services()
     from ops.serve import serve
 
     serve()
@@ -117,100 +121,11 @@ def api() -> None:
 @app.command()
 def migrate() -> None:
     """Migrate the database to the schema of this version."""
-    _require_data_dir()
+    require_private_data_dir()
     from ops.admin import migrate_database
 
     before, after = migrate_database()
     print(f"The database was at {before or 'nothing'} and is at {after}.")
-
-
-@app.command("adopt-store")
-def adopt_store(
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
-) -> None:
-    """Say that this database owns the object store, as after a restore: stored files without a use may then go."""
-    _require_data_dir()
-    from ops.adopt_store import StoreAdoption
-    from store.settings import get_settings
-
-    settings = get_settings()
-    adoption = StoreAdoption(settings)
-    try:
-        found = adoption.look()
-        print(f"Object store: {settings.store}")
-        print(f"Now: {found.ownership.reason or 'this database owns the store'}.")
-        print(f"Datasets, jobs and generators in the store that this database knows: {found.known}.")
-        print(
-            f"Unknown ones: {found.unknown}. Their files are set aside once they are a day old, and deleted "
-            f"{settings.quarantine_days} days later."
-        )
-        print(f"Files in quarantine that this database names, which come back: {found.in_quarantine}.")
-        if not yes and not typer.confirm("Does this database own the store, and does no other service use it?"):
-            raise typer.Exit(1)
-        id_, restored = adoption.adopt()
-        print(f"Adopted as deployment {id_}; {len(restored)} files came back from quarantine.")
-    finally:
-        adoption.close()
-
-
-@app.command()
-def doctor(
-    role: Annotated[str, typer.Option(help="api, worker, or all: whose needs are checked")] = "all",
-) -> None:
-    """Check everything that the service needs, and print what is wrong."""
-    from ops.doctor import ROLES, run_checks
-    from store.data_folder import make_private
-    from store.settings import get_settings
-
-    if role not in ROLES:
-        raise typer.BadParameter(f"must be one of {', '.join(ROLES)}", param_hint="--role")
-    make_private(get_settings())
-    results = run_checks(role)
-    for result in results:
-        print(f"{'ok  ' if result.is_ok else 'FAIL'}  {result.name}: {result.text}")
-    raise typer.Exit(0 if all(result.is_ok for result in results) else 1)
-
-
-@app.command()
-def health(process: Annotated[str, typer.Argument(help="api or worker")]) -> None:
-    """Check that the API, or each worker of the data folder, works; for the health checks of containers."""
-    from ops.health import PROCESSES, process_fault
-    from store.settings import get_settings
-
-    if process not in PROCESSES:
-        raise typer.BadParameter(f"must be one of {', '.join(PROCESSES)}", param_hint="PROCESS")
-    if (fault := process_fault(get_settings(), process)) is not None:
-        typer.echo(f"unteachable: {fault}", err=True)
-        raise typer.Exit(1)
-    print("ok")
-
-
-def _require_data_dir() -> None:
-    """Keep the data folder from other users; end with one line if it cannot be used."""
-    from ops.data_dir import DataDirUnusable, require_data_dir
-    from store.data_folder import make_private
-    from store.settings import get_settings
-
-    make_private(get_settings())
-    try:
-        require_data_dir(get_settings().home)
-    except DataDirUnusable as error:
-        typer.echo(f"unteachable: {error}", err=True)
-        raise typer.Exit(1) from None
-
-
-def _require_usable_services() -> None:
-    """End with one line if the settings name something that cannot work."""
-    from ops.preflight import UnusableSetting, require_usable_services
-    from store.logs import configure_logs
-    from store.settings import get_settings
-
-    configure_logs(get_settings())
-    try:
-        require_usable_services(get_settings())
-    except UnusableSetting as error:
-        typer.echo(f"unteachable: {error}", err=True)
-        raise typer.Exit(2) from None
 
 
 def _data_dir() -> list[Path]:

@@ -7,18 +7,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
-from pydantic import AliasChoices, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from store.addresses import PublicUrl, ServiceAddress, normalize_host
+from store.dataset_settings import DatasetSettings
+from store.job_settings import JobSettings
 from store.service_settings import ServiceSettings
 from store.service_urls import S3Location
 
-MIN_DECODER_BYTES = 256 * 2**20
 MAX_SOCKET_PATH_BYTES = 100  # the kernel accepts 107, and the server appends a few
 
 
-class Settings(ServiceSettings):
+class Settings(JobSettings, DatasetSettings, ServiceSettings):
     """What a deployment can configure. An empty value means the default, which suits a single machine.
 
     Raises:
@@ -74,122 +75,6 @@ class Settings(ServiceSettings):
         description="seconds in which a client sends the body of a request, besides a second for each KiB of it",
     )
 
-    max_upload_bytes: int = Field(default=5 * 2**30, ge=1, description="maximum size of an upload, compressed")
-    max_unpacked_bytes: int = Field(default=20 * 2**30, ge=1, description="maximum size of a dataset, unpacked")
-    max_files: int = Field(default=200_000, ge=1, description="maximum number of files in a dataset")
-    max_file_bytes: int = Field(
-        default=512 * 2**20, ge=1, description="maximum size of one file of a dataset, unpacked"
-    )
-    max_pixels: int = Field(default=100_000_000, ge=1, description="maximum pixels of one image")
-    sandbox_level: str = Field(
-        default="limits",
-        pattern="^(limits|syscalls|paths|isolated)$",
-        description="least isolation of the processes that decode images, below which nothing starts: limits, "
-        "syscalls, paths or isolated; `unteachable doctor` says what this machine reaches",
-    )
-    min_free_bytes: int = Field(
-        default=-1,
-        ge=-1,
-        description="bytes that uploads leave free on the disk; -1 for 5 % of it, at most 1073741824",
-    )
-    inspection_seconds: float = Field(
-        default=600, gt=0, description="seconds that reading an uploaded archive may take before it is refused"
-    )
-    decoder_bytes: int = Field(
-        default=0,
-        ge=0,
-        description="memory that a process may take to decode one image; 0 chooses by the memory of the machine",
-    )
-    decoders: int = Field(
-        default=0,
-        ge=0,
-        le=256,
-        description="processes of a worker that decode images at the same time; 0 chooses by its cores and memory",
-    )
-    upload_ttl_hours: int = Field(default=24, ge=1, description="hours after which an unfinished upload is removed")
-    dataset_ttl_days: int = Field(
-        default=30, ge=0, description="days after which an uploaded dataset is removed; 0 for never"
-    )
-
-    cleanup_seconds: float = Field(
-        default=3600, ge=0, description="seconds between two searches of all workers for stored files without a use"
-    )
-    quarantine_days: int = Field(
-        default=7,
-        ge=0,
-        description="days for which stored files without a use are set aside before they are deleted; 0 for none",
-    )
-
-    result_ttl_days: int = Field(
-        default=30,
-        ge=0,
-        description="days for which a protection or a verification is kept after its end; then it is removed with its "
-        "archive and its report; 0 for ever",
-    )
-
-    lease_seconds: float = Field(
-        default=30, gt=0, description="seconds after which a job runs again when its worker stopped responding"
-    )
-    recovery_seconds: float = Field(
-        default=5,
-        gt=0,
-        description="seconds between two searches of a worker for lost jobs",
-        validation_alias=AliasChoices("UNTEACHABLE_RECOVERY_SECONDS", "UNTEACHABLE_SWEEP_SECONDS"),
-    )
-    enqueue_seconds: float = Field(
-        default=15,
-        gt=0,
-        description="seconds after which a waiting job is enqueued again",
-        validation_alias=AliasChoices("UNTEACHABLE_ENQUEUE_SECONDS", "UNTEACHABLE_RING_SECONDS"),
-    )
-    stall_seconds: float = Field(
-        default=7200,
-        gt=0,
-        description="seconds without any progress after which the process of a job is ended; the job then runs again",
-    )
-    cancel_seconds: float = Field(
-        default=3.5, gt=0, description="seconds after which a canceled job is stopped by ending its process"
-    )
-    store_outage_seconds: float = Field(
-        default=3600,
-        gt=0,
-        description="seconds for which jobs wait for an object store that does not answer, before they fail",
-    )
-    max_attempts: int = Field(
-        default=5, ge=1, description="attempts after which a job whose worker keeps disappearing fails"
-    )
-    max_run_seconds: float = Field(
-        default=0,
-        ge=0,
-        description="seconds that a job may run, in all attempts and without the time that it waits; then it fails, "
-        "and keeps the archive that it has offered; 0 for no limit",
-    )
-    short_seconds: int = Field(
-        default=120,
-        ge=0,
-        description="protections that are expected to take at most so many seconds do not wait behind longer ones: a "
-        "worker of their own runs them; 0 for no such worker",
-    )
-    gpu_jobs: str = Field(
-        default="auto",
-        pattern="^(auto|gpu|any)$",
-        description="which workers take jobs that need a GPU, which are those with the preset paper: gpu for those "
-        "with a GPU only, any for all, auto for those with a GPU where one was seen in the last hour, else all",
-    )
-    threads: int = Field(default=0, ge=0, description="processor cores that a science worker uses; 0 for all available")
-    device: str = Field(default="", description="cpu, cuda or cuda:N; default the best available")
-    pretrained_weights: str = Field(
-        default="",
-        description="safetensors file with weights of EfficientNet-Lite0 that the evidence on photographs starts from; "
-        "default those of the package that unteachable[pretrained] installs",
-    )
-
-    reference_images: str = Field(
-        default="",
-        description="folder or archive on the workers' machines, with a folder for each class, whose classes an album "
-        "joins in its evidence; default other datasets of the album's owner",
-    )
-
     log_bytes: int = Field(
         default=10 * 2**20,
         ge=4096,
@@ -202,13 +87,6 @@ class Settings(ServiceSettings):
     log_format: str = Field(
         default="auto", pattern="^(auto|json|text)$", description="json, text, or auto: text on a terminal"
     )
-
-    @field_validator("decoder_bytes")
-    @classmethod
-    def _check_decoder_bytes(cls, value: int) -> int:
-        if 0 < value < MIN_DECODER_BYTES:
-            raise ValueError(f"must be 0, or at least {MIN_DECODER_BYTES} bytes: less does not hold the decoders")
-        return value
 
     @field_validator("host")
     @classmethod

@@ -24,7 +24,7 @@ FORMER_NAMES = {  # that stay valid, or are told: settings, columns
     "CHANGELOG.md": {"tidied", "bell", "heart", "newsroom", "orphan", "rung", "sweep"},
     "migrations/versions/0001_the_first_tables.py": {"rung"},
     "store/models.py": {"rung"},
-    "store/settings.py": {"sweep"},
+    "store/job_settings.py": {"sweep"},
     "tests/store/test_settings.py": {"sweep"},
 }
 
