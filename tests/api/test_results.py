@@ -7,13 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from api import downloads, signed_links
+from api import signed_links
 from api.app import create_app
 from api.problems import Problem
-from core.portable_names import content_disposition
 from core.reports.templating import SCRIPT_SOURCE
 from store import models as m
 from tests.api.conftest import Service, assert_problem, request_job, upload_dataset
@@ -211,46 +208,3 @@ def test_deleting_the_dataset_leaves_the_result(api: httpx.Client, service: Serv
     assert "dataset-protected.zip" in answer.headers["content-disposition"]
     with service.db.read() as session:
         assert session.get(m.Job, done["id"]) is not None
-
-
-@given(st.integers(0, 40), st.integers(0, 40), st.integers(1, 30))
-def test_a_range_selects_the_same_bytes_as_a_slice(first: int, last: int, size: int) -> None:
-    data = bytes(range(size))
-    try:
-        found = downloads.parse_range(f"bytes={first}-{last}", size)
-    except downloads.RangeNotSatisfiable:
-        assert first >= size
-        return
-    if last < first:
-        assert found is None
-    else:
-        assert found is not None
-        assert data[slice(*found)] == data[first : last + 1] != b""
-
-
-@given(st.text(min_size=1, max_size=60))
-def test_any_filename_gives_a_valid_content_disposition(name: str) -> None:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return
-    header = content_disposition(name)
-    assert header.isascii()
-    assert header.isprintable()
-    assert header.count('"') == 2
-
-
-@pytest.mark.parametrize(
-    ("name", "saved"),
-    [
-        ("CON", "CON_"),
-        ("aux.zip", "aux_.zip"),
-        ("ＣＯＮ.zip", "CON_.zip"),
-        ("a:b.zip", "a_b.zip"),
-        ("x\u202egnp", "xgnp"),
-    ],
-)
-def test_a_download_has_a_name_that_every_system_takes(name: str, saved: str) -> None:
-    header = content_disposition(name)
-    assert f'filename="{saved}"' in header
-    assert "%E2%80%AE" not in header
