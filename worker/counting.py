@@ -1,8 +1,9 @@
-"""What a worker process has counted goes into the database, with what the science has counted in it."""
+"""What a worker process counts, for `/metrics`: attempts that end, and what the science has counted in the process."""
 
 from core.runtime.event_counts import take_event_counts
 from store.counters import write_tally
 from store.database import Database
+from store.leases import Claim
 from store.tally import tally
 
 
@@ -15,3 +16,13 @@ def write_counts(database: Database) -> None:
     for (name, reason), times in take_event_counts().items():
         tally.add(name, reason, amount=times)
     write_tally(database)
+
+
+def count_attempt(claim: Claim, outcome: str) -> None:
+    """Count an attempt that ended, for `/metrics`.
+
+    Args:
+        claim: the attempt's claim.
+        outcome: succeeded, failed, canceled, released (the attempt does not count) or lost.
+    """
+    tally.add("attempts", claim.kind, outcome)

@@ -7,9 +7,8 @@ from core.runtime.awake_clock import awake_seconds
 from core.runtime.progress import Step
 from store import job_events, leases
 from store.leases import Claim, JobProgress, LeaseStatus
-from store.tally import tally
 from worker.context import WorkerContext
-from worker.counting import write_counts
+from worker.counting import count_attempt, write_counts
 from worker.job_files import clean_up
 from worker.stage_times import StageTimes
 from worker.stop_reasons import LeaseLost, TimeLimitReached, WorkStalled
@@ -70,23 +69,25 @@ class JobLease:
 
     def abandon(self, reason: type[Cancelled]) -> None:
         """Write how the job ended, and remove its unfinished files."""
-        canceled = reason is Cancelled
+        is_over = False  # then no other attempt needs the checkpoints
         if reason is TimeLimitReached:
-            canceled = fail_over_limit(self._context, self._claim)  # its checkpoints go, as those of a canceled job
-            if canceled:
-                tally.add("attempts", self._claim.kind, "failed")
-                write_counts(self._context.database)
+            is_over = fail_over_limit(self._context, self._claim)
+            if is_over:
+                self._count("failed")
         elif reason not in (LeaseLost, WorkStalled):
-            end = leases.cancel if canceled else leases.release
+            end, outcome = (leases.cancel, "canceled") if reason is Cancelled else (leases.release, "released")
             with self._context.database.write.begin() as session:
                 ended = end(session, self._claim)
             if ended:
-                tally.add("attempts", self._claim.kind, "canceled" if canceled else "released")
-                write_counts(self._context.database)
-            canceled = canceled and ended  # where the claim was lost, another worker needs the checkpoints
+                self._count(outcome)
+            is_over = ended and reason is Cancelled
         log.warning("job.stuck", attempt=self._claim.attempt, stop_reason=reason.__name__)
-        clean_up(self._context, self._claim, keep_checkpoints=not canceled)
+        clean_up(self._context, self._claim, keep_checkpoints=not is_over)
         job_events.publish(self._context.settings, self._claim.job_id)
+
+    def _count(self, outcome: str) -> None:
+        count_attempt(self._claim, outcome)
+        write_counts(self._context.database)
 
     def _ran_seconds(self) -> float:
         """How long the job has run in all attempts; a sleeping machine does not count."""

@@ -15,8 +15,8 @@ from store import models as m
 from store.clock import now
 from store.leases import Claim
 from store.store_errors import StoreError, StoreRefused
-from store.tally import tally
 from worker.context import WorkerContext
+from worker.counting import count_attempt
 from worker.lease_keeper import LeaseKeeper
 
 POLL_SECONDS = 0.5  # between two looks at whether the job must stop
@@ -63,7 +63,7 @@ def release_after_store_outage(context: WorkerContext, claim: Claim) -> bool:
         return False
     with context.database.write.begin() as session:
         leases.release(session, claim)
-    tally.add("attempts", claim.kind, "released")
+    count_attempt(claim, "released")
     log.warning("job.released_after_store_outage")
     return True
 

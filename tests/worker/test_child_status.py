@@ -15,7 +15,7 @@ from tests.support.rows import job_of, must_claim, new_job
 from tests.support.waiting import wait_until
 from worker.child_status import RunningClaim, has_ended, status_folder
 from worker.context import WorkerContext
-from worker.executor import release_after_outage
+from worker.database_outage import release_after_database_outage
 from worker.maintenance import recover_ended_children
 from worker.next_job import run_first_job
 
@@ -102,10 +102,10 @@ def test_an_outage_of_the_database_costs_no_attempt_and_another_error_does(
 ) -> None:
     claim = must_claim(context.database, new_job(context.database))
     error = OperationalError("UPDATE jobs", {}, Exception("server closed the connection"))
-    monkeypatch.setattr("worker.executor.OUTAGE_POLL_SECONDS", 0.01)
+    monkeypatch.setattr("worker.database_outage.POLL_SECONDS", 0.01)
     write = context.database.write
     monkeypatch.setattr(write, "begin", Outage(outages, error)(write.begin))
-    release_after_outage(context, claim, error)
+    release_after_database_outage(context, claim, error)
     row = job_of(context.database, claim.job_id)
     assert (row.released, row.state) == (released, m.QUEUED if released else m.RUNNING)
 
@@ -118,6 +118,6 @@ def test_a_server_that_is_back_at_once_costs_no_attempt_either(context: WorkerCo
         pass
     away.dispose()
     assert not caught.value.connection_invalidated
-    release_after_outage(context, claim, caught.value)
+    release_after_database_outage(context, claim, caught.value)
     row = job_of(context.database, claim.job_id)
     assert (row.state, row.attempt, row.released) == (m.QUEUED, 1, 1)

@@ -13,9 +13,10 @@ from store.counters import read_counters
 from store.tally import Key, tally
 from tests.support.rows import expire, must_claim, new_job
 from tests.worker.conftest import Upload
+from worker.attempt_end import end_stopped, end_with_error
 from worker.context import WorkerContext
 from worker.counting import write_counts
-from worker.executor import end_stopped, end_with_error, run_job
+from worker.executor import run_job
 from worker.maintenance import recover
 from worker.stage_times import StageTimes
 from worker.stop_reasons import LeaseLost, WorkerStopping
