@@ -27,6 +27,7 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks.reliability.background import in_background
 from benchmarks.reliability.findings import Outcome, inspect, open_jobs
 from benchmarks.reliability.machines import SeveralMachines, several_machines
 from benchmarks.reliability.service import machine, wait_for
@@ -71,11 +72,11 @@ class Chaos:
     @contextmanager
     def killing(self, every: float, seed: int) -> Iterator[None]:
         """Kill something every so many seconds on average, for the length of a block."""
-        over, chosen = threading.Event(), random.Random(seed)
+        chosen = random.Random(seed)
         names = sorted(self.service.machines)
         victims = [*((name, False) for name in names), *((name, True) for name in names if "api" not in name)]
 
-        def kill() -> None:
+        def kill(over: threading.Event) -> None:
             while not over.wait(every * chosen.uniform(0.5, 1.5)):
                 name, child = chosen.choice(victims)
                 with suppress(ProcessLookupError):
@@ -83,13 +84,8 @@ class Chaos:
                     kind = "an API" if "api" in name else "a worker's child" if child else "a worker"
                     self.done[f"{kind} is killed"] += 1
 
-        thread = threading.Thread(target=kill, daemon=True)
-        thread.start()
-        try:
+        with in_background(kill):
             yield
-        finally:
-            over.set()
-            thread.join()
 
     def _stop_database(self) -> None:
         self.service.database.stop(signal.SIGINT)
@@ -103,8 +99,10 @@ class Chaos:
 
     def _freeze(self) -> None:
         os.kill(self.service.s3.pid, signal.SIGSTOP)
-        time.sleep(FROZEN_SECONDS)
-        os.kill(self.service.s3.pid, signal.SIGCONT)
+        try:
+            time.sleep(FROZEN_SECONDS)
+        finally:  # a frozen server would not end
+            os.kill(self.service.s3.pid, signal.SIGCONT)
 
     def _fill_disk(self) -> None:
         assert self.service.disk is not None
@@ -116,9 +114,8 @@ class Chaos:
 @contextmanager
 def _reader(service: SeveralMachines) -> Iterator[None]:
     """A user who looks at the list of jobs and at a page twice a second, for the length of a block."""
-    over = threading.Event()
 
-    def read() -> None:
+    def read(over: threading.Event) -> None:
         with service.client() as client:
             while not over.wait(0.5):
                 for path in ("/v1/jobs?limit=5", "/v1/datasets?limit=5"):
@@ -127,13 +124,8 @@ def _reader(service: SeveralMachines) -> Iterator[None]:
                     except httpx.TransportError:
                         service.statuses[0] += 1
 
-    thread = threading.Thread(target=read, daemon=True)
-    thread.start()
-    try:
+    with in_background(read):
         yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def run(chaos: Chaos, options: argparse.Namespace) -> tuple[Outcome, Submission]:
@@ -202,6 +194,16 @@ def main() -> int:
                 options.keep_logs.mkdir(parents=True, exist_ok=True)
                 for log in Path(name).glob("machines/*.log"):
                     (options.keep_logs / log.name).write_bytes(log.read_bytes())
+    seconds, violations = time.monotonic() - began, [*outcome.violations, *faults]
+    print_findings(chaos, submission, outcome, seconds)
+    for line in violations:
+        print(f"  violation: {line}")
+    return int(bool(violations))
+
+
+def print_findings(chaos: Chaos, submission: Submission, outcome: Outcome, seconds: float) -> None:
+    """Print what was done to the service, and what became of the jobs."""
+    service = chaos.service
     print(f"machine: {machine()}, load {os.getloadavg()[0]:.0f}")
     for what, times in sorted(chaos.done.items()):
         print(f"  {times:4} x {what}")
@@ -210,13 +212,9 @@ def main() -> int:
     print(f"processes started again: {dict(sorted(service.restarts.items()))}")
     print(f"answers by status (0: a connection that ended): {dict(sorted(service.statuses.items()))}")
     print(f"the longest that a client repeated a request: {submission.longest[0]:.0f} s ({submission.longest[1]})")
-    print(f"jobs: {len(submission.jobs)}; {outcome.summary()}; {time.monotonic() - began:.0f} s")
+    print(f"jobs: {len(submission.jobs)}; {outcome.summary()}; {seconds:.0f} s")
     for line in (*outcome.failed, *outcome.leftover):
         print(f"  {line}")
-    violations = [*outcome.violations, *faults]
-    for line in violations:
-        print(f"  violation: {line}")
-    return int(bool(violations))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import time
 from collections import Counter
 from contextlib import suppress
@@ -16,6 +15,7 @@ import redis
 from benchmarks.reliability.service import BenchmarkService
 from tests.support.postgres import PostgresServer
 from tests.support.processes import family_of
+from tests.support.small_disk import fill
 
 PAUSE_SECONDS = 25.0  # longer than the lease of the service
 OUTAGE_SECONDS = 6.0
@@ -90,37 +90,16 @@ class Disturber:
         for pid in family:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP)
-        time.sleep(PAUSE_SECONDS)
-        for pid in family:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+        try:
+            time.sleep(PAUSE_SECONDS)
+        finally:  # suspended processes would not end
+            for pid in family:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     def _fill_disk(self) -> None:
         """Leave no byte free on the disk of the service for a while."""
         assert self.disk is not None
-        filler = self.disk / "filler"
-        with suppress(OSError), filler.open("wb", buffering=0) as file:
-            while True:
-                file.write(bytes(1 << 20))
-        with suppress(OSError), filler.open("ab", buffering=0) as file:
-            while True:
-                file.write(bytes(512))
+        filler = fill(self.disk)
         time.sleep(OUTAGE_SECONDS)
         filler.unlink()
-
-
-def small_disk(folder: Path, *, megabytes: int = 700) -> Path | None:
-    """Mount a disk of this size at a folder, and return it; None where this process may not mount.
-
-    Args:
-        folder: an empty folder.
-        megabytes: the size of the disk.
-    """
-    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "reliability", str(folder)]
-    return folder if subprocess.run(command, check=False, capture_output=True).returncode == 0 else None
-
-
-def unmount(disk: Path | None) -> None:
-    """Remove a disk of `small_disk`."""
-    if disk is not None:
-        subprocess.run(["umount", "--lazy", str(disk)], check=False)

@@ -18,14 +18,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.reliability.disturbances import Disturber, small_disk, unmount
+from benchmarks.reliability.disturbances import Disturber
 from benchmarks.reliability.findings import Outcome, inspect, open_jobs
 from benchmarks.reliability.service import BenchmarkService, machine, running_service, wait_for
 from benchmarks.reliability.submission import Submission
 from store.settings import Settings
 from tests.support.postgres import PostgresServer
+from tests.support.small_disk import small_disk
 
 SETTINGS = {"lease_seconds": 12, "recovery_seconds": 2, "enqueue_seconds": 5, "secret_keys": "reliability-reliability"}
+
+SMALL_DISK_MIB = 700
 
 
 def main() -> int:
@@ -42,16 +45,16 @@ def main() -> int:
         folders = [Path(name) / part for part in ("pg", "disk")]
         for folder in folders:
             folder.mkdir()
-        database, disk = PostgresServer(folders[0]), small_disk(folders[1])
-        database.start()
-        try:
-            settings: dict[str, Any] = SETTINGS | {"data_dir": folders[1] / "data", "database_url": database.url}
-            with running_service(**settings) as service:
-                disturber = Disturber(service, database, disk, random.Random(options.seed))
-                outcome, submitted = run(service, disturber, database.url, options)
-        finally:
-            database.stop()
-            unmount(disk)
+        database = PostgresServer(folders[0])
+        with small_disk(folders[1], SMALL_DISK_MIB) as disk:
+            database.start()
+            try:
+                settings: dict[str, Any] = SETTINGS | {"data_dir": folders[1] / "data", "database_url": database.url}
+                with running_service(**settings) as service:
+                    disturber = Disturber(service, database, disk, random.Random(options.seed))
+                    outcome, submitted = run(service, disturber, database.url, options)
+            finally:
+                database.stop()
     print(f"machine: {machine()}")
     print(f"disturbances: {sum(disturber.done.values())} {json.dumps(dict(disturber.done))}")
     print(f"small disk: {'yes' if disk else 'no, this user may not mount one'}")

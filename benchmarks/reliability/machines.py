@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from benchmarks.reliability.disturbances import small_disk, unmount
+from benchmarks.reliability.background import in_background
 from benchmarks.reliability.service import wait_for
 from store import users
 from store.database import open_database
@@ -27,6 +27,7 @@ from tests.support.broker import ValkeyServer, valkey_server
 from tests.support.postgres import PostgresServer
 from tests.support.processes import Command, pool_child
 from tests.support.s3 import Faults, S3Server, faulty_relay, free_ports, s3_server
+from tests.support.small_disk import small_disk
 
 WORKERS = {"check": "check", "science-1": "science", "science-2": "science"}  # name to its queue
 ON_SMALL_DISK = ("api-1", "science-1")
@@ -145,8 +146,7 @@ def several_machines(folder: Path, **settings: Any) -> Iterator[SeveralMachines]
     for path in folders.values():
         path.mkdir()
     with ExitStack() as stack:
-        disk = small_disk(folders["disk"], megabytes=SMALL_DISK_MIB)
-        stack.callback(unmount, disk)
+        disk = stack.enter_context(small_disk(folders["disk"], SMALL_DISK_MIB))
         database = PostgresServer(folders["pg"])
         database.start()
         stack.callback(lambda: database.stop(signal.SIGINT))
@@ -185,9 +185,8 @@ def _prepare(settings: Settings, log: Path) -> str:
 @contextmanager
 def _kept_running(service: SeveralMachines) -> Iterator[None]:
     """Start every process, and start again what ends, until the block is over; then end all."""
-    over = threading.Event()
 
-    def keep() -> None:
+    def keep(over: threading.Event) -> None:  # the kernel ends a process with the thread that started it
         for machine in service.machines.values():
             machine.start()
         while not over.wait(RESTART_SECONDS):
@@ -206,10 +205,5 @@ def _kept_running(service: SeveralMachines) -> Iterator[None]:
                 os.killpg(command.pid, signal.SIGKILL)
             command.process.wait()
 
-    keeper = threading.Thread(target=keep, name="keeper")  # the kernel ends a process with the thread that started it
-    keeper.start()
-    try:
+    with in_background(keep):
         yield
-    finally:
-        over.set()
-        keeper.join()
