@@ -3,15 +3,12 @@
 import inspect
 import os
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from core.errors import BadInput
-from core.imaging.isolation.level import LEVELS
-from core.limits import Limits
 from core.specs.base import SpecField
 from core.specs.protect import ProtectSpec
 
@@ -46,25 +43,6 @@ WeightsOption = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandRun:
-    """What one command reads and writes, and where it computes.
-
-    Attributes:
-        source: folder of images, or an archive of them.
-        out: file to write.
-        work: folder of unfinished work; None to save none.
-        device: such as cpu or cuda:1; None for a GPU if there is one.
-        pretrained_weights: safetensors file that pretrained learners start from; None for the installed package.
-    """
-
-    source: Path
-    out: Path
-    work: Path | None
-    device: str | None
-    pretrained_weights: Path | None = None
-
-
 def without_unset(options: dict[str, Any]) -> dict[str, Any]:
     """The options that were set; the spec has the defaults of the others.
 
@@ -76,18 +54,6 @@ def without_unset(options: dict[str, Any]) -> dict[str, Any]:
         for name, value in options.items()
         if value is not None and value != []
     }
-
-
-def decoding_limits() -> Limits:
-    """Limits of what a command reads, with the isolation that UNTEACHABLE_SANDBOX_LEVEL demands.
-
-    Raises:
-        BadInput: There is no such level.
-    """
-    level = os.environ.get("UNTEACHABLE_SANDBOX_LEVEL") or LEVELS[0]
-    if level not in LEVELS:
-        raise BadInput(f"UNTEACHABLE_SANDBOX_LEVEL: must be one of {', '.join(LEVELS)}")
-    return Limits(sandbox_level=level)
 
 
 def check_paths(source: Path, out: Path, *, kind: str) -> None:

@@ -1,28 +1,26 @@
 """`unteachable protect`: the recipe of a protection without the service. Each field of its spec is an option."""
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.command_run import CommandRun, open_run
 from cli.options import (
-    CommandRun,
     DeviceOption,
     SourceArgument,
     WeightsOption,
     WorkOption,
     add_spec_options,
     check_paths,
-    decoding_limits,
     without_unset,
 )
-from cli.progress import progress_display
 from cli.refusals import refusals
 from core.errors import BadInput
 from core.generators.card import read_card
 from core.generators.shipped import resolve_generator_constraints
 from core.results.joined_classes import GIVEN
+from core.results.protection import ProtectionReport, ReportDataset
 from core.runtime.launcher import require_single_process
 from core.specs.protect import ProtectSpec
 
@@ -80,36 +78,27 @@ def _reference(path: Path | None) -> "ReferenceSource | None":
 
 
 def _protect(run: CommandRun, spec: ProtectSpec, generator: Path | None, reference: "ReferenceSource | None") -> None:
-    from core.recipes.options import DatasetSource, RunOptions
+    from core.recipes.options import DatasetSource
     from core.recipes.protect import protect  # late, because torch takes seconds to load
-    from core.reports.text_tables import evidence_table
-    from core.reports.visibility_wording import describe_visibility
-    from core.runtime.resume import resumable_checkpoints
 
     others = None if reference is None else reference.fetch()
-    sources = [file for file in (run.source, generator, run.pretrained_weights, others) if file is not None]
-    with (
-        resumable_checkpoints(run.work, sources=sources, command={"protect": spec.to_dict()}) as checkpoints,
-        tempfile.TemporaryDirectory(prefix="unteachable-") as scratch,
-        progress_display() as display,
-    ):
-        options = RunOptions(
-            scratch=Path(scratch),
-            on_progress=display.show,
-            checkpoints=checkpoints,
-            device=run.device,
-            limits=decoding_limits(),
-            pretrained_weights=run.pretrained_weights,
-        )
+    sources = (run.source, generator, run.pretrained_weights, others)
+    with open_run(run, sources=sources, command={"protect": spec.to_dict()}) as opened:
         done = protect(
             DatasetSource(path=run.source, reference=reference),
             run.out,
             spec,
-            options,
+            opened.options,
             generator=generator,
-            on_archive=lambda out: display.message(f"{out} is complete; its report follows when all is measured"),
+            on_archive=lambda out: opened.announce(f"{out} is complete; its report follows when all is measured"),
         )
-    layout = done.report.dataset.layout or {}
+    _print_layout(done.report.dataset)
+    _print_report(done.report, run.out)
+
+
+def _print_layout(dataset: ReportDataset) -> None:
+    """How the classes of the images were read, with what is in doubt."""
+    layout = dataset.layout or {}
     for sentence in (layout.get("reason", ""), *layout.get("notes", ())):
         typer.echo(sentence, err=True)
     for question in layout.get("questions", ()):
@@ -117,12 +106,18 @@ def _protect(run: CommandRun, spec: ProtectSpec, generator: Path | None, referen
     for problem in layout.get("problems", ()):
         line = f", line {problem['line']}" if problem["line"] else ""
         typer.echo(f"{problem['path']}{line}: {problem['problem']}", err=True)
-    print(evidence_table(done.report.evidence))
-    for sentence in describe_visibility(done.report.imperceptibility):
+
+
+def _print_report(report: ProtectionReport, out: Path) -> None:
+    from core.reports.text_tables import evidence_table
+    from core.reports.visibility_wording import describe_visibility
+
+    print(evidence_table(report.evidence))
+    for sentence in describe_visibility(report.imperceptibility):
         print(sentence)
-    print(f"{done.report.dataset.images} images protected in {done.report.seconds:.0f} s: {run.out}")
-    for file in done.report.dataset.passed_through:
+    print(f"{report.dataset.images} images protected in {report.seconds:.0f} s: {out}")
+    for file in report.dataset.passed_through:
         if file["kind"] not in ("a file of labels", "text"):
             typer.echo(f"copied without protection {file['path']}: {file['kind']}", err=True)
-    for skipped in done.report.dataset.skipped:
+    for skipped in report.dataset.skipped:
         typer.echo(f"skipped {skipped.path}: {skipped.reason}", err=True)

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from cli.options import DeviceOption, decoding_limits
+from cli.command_run import decoding_limits
+from cli.options import DeviceOption
 from cli.progress import progress_display
 from cli.refusals import refusals
 from core.errors import BadInput

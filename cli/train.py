@@ -1,24 +1,21 @@
 """`unteachable train`: the recipe of a generator without the service. Each field of its spec is an option."""
 
 import shlex
-import tempfile
-from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from cli.command_run import CommandRun, open_run
 from cli.options import (
-    CommandRun,
     DeviceOption,
     SourceArgument,
     WorkOption,
     add_spec_options,
     check_paths,
-    decoding_limits,
     without_unset,
 )
-from cli.progress import progress_display
 from cli.refusals import refusals
 from core.specs.protect import TRAINING_KEYS, ProtectSpec
 from core.specs.train import TrainSpec
@@ -63,30 +60,18 @@ def _command_line(source: Path, out: Path, options: dict[str, Any]) -> str:
 
 
 def _train(run: CommandRun, spec: TrainSpec, *, name: str | None, size: int | None, command: str) -> None:
-    from core.recipes.options import DatasetSource, RunOptions
+    from core.recipes.options import DatasetSource
     from core.recipes.train import GeneratorOptions, train_generator
     from core.reports.text_tables import evidence_table
     from core.runtime.distributed import process_group, rank
-    from core.runtime.resume import resumable_checkpoints
 
-    with (
-        process_group(run.device) as device_name,
-        resumable_checkpoints(
-            run.work, sources=[run.source], command={"train": spec.noise.to_dict(), "grey": spec.grey, "size": size}
-        ) as checkpoints,
-        tempfile.TemporaryDirectory(prefix="unteachable-") as scratch,
-        progress_display() if rank() == 0 else nullcontext() as display,
-    ):
+    about = {"train": spec.noise.to_dict(), "grey": spec.grey, "size": size}
+    with process_group(run.device) as device_name:
         first = rank() == 0
-        options = RunOptions(
-            scratch=Path(scratch),
-            on_progress=None if display is None else display.show,
-            checkpoints=checkpoints,
-            device=device_name,
-            limits=decoding_limits(),
-        )
-        config = GeneratorOptions(title=name, size=size, greyscale=spec.grey, command=command)
-        done = train_generator(DatasetSource(path=run.source), run.out, spec.noise, options, config)
+        on_device = replace(run, device=device_name)
+        with open_run(on_device, sources=(run.source,), command=about, shows_progress=first) as opened:
+            config = GeneratorOptions(title=name, size=size, greyscale=spec.grey, command=command)
+            done = train_generator(DatasetSource(path=run.source), run.out, spec.noise, opened.options, config)
     if not first:
         return
     card = done.card

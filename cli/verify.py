@@ -1,22 +1,19 @@
 """`unteachable verify`: the recipe of a verification without the service. Each field of its spec is an option."""
 
-import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from cli.command_run import CommandRun, open_run
 from cli.options import (
-    CommandRun,
     DeviceOption,
     SourceArgument,
     WeightsOption,
     WorkOption,
     check_paths,
-    decoding_limits,
     without_unset,
 )
-from cli.progress import progress_display
 from cli.refusals import refusals
 from core.archive.manifest import read_manifest
 from core.errors import BadInput
@@ -106,33 +103,20 @@ def _training(text: str) -> Any:
 
 
 def _verify(run: CommandRun, protected: Path | None, spec: VerifySpec, page: Path) -> None:
-    from core.recipes.options import DatasetSource, RunOptions
+    from core.recipes.options import DatasetSource
     from core.recipes.verify import VerificationTarget, verify  # late, because torch takes seconds to load
     from core.reports.survival import verification_headline
     from core.reports.verification_html import render_verification
     from core.reports.wording import SPACE
-    from core.runtime.resume import resumable_checkpoints
 
     def write(report: VerificationReport) -> None:
         write_bytes(run.out, report.to_json().encode())
         write_bytes(page, render_verification(report).encode())
 
-    sources = [file for file in (run.source, protected, run.pretrained_weights) if file is not None]
-    with (
-        resumable_checkpoints(run.work, sources=sources, command={"verify": spec.to_dict()}) as checkpoints,
-        tempfile.TemporaryDirectory(prefix="unteachable-") as scratch,
-        progress_display() as display,
-    ):
-        options = RunOptions(
-            scratch=Path(scratch),
-            on_progress=display.show,
-            checkpoints=checkpoints,
-            device=run.device,
-            limits=decoding_limits(),
-            pretrained_weights=run.pretrained_weights,
-        )
+    sources = (run.source, protected, run.pretrained_weights)
+    with open_run(run, sources=sources, command={"verify": spec.to_dict()}) as opened:
         target = None if protected is None else VerificationTarget(archive=protected)
-        report = verify(DatasetSource(path=run.source), target, spec, options, on_row=write)
+        report = verify(DatasetSource(path=run.source), target, spec, opened.options, on_row=write)
     print(verification_table(report))
     if headline := verification_headline(report):
         print(headline.replace(SPACE, " "))
