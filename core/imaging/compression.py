@@ -6,7 +6,6 @@ delivered, correlates by 0.93, 0.95 and 0.96 with itself at 1, 1/2 and 1/3 of th
 """
 
 import struct
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -165,25 +164,3 @@ def _divided_tables(
 
 def _divided(table: tuple[int, ...], factor: int) -> tuple[int, ...]:
     return tuple(min(255, max(1, round(step / factor))) for step in table)
-
-
-def finest_within(
-    settings: Sequence[dict[str, Any]], encode: Callable[[dict[str, Any]], bytes], max_bytes: float
-) -> bytes:
-    """The file by the finest settings that stay within a size, else by the coarsest.
-
-    Args:
-        settings: From the finest to the coarsest.
-        encode: Encodes by one of them.
-        max_bytes: The size.
-    """
-    finest, coarsest = 0, len(settings) - 1
-    fitting: dict[int, bytes] = {}
-    while finest < coarsest:
-        middle = (finest + coarsest) // 2
-        fitting[middle] = encode(settings[middle])
-        if len(fitting[middle]) <= max_bytes:
-            coarsest = middle
-        else:
-            finest = middle + 1
-    return fitting[coarsest] if coarsest in fitting else encode(settings[coarsest])

@@ -1,14 +1,11 @@
 """Encode images as PNG, JPEG, WebP, BMP, TIFF or AVIF. Runs in the sandbox only."""
 
 import io
-from collections.abc import Sequence
 from typing import Any
 
 from PIL import Image
 
-from core.imaging.compression import finest_within, is_lossy
 from core.imaging.decode import DecodedImage
-from core.imaging.formats import MAX_GROWTH
 from core.imaging.metadata import metadata_options
 
 # Chosen by benchmarks/archive_speed.py. Seconds of CPU (and share of the raw size) for a 12-megapixel photo with noise:
@@ -24,9 +21,9 @@ def encode(
     *,
     format: str,
     keep_exif: bool,
-    settings: Sequence[dict[str, Any]] = (),
+    settings: dict[str, Any] | None = None,
 ) -> bytes:
-    """Encode an image with the colour profile of its source; with loss if the source was, else without.
+    """Encode an image with the colour profile of its source.
 
     Args:
         image: L, RGB, LA or RGBA.
@@ -34,8 +31,7 @@ def encode(
         format: PNG, JPEG, WEBP, BMP, TIFF or AVIF.
         keep_exif: Whether the source's EXIF and XMP are written whole; if not, only who made the image and whose it
             is. A BMP holds none of it.
-        settings: Of a file with loss: the options of `Image.save` to choose from, from the finest to the coarsest. The
-            finest that MAX_GROWTH allows is taken.
+        settings: Options of `Image.save` for a file with loss. None: a file without loss.
 
     Returns:
         The file.
@@ -45,23 +41,31 @@ def encode(
         common["icc_profile"] = source.icc
     metadata = source.metadata if keep_exif else source.metadata.rights(format=format)
     common |= metadata_options(metadata, format=format)
+    return save(image, format, (_lossless_options(format) if settings is None else settings) | common)
+
+
+def save(image: Image.Image, format: str, options: dict[str, Any]) -> bytes:
+    """Encode an image without what else the upload contains.
+
+    Args:
+        image: L, RGB, LA or RGBA.
+        format: PNG, JPEG, WEBP, BMP, TIFF or AVIF.
+        options: Of `Image.save`.
+
+    Returns:
+        The file.
+    """
     bare = image.copy()
     bare.info = {}  # Pillow would write comments and profiles of the upload
-
-    def save(options: dict[str, Any]) -> bytes:
-        out = io.BytesIO()
-        try:
-            bare.save(out, format, **(options | common))
-        except OSError:
-            if not options.get("optimize"):
-                raise
-            out = io.BytesIO()  # Pillow's buffer is too small for pure noise with optimal codes
-            bare.save(out, format, **(options | common | {"optimize": False, "progressive": False}))
-        return out.getvalue()
-
-    if not is_lossy(format, source.compression):
-        return save(_lossless_options(format))
-    return finest_within(settings, save, MAX_GROWTH * source.compression.file_bytes)
+    out = io.BytesIO()
+    try:
+        bare.save(out, format, **options)
+    except OSError:
+        if not options.get("optimize"):
+            raise
+        out = io.BytesIO()  # Pillow's buffer is too small for pure noise with optimal codes
+        bare.save(out, format, **(options | {"optimize": False, "progressive": False}))
+    return out.getvalue()
 
 
 def _lossless_options(format: str) -> dict[str, Any]:

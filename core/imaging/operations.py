@@ -4,7 +4,8 @@ Pixels are uint8. Runs in the sandbox only.
 """
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,14 @@ from PIL import Image
 
 from core.errors import ImageRefused
 from core.imaging.compression import finer_settings, is_lossy, lossy_settings
-from core.imaging.decode import DecodedImage, decode
-from core.imaging.encode import encode
+from core.imaging.decode import decode
+from core.imaging.file_encoder import FileEncoder
 from core.imaging.formats import delivered_format
 from core.imaging.pixel_math import add_noise, pixel_difference, resized_pixels
 from core.imaging.sandbox_protocol import Frame, Operation
 from core.imaging.scaled_noise import ScalableNoise, array_noise, texture_noise
 from core.imaging.texture_codebook import TextureCell
-from core.imaging.visible_delivery import Delivery, deliver_within
+from core.imaging.visible_delivery import deliver_within
 
 TINY_EDGE = 64  # thumbnails up to this size are PNG
 COARSE_NOISE = 2  # noise enlarged this many times has no colours that a JPEG with halved colours would lose
@@ -96,13 +97,6 @@ def encode_with_noise(
     file_format = delivered_format(original.format, whole.mode, format)
     fine_colour = texture is None and min(whole.size) < COARSE_NOISE * size
 
-    def encoder(settings: Sequence[dict[str, Any]]) -> Callable[[Image.Image], Delivery]:
-        def deliver(image: Image.Image) -> Delivery:
-            encoded = encode(image, original, format=file_format, keep_exif=keep_exif, settings=settings)
-            return Delivery(encoded=encoded, decoded=_as_delivered(encoded, original, image))
-
-        return deliver
-
     finer: list[dict[str, Any]] = []
     settings = finer
     if is_lossy(file_format, original.compression):
@@ -110,18 +104,17 @@ def encode_with_noise(
             file_format, original.compression, fine_colour=fine_colour, luma_only=texture is not None
         )
         finer = finer_settings(file_format, original.compression)
-    deliver = encoder(settings)
+    encoder = partial(FileEncoder, original, format=file_format, keep_exif=keep_exif)
 
     array = np.frombuffer(noise, np.int8).reshape(channels, size, size) if noise else None
     measured = {}
     if max_flip is not None and (texture or (array is not None and array.any())):
         scalable = _scalable_noise(whole, array, texture, radius=radius)
-        done = deliver_within(
-            whole, scalable, deliver, max_flip=max_flip, finer=[encoder([options]) for options in finer]
-        )
+        finer_encoders = [encoder(settings=[options]) for options in finer]
+        done = deliver_within(whole, scalable, encoder(settings=settings), max_flip=max_flip, finer=finer_encoders)
         measured = {"flip": done.flip, "noise": scalable.mean_change(done.scale)}
     else:
-        done = deliver(whole if array is None else add_noise(whole, array, radius))
+        done = encoder(settings=settings).deliver(whole if array is None else add_noise(whole, array, radius))
     difference = pixel_difference(whole, done.decoded, radius)
     if difference["beyond"] and not is_lossy(file_format, original.compression):
         raise ImageRefused("the encoder changed its colours")
@@ -138,16 +131,6 @@ def _scalable_noise(
         return texture_noise(image, cells, texture["seed"], radius=radius)
     assert array is not None
     return array_noise(image, array, radius=radius)
-
-
-def _as_delivered(encoded: bytes, original: DecodedImage, image: Image.Image) -> Image.Image:
-    """The image as it is decoded from the file that is delivered."""
-    delivered = decode(encoded).image
-    if delivered.mode != image.mode and delivered.mode != original.image.mode:
-        delivered = delivered.convert(image.mode)  # an AVIF of a greyscale image is decoded as RGB
-    if delivered.size != image.size:
-        raise ImageRefused("the encoder changed its size")
-    return delivered
 
 
 def thumbnail(data: bytes, *, edge: int) -> Frame:

@@ -1,34 +1,18 @@
 """Encode an image with noise such that the file that is delivered meets a target of visibility. In the sandbox only."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
 
+from core.imaging.file_encoder import Delivery, FileEncoder
 from core.imaging.perceptual_bound import TYPICAL_EXPONENT, strongest_within
 from core.imaging.scaled_noise import ScalableNoise, WindowedFlip
 from core.metrics.windows import Window
 
 MIN_SCALE = 0.02  # of the search with compression
 MIN_NOISE = 0.2  # mean absolute value of 255, below which compression has left no room for noise
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """An encoded image.
-
-    Attributes:
-        encoded: The file.
-        decoded: The image as it is decoded from the file.
-        scale: The factor of its noise.
-        flip: How visible the change is, from 0, invisible; 0 where it was not measured.
-    """
-
-    encoded: bytes
-    decoded: Image.Image
-    scale: float = 1.0
-    flip: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +24,10 @@ class _Trial:
 def deliver_within(
     original: Image.Image,
     noise: ScalableNoise,
-    deliver: Callable[[Image.Image], Delivery],
+    encoder: FileEncoder,
     *,
     max_flip: float,
-    finer: Sequence[Callable[[Image.Image], Delivery]] = (),
+    finer: Sequence[FileEncoder] = (),
 ) -> Delivery:
     """The delivered file with the strongest noise that is found within the target.
 
@@ -53,7 +37,7 @@ def deliver_within(
     Args:
         original: L, RGB, LA or RGBA.
         noise: Of the image's size.
-        deliver: Encodes an image with noise and decodes it again.
+        encoder: Of the image.
         max_flip: Largest FLIP of the decoded file against the original.
         finer: The same with finer compression, from the coarsest up.
 
@@ -63,17 +47,18 @@ def deliver_within(
     measure = WindowedFlip(original)
     typical = noise.typical_flip
     if len(measure.windows) > 1:
-        typical = _uncompressed_flip(original, noise, measure, max_flip=max_flip)
+        scale = _uncompressed_scale(original, noise, measure, max_flip=max_flip)
+        typical = max_flip / max(scale, MIN_SCALE) ** TYPICAL_EXPONENT
+        encoder.choose_settings(*_parts(original, noise, measure.windows, scale))
 
-    def search(deliver: Callable[[Image.Image], Delivery]) -> Delivery:
+    def search(encoder: FileEncoder) -> Delivery:
         def attempt(scale: float) -> Delivery:
-            done = deliver(noise.added_to(original, scale) if scale else original)
-            flip = measure.of(done.decoded.convert(original.mode))
-            return Delivery(encoded=done.encoded, decoded=done.decoded, scale=scale, flip=flip)
+            done = encoder.deliver(noise.added_to(original, scale) if scale else original)
+            return replace(done, scale=scale, flip=measure.of(done.decoded.convert(original.mode)))
 
         return strongest_within(attempt, target=max_flip, typical=typical, highest=noise.highest)
 
-    best = search(deliver)
+    best = search(encoder)
     for other in finer:
         if best.flip <= max_flip and noise.mean_change(best.scale) >= MIN_NOISE:
             break
@@ -84,23 +69,32 @@ def deliver_within(
     return best
 
 
-def _compressed_flip(original: Image.Image, measure: WindowedFlip, deliver: Callable[[Image.Image], Delivery]) -> float:
+def _compressed_flip(original: Image.Image, measure: WindowedFlip, encoder: FileEncoder) -> float:
     """The FLIP of compression alone, on the windows that stand for the image."""
     crops = [_crop(original, window) for window in measure.windows]
-    return measure.of_windows([np.asarray(deliver(crop).decoded.convert(original.mode)) for crop in crops])
+    return measure.of_windows([np.asarray(encoder.deliver(crop).decoded.convert(original.mode)) for crop in crops])
 
 
 def _crop(image: Image.Image, window: Window) -> Image.Image:
     return image.crop((window.left, window.top, window.right, window.bottom))
 
 
-def _uncompressed_flip(original: Image.Image, noise: ScalableNoise, measure: WindowedFlip, *, max_flip: float) -> float:
-    """The FLIP with factor 1 that leads to the factor which meets the target without compression."""
+def _uncompressed_scale(
+    original: Image.Image, noise: ScalableNoise, measure: WindowedFlip, *, max_flip: float
+) -> float:
+    """The factor that meets the target without compression."""
     parts = [(_crop(original, window), noise.part(window)) for window in measure.windows]
 
     def attempt(scale: float) -> _Trial:
         changed = [np.asarray(part.added_to(crop, scale)) for crop, part in parts]
         return _Trial(scale, measure.of_windows(changed))
 
-    found = strongest_within(attempt, target=max_flip, typical=noise.typical_flip, highest=noise.highest)
-    return max_flip / max(found.scale, MIN_SCALE) ** TYPICAL_EXPONENT
+    return strongest_within(attempt, target=max_flip, typical=noise.typical_flip, highest=noise.highest).scale
+
+
+def _parts(
+    original: Image.Image, noise: ScalableNoise, windows: Sequence[Window], scale: float
+) -> tuple[list[Image.Image], float]:
+    """The windows of the image with its noise, and the share of its pixels that they hold."""
+    parts = [noise.part(window).added_to(_crop(original, window), scale) for window in windows]
+    return parts, sum(window.pixels for window in windows) / (original.width * original.height)

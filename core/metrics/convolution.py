@@ -1,12 +1,14 @@
-"""Convolutions of one plane with several separable kernels, by FFT: the plane is transformed once for all of them."""
+"""Convolutions of one plane with several separable kernels, as matrix products of blocks of it with banded matrices."""
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy import fft  # not when needed: the sandbox cannot open files; in single precision, which NumPy's is not
 
 Planes = NDArray[np.float32]
-Kernel = NDArray[np.complex64]
 Taps = NDArray[np.float64]
+
+BLOCK = 32
+"""Pixels that one product gives along its axis. Larger blocks multiply more zeros, smaller ones need more products."""
 
 
 class Plane:
@@ -19,39 +21,37 @@ class Plane:
 
     def __init__(self, values: Planes, radius: int) -> None:
         self._radius = radius
-        self._height, self._width = values.shape
-        padded = np.pad(values, radius, mode="edge")
-        down, across = padded.shape
-        self._shape = fft.next_fast_len(down, real=True), fft.next_fast_len(across, real=True)
-        self._spectrum = fft.rfft2(padded, self._shape, overwrite_x=True)
+        self._padded = np.pad(values, radius, mode="edge")
 
-    def kernel(self, *, down: Taps, across: Taps) -> Kernel:
-        """A separable kernel for `filtered`; a sum of kernels is a kernel.
+    def filtered(self, *, down: Taps, across: Taps) -> Planes:
+        """The plane after a separable kernel, float32 (h, w).
 
         Args:
             down: Its taps along a column, an odd number of them.
             across: Its taps along a row, an odd number of them.
         """
-        height, width = self._shape
-        column = fft.fft(_centred(down, height)).astype(np.complex64)
-        row = fft.rfft(_centred(across, width)).astype(np.complex64)
-        return column[:, None] * row[None]
-
-    def filtered(self, kernel: Kernel) -> Planes:
-        """The plane after a kernel, float32 (h, w).
-
-        Args:
-            kernel: From `kernel`.
-        """
-        top, left = self._radius, self._radius
-        whole = fft.irfft2(self._spectrum * kernel, self._shape, overwrite_x=True)
-        return whole[top : top + self._height, left : left + self._width]
+        top, left = self._radius - len(down) // 2, self._radius - len(across) // 2
+        height, width = self._padded.shape
+        needed = self._padded[top : height - top, left : width - left]
+        return _down(_down(needed, down).T, across).T
 
 
-def _centred(taps: Taps, length: int) -> Taps:
-    """Taps along a circle of a length, the middle one first."""
-    radius = len(taps) // 2
-    circle = np.zeros(length)
-    circle[: radius + 1] = taps[radius:]
-    circle[length - radius :] = taps[:radius]
-    return circle
+def _down(values: Planes, taps: Taps) -> Planes:
+    """Each column after the taps, where all of them lie inside: float32 (h - len(taps) + 1, w)."""
+    length = values.shape[0] - len(taps) + 1
+    block = min(BLOCK, length)
+    banded = _banded(taps, block)
+    out = np.empty_like(values, shape=(length, values.shape[1]), subok=False)
+    whole = length // block * block
+    parts = sliding_window_view(values, block + len(taps) - 1, axis=0)[:whole:block].swapaxes(1, 2)
+    np.matmul(banded, parts, out=out[:whole].reshape(-1, block, out.shape[1]))
+    out[length - block :] = banded @ values[length - block :]
+    return out
+
+
+def _banded(taps: Taps, block: int) -> Planes:
+    """The matrix whose product with a column of block + len(taps) - 1 values is its convolution with the taps."""
+    matrix = np.zeros((block, block + len(taps) - 1), np.float32)
+    for row in range(block):
+        matrix[row, row : row + len(taps)] = taps[::-1]
+    return matrix

@@ -4,18 +4,21 @@ The steps and constants are those of LDR-FLIP (Andersson et al. 2020), at 67 pix
 compares it with the package `flip-evaluator`.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.metrics.convolution import Kernel, Plane, Planes, Taps
+from core.metrics.convolution import Plane, Planes, Taps
 
 PIXELS_PER_DEGREE = 0.7 * 3840 / 0.7 * np.pi / 180  # 0.7 m from a screen that is 0.7 m and 3840 pixels wide
 COLOUR_EXPONENT, FEATURE_EXPONENT = 0.7, 0.5
 FEATURE_WIDTH = 0.082  # degrees
 CUTOFF, CUTOFF_TARGET = 0.4, 0.95
 RADIUS = 10  # of the largest kernel, in pixels
+STRIP_PIXELS = 25_000  # on which a function of each pixel is computed at once
 
 _CSF = {"achromatic": (1.0, 0.0047), "red-green": (1.0, 0.0053), "blue": (34.1, 0.04), "yellow": (13.5, 0.025)}
 """Weight and width of the Gaussians of each opponent colour's contrast sensitivity. The last two belong together."""
@@ -49,38 +52,56 @@ class FlipReference:
             changed: sRGB, uint8 (h, w, 3), of the original's size.
         """
         lab, features = _perceived(changed)
-        colour = _redistributed(_hyab(self._lab, lab) ** np.float32(COLOUR_EXPONENT))
-        difference = np.abs(features - self._features).max(0) / np.float32(np.sqrt(2))
-        errors = colour ** (1 - np.minimum(difference, 1) ** np.float32(FEATURE_EXPONENT))
+        errors = _in_strips(_errors, self._lab, self._features, lab, features)
         return float(errors.mean(dtype=np.float64))
+
+
+def _in_strips(function: Callable[..., Planes], *planes: NDArray[Any]) -> Planes:
+    """A function of each pixel of planes (n, h, w), of strips so small that the processor's cache holds all values."""
+    height, width = planes[0].shape[1:]
+    rows = max(1, STRIP_PIXELS // width)
+    strips = (function(*(plane[:, top : top + rows] for plane in planes)) for top in range(0, height, rows))
+    return np.concatenate(list(strips), axis=1)
+
+
+def _errors(lab: Planes, features: Planes, changed_lab: Planes, changed_features: Planes) -> Planes:
+    """The FLIP of each pixel, (1, h, w)."""
+    colour = _redistributed(_hyab(lab, changed_lab) ** np.float32(COLOUR_EXPONENT))
+    difference = np.abs(changed_features - features).max(0) / np.float32(np.sqrt(2))
+    errors: Planes = colour ** (1 - np.minimum(difference, 1) ** np.float32(FEATURE_EXPONENT))
+    return errors[None]
 
 
 def _perceived(pixels: NDArray[np.uint8]) -> tuple[Planes, Planes]:
     """Hunt-adjusted L*a*b* after the eye's contrast sensitivity (3, h, w), and edges and points (2, h, w)."""
-    linear = np.take(_linear_values(), pixels.transpose(2, 0, 1))
-    xyz = _mixed(_TO_XYZ / _WHITE[:, None], linear)
+    xyz = _in_strips(_xyz, pixels.transpose(2, 0, 1))
     luminance = Plane(xyz[1], RADIUS)
-    return _hunt_lab(_seen(luminance, xyz)), _features(luminance)
+    return _in_strips(_hunt_lab, _seen(luminance, xyz)), _features(luminance)
+
+
+def _xyz(pixels: NDArray[np.uint8]) -> Planes:
+    """The colours of sRGB as multiples of white."""
+    return _mixed(_TO_XYZ / _WHITE[:, None], np.take(_linear_values(), pixels))
 
 
 def _seen(luminance: Plane, xyz: Planes) -> Planes:
-    """The linear colours of an image (3, h, w) after the eye's contrast sensitivity in each opponent colour.
+    """The colours of an image after the eye's contrast sensitivity in each opponent colour, as multiples of white.
 
     The opponent colours are multiples of Y, X - Y and Y - Z, and the factors of the way there and back cancel.
     """
     red_green, blue_yellow = Plane(xyz[0] - xyz[1], RADIUS), Plane(xyz[1] - xyz[2], RADIUS)
-    y = luminance.filtered(_sensitivity(luminance, "achromatic"))
-    x = y + red_green.filtered(_sensitivity(red_green, "red-green"))
-    z = y - blue_yellow.filtered(_sensitivity(blue_yellow, "blue", "yellow"))
-    return np.clip(_mixed(_FROM_XYZ * _WHITE, np.stack([x, y, z])), 0, 1)
+    y = _after_sensitivity(luminance, "achromatic")
+    x = y + _after_sensitivity(red_green, "red-green")
+    z = y - _after_sensitivity(blue_yellow, "blue", "yellow")
+    return np.stack([x, y, z])
 
 
-def _sensitivity(plane: Plane, *names: str) -> Kernel:
-    """The Gaussians of an opponent colour, by their weights."""
+def _after_sensitivity(plane: Plane, *names: str) -> Planes:
+    """An opponent colour after its Gaussians, by their weights."""
     gaussians = [_gaussian_taps(name) for name in names]
     total = sum(weight for _, weight in gaussians)
-    kernels = [np.complex64(weight / total) * plane.kernel(down=taps, across=taps) for taps, weight in gaussians]
-    return sum(kernels[1:], start=kernels[0])
+    seen = [np.float32(weight / total) * plane.filtered(down=taps, across=taps) for taps, weight in gaussians]
+    return sum(seen[1:], start=seen[0])
 
 
 def _mixed(matrix: Planes, planes: Planes) -> Planes:
@@ -89,15 +110,18 @@ def _mixed(matrix: Planes, planes: Planes) -> Planes:
     return mixed
 
 
-def _hunt_lab(linear: Planes) -> Planes:
+def _hunt_lab(seen: Planes) -> Planes:
+    """Hunt-adjusted L*a*b* of colours that are multiples of white, clipped to those of sRGB."""
+    linear = np.clip(_mixed(_FROM_XYZ * _WHITE, seen), 0, 1)
     xyz = _mixed(_TO_XYZ / _WHITE[:, None], linear)
     delta = 6 / 29
-    root = np.cbrt(xyz)
-    dark = xyz <= delta**3
-    root[dark] = xyz[dark] / np.float32(3 * delta**2) + np.float32(4 / 29)
-    lightness = 116 * root[1] - 16
-    hunt = np.float32(0.01) * lightness
-    return np.stack([lightness, 500 * (root[0] - root[1]) * hunt, 200 * (root[1] - root[2]) * hunt])
+    root = np.where(xyz > delta**3, np.cbrt(xyz), xyz / np.float32(3 * delta**2) + np.float32(4 / 29))
+    lab = np.empty_like(xyz)
+    lab[0] = 116 * root[1] - 16
+    hunt = np.float32(0.01) * lab[0]
+    lab[1] = 500 * (root[0] - root[1]) * hunt
+    lab[2] = 200 * (root[1] - root[2]) * hunt
+    return lab
 
 
 def _hyab(one: Planes, other: Planes) -> Planes:
@@ -122,7 +146,7 @@ def _redistributed(distance: Planes) -> Planes:
 
 @lru_cache
 def _most_distance() -> float:
-    green, blue = (_hunt_lab(np.array(rgb, np.float32).reshape(3, 1, 1)) for rgb in ((0, 1, 0), (0, 0, 1)))
+    green, blue = (_hunt_lab(_xyz(np.array(rgb, np.uint8).reshape(3, 1, 1))) for rgb in ((0, 255, 0), (0, 0, 255)))
     return float(_hyab(green, blue)[0, 0] ** np.float32(COLOUR_EXPONENT))
 
 
@@ -132,8 +156,8 @@ def _features(luminance: Plane) -> Planes:
     return np.stack(
         [
             _length(
-                luminance.filtered(luminance.kernel(down=smooth, across=taps)),
-                luminance.filtered(luminance.kernel(down=taps, across=smooth)),
+                luminance.filtered(down=smooth, across=taps),
+                luminance.filtered(down=taps, across=smooth),
             )
             for taps in (edge, point)
         ]

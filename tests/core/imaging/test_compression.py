@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter, JpegImagePlugin
 
-from core.imaging.compression import finest_within, is_lossless_webp
+from core.imaging.compression import is_lossless_webp
 from core.imaging.formats import MAX_GROWTH
 from core.imaging.sandbox import SandboxResult
 from tests.support.uploads import encoded
@@ -149,16 +149,3 @@ def test_a_lossless_webp_stays_lossless(  # type: ignore[no-untyped-def]
 def test_a_damaged_webp_is_not_read_beyond_its_end() -> None:
     assert not is_lossless_webp(b"RIFF\x00\x00\x00\x00WEBPVP8X\xff\xff\xff\xff")
     assert not is_lossless_webp(b"RIFF\x00\x00\x00\x00WEBPVP8")
-
-
-@pytest.mark.parametrize(("max_bytes", "expected"), [(100, 8), (8, 8), (7, 7), (3, 3), (1, 1), (0, 1)])
-def test_the_finest_that_fits_is_taken(max_bytes: int, expected: int) -> None:
-    settings = [{"bytes": size} for size in range(8, 0, -1)]
-    tried: list[int] = []
-
-    def encode(options: dict[str, int]) -> bytes:
-        tried.append(options["bytes"])
-        return bytes(options["bytes"])
-
-    assert len(finest_within(settings, encode, max_bytes)) == expected
-    assert len(tried) <= 4

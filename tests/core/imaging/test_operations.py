@@ -129,7 +129,7 @@ def test_a_tiff_keeps_its_xmp_without_the_orientation(run) -> None:  # type: ign
 
 def test_an_image_changed_by_a_lossless_encoder_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     black = encoded(Image.new("RGB", (40, 30)), "PNG")
-    monkeypatch.setattr("core.imaging.operations.encode", lambda *_, **__: black)
+    monkeypatch.setattr("core.imaging.file_encoder.encode", lambda *_, **__: black)
     with pytest.raises(ImageRefused, match="changed its colours"):
         operations.encode_with_noise(
             image_file(), bytes(3 * 16 * 16), size=16, channels=3, radius=8, format="png", keep_exif=False
