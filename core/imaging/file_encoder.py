@@ -12,7 +12,7 @@ from core.imaging.decode import DecodedImage, decode
 from core.imaging.encode import encode, save
 from core.imaging.formats import MAX_GROWTH
 
-ESTIMATE_TOLERANCE = 1.1  # of a size by parts; one settings too fine costs another attempt, one too coarse goes unseen
+ESTIMATE_TOLERANCE = 1.25  # of a size by parts; one settings too fine costs another attempt, one too coarse goes unseen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +24,14 @@ class Delivery:
         decoded: The image as it is decoded from the file.
         scale: The factor of its noise.
         flip: How visible the change is, from 0, invisible; 0 where it was not measured.
+        noise: Mean absolute value of the scaled noise, of 255; 0 where it was not measured.
     """
 
     encoded: bytes
     decoded: Image.Image
     scale: float = 1.0
     flip: float = 0.0
+    noise: float = 0.0
 
 
 class FileEncoder:

@@ -112,7 +112,7 @@ def encode_with_noise(
         scalable = _scalable_noise(whole, array, texture, radius=radius)
         finer_encoders = [encoder(settings=[options]) for options in finer]
         done = deliver_within(whole, scalable, encoder(settings=settings), max_flip=max_flip, finer=finer_encoders)
-        measured = {"flip": done.flip, "noise": scalable.mean_change(done.scale)}
+        measured = {"flip": done.flip, "noise": done.noise}
     else:
         done = encoder(settings=settings).deliver(whole if array is None else add_noise(whole, array, radius))
     difference = pixel_difference(whole, done.decoded, radius)

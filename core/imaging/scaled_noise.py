@@ -134,17 +134,16 @@ class WindowedFlip:
 
     def __init__(self, original: Image.Image) -> None:
         self.windows = windows_of(*original.size)
-        pixels = np.asarray(original)
-        self._references = [[FlipReference(one) for one in as_rgb(window.of(pixels))] for window in self.windows]
+        self._mode = original.mode
+        self._references = [[FlipReference(one) for one in as_rgb(pixels)] for pixels in self._pixels(original)]
 
     def of(self, changed: Image.Image) -> float:
         """The mean FLIP of a changed image, from 0 to 1.
 
         Args:
-            changed: Of the original's size and mode.
+            changed: Of the original's size.
         """
-        pixels = np.asarray(changed)
-        return self.of_windows([window.of(pixels) for window in self.windows])
+        return self.of_windows(self._pixels(changed))
 
     def of_windows(self, changed: Sequence[NDArray[np.uint8]]) -> float:
         """The mean FLIP of a changed image.
@@ -157,3 +156,12 @@ class WindowedFlip:
             for references, pixels in zip(self._references, changed, strict=True)
         ]
         return float(np.mean(found))
+
+    def _pixels(self, image: Image.Image) -> list[NDArray[np.uint8]]:
+        """The pixels of each window in the original's mode."""
+        return [np.asarray(cropped(image, window).convert(self._mode)) for window in self.windows]
+
+
+def cropped(image: Image.Image, window: Window) -> Image.Image:
+    """The part of an image in a window."""
+    return image.crop((window.left, window.top, window.right, window.bottom))

@@ -8,7 +8,7 @@ from PIL import Image
 
 from core.imaging.file_encoder import Delivery, FileEncoder
 from core.imaging.perceptual_bound import TYPICAL_EXPONENT, strongest_within
-from core.imaging.scaled_noise import ScalableNoise, WindowedFlip
+from core.imaging.scaled_noise import ScalableNoise, WindowedFlip, cropped
 from core.metrics.windows import Window
 
 MIN_SCALE = 0.02  # of the search with compression
@@ -54,36 +54,33 @@ def deliver_within(
     def search(encoder: FileEncoder) -> Delivery:
         def attempt(scale: float) -> Delivery:
             done = encoder.deliver(noise.added_to(original, scale) if scale else original)
-            return replace(done, scale=scale, flip=measure.of(done.decoded.convert(original.mode)))
+            return replace(done, scale=scale, flip=measure.of(done.decoded))
 
-        return strongest_within(attempt, target=max_flip, typical=typical, highest=noise.highest)
+        found = strongest_within(attempt, target=max_flip, typical=typical, highest=noise.highest)
+        return replace(found, noise=noise.mean_change(found.scale))
 
     best = search(encoder)
     for other in finer:
-        if best.flip <= max_flip and noise.mean_change(best.scale) >= MIN_NOISE:
+        if best.flip <= max_flip and best.noise >= MIN_NOISE:
             break
         if _compressed_flip(original, measure, other) <= max_flip:
             found = search(other)
-            if best.flip > max_flip or noise.mean_change(found.scale) > noise.mean_change(best.scale):
+            if best.flip > max_flip or found.noise > best.noise:
                 best = found
     return best
 
 
 def _compressed_flip(original: Image.Image, measure: WindowedFlip, encoder: FileEncoder) -> float:
     """The FLIP of compression alone, on the windows that stand for the image."""
-    crops = [_crop(original, window) for window in measure.windows]
+    crops = [cropped(original, window) for window in measure.windows]
     return measure.of_windows([np.asarray(encoder.deliver(crop).decoded.convert(original.mode)) for crop in crops])
-
-
-def _crop(image: Image.Image, window: Window) -> Image.Image:
-    return image.crop((window.left, window.top, window.right, window.bottom))
 
 
 def _uncompressed_scale(
     original: Image.Image, noise: ScalableNoise, measure: WindowedFlip, *, max_flip: float
 ) -> float:
     """The factor that meets the target without compression."""
-    parts = [(_crop(original, window), noise.part(window)) for window in measure.windows]
+    parts = [(cropped(original, window), noise.part(window)) for window in measure.windows]
 
     def attempt(scale: float) -> _Trial:
         changed = [np.asarray(part.added_to(crop, scale)) for crop, part in parts]
@@ -96,5 +93,5 @@ def _parts(
     original: Image.Image, noise: ScalableNoise, windows: Sequence[Window], scale: float
 ) -> tuple[list[Image.Image], float]:
     """The windows of the image with its noise, and the share of its pixels that they hold."""
-    parts = [noise.part(window).added_to(_crop(original, window), scale) for window in windows]
+    parts = [noise.part(window).added_to(cropped(original, window), scale) for window in windows]
     return parts, sum(window.pixels for window in windows) / (original.width * original.height)

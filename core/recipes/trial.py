@@ -2,11 +2,14 @@
 
 import secrets
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 
 from core.archive.delivered_files import DeliveredFiles
+from core.archive.delivery import WrittenArchive
 from core.archive.manifest import read_manifest
 from core.archive.noise_source import ClassTextures
 from core.archive.write_images import ArchiveSettings
@@ -15,12 +18,13 @@ from core.evaluation.trial_visibility import TrialScorer
 from core.imaging.sandbox import DecoderSandbox
 from core.imaging.texture_codebook import KEY_BYTES, TextureCodebook
 from core.ingest.dataset import ImageDataset, open_dataset
+from core.metrics.visibility import VisibilityScore
 from core.recipes.options import DatasetSource, RunOptions
 from core.recipes.protect import protect
 from core.recipes.protection_noise import with_method
 from core.recipes.report_dataset import labels_of
 from core.results.protection import ImageVisibility
-from core.runtime.context import RunContext
+from core.runtime.progress import Progress
 from core.specs.protect import TEXTURE, ProtectSpec
 from core.specs.visibility import DEFAULT_VISIBILITY, VISIBILITIES, VISIBILITY_TARGETS, are_photographs
 from core.specs.work_size import MIN_SIZE
@@ -76,41 +80,54 @@ def make_trial(folder: Path, spec: ProtectSpec, options: RunOptions) -> Iterator
         )
         photographs = are_photographs([(image.width, image.height) for image in dataset.images])
         if with_method(spec, photographs=photographs).method == TEXTURE:
-            yield from _with_textures(dataset, spec, options.scratch, run, sandbox)
+            yield from _with_textures(dataset, spec, options, run.progress, sandbox)
             return
     yield from _with_generator(folder, spec, options)
 
 
 def _with_textures(
-    dataset: ImageDataset, spec: ProtectSpec, scratch: Path, run: RunContext, sandbox: DecoderSandbox
+    dataset: ImageDataset, spec: ProtectSpec, options: RunOptions, progress: Progress, sandbox: DecoderSandbox
 ) -> Iterator[list[TrialFile]]:
+    """While the images at one visibility are measured, those at the next one are written."""
     codebook = TextureCodebook(len(dataset.classes), secrets.token_bytes(KEY_BYTES))
     noise = ClassTextures(labels=labels_of(dataset), codebook=codebook, channels=dataset.channels, size=MIN_SIZE)
-    scorer = TrialScorer(threads=run.device.cores)
-    for visibility in IN_TURN:
+
+    def write(visibility: str) -> WrittenArchive:
         settings = ArchiveSettings(
             radius=spec.radius_u,
             format=spec.format,
             keep_exif=spec.keep_exif,
             max_flip=VISIBILITY_TARGETS[visibility].flip,
         )
-        out = scratch / f"{visibility}.zip"
-        with write_archive(dataset, noise, out, settings, progress=run.progress, sandbox=sandbox) as archive:
+        out = options.scratch / f"{visibility}.zip"
+        with write_archive(dataset, noise, out, settings, progress=progress, sandbox=sandbox) as archive:
+            return WrittenArchive(path=out, delivered=archive.delivered, skipped=archive.skipped)
+
+    scorer = TrialScorer(threads=options.context().device.cores)
+    with ThreadPoolExecutor(1, "trial") as writer, DecoderSandbox(limits=options.limits, processes=1) as decoder:
+        written = writer.submit(write, IN_TURN[0])
+        for visibility, following in zip_longest(IN_TURN, IN_TURN[1:]):
+            archive = written.result()
+            if following is not None:
+                written = writer.submit(write, following)
             files = DeliveredFiles(
-                dataset=dataset, archive=archive, scratch=scratch, sandbox=sandbox, progress=run.progress
+                dataset=dataset, archive=archive, scratch=options.scratch, sandbox=decoder, progress=Progress()
             )
-            scores = scorer.scores(files)
-            yield [
-                TrialFile(
-                    path=dataset.images[index].path,
-                    visibility=visibility,
-                    data=archive.read(path),
-                    flip=scores[index].flip,
-                    ssimulacra2=scores[index].ssimulacra2,
-                )
-                for index, path in enumerate(archive.delivered.paths)
-                if path is not None and index in scores
-            ]
+            yield _scored_files(files, scorer.scores(files), visibility)
+
+
+def _scored_files(files: DeliveredFiles, scores: Mapping[int, VisibilityScore], visibility: str) -> list[TrialFile]:
+    return [
+        TrialFile(
+            path=files.dataset.images[index].path,
+            visibility=visibility,
+            data=files.archive.read(path),
+            flip=scores[index].flip,
+            ssimulacra2=scores[index].ssimulacra2,
+        )
+        for index, path in enumerate(files.archive.delivered.paths)
+        if path is not None and index in scores
+    ]
 
 
 def _with_generator(folder: Path, spec: ProtectSpec, options: RunOptions) -> Iterator[list[TrialFile]]:
