@@ -2,11 +2,15 @@
 
 import json
 import time
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.imaging.perceptual_bound import strongest_within
+from core.imaging.scaled_noise import TYPICAL_FULL_FLIP
+from core.metrics.flip import FlipReference
 from core.models.registry import build_network
 from core.noise.inference import predict_noise
 from core.noise.joint_training import train_jointly
@@ -18,14 +22,17 @@ from core.specs.configs import JointConfig, TrainingLength
 from core.specs.lr_schedule import LearningRate
 from core.specs.presets import QUICK
 from core.specs.protect import ProtectSpec
+from core.specs.visibility import VISIBILITY_TARGETS
 from core.training.labelled_images import LabelledArrays
 from experiments.cells import Cell, Noise
 from experiments.datasets import ExperimentImages
 from experiments.measure import ExperimentCache
 
 JOINT = Noise(method="joint", radius_u=8)
+BALANCED = Noise(method="joint-balanced", radius_u=8)
+UNSEEN_FILE = "unseen-classes.json"
 UPDATES = 2_000
-UNSEEN = 10  # the first classes of Tiny ImageNet take no part in the training
+UNSEEN = 10  # the first classes of these take no part in the training
 RADII = (0, 4)
 SEED = 0
 
@@ -52,24 +59,79 @@ def joint_on_unseen_classes(cache: ExperimentCache) -> None:
     Args:
         cache: Its folder gets unseen-classes.json: the accuracy in per cent of ResNet-18 by noise and radius.
     """
-    file = cache.folder / "unseen-classes.json"
-    if file.exists():
-        return
-    run, everything = RunContext(device=cache.device), cache.images.train_set
-    others = everything.select(everything.labels >= UNSEEN)
-    others = replace(others, labels=others.labels - UNSEEN, classes=everything.classes - UNSEEN)
-    network = train_from_scratch(others, cache, run)
-    few = _first_classes(cache.images)
+    _measure_unseen(cache, joint_noise_for_unseen(cache), {"the originals": None, "joint": JOINT})
+
+
+def joint_on_photographs(cache: ExperimentCache) -> None:
+    """The same on photographs, also with the noise of each image scaled to the target of `balanced`.
+
+    Args:
+        cache: As above.
+    """
+    part = joint_noise_for_unseen(cache)
+    if not part.has_noise(BALANCED, SEED):
+        within = noise_within(
+            part.load_noise(JOINT, SEED), part.images.train, max_flip=VISIBILITY_TARGETS["balanced"].flip
+        )
+        part.save_noise(BALANCED, SEED, within, seconds=0.0)
+    _measure_unseen(cache, part, {"the originals": None, "joint": JOINT, "joint, balanced": BALANCED})
+
+
+def joint_noise_for_unseen(cache: ExperimentCache) -> ExperimentCache:
+    """Train a noise network on all classes but the first UNSEEN, and keep its noise for those.
+
+    Args:
+        cache: Its folder gets the folder of the UNSEEN classes, unless it has it.
+
+    Returns:
+        The images of the UNSEEN classes, and their noise.
+    """
+    run, everything, few = RunContext(device=cache.device), cache.images.train_set, _first_classes(cache.images)
     part = ExperimentCache(cache.folder / "unseen", few, cache.scale, device=cache.device, progress=run.progress)
     if not part.has_noise(JOINT, SEED):
+        others = everything.select(everything.labels >= UNSEEN)
+        others = replace(others, labels=others.labels - UNSEEN, classes=everything.classes - UNSEEN)
+        began = time.monotonic()
+        network = train_from_scratch(others, cache, run)
         mask = np.ones(len(few.train), bool)
         made = predict_noise(network, few.train_set, run, radius=JOINT.radius_u, protect_mask=mask)
-        part.save_noise(JOINT, SEED, made, seconds=0.0)
+        part.save_noise(JOINT, SEED, made, seconds=time.monotonic() - began)
+    return part
+
+
+def noise_within(noise: NDArray[np.int8], images: NDArray[np.uint8], *, max_flip: float) -> NDArray[np.int8]:
+    """The noise of each image, scaled until the image is as visibly changed as it may be.
+
+    Args:
+        noise: int8 (n, 3, s, s).
+        images: uint8 (n, 3, s, s).
+        max_flip: Largest FLIP of an image.
+    """
+
+    @dataclass(frozen=True)
+    class Scaled:
+        noise: NDArray[np.int8]
+        flip: float
+
+    def scaled(one: NDArray[np.int8], image: NDArray[np.uint8]) -> NDArray[np.int8]:
+        reference = FlipReference(image.transpose(1, 2, 0))
+
+        def attempt(scale: float) -> Scaled:
+            part = np.rint(one * scale).astype(np.int8)
+            changed = np.clip(image.astype(np.int16) + part, 0, 255).astype(np.uint8)
+            return Scaled(part, reference.flip(changed.transpose(1, 2, 0)))
+
+        return strongest_within(attempt, target=max_flip, typical=TYPICAL_FULL_FLIP, highest=1.0).noise
+
+    return np.stack([scaled(one, image) for one, image in zip(noise, images, strict=True)])
+
+
+def _measure_unseen(cache: ExperimentCache, part: ExperimentCache, noises: Mapping[str, Noise | None]) -> None:
     found = {
         label: {str(r): round(100 * part.measure(Cell(noise=noise, radius=r), SEED).accuracy, 1) for r in RADII}
-        for label, noise in (("the originals", None), ("joint", JOINT))
+        for label, noise in noises.items()
     }
-    write_json(file, json.loads(json.dumps(found)))
+    write_json(cache.folder / UNSEEN_FILE, json.loads(json.dumps(found)))
 
 
 def train_from_scratch(images: LabelledArrays, cache: ExperimentCache, run: RunContext) -> NoiseNetwork:

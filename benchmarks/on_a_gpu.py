@@ -4,9 +4,9 @@
     python3 -m benchmarks.on_a_gpu run PART --data DATA --out OUT [--smallest]
     python3 -m benchmarks.on_a_gpu document --out OUT --page docs/paper.md
 
-DATA holds cifar10 and tiny-imagenet-100, each with train/CLASS/FILE and test/CLASS/FILE. What a part has measured is
-kept in OUT and not measured again. `document` writes all of it into the page, between two marks. A part imports what
-`unteachable reproduce` imports, but nothing of the command line (docs/lab/gpu.md).
+DATA holds cifar10, tiny-imagenet-100 and grocery-photos, each with train/CLASS/FILE and test/CLASS/FILE. What a part
+has measured is kept in OUT and not measured again. `document` writes all of it into the page, between two marks. A part
+imports what `unteachable reproduce` imports, but nothing of the command line (docs/lab/gpu.md).
 """
 
 import argparse
@@ -15,7 +15,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.gpu_joint import JOINT, SEED, joint_noise, joint_on_unseen_classes
+from benchmarks.gpu_joint import (
+    JOINT,
+    SEED,
+    UNSEEN_FILE,
+    joint_noise,
+    joint_noise_for_unseen,
+    joint_on_photographs,
+    joint_on_unseen_classes,
+)
 from benchmarks.gpu_page import write_page
 from core.runtime.atomic_files import write_json
 from core.runtime.device import Device
@@ -35,7 +43,7 @@ NTGA = Noise(method="ntga", radius_u=8)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One part, for less than three minutes.
+    """One part, for less than three minutes on a GPU.
 
     Attributes:
         name: On the command line and in OUT.
@@ -44,6 +52,7 @@ class Part:
         noises: What it makes, before the cells.
         cells: What it measures.
         official: Whether what the papers leave open is done as in their official code.
+        size: Side of the images in pixels, at most; None for that of the scale.
         special: What it does besides, with the folder of its results.
     """
 
@@ -53,7 +62,8 @@ class Part:
     noises: tuple[Noise, ...] = ()
     cells: tuple[Cell, ...] = ()
     official: bool = False
-    special: Callable[[ExperimentCache], None] | None = None
+    size: int | None = None
+    special: Callable[[ExperimentCache], object] | None = None
 
 
 def _cells(noise: Noise | None, *radii: int) -> tuple[Cell, ...]:
@@ -77,6 +87,20 @@ PARTS = (
         title="The same on 90 classes of Tiny ImageNet at 64 px, for the ten others",
         data="tiny-imagenet-100",
         special=joint_on_unseen_classes,
+    ),
+    Part(
+        name="photographs",
+        title="A network for photographs at 128 px, trained on 22 classes of them: its noise for the ten others",
+        data="grocery-photos",
+        size=128,
+        special=joint_noise_for_unseen,
+    ),
+    Part(
+        name="photographs-rows",
+        title="The same, measured, as it is and within the target of `balanced`",
+        data="grocery-photos",
+        size=128,
+        special=joint_on_photographs,
     ),
 )
 
@@ -109,6 +133,7 @@ def run_part(part: Part, data: Path, out: Path, *, smallest: bool) -> None:
     """
     scale = SMALLEST if smallest else SCALES["gpu"]
     scale = with_official_details(scale) if part.official else scale
+    scale = scale if part.size is None or smallest else replace(scale, max_size=part.size)
     folder = out / (f"{part.data}-official" if part.official else part.data)
     images = load_images(data / part.data, out / f"images-{part.data}", scale, progress=Progress())
     cache = ExperimentCache(folder, images, scale, device=Device(), progress=Progress())
@@ -124,7 +149,7 @@ def run_part(part: Part, data: Path, out: Path, *, smallest: bool) -> None:
 def _results(part: Part, cache: ExperimentCache) -> dict[str, object]:
     """The accuracies in per cent, the seconds of noises and learners, and where they were measured."""
     found = {cell.name: run for cell in part.cells if (run := cache.load_measurement(cell, SEED)) is not None}
-    extra = cache.folder / "unseen-classes.json"
+    extra = cache.folder / UNSEEN_FILE
     noises = dict.fromkeys([*part.noises, *(cell.noise for cell in part.cells if cell.noise is not None)])
     return {
         "scale": cache.scale.name,

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Measure on a GPU what a CPU cannot: benchmarks/on_a_gpu.sh DATA OUT [PART...]
 #
-# DATA holds cifar10 and tiny-imagenet-100, each with train/CLASS/FILE and test/CLASS/FILE, or as NAME.tar.xz. OUT keeps
-# the results, so the same command continues where it stopped; PART names parts, by default all in the order of their
+# DATA holds cifar10, tiny-imagenet-100 and grocery-photos, each with train/CLASS/FILE and test/CLASS/FILE, or as
+# NAME.tar.xz or NAME.tar. OUT keeps the results, so the same command continues where it stopped; PART names parts, by default all in the order of their
 # value (python3 -m benchmarks.on_a_gpu list). A part may take PART_SECONDS, 180 by default, and all of them
 # TOTAL_SECONDS, 720; what is not done then is done by the next call. PYTHON is the interpreter, python3 by default.
 # WHEELS names a folder of wheels to install into OUT/site first, for a machine without a package registry. SMALLEST=1
@@ -21,9 +21,9 @@ if [ -n "${WHEELS:-}" ]; then
     "$python" -m pip install -q --no-index --no-deps --upgrade --target "$out/site" "$WHEELS"/*.whl || exit 1
     export PYTHONPATH="$out/site${PYTHONPATH:+:$PYTHONPATH}"
 fi
-for packed in "$data"/*.tar.xz; do
-    name=$(basename "$packed" .tar.xz)
-    if [ -e "$packed" ] && [ ! -e "$data/$name" ]; then tar xJf "$packed" -C "$data" || exit 1; fi
+for packed in "$data"/*.tar.xz "$data"/*.tar; do
+    name=$(basename "${packed%.xz}" .tar)
+    if [ -e "$packed" ] && [ ! -e "$data/$name" ]; then tar xf "$packed" -C "$data" || exit 1; fi
 done
 [ $# -gt 0 ] || set -- $("$python" -m benchmarks.on_a_gpu list)
 began=$(date +%s) failed=0

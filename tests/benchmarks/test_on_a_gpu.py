@@ -6,10 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from benchmarks.gpu_joint import noise_within
 from benchmarks.gpu_page import BEGIN, END, write_page
 from benchmarks.on_a_gpu import PARTS, run_part
+from core.metrics.visibility import flip
+from tests.support.photographs import photograph
 from tests.support.tiny_experiments import drawn_folder
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +24,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     drawn_folder(folder / "cifar10", classes=2, train=30, test=30)
     drawn_folder(folder / "tiny-imagenet-100", classes=21, train=6, test=6)
+    drawn_folder(folder / "grocery-photos", classes=20, train=5, test=5)
     return folder
 
 
@@ -43,6 +48,7 @@ def test_every_part_runs_at_its_smallest_and_goes_into_the_page(data: Path, tmp_
     assert found["ntga"]["noise_seconds"].keys() == {"ntga-u8"}
     assert found["joint-rows"]["accuracy"].keys() == {"joint-u8.standard.resnet18", "joint-u8.linf-4.resnet18"}
     assert found["joint-tiny"]["unseen"].keys() == {"the originals", "joint"}
+    assert found["photographs-rows"]["unseen"].keys() == {"the originals", "joint", "joint, balanced"}
     page = tmp_path / "page.md"
     page.write_text("# A page\n")
     titles = {part.name: part.title for part in PARTS}
@@ -79,3 +85,13 @@ def test_the_script_continues_where_it_stopped(data: Path, tmp_path: Path) -> No
     assert (first.returncode, first.stderr) == (0, "")
     assert json.loads((tmp_path / "out" / "smallest" / "sem-2.json").read_text())["accuracy"]
     assert run("sem-2").stdout == "sem-2: done before\n"
+
+
+def test_noise_is_scaled_until_each_image_meets_its_target() -> None:
+    images = np.stack([np.asarray(photograph(48, 48, seed)).transpose(2, 0, 1) for seed in range(3)])
+    noise = np.random.default_rng(0).integers(-8, 9, images.shape).astype(np.int8)
+    within = noise_within(noise, images, max_flip=0.03)
+    for image, one in zip(images, within, strict=True):
+        changed = np.clip(image.astype(np.int16) + one, 0, 255).astype(np.uint8)
+        assert 0.015 < flip(image.transpose(1, 2, 0), changed.transpose(1, 2, 0)) <= 0.03
+    assert (noise_within(noise, images, max_flip=1.0) == noise).all()
