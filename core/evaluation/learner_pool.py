@@ -1,14 +1,12 @@
 """The learners of one evaluation: their owner trains them from one end, and helpers from the other."""
 
-import time
 from collections.abc import Callable, Iterable
 
 from core.evaluation.learner import Learner, LearnerData, save_learners
 from core.evaluation.learner_run import ScaledProgress, keep_curve, load_curve, measure_curve
 from core.results.evidence import Curve
 from core.runtime.context import RunContext
-
-POLL_SECONDS = 0.5  # while a helper trains what is needed next, and nothing is left to train
+from core.runtime.piece_offers import PieceOffers
 
 
 class LearnerPool:
@@ -23,11 +21,10 @@ class LearnerPool:
     """
 
     def __init__(self, data: LearnerData, run: RunContext) -> None:
-        self._data, self._run, self._board = data, run, run.pieces
+        self._data, self._run, self._offers = data, run, PieceOffers(run.pieces)
         self._curves: dict[str, Curve] = {}
         self._waiting: dict[str, Learner] = {}  # in the order in which their curves are needed
         self._published: dict[str, Learner] = {}
-        self._is_alone = False  # where the images for helpers cannot be saved, as on a full disk
 
     def add(self, learners: Iterable[Learner]) -> None:
         """Say which curves will be needed, so that helpers can begin.
@@ -48,16 +45,15 @@ class LearnerPool:
         """
         self.add([learner])
         while learner.name not in self._curves:
-            others = [other for other in self._waiting.values() if other.name != learner.name]
-            self._publish(others)
-            free = next((one for one in (learner, *others) if self._board.take(one.name)), None)
-            if free is None:
-                self._run.progress.tick()
+            others = [name for name in self._waiting if name != learner.name]
+            self._offers.publish(others, self._save)
+            free = self._offers.take([learner.name, *others])
+            if not free:
                 check()
-                time.sleep(POLL_SECONDS)
-            else:
-                self._curves[free.name] = self._load_or_train(free, check)
-                del self._waiting[free.name]
+                self._offers.wait(self._run.progress)
+            for name in free:
+                self._curves[name] = self._load_or_train(self._waiting[name], check)
+                del self._waiting[name]
         return self._curves[learner.name]
 
     def withdraw(self, learners: Iterable[Learner]) -> None:
@@ -69,26 +65,18 @@ class LearnerPool:
         names = [learner.name for learner in learners]
         for name in names:
             self._waiting.pop(name, None)
-        if any(name in self._published for name in names):
-            self._board.withdraw(names)
+        self._offers.withdraw(names)
 
     def close(self) -> None:
         """Take everything from the board that this pool has put there."""
         self.withdraw(list(self._published.values()))
 
-    def _publish(self, learners: list[Learner]) -> None:
-        new = [learner for learner in learners if learner.name not in self._published]
-        if self._is_alone or not new or not self._board.has_helpers():
-            return
-        published = self._published | {learner.name: learner for learner in new}
-        try:
-            self._data.save(self._run.checkpoints, [learner.choice for learner in new])
-            save_learners(self._run.checkpoints, list(published.values()))
-        except OSError:
-            self._is_alone = True
-            return
+    def _save(self, names: list[str]) -> None:
+        new = {name: self._waiting[name] for name in names}
+        self._data.save(self._run.checkpoints, [learner.choice for learner in new.values()])
+        published = self._published | new
+        save_learners(self._run.checkpoints, list(published.values()))
         self._published = published
-        self._board.publish([learner.name for learner in new])
 
     def _load_or_train(self, learner: Learner, check: Callable[[], None]) -> Curve:
         curve = load_curve(self._run, learner.name)

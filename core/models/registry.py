@@ -68,12 +68,34 @@ ARCHITECTURES: dict[str, Architecture] = {
 }
 
 
-class CentredInput(nn.Module):
-    """A network behind the rescaling of pixels to [-0.5, 0.5] (A.2), so that its callers work with pixels in [0, 1]."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkConfig:
+    """What a network is besides its weights.
 
-    def __init__(self, network: nn.Module) -> None:
+    Attributes:
+        architecture: A key of ARCHITECTURES.
+        channels: The channels of an image, 1 or 3.
+        size: The height and width of an image in pixels.
+        classes: The number of logits.
+    """
+
+    architecture: str
+    channels: int
+    size: int
+    classes: int
+
+
+class CentredInput(nn.Module):
+    """A network behind the rescaling of pixels to [-0.5, 0.5] (A.2), so that its callers work with pixels in [0, 1].
+
+    Args:
+        network: Takes images that are centred at zero.
+        config: What `build_network` made; None for a network that it did not make.
+    """
+
+    def __init__(self, network: nn.Module, config: NetworkConfig | None = None) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.config = network, config
 
     def forward(self, x: Tensor) -> Tensor:
         parameter = next(self.network.parameters())
@@ -101,7 +123,8 @@ def build_network(architecture: str, *, channels: int, size: int, classes: int, 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = ARCHITECTURES[architecture](channels=channels, size=size, classes=classes)
-    return CentredInput(network).to(device).to(memory_format=torch.channels_last)
+    config = NetworkConfig(architecture=architecture, channels=channels, size=size, classes=classes)
+    return CentredInput(network, config).to(device).to(memory_format=torch.channels_last)
 
 
 def last_layer(model: nn.Module) -> nn.Linear:

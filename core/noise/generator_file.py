@@ -49,7 +49,7 @@ class TrainedGenerator:
     network: NoiseNetwork | None = None
 
 
-class _GreyscaleInput(nn.Module):
+class GreyscaleInput(nn.Module):
     """A network for colour images that takes greyscale images (n, 1, s, s), with the same values in each channel."""
 
     def __init__(self, network: nn.Module, channels: int) -> None:
@@ -133,7 +133,7 @@ def surrogate_for(generator: TrainedGenerator, *, channels: int) -> nn.Module:
     """The surrogate for images of 1 or 3 channels. One for colour images takes greyscale images in three channels."""
     if channels == generator.card.channels:
         return generator.model
-    return _GreyscaleInput(generator.model, generator.card.channels).eval()
+    return GreyscaleInput(generator.model, generator.card.channels).eval()
 
 
 def network_for(generator: TrainedGenerator, *, channels: int) -> NoiseNetwork | None:

@@ -4,6 +4,8 @@ It is a generator of perturbations (Poursaeed et al., CVPR 2018), trained on the
 image. The class enters as a scale and a shift of its channels (FiLM; Perez et al., AAAI 2018).
 """
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -32,6 +34,17 @@ class _Block(nn.Module):
         return torch.relu(x + self.bn2(self.conv2(hidden)))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseNetworkConfig:
+    """The arguments of a `NoiseNetwork`, which has them as `config`."""
+
+    channels: int
+    size: int
+    classes: int
+    features: int
+    radius: int
+
+
 class NoiseNetwork(nn.Module):
     """Images (n, channels, size, size) in [0, 1] and labels int64 (n,) to noise, |noise| <= radius / 255.
 
@@ -53,6 +66,9 @@ class NoiseNetwork(nn.Module):
         if size < MAP_SIZE or size % MAP_SIZE:
             raise ValueError(f"size must be a multiple of {MAP_SIZE}, not {size}")
         self._fold, self._radius = size // MAP_SIZE, radius * PIXEL
+        self.config = NoiseNetworkConfig(
+            channels=channels, size=size, classes=classes, features=features, radius=radius
+        )
         values = channels * self._fold**2
         self.directions = nn.Embedding(classes, features)
         self.stem = nn.Conv2d(values, WIDTH, 3, padding=1, bias=False)

@@ -48,6 +48,21 @@ def load_array(checkpoints: CheckpointStore, name: str) -> NDArray[np.generic]:
     return array
 
 
+def delete_array(checkpoints: CheckpointStore, name: str) -> None:
+    """Delete the array that `save_array` saved; nothing happens where it is not there.
+
+    Args:
+        checkpoints: Where it is.
+        name: Of the array.
+    """
+    data = checkpoints.load(_about(name))
+    if data is not None:
+        about = json.loads(data)
+        checkpoints.delete(_about(name))  # first: without it no part counts
+        for number in range(-(-about["shape"][0] // about["rows"])):
+            checkpoints.delete(_part(name, number))
+
+
 def _load(checkpoints: CheckpointStore, name: str) -> bytes:
     data = checkpoints.load(name)
     if data is None:

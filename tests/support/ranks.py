@@ -22,7 +22,7 @@ from core.noise.surrogate import SurrogateTraining
 from core.noise.train_noise_network import NoiseNetworkTraining, WeightedSurrogate
 from core.recipes.options import DatasetSource, RunOptions
 from core.recipes.train import train_generator
-from core.runtime.checkpoints import NullCheckpointStore
+from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.distributed import Rank0CheckpointStore, process_group, rank
@@ -161,20 +161,34 @@ def resumed_learner(device: Device, *, batch: int) -> dict[str, Tensor]:
     return training.state()
 
 
-def noise_in_shards(parallel: int) -> dict[str, Tensor]:
-    """Noise whose value is the number of its shard, and the progress that was counted."""
-    ends = np.cumsum(SHARDS)
-    shards = [np.arange(end - count, end) for end, count in zip(ends, SHARDS, strict=True)]
-    counted: list[int] = []
-    progress = Progress(lambda step: counted.append(step.done), interval=0)
+class NumberingMaker:
+    """A `NoiseMaker` whose noise is the number of its shard, from 1."""
 
-    def make(group: list[Shard]) -> list[np.ndarray]:
-        assert len(group) <= parallel
-        progress.advance(sum(len(indices) for _, indices in group))
+    def __init__(self, parallel: int) -> None:
+        ends = np.cumsum(SHARDS)
+        self.shards = [np.arange(end - count, end) for end, count in zip(ends, SHARDS, strict=True)]
+        self.shape, self._parallel = (int(ends[-1]) + 1, 1, 2, 2), parallel
+
+    def parallel(self, device: Device) -> int:
+        return self._parallel
+
+    def make(self, group: list[Shard], run: RunContext) -> list[np.ndarray]:
+        assert len(group) <= self._parallel
+        run.progress.advance(sum(len(indices) for _, indices in group))
         return [np.full((len(indices), 1, 2, 2), number + 1, np.int8) for number, indices in group]
 
-    run = RunContext(device=Device("cpu"), progress=progress)
-    made = make_in_shards((int(ends[-1]) + 1, 1, 2, 2), shards, make, run, parallel=parallel)
+    def save(self, checkpoints: CheckpointStore) -> None:
+        raise AssertionError("nobody helps the processes of a launcher")
+
+    def delete_images(self, checkpoints: CheckpointStore) -> None:
+        raise AssertionError("nothing was saved")
+
+
+def noise_in_shards(parallel: int) -> dict[str, Tensor]:
+    """Noise whose value is the number of its shard, and the progress that was counted."""
+    counted: list[int] = []
+    progress = Progress(lambda step: counted.append(step.done), interval=0)
+    made = make_in_shards(NumberingMaker(parallel), RunContext(device=Device("cpu"), progress=progress))
     return {"noise": torch.from_numpy(made), "counted": torch.tensor(counted[-1])}
 
 

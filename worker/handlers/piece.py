@@ -1,8 +1,8 @@
-"""Computing a piece: training one learner of a job that another worker runs, from the job's checkpoints alone."""
+"""Computing a piece of a job that another worker runs, from the job's checkpoints alone."""
 
 from pathlib import Path
 
-from core.evaluation.piece_trainer import PieceTrainer
+from core.recipes.piece_work import PieceWork
 from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.context import RunContext
 from core.runtime.device import Device
@@ -23,7 +23,7 @@ class PieceHandler:
 
     def __init__(self, context: WorkerContext) -> None:
         self._context = context
-        self._job_id, self._trainer = "", PieceTrainer()
+        self._job_id, self._work = "", PieceWork()
 
     def run(self, claim: PieceClaim, lease: LeaseKeeper) -> None:
         """Compute a piece, and save its result among the checkpoints of the job.
@@ -37,7 +37,7 @@ class PieceHandler:
             Cancelled: the work must stop; see `worker.stop_reasons`.
         """
         if claim.job_id != self._job_id:
-            self._job_id, self._trainer = claim.job_id, PieceTrainer()
+            self._job_id, self._work = claim.job_id, PieceWork()
         settings, device = self._context.settings, compute_device(self._context.settings)
         run = RunContext(
             device=Device(device.name, cores=device.cores),
@@ -46,7 +46,7 @@ class PieceHandler:
             pretrained_weights=Path(settings.pretrained_weights) if settings.pretrained_weights else None,
             kept_curves=self._kept_curves(claim),
         )
-        self._trainer.train(claim.name, run)
+        self._work.compute(claim.name, run)
 
     def _kept_curves(self, claim: PieceClaim) -> CheckpointStore:
         """Those of the job's dataset; none for a job without one."""

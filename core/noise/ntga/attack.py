@@ -8,8 +8,10 @@ misclassifies other, clean images:
 The network and T are `core.noise.ntga.ntk`, g is `core.noise.ntga.gradient_flow`. No surrogate is trained.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,9 +25,12 @@ from core.attacks.pgd import MAXIMIZE, PGDConfig, Tick, pgd
 from core.noise.ntga.gradient_flow import dual_coefficients
 from core.noise.ntga.ntk import WideNetwork
 from core.noise.optimize import quantize_noise
+from core.noise.protected_images import ProtectedImages
 from core.noise.setup import NoiseSetup
 from core.noise.shards import Shard, make_in_shards
+from core.runtime.checkpoints import CheckpointStore
 from core.runtime.context import RunContext
+from core.runtime.device import Device
 from core.runtime.random_streams import RandomStream
 from core.specs.configs import NTGAConfig
 from core.training.labelled_images import LabelledArrays, LabelledTensors
@@ -59,36 +64,78 @@ def ntga_noise(
     Returns:
         int8 (n, c, s, s) in pixel units of 255, |noise| <= radius_u; zero where `protect_mask` is False.
     """
-    config, radius, seed, device = setup.preset.ntga, setup.spec.radius_u, setup.spec.seed, run.device
-    blocks = [
-        block
-        for number, mask in enumerate((protect_mask & train_mask, protect_mask & ~train_mask))
-        for block in shuffled_blocks(
-            np.flatnonzero(mask), config.block_size, seed=(seed, RandomStream.NTGA_BLOCKS, number)
-        )
-    ]
+    protected = ProtectedImages(images=images, protect_mask=protect_mask, train_mask=train_mask)
+    run.progress.start("noise", int(protect_mask.sum()))
+    maker = NTGABlocks(protected, setup.preset.ntga, radius=setup.spec.radius_u, seed=setup.spec.seed)
+    return make_in_shards(maker, run)
 
-    def noise_of(number: int, block: NDArray[np.int64]) -> NDArray[np.int8]:
+
+class NTGABlocks:
+    """Makes the noise of blocks; a block is a shard (`core.noise.shards.NoiseMaker`).
+
+    Args:
+        protected: The images; `train_mask` is that of `ntga_noise`.
+        config: The size of a block, and the steps of the search.
+        radius: The bound in pixel units of 255.
+        seed: Of the protection.
+    """
+
+    KIND = "ntga"
+
+    def __init__(self, protected: ProtectedImages, config: NTGAConfig, *, radius: int, seed: int) -> None:
+        assert protected.train_mask is not None, "the validation of a block needs it"
+        self._protected, self._train_mask = protected, protected.train_mask
+        self._config, self._radius, self._seed = config, radius, seed
+        self.shape, chosen = protected.images.pixels.shape, protected.protect_mask
+        self.shards = [
+            block
+            for number, mask in enumerate((chosen & self._train_mask, chosen & ~self._train_mask))
+            for block in shuffled_blocks(
+                np.flatnonzero(mask), config.block_size, seed=(seed, RandomStream.NTGA_BLOCKS, number)
+            )
+        ]
+
+    def parallel(self, device: Device) -> int:
+        """A block on each core of a CPU."""
+        return device.cores if device.is_cpu else 1
+
+    def make(self, group: list[Shard], run: RunContext) -> Iterator[NDArray[np.int8]]:
+        """The noise of some blocks, int8 (m, c, s, s)."""
+        for noise in run.device.starmap(partial(self._noise_of, run), group):
+            yield noise
+            run.progress.advance(len(noise))  # may raise Cancelled: the noise is saved by now
+
+    def save(self, checkpoints: CheckpointStore) -> None:
+        """Save the images and the settings."""
+        settings = {"config": asdict(self._config), "radius": self._radius, "seed": self._seed}
+        self._protected.save(checkpoints, kind=self.KIND, settings=settings)
+
+    @classmethod
+    def load(
+        cls, protected: ProtectedImages, settings: Mapping[str, Any], checkpoints: CheckpointStore, device: Device
+    ) -> "NTGABlocks":
+        """What `save` saved."""
+        config = NTGAConfig(**settings["config"])
+        return cls(protected, config, radius=settings["radius"], seed=settings["seed"])
+
+    def delete_images(self, checkpoints: CheckpointStore) -> None:
+        """Delete the images."""
+        self._protected.delete_images(checkpoints)
+
+    def _noise_of(self, run: RunContext, number: int, block: NDArray[np.int64]) -> NDArray[np.int8]:
+        device, images, seed = run.device, self._protected.images, self._seed
         stream = (seed, RandomStream.NTGA_VALIDATION, number)
-        others = validation_indices(train_mask, block, config.validation_images, seed=stream)
+        others = validation_indices(self._train_mask, block, self._config.validation_images, seed=stream)
         part = images.select(block).on(device)
         delta = search_block_noise(
             OneHotImages.of(part, images.classes),
             OneHotImages.of(images.select(others).on(device), images.classes),
-            radius=radius,
-            config=config,
+            radius=self._radius,
+            config=self._config,
             generator=device.generator(seed, RandomStream.NTGA_SEARCH, number),
             tick=run.progress.tick,
         )
-        return quantize_noise(delta, part.pixels, radius).to(torch.int8).numpy(force=True)
-
-    def make(group: list[Shard]) -> Iterator[NDArray[np.int8]]:
-        for noise in device.starmap(noise_of, group):
-            yield noise
-            run.progress.advance(len(noise))  # may raise Cancelled: the noise is saved by now
-
-    run.progress.start("noise", int(protect_mask.sum()))
-    return make_in_shards(images.pixels.shape, blocks, make, run, parallel=device.cores if device.is_cpu else 1)
+        return quantize_noise(delta, part.pixels, self._radius).to(torch.int8).numpy(force=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Helpers train learners of an evaluation: the results are the same as without them, whatever becomes of a helper."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +31,7 @@ from core.specs.protect import ProtectSpec
 from core.specs.verify import VerifySpec
 from core.training.labelled_images import LabelledArrays
 from tests.support.checkpoints import MemoryCheckpointStore
+from tests.support.piece_boards import HalfBoard
 
 FEW = TrainingLength(epochs=0, min_updates=3, max_updates=3, batch=8)
 SCHEDULE = replace(QUICK.schedules["quick"], length=FEW, attack_steps=1)
@@ -55,46 +56,6 @@ def drawn_learners(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learner_run, "run_learner", draw)
 
 
-class Board:
-    """A board with a helper that claims the last half of what is offered, and needs a while for each piece.
-
-    Args:
-        compute: What the helper does; None for one that is killed at once.
-
-    Attributes:
-        owned: The pieces that the owner took.
-        helped: Those that the helper computed.
-        withdrawn: Those that the owner needs no longer.
-    """
-
-    def __init__(self, compute: Callable[[str], None] | None) -> None:
-        self._compute = compute
-        self._claimed: dict[str, int] = {}  # how often the owner still asks in vain
-        self.owned: list[str] = []
-        self.helped: list[str] = []
-        self.withdrawn: list[str] = []
-
-    def has_helpers(self) -> bool:
-        return True
-
-    def publish(self, names: Sequence[str]) -> None:
-        self._claimed |= dict.fromkeys(names[len(names) // 2 :], 2)
-
-    def take(self, name: str) -> bool:
-        if self._claimed.get(name, 0):
-            self._claimed[name] -= 1
-            return False
-        if name in self._claimed and self._compute is not None:
-            self._compute(name)
-            self.helped.append(name)
-        else:
-            self.owned.append(name)
-        return True
-
-    def withdraw(self, names: Sequence[str]) -> None:
-        self.withdrawn += names
-
-
 def run_with(checkpoints: MemoryCheckpointStore, board: PieceBoard, progress: Progress | None = None) -> RunContext:
     return RunContext(
         device=Device("cpu", cores=1),
@@ -107,11 +68,11 @@ def run_with(checkpoints: MemoryCheckpointStore, board: PieceBoard, progress: Pr
 
 def with_helper(
     compute: Callable[[RunContext], Any], *, lost: bool = False
-) -> tuple[Any, Board, MemoryCheckpointStore]:
+) -> tuple[Any, HalfBoard, MemoryCheckpointStore]:
     """What a computation returns whose helper is another process: it sees the checkpoints alone."""
     checkpoints = MemoryCheckpointStore()
     trainer, alone = PieceTrainer(), run_with(checkpoints, NoPieceBoard())
-    board = Board(None if lost else lambda name: trainer.train(name, alone))
+    board = HalfBoard(None if lost else lambda name: trainer.train(name, alone))
     return compute(run_with(checkpoints, board)), board, checkpoints
 
 
@@ -167,7 +128,7 @@ def test_where_the_images_cannot_be_saved_the_owner_goes_on_alone(drawn_learners
                 raise OSError(28, "No space left on device")
             super().save(name, data)
 
-    board = Board(None)
+    board = HalfBoard(None)
     found = evidence(run_with(FullStore(), board))
     assert found.rows == evidence(run_with(MemoryCheckpointStore(), NoPieceBoard())).rows
     assert len(board.owned) == 2 * 3 * len(found.rows)
@@ -200,7 +161,7 @@ def test_what_is_no_longer_needed_is_withdrawn() -> None:
     data = EvaluationData(
         clean=IMAGES, delivered=IMAGES, labels=LABELS, test_mask=np.arange(80) < 16, classes=2, note=None
     )
-    board = Board(None)
+    board = HalfBoard(None)
     pool = LearnerPool(EvidenceData(data), run_with(MemoryCheckpointStore(), board))
     learners = [a_learner(f"learner-{number}") for number in range(4)]
     pool.add(learners)
