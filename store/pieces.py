@@ -27,7 +27,7 @@ def publish(session: Session, owner: Claim, names: Sequence[str], *, queue: str,
     Args:
         session: the caller's transaction.
         owner: the claim of the job.
-        names: in the order in which the owner computes them.
+        names: helpers begin with the last one.
         queue: whose workers may compute them.
         needs: on what kind of device, and with which versions. A piece that needed something else begins anew.
 

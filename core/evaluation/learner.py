@@ -55,6 +55,12 @@ class Learner:
         """Whether later jobs of the dataset train the same learner, as those on originals are."""
         return self.choice.arm == "before"
 
+    @property
+    def cost(self) -> int:
+        """How much its training computes, roughly, to compare it with others of the same evaluation."""
+        passes = 1 + (self.config.schedule.attack_steps if self.config.radius else 0)
+        return self.config.updates * passes * (self.choice.size or 1) ** 2
+
 
 class LearnerData(Protocol):
     """The images of an evaluation."""

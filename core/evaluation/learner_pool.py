@@ -1,4 +1,7 @@
-"""The learners of one evaluation: their owner trains them from one end, and helpers from the other."""
+"""The learners of one evaluation: their owner trains them as it needs them, and helpers the longest first.
+
+So what is left in the end is short, and nobody waits long for the last one.
+"""
 
 from collections.abc import Callable, Iterable
 
@@ -46,7 +49,7 @@ class LearnerPool:
         self.add([learner])
         while learner.name not in self._curves:
             others = [name for name in self._waiting if name != learner.name]
-            self._offers.publish(others, self._save)
+            self._offers.publish(sorted(others, key=lambda name: self._waiting[name].cost), self._save)
             free = self._offers.take([learner.name, *others])
             if not free:
                 check()

@@ -28,7 +28,7 @@ class PieceOffers:
         """Offer pieces that are not offered yet, where somebody waits for work.
 
         Args:
-            names: In the order in which the owner computes them.
+            names: Helpers begin with the last one.
             save: Saves all that helpers need for new pieces. Where it raises OSError the owner goes on alone.
         """
         new = [name for name in names if name not in self.names]

@@ -19,7 +19,7 @@ class PieceBoard(Protocol):
         """Offer pieces. All that a helper needs to compute them must be saved before.
 
         Args:
-            names: In the order in which the owner computes them: helpers begin at the end.
+            names: Helpers begin with the last one.
         """
         ...
 

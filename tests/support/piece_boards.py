@@ -10,6 +10,7 @@ class HalfBoard:
         compute: What the helper does; None for one that is killed at once.
 
     Attributes:
+        offered: All pieces, in the order in which they were offered.
         owned: The pieces that the owner took.
         helped: Those that the helper computed.
         withdrawn: Those that the owner needs no longer.
@@ -18,6 +19,7 @@ class HalfBoard:
     def __init__(self, compute: Callable[[str], None] | None) -> None:
         self._compute = compute
         self._claimed: dict[str, int] = {}  # how often the owner still asks in vain
+        self.offered: list[str] = []
         self.owned: list[str] = []
         self.helped: list[str] = []
         self.withdrawn: list[str] = []
@@ -26,6 +28,7 @@ class HalfBoard:
         return True
 
     def publish(self, names: Sequence[str]) -> None:
+        self.offered += names
         self._claimed |= dict.fromkeys(names[len(names) // 2 :], 2)
 
     def take(self, name: str) -> bool:

@@ -121,6 +121,17 @@ def test_what_a_lost_helper_had_is_trained_by_the_owner(drawn_learners: None) ->
     assert len(board.owned) == len({*board.owned}) == 2 * 3 * len(alone.rows)
 
 
+@pytest.mark.parametrize("compute", [evidence, verification])
+def test_helpers_begin_with_the_longest_learners(compute: Callable[[RunContext], Any], drawn_learners: None) -> None:
+    _, board, checkpoints = with_helper(compute)
+    learners = load_learners(checkpoints)
+    costs = [learners[name].cost for name in board.offered]
+    assert costs == sorted(costs)
+    if compute is evidence:
+        assert costs[-1] > costs[0]
+        assert learners[board.offered[-1]].config.radius > 0
+
+
 def test_where_the_images_cannot_be_saved_the_owner_goes_on_alone(drawn_learners: None) -> None:
     class FullStore(MemoryCheckpointStore):
         def save(self, name: str, data: bytes) -> None:
