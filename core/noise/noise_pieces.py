@@ -29,12 +29,12 @@ class ShardMaker:
         number = shard_number(name)
         if number is None:
             raise KeyError(name)
+        if load_shard(name, run.checkpoints) is not None:
+            return
         if self._maker is None:
             self._maker = load_maker(run)
-        shard = Shard(number, self._maker.shards[number])
-        if load_shard(shard, run.checkpoints) is None:
-            for noise in self._maker.make([shard], run):
-                save_shard(shard, noise, run.checkpoints)
+        for noise in self._maker.make([Shard(number, self._maker.shards[number])], run):
+            save_shard(name, noise, run.checkpoints)
 
 
 def load_maker(run: RunContext) -> NoiseMaker:

@@ -76,15 +76,15 @@ def shard_number(name: str) -> int | None:
     return None if found is None else int(found[1])
 
 
-def load_shard(shard: Shard, checkpoints: CheckpointStore) -> NDArray[np.int8] | None:
-    """The noise that was saved for a shard, int8 (m, c, s, s), or None."""
-    saved = checkpoints.load(f"{shard.name}.npy")
+def load_shard(name: str, checkpoints: CheckpointStore) -> NDArray[np.int8] | None:
+    """The noise that was saved for the shard of this name, int8 (m, c, s, s), or None."""
+    saved = checkpoints.load(f"{name}.npy")
     return None if saved is None else array_from_bytes(saved)
 
 
-def save_shard(shard: Shard, noise: NDArray[np.int8], checkpoints: CheckpointStore) -> None:
-    """Save the noise of a shard, int8 (m, c, s, s)."""
-    checkpoints.save(f"{shard.name}.npy", array_to_bytes(noise))
+def save_shard(name: str, noise: NDArray[np.int8], checkpoints: CheckpointStore) -> None:
+    """Save the noise of the shard of this name, int8 (m, c, s, s)."""
+    checkpoints.save(f"{name}.npy", array_to_bytes(noise))
 
 
 def make_in_shards(maker: NoiseMaker, run: RunContext) -> NDArray[np.int8]:
@@ -103,7 +103,7 @@ def make_in_shards(maker: NoiseMaker, run: RunContext) -> NDArray[np.int8]:
     missing: list[Shard] = []
     for number, indices in enumerate(maker.shards):
         shard = Shard(number, indices)
-        saved = load_shard(shard, run.checkpoints)
+        saved = load_shard(shard.name, run.checkpoints)
         if saved is None:
             missing.append(shard)
         else:
@@ -129,14 +129,14 @@ def _make_with_helpers(maker: NoiseMaker, missing: list[Shard], run: RunContext)
             offers.wait(run.progress)
         group = []
         for shard in taken:
-            saved = load_shard(shard, run.checkpoints)  # by a helper, of this attempt or of one before
+            saved = load_shard(shard.name, run.checkpoints)  # by a helper, of this attempt or of one before
             if saved is None:
                 group.append(shard)
             else:
                 run.progress.advance(len(saved))
                 yield shard, saved
         for shard, made in zip(group, maker.make(group, run) if group else (), strict=True):
-            save_shard(shard, made, run.checkpoints)
+            save_shard(shard.name, made, run.checkpoints)
             yield shard, made
     if offers.names:
         maker.delete_images(run.checkpoints)
@@ -152,7 +152,7 @@ def _make_on_all_ranks(maker: NoiseMaker, missing: list[Shard], run: RunContext)
             turn, source = divmod(index, world_size())
             made = own[turn] if source == rank() else None
             made = broadcast_array(source, made, (len(shard.indices), *maker.shape[1:]))
-            save_shard(shard, made, run.checkpoints)
+            save_shard(shard.name, made, run.checkpoints)
             if source != rank():
                 run.progress.advance(len(shard.indices))
             yield shard, made

@@ -139,12 +139,13 @@ def test_a_helper_makes_nothing_twice_and_nothing_that_was_withdrawn() -> None:
     checkpoints = MemoryCheckpointStore()
     _, board = with_helper(predicted, checkpoints)
     done = dict(checkpoints.saved)
-    late = ShardMaker()
-    with pytest.raises(KeyError):  # the images are gone
-        late.make(board.owned[0], run_with(checkpoints, NoPieceBoard()))
+    late, run = ShardMaker(), run_with(checkpoints, NoPieceBoard())
+    late.make(board.owned[0], run)
     assert checkpoints.saved == done
-    with pytest.raises(KeyError):
-        late.make("curve-small-None-0-None-after", run_with(checkpoints, NoPieceBoard()))
+    checkpoints.delete(f"{board.owned[0]}.npy")
+    for name in (board.owned[0], "curve-small-None-0-None-after"):  # the images are gone, and it is no shard
+        with pytest.raises(KeyError):
+            late.make(name, run)
 
 
 def test_after_the_noise_the_images_for_helpers_are_deleted() -> None:
