@@ -1,10 +1,10 @@
 """How much sooner a job ends with a second worker: its evidence in full, a verification, and the noise of many images.
 
-    .venv/bin/python -m benchmarks.pieces [--updates 60] [--images 400] [--noise-images 8192]
+    .venv/bin/python -m benchmarks.pieces [--updates 100] [--images 400] [--noise-images 8192]
 
 Starts Valkey and workers of one core each on this machine, with SQLite and a folder as the store. Each job runs with
 one worker, and again with two, on drawn images. Its learners are shorter than those of the presets, so that all takes
-about 15 minutes: what does not get faster (decoding, writing, the first imports of a worker) weighs more than in a real
+about 25 minutes: what does not get faster (decoding, writing, the first imports of a worker) weighs more than in a real
 job. Prints the seconds of each, the ratio, and whether the reports and the images are the same. The noise is that of
 a generator with random weights, which takes as long as that of a trained one; its seconds are those of its stage alone.
 Needs two idle cores.
@@ -166,7 +166,7 @@ def _print_table(rows: Sequence[tuple[str, float, float, bool]]) -> None:
 def main() -> None:
     """Run it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--updates", type=int, default=60, help="of each learner")
+    parser.add_argument("--updates", type=int, default=100, help="of each learner")
     parser.add_argument("--images", type=int, default=400, help="of the evidence and the verification")
     parser.add_argument("--noise-images", type=int, default=8192, help="whose noise is made")
     args = parser.parse_args()
