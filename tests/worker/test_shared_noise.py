@@ -79,8 +79,15 @@ def expected(context: WorkerContext, dataset: str, generator: m.Generator) -> di
 def workers(
     context: WorkerContext, broker: "subprocess.Popen[bytes]", commands: Start, expected: dict[str, bytes]
 ) -> list[Command]:
-    """Two of them; they start when nothing else computes."""
-    return [start_worker(commands, context, "cpu") for _ in range(2)]
+    """Two of them. They start when nothing else computes, and have imported torch: the helper is there in time."""
+    started = [start_worker(commands, context, "cpu") for _ in range(2)]
+    wait_until(lambda: all(map(has_torch, started)), seconds=120)
+    return started
+
+
+def has_torch(worker: Command) -> bool:
+    child = pool_child(worker.pid)
+    return child is not None and b"libtorch_cpu" in Path(f"/proc/{child}/maps").read_bytes()
 
 
 def new_protection(context: WorkerContext, dataset: str, generator: m.Generator) -> str:
