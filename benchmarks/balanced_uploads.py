@@ -26,8 +26,9 @@ from store.settings import Settings
 from tests.support.archives import image_files
 from tests.support.balancer import round_robin
 from tests.support.broker import start_broker
+from tests.support.ports import free_ports
 from tests.support.postgres import postgres_server
-from tests.support.s3 import free_ports, s3_server
+from tests.support.s3 import s3_server
 from tests.support.two_apis import two_apis
 
 

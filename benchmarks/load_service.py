@@ -4,7 +4,6 @@ import io
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ import httpx
 from PIL import Image
 
 from benchmarks.http_load import Target
+from tests.support.ports import free_port
 
 WAITING_JOBS = 20
 
@@ -30,12 +30,6 @@ class Service:
     target: Target
     jobs: list[str]
     dataset: str
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _images() -> bytes:
@@ -52,7 +46,7 @@ def _images() -> bytes:
 def running(checkout: Path) -> Iterator[Service]:
     """Run the service of a checkout, with its code and the libraries of this environment."""
     with tempfile.TemporaryDirectory(prefix="unteachable-load-") as folder:
-        port = _free_port()
+        port = free_port()
         ours = {"UNTEACHABLE_DATA_DIR": folder, "UNTEACHABLE_PORT": str(port), "UNTEACHABLE_LOG_LEVEL": "warning"}
         environment = os.environ | ours | {"PYTHONPATH": str(checkout)}
         command = [sys.executable, "-m", "cli.main"]

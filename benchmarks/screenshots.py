@@ -11,7 +11,6 @@ import argparse
 import io
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,8 @@ from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Page, ViewportSize, sync_playwright
+
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parent.parent
 CHROMIUM = Path("/usr/bin/chromium")
@@ -40,9 +41,7 @@ def service(folder: Path) -> Iterator[str]:
     Yields:
         A link that signs a browser in.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     environment = os.environ | {"UNTEACHABLE_DATA_DIR": str(folder / "var"), "UNTEACHABLE_PORT": str(port)}
     log = folder / "up.log"
     with log.open("wb") as out:

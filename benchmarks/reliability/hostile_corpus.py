@@ -4,14 +4,14 @@ import bz2
 import gzip
 import io
 import lzma
-import struct
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable
 
 from hypothesis import strategies as st
 from PIL import Image
+
+from tests.support.png import png_file
 
 BAD_NAMES = (
     "../up.png", "/etc/passwd.png", "a/../../b.png", "C:\\x.png", "\\\\host\\share\\x.png", "a//b.png", "./a/x.png",
@@ -44,13 +44,7 @@ SOUND = {fmt: image(fmt) for fmt in FORMATS}
 
 def png_claiming(width: int, height: int, extra: bytes = b"") -> bytes:
     """A PNG whose header claims a size that its data do not have."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    body = chunk(b"IHDR", header) + extra + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + body
+    return png_file(width, height, bytes(1000), extra=extra)
 
 
 def bad_zip(files: list[tuple[str, bytes]], *, method: int = zipfile.ZIP_DEFLATED) -> bytes:

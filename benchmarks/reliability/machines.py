@@ -24,9 +24,10 @@ from store.database import open_database
 from store.settings import Settings
 from tests.support.balancer import round_robin
 from tests.support.broker import ValkeyServer, valkey_server
+from tests.support.ports import free_ports
 from tests.support.postgres import PostgresServer
 from tests.support.processes import Command, pool_child
-from tests.support.s3 import Faults, S3Server, faulty_relay, free_ports, s3_server
+from tests.support.s3 import Faults, S3Server, faulty_relay, s3_server
 from tests.support.small_disk import small_disk
 
 WORKERS = {"check": "check", "science-1": "science", "science-2": "science"}  # name to its queue

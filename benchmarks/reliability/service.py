@@ -3,7 +3,6 @@
 import io
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from typing import Any
 import httpx
 from PIL import Image, ImageDraw
 
+from tests.support.ports import free_port
 from tests.support.processes import command_line, family_of, is_alive
 
 START_SECONDS = 180.0
@@ -98,10 +98,8 @@ def running_service(**settings: object) -> Iterator[BenchmarkService]:
     Args:
         settings: settings by their names in `store.settings`, beside the folder and the port.
     """
-    with tempfile.TemporaryDirectory(prefix="reliability-") as name, socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        home, port = Path(name) / "data", probe.getsockname()[1]
-        probe.close()
+    with tempfile.TemporaryDirectory(prefix="reliability-") as name:
+        home, port = Path(name) / "data", free_port()
         clean = {key: value for key, value in os.environ.items() if not key.startswith("UNTEACHABLE_")}
         values = {"data_dir": home, "port": port, "threads": 1, "log_format": "json"} | settings
         environment = clean | {f"UNTEACHABLE_{key.upper()}": str(value) for key, value in values.items()}

@@ -1,6 +1,5 @@
 """A real server with a real database, object store and broker. Tests play the workers through `store`."""
 
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from store.object_store import ObjectStore, open_object_store
 from store.settings import Settings
 from tests.support.archives import zipped
 from tests.support.broker import start_broker
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 
@@ -107,14 +107,6 @@ class Service:
     def unfinished_uploads(self) -> list[Path]:
         """The files of unfinished uploads."""
         return sorted((self.settings.home / "uploads").glob("*"))
-
-
-def free_port() -> int:
-    """A port that is not in use."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

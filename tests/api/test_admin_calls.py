@@ -7,7 +7,8 @@ import pytest
 from store import leases
 from store.settings import Settings
 from store.workers import claim_name
-from tests.api.conftest import Service, assert_problem, free_port, request_job, running, upload_dataset
+from tests.api.conftest import Service, assert_problem, request_job, running, upload_dataset
+from tests.support.ports import free_port
 from tests.support.rows import new_worker
 
 HTML = {"Accept": "text/html"}

@@ -5,8 +5,9 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from tests.api.conftest import Service, assert_problem, free_port, running, upload_dataset
+from tests.api.conftest import Service, assert_problem, running, upload_dataset
 from tests.support.archives import BAD_UPLOADS, png, zipped
+from tests.support.ports import free_port
 from tests.support.tus_client import TUS_HEADERS, begin, patch
 
 

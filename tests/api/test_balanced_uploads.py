@@ -14,9 +14,9 @@ from tusclient.client import TusClient
 from store import models as m
 from store.object_store import open_object_store
 from store.settings import Settings
-from tests.api.conftest import free_port
 from tests.support.archives import image_files, zipped
 from tests.support.balancer import round_robin
+from tests.support.ports import free_port
 from tests.support.two_apis import two_apis
 from tests.support.waiting import wait_until
 

@@ -14,9 +14,10 @@ import pytest
 
 from store import users
 from store.settings import Settings
-from tests.api.conftest import Service, assert_problem, free_port, running
+from tests.api.conftest import Service, assert_problem, running
 from tests.support.archives import zipped
 from tests.support.broker import start_broker
+from tests.support.ports import free_port
 from tests.support.tus_client import PATCH_HEADERS, TUS_HEADERS
 from tests.support.waiting import wait_until
 

@@ -10,8 +10,9 @@ import pytest
 
 from api import connections
 from store.settings import Settings
-from tests.api.conftest import Service, free_port, running
+from tests.api.conftest import Service, running
 from tests.support.archives import zipped
+from tests.support.ports import free_port
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 HEADER_SECONDS, BODY_SECONDS = 0.4, 0.8

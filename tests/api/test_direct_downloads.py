@@ -14,7 +14,8 @@ from store import leases
 from store import models as m
 from store.settings import Settings
 from store.stored_objects import Download
-from tests.api.conftest import Service, assert_problem, free_port, request_job, running, upload_dataset
+from tests.api.conftest import Service, assert_problem, request_job, running, upload_dataset
+from tests.support.ports import free_port
 from tests.support.s3 import Faults
 
 ARCHIVE = random.Random(0).randbytes(300_000)

@@ -13,8 +13,8 @@ import pytest
 
 from store import users
 from store.database import open_database
-from tests.api.conftest import free_port
 from tests.support.images import write_images_zip
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"

@@ -12,8 +12,9 @@ import pytest
 from store import job_events, leases
 from store import models as m
 from store.settings import Settings
-from tests.api.conftest import Service, free_port, request_job, running, upload_dataset, without_place
+from tests.api.conftest import Service, request_job, running, upload_dataset, without_place
 from tests.support.archives import zipped
+from tests.support.ports import free_port
 
 Event = tuple[str, int, dict[str, Any]]
 

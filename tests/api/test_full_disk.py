@@ -13,8 +13,9 @@ from api.uploads import disk_room
 from store import models as m
 from store.clock import utc_now
 from store.settings import Settings
-from tests.api.conftest import Service, assert_problem, free_port, running, upload_dataset
+from tests.api.conftest import Service, assert_problem, running, upload_dataset
 from tests.support.archives import image_files, zipped
+from tests.support.ports import free_port
 from tests.support.small_disk import fill, small_disk
 from tests.support.tus_client import TUS_HEADERS, begin, offset, patch
 

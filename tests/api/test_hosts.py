@@ -14,7 +14,8 @@ from store import users
 from store.addresses import OWN_PATHS
 from store.object_store import ObjectStore
 from store.settings import Settings
-from tests.api.conftest import Service, assert_problem, free_port, request_job, running, upload_dataset
+from tests.api.conftest import Service, assert_problem, request_job, running, upload_dataset
+from tests.support.ports import free_port
 
 PUBLIC = "https://pics.example"
 

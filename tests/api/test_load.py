@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from store.settings import Settings
-from tests.api.conftest import Service, assert_problem, free_port, running
+from tests.api.conftest import Service, assert_problem, running
+from tests.support.ports import free_port
 
 
 async def statuses(service: Service, paths: list[str], *, method: str = "GET", token: str) -> list[httpx.Response]:

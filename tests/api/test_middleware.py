@@ -11,7 +11,8 @@ import pytest
 
 from api.readiness import CHECK_SECONDS
 from store.settings import Settings
-from tests.api.conftest import Service, assert_problem, free_port, request_job, running, upload_dataset
+from tests.api.conftest import Service, assert_problem, request_job, running, upload_dataset
+from tests.support.ports import free_port
 
 
 def test_errors_of_every_kind_are_problems(api: httpx.Client) -> None:

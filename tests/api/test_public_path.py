@@ -10,9 +10,10 @@ import pytest
 from api.auth import COOKIE
 from store import users
 from store.settings import Settings
-from tests.api.conftest import Service, free_port, running, upload_dataset
+from tests.api.conftest import Service, running, upload_dataset
 from tests.support.archives import zipped
 from tests.support.broker import start_broker
+from tests.support.ports import free_port
 from tests.support.tus_client import PATCH_HEADERS, TUS_HEADERS
 
 PATH = "/pics/unteachable"

@@ -14,7 +14,8 @@ from store import migrate
 from store import models as m
 from store.database import connect
 from store.settings import Settings
-from tests.api.conftest import Service, assert_problem, free_port, running
+from tests.api.conftest import Service, assert_problem, running
+from tests.support.ports import free_port
 
 KEYS = "0123456789abcdef0123456789abcdef"
 

@@ -13,8 +13,9 @@ import httpx
 from store.database import open_database
 from store.object_store import open_object_store
 from store.settings import Settings
-from tests.api.conftest import Service, free_port
+from tests.api.conftest import Service
 from tests.support.archives import png, zipped
+from tests.support.ports import free_port
 from tests.support.tus_client import begin, offset, patch, raw_patch
 from tests.support.waiting import wait_until
 

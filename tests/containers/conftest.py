@@ -5,7 +5,6 @@
 
 import os
 import shutil
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from tests.support.broker import ValkeyServer, valkey_server
 from tests.support.containers import ROOT, Container, Engine, missing_tools
+from tests.support.ports import free_port
 from tests.support.postgres import postgres_server
 from tests.support.s3 import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server, s3_server
 
@@ -131,10 +131,3 @@ def machine(engine: Engine, s3: S3Server, tmp_path: Path) -> Iterator[Machine]:
         for container in containers:
             container.end()
     shutil.rmtree(tmp_path / "secrets")
-
-
-def free_port() -> int:
-    """A port of this machine that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -1,6 +1,5 @@
 """A real Chromium and a real service: broker, workers and API, started by `unteachable up`."""
 
-import socket
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,8 +14,8 @@ from store.database import Database, open_database
 from store.settings import Settings
 from tests.support.browser import BrowserPage
 from tests.support.images import write_images_zip
+from tests.support.ports import free_port
 from tests.support.processes import Command
-from tests.support.waiting import wait_until
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (
@@ -49,13 +48,6 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def free_port() -> int:
-    """A port that no process uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def service_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """The settings of a running service that all tests share."""
@@ -63,12 +55,7 @@ def service_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setti
     settings = Settings(_env_file=None, data_dir=folder / "var", port=free_port(), threads=1)
     command = Command(settings, "up", log=folder / "up.log")
     try:
-
-        def is_up() -> bool:
-            assert command.process.poll() is None, command.said()
-            return "Stop: Ctrl-C" in command.said()
-
-        wait_until(is_up, seconds=START_SECONDS)
+        command.wait_until_up(START_SECONDS)
         yield settings
     finally:
         command.end()

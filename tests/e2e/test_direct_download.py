@@ -11,10 +11,11 @@ from store import leases
 from store import models as m
 from store.settings import Settings
 from store.stored_objects import Download
-from tests.api.conftest import Service, free_port, request_job, running, upload_dataset
+from tests.api.conftest import Service, request_job, running, upload_dataset
 from tests.e2e.conftest import NewBrowserPage, sign_in_link
 from tests.support.archives import zipped
 from tests.support.broker import start_broker
+from tests.support.ports import free_port
 from tests.support.s3 import Faults
 
 ARCHIVE = zipped()

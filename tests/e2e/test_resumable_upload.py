@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 from store import models as m
 from store.database import Database, open_database
 from store.settings import Settings
-from tests.e2e.conftest import START_SECONDS, NewBrowserPage, free_port, sign_in_link
+from tests.e2e.conftest import START_SECONDS, NewBrowserPage, sign_in_link
 from tests.support.browser import BrowserPage
 from tests.support.browser_uploads import (
     STORED_UPLOADS,
@@ -20,6 +20,7 @@ from tests.support.browser_uploads import (
     interrupt_upload_without_stored_bytes,
     start_slow_upload,
 )
+from tests.support.ports import free_port
 from tests.support.processes import Command
 from tests.support.waiting import wait_until
 

@@ -14,6 +14,7 @@ import pytest
 from ops.instance_lock import is_ready
 from store.database import Database
 from store.settings import Settings
+from tests.support.ports import free_port
 from tests.support.private import open_to_others
 from tests.support.processes import Command, command_line, family_of, is_alive
 from tests.support.waiting import wait_until
@@ -24,9 +25,7 @@ Start = Callable[..., Command]
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture
@@ -37,13 +36,8 @@ def alone(make_settings: Callable[..., Settings], port: int) -> Settings:
 
 def started(commands: Start, settings: Settings) -> Command:
     """Start a service, and wait until it prints its address."""
-    command = commands(settings, "up")
-
-    def is_up() -> bool:
-        assert command.process.poll() is None, command.said()
-        return "Stop: Ctrl-C" in command.said()
-
-    wait_until(is_up, seconds=START_SECONDS)
+    command: Command = commands(settings, "up")
+    command.wait_until_up(START_SECONDS)
     return command
 
 

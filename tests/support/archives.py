@@ -4,8 +4,9 @@ import io
 import struct
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable
+
+from tests.support.png import png_file
 
 IMAGES = {f"{name}/{n}.png": (name, n) for name in ("cats", "dogs") for n in range(3)}  # path: (class, number)
 
@@ -13,12 +14,7 @@ IMAGES = {f"{name}/{n}.png": (name, n) for name in ("cats", "dogs") for n in ran
 def png(width: int = 8, height: int = 8, *, tint: int = 0) -> bytes:
     """An RGB PNG of 8 x 8 pixels of one colour. Its header states `width` and `height`, which may be wrong."""
     rows = b"".join(b"\0" + bytes([tint % 256, 90, 160]) * 8 for _ in range(8))
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b"")
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return png_file(width, height, rows)
 
 
 def image_files() -> dict[str, bytes]:

@@ -1,11 +1,13 @@
 """Small trained generators for tests: a card, and a network that it is true of."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from core.generators.card import Card
 from core.models.registry import build_network, last_layer
+from core.noise.generator_file import save_generator
 from core.noise.noise_network import NoiseNetwork, create_noise_network
 from tests.support import generator_rows
 
@@ -29,3 +31,10 @@ def a_model(*, channels: int = 3, classes: int = 3, size: int = 32, seed: int = 
     model.train()
     model(torch.rand(8, channels, size, size, generator=torch.Generator().manual_seed(0)))
     return model.eval()
+
+
+def write_generator(folder: Path) -> Path:
+    """The file of `a_model` with `a_card`."""
+    path = folder / "drawn.safetensors"
+    save_generator(a_model(), a_card(), path)
+    return path

@@ -1,18 +1,11 @@
 """Files with chunks, segments and metadata of any content, for the tests of decoding."""
 
 import struct
-import zlib
 
 from PIL import Image
 
 from tests.support.image_kinds import RGB
 from tests.support.uploads import encoded
-
-
-def chunk(name: bytes, content: bytes, *, damaged: bool = False) -> bytes:
-    """A chunk of a PNG."""
-    checksum = zlib.crc32(name + content) ^ damaged
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)
 
 
 def png_with(*chunks: bytes, after: bytes = b"", image: Image.Image = RGB) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ops.process import terminate_with_parent
 from store.settings import Settings
+from tests.support.waiting import wait_until
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -76,6 +77,15 @@ class Command:
     def said(self) -> str:
         """What it wrote so far."""
         return self.log.read_text(errors="replace")
+
+    def wait_until_up(self, seconds: float) -> None:
+        """Wait until `unteachable up` prints how to stop it: then its address is printed too."""
+
+        def is_up() -> bool:
+            assert self.process.poll() is None, self.said()
+            return "Stop: Ctrl-C" in self.said()
+
+        wait_until(is_up, seconds=seconds)
 
     def kill(self) -> None:
         """Kill -9, the process alone."""

@@ -22,6 +22,7 @@ from obstore.exceptions import BaseError
 from ops.process import terminate_with_parent
 from store.s3 import S3Patience, open_s3
 from store.settings import Settings
+from tests.support.ports import free_ports
 
 ACCESS_KEY, SECRET_KEY = "unteachable-tests", "a-secret-for-tests-only"
 BUCKET = "unteachable"
@@ -187,27 +188,6 @@ def faulty_relay(server: S3Server) -> Iterator[tuple[S3Server, Faults]]:
             faults.nothing()
             http.shutdown()
             thread.join()
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that are free, and whose port for gRPC (10,000 above) is free too."""
-    ports: list[int] = []
-    while len(ports) < count:
-        with socket.socket() as one, socket.socket() as two:
-            one.bind(("127.0.0.1", 0))
-            port = one.getsockname()[1]
-            if port + 10_000 > 65_535:
-                port -= 20_000
-            try:
-                two.bind(("127.0.0.1", port + 10_000))
-                with socket.socket() as again:
-                    if port != one.getsockname()[1]:
-                        again.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        if port not in ports and port > 1024:
-            ports.append(port)
-    return ports
 
 
 def _make_bucket(server: S3Server, process: "subprocess.Popen[bytes]", log: Path) -> None:

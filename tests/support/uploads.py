@@ -1,10 +1,8 @@
 """Uploads for the tests of core: encoded images of every kind, and archives and folders of them."""
 
 import io
-import struct
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from PIL import Image
 from core.errors import BadInput
 from core.ingest.inspection import inspect_upload
 from core.limits import Limits
+from tests.support.png import chunk, png_file
 
 
 def pixels(width: int = 40, height: int = 30, channels: int = 3, seed: int = 0) -> np.ndarray:
@@ -40,13 +39,8 @@ def image_file(format: str = "PNG", width: int = 40, height: int = 30, seed: int
 
 def png(width: int, height: int, data: bytes, *, bits: int = 8, colour: int = 2, key: bytes = b"") -> bytes:
     """A PNG with any header: `data` are its rows, `colour` its colour type, `key` the content of its tRNS chunk."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0))
     clear = chunk(b"tRNS", key) if key else b""
-    return b"\x89PNG\r\n\x1a\n" + head + clear + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
+    return png_file(width, height, data, bits=bits, colour=colour, extra=clear)
 
 
 def png_header(width: int, height: int) -> bytes:

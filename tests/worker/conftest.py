@@ -1,5 +1,6 @@
 """Fixtures of the worker's tests: a worker context in this process, and uploads that wait for their check."""
 
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from store.object_keys import upload_key
 from store.settings import Settings
 from tests.support.generator_rows import a_card
 from tests.support.images import write_images_zip
+from tests.support.processes import Command
 from tests.support.rows import new_check
+from tests.support.workers import Start, start_worker
 from worker.context import WorkerContext, open_worker_context
 
 Upload = Callable[..., tuple[str, str]]
@@ -64,3 +67,15 @@ def generator(context: WorkerContext, tmp_path: Path) -> m.Generator:
     assert generators.register_shipped(context.database, context.files, folder) == ["drawn-32px"]
     with context.database.read() as session:
         return session.get_one(m.Generator, "drawn-32px")
+
+
+@pytest.fixture
+def check_worker(context: WorkerContext, broker: "subprocess.Popen[bytes]", commands: Start) -> Command:
+    """A real worker of the queue `check`, ready."""
+    return start_worker(commands, context)
+
+
+@pytest.fixture
+def science_worker(context: WorkerContext, broker: "subprocess.Popen[bytes]", commands: Start) -> Command:
+    """A real worker of the queue `science`, ready."""
+    return start_worker(commands, context, "science")

@@ -23,11 +23,6 @@ Server = subprocess.Popen
 LONG = {"classes": 2, "per_class": 400, "size": 2500, "pixel_noise": 0}  # plain images: small files, but a long check
 
 
-@pytest.fixture
-def check_worker(context: WorkerContext, broker: "Server[bytes]", commands: Start) -> Command:
-    return start_worker(commands, context)
-
-
 def test_an_enqueued_job_runs_at_once(context: WorkerContext, upload: Upload, check_worker: Command) -> None:
     dataset_id, job_id = upload(per_class=3)
     enqueue(context, job_id)

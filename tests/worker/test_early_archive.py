@@ -1,6 +1,5 @@
 """A protect job offers its archive before it measures: what a kill, a cancel and a failure in between leave behind."""
 
-import subprocess
 import zipfile
 from datetime import timedelta
 from pathlib import Path
@@ -27,7 +26,6 @@ from worker.running_job import RunningJob
 from worker.stop_reasons import LeaseLost
 
 pytestmark = pytest.mark.timeout(600)
-Server = subprocess.Popen
 INSTANT = {"preset": "instant", "evidence": "quick", "evidence_minutes": 1}
 
 
@@ -37,11 +35,6 @@ def dataset(context: WorkerContext, upload: Upload) -> str:
     dataset_id, check = upload(classes=2, per_class=130)
     run_job(context, check)
     return dataset_id
-
-
-@pytest.fixture
-def science_worker(context: WorkerContext, broker: "Server[bytes]", commands: Start) -> Command:
-    return start_worker(commands, context, "science")
 
 
 def archive_of(context: WorkerContext, job_id: str) -> bytes:

@@ -18,9 +18,10 @@ import pytest
 from store import deployment
 from store import models as m
 from store.settings import Settings
-from tests.api.conftest import Service, free_port, running
+from tests.api.conftest import Service, running
 from tests.support.broker import start_broker, valkey_server
 from tests.support.images import write_images_zip
+from tests.support.ports import free_port
 from tests.support.processes import Command
 from tests.support.tus_client import begin, finish, offset, patch
 from tests.support.waiting import wait_until

@@ -23,11 +23,6 @@ Server = subprocess.Popen
 LONG = {"classes": 2, "per_class": 100, "size": 2000, "pixel_noise": 0}  # plain images: small files, but a long check
 
 
-@pytest.fixture
-def check_worker(context: WorkerContext, broker: "Server[bytes]", commands: Start) -> Command:
-    return start_worker(commands, context)
-
-
 def test_a_child_that_hangs_is_ended_and_its_queue_goes_on(
     context: WorkerContext, upload: Upload, check_worker: Command
 ) -> None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import subprocess
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,6 @@ from worker.context import InvalidSetting, WorkerContext
 from worker.executor import run_job
 
 pytestmark = pytest.mark.timeout(600)
-Server = subprocess.Popen
 QUICK = {"method": "em", "evidence": "none"}  # the least work that has every stage except the evidence
 
 
@@ -30,11 +28,6 @@ def dataset(context: WorkerContext, upload: Upload) -> str:
     dataset_id, check = upload(classes=2, per_class=20)
     run_job(context, check)
     return dataset_id
-
-
-@pytest.fixture
-def science_worker(context: WorkerContext, broker: "Server[bytes]", commands: Start) -> Command:
-    return start_worker(commands, context, "science")
 
 
 def results_of(context: WorkerContext, job_id: str) -> list[str]:

@@ -14,8 +14,9 @@ from sqlalchemy import update
 from api.uploads import shared_upload
 from store import models as m
 from store.settings import Settings
-from tests.api.conftest import Service, free_port, running
+from tests.api.conftest import Service, running
 from tests.support.archives import image_files, zipped
+from tests.support.ports import free_port
 
 DATA = zipped(image_files() | {"cats/large.bin": random.Random(0).randbytes(900_000)})
 HOUR = timedelta(hours=1)

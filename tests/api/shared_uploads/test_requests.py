@@ -15,8 +15,9 @@ from api.uploads import removal
 from store import models as m
 from store import upload_parts
 from store.settings import Settings
-from tests.api.conftest import Service, assert_problem, free_port, running
+from tests.api.conftest import Service, assert_problem, running
 from tests.api.shared_uploads.conftest import DATA, open_deletions, row, stored
+from tests.support.ports import free_port
 from tests.support.tus_client import TUS_HEADERS, begin, finish, offset, patch
 
 

@@ -9,7 +9,8 @@ from PIL import Image, ImageCms
 
 from core.imaging.icc_profile import ADOBE_RGB, SRGB, matrix_profile
 from tests.support.image_kinds import RGB, heic
-from tests.support.image_metadata import chunk, png_with
+from tests.support.image_metadata import png_with
+from tests.support.png import chunk
 from tests.support.uploads import encoded, pixels
 
 ADOBE_CHROMATICITIES = (31270, 32900, 64000, 33000, 21000, 71000, 15000, 6000)

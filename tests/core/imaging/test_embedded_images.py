@@ -10,7 +10,8 @@ from PIL import Image
 
 from core.imaging.rights import iptc_segment
 from tests.support.image_kinds import RGB, heic
-from tests.support.image_metadata import chunk, jpeg_with, png_with, segment
+from tests.support.image_metadata import jpeg_with, png_with, segment
+from tests.support.png import chunk
 from tests.support.uploads import encoded
 
 PREVIEW = encoded(RGB.resize((64, 48)), "JPEG", quality=80)

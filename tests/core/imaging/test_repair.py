@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tests.support.image_kinds import RGB
-from tests.support.image_metadata import chunk, jpeg_with, png_with, segment
+from tests.support.image_metadata import jpeg_with, png_with, segment
+from tests.support.png import chunk
 from tests.support.uploads import encoded, pixels
 
 LARGE = 3 << 20

@@ -14,15 +14,13 @@ import torch
 from core.errors import BadInput
 from core.generators.card import CARD_KEY, MAX_FILE_BYTES, read_card
 from core.noise.generator_file import check_file_size, load_generator, save_generator
-from tests.support.generator_files import a_card, a_model, a_network
+from tests.support.generator_files import a_card, a_model, a_network, write_generator
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """A generator's file."""
-    path = tmp_path / "drawn.safetensors"
-    save_generator(a_model(), a_card(), path)
-    return path
+    return write_generator(tmp_path)
 
 
 def rewrite(path: Path, *, card: Any = None, **tensors: torch.Tensor | None) -> Path:

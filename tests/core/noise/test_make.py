@@ -26,6 +26,7 @@ from core.specs.presets import QUICK
 from core.specs.protect import ProtectSpec
 from core.training.labelled_images import LabelledArrays
 from tests.support.checkpoints import MemoryCheckpointStore
+from tests.support.seeded import rng
 
 COUNT = 75  # no multiple of any batch
 STEPS = 6
@@ -35,10 +36,6 @@ SHORT = replace(
     noise={name: replace(recipe, length=LENGTH) for name, recipe in QUICK.noise.items()},
     ntga=replace(QUICK.ntga, block_size=30, steps=3, step=0.4),
 )
-
-
-def rng(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def some_images(count: int = COUNT, *, channels: int = 3) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

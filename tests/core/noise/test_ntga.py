@@ -28,12 +28,9 @@ from core.specs.presets import QUICK
 from core.specs.protect import ProtectSpec
 from core.training.labelled_images import LabelledArrays
 from tests.support.checkpoints import MemoryCheckpointStore
+from tests.support.seeded import rng
 
 CONFIG = NTGAConfig(block_size=8, validation_images=6, steps=4, step=1.1 / 4)
-
-
-def rng(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def rows(n: int, d: int = 12, *, seed: int = 0) -> Tensor:

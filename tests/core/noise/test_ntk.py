@@ -12,10 +12,7 @@ from torch.func import functional_call, jacrev
 
 from core.noise.ntga.gradient_flow import dual_coefficients
 from core.noise.ntga.ntk import WideNetwork
-
-
-def rng(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+from tests.support.seeded import rng
 
 
 def rows(n: int, d: int = 12, *, seed: int = 0) -> Tensor:

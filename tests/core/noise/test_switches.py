@@ -24,6 +24,7 @@ from core.specs.protect import METHODS as NAMES
 from core.specs.protect import ProtectSpec
 from core.training.labelled_images import LabelledArrays, LabelledTensors
 from core.training.loop import TrainingPlan
+from tests.support.seeded import rng
 
 INPUTS: list[
     tuple[bool, Tensor]
@@ -47,10 +48,6 @@ class RecordingNetwork(nn.Module):
 @pytest.fixture(autouse=True)
 def no_inputs_yet() -> None:
     INPUTS.clear()
-
-
-def rng(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def images(count: int) -> tuple[Tensor, Tensor]:

@@ -14,15 +14,13 @@ from core.generators.card import read_card
 from core.generators.compatibility import apply_generator_constraints, incompatibilities, may_have_trained_on
 from core.noise.class_map import class_map
 from core.noise.generator_file import describe_use, load_generator, save_generator, surrogate_for
-from tests.support.generator_files import a_card, a_model
+from tests.support.generator_files import a_card, a_model, write_generator
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """A generator's file."""
-    path = tmp_path / "drawn.safetensors"
-    save_generator(a_model(), a_card(), path)
-    return path
+    return write_generator(tmp_path)
 
 
 def test_the_message_states_what_does_not_fit() -> None:

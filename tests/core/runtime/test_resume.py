@@ -1,6 +1,5 @@
 """`--work FOLDER`: a killed command resumes from it with the same result; a folder holds the work of one command."""
 
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from typer.testing import CliRunner, Result
 from cli.main import app
 from core.noise.generator_file import load_generator
 from core.runtime.folder_checkpoints import FolderCheckpointStore
+from tests.support.generator_runs import png_images
 from tests.support.images import write_images_zip
 from tests.support.short_training import STEPS, drawn, short_training
 
@@ -79,12 +79,6 @@ def test_training_resumes_to_the_same_weights(tmp_path: Path, monkeypatch: pytes
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
 
 
-def images_in(archive: Path) -> dict[str, bytes]:
-    """The images of an archive, by path."""
-    with zipfile.ZipFile(archive) as opened:
-        return {name: opened.read(name) for name in opened.namelist() if name.endswith(".png")}
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("saves", "killed_in"), [(3, "noise"), (12, "evidence")])
 def test_protection_resumes_to_the_same_archive(
@@ -94,7 +88,7 @@ def test_protection_resumes_to_the_same_archive(
     command = ("protect", source, tmp_path / "out.zip", "--method", "em")
     run_until_killed(saves, *command, "--work", work)
     # The archive is delivered before its evidence is measured.
-    early = images_in(tmp_path / "out.zip") if killed_in == "evidence" else None
+    early = png_images(tmp_path / "out.zip") if killed_in == "evidence" else None
     assert (tmp_path / "out.zip").exists() == (early is not None)
     saved = record_saves(monkeypatch)
     done = run(*command, "--work", work)
@@ -103,8 +97,8 @@ def test_protection_resumes_to_the_same_archive(
     assert not work.exists()
     assert run("protect", source, tmp_path / "whole.zip", "--method", "em", "--work", work).exit_code == 0
     assert resumed < len(saved) - resumed
-    images = images_in(tmp_path / "whole.zip")
-    assert images_in(tmp_path / "out.zip") == images != {}
+    images = png_images(tmp_path / "whole.zip")
+    assert png_images(tmp_path / "out.zip") == images != {}
     assert early in (None, images)
 
 

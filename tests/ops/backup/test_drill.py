@@ -16,10 +16,11 @@ from store import models as m
 from store.clock import utc_now
 from store.object_store import open_object_store
 from store.settings import Settings
-from tests.api.conftest import free_port, request_job, running, upload_dataset
+from tests.api.conftest import request_job, running, upload_dataset
 from tests.ops.backup.conftest import empty_place, objects_of
 from tests.support.broker import start_broker
 from tests.support.images import write_images_zip
+from tests.support.ports import free_port
 from tests.support.rows import new_worker
 from tests.support.uploads import image_file, write_zip
 from worker.context import WorkerContext, open_worker_context
