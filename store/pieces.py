@@ -136,12 +136,6 @@ def jobs_to_help(session: Session, *, enqueue_seconds: float) -> list[tuple[str,
     return [(id_, kind, queue) for id_, kind, queue in session.execute(found.where(is_claimable(), due))]
 
 
-def count_helpers(session: Session, job_id: str) -> int:
-    """Return how many workers compute pieces of a job now, besides the one that runs it."""
-    helping = select(func.count()).select_from(m.Piece).where(m.Piece.job_id == job_id, m.Piece.state == m.RUNNING)
-    return session.scalar(helping) or 0
-
-
 def key_of(job_id: str, name: str) -> ColumnElement[bool]:
     """Return the condition for the row of a piece."""
     return and_(m.Piece.job_id == job_id, m.Piece.name == name)

@@ -125,8 +125,3 @@ def broker_fault(settings: Settings) -> str | None:
         return "refuses a ping"
     except (RedisError, OSError):
         return "does not answer"
-
-
-def is_broker_reachable(settings: Settings) -> bool:
-    """Return whether the broker answers a ping."""
-    return broker_fault(settings) is None

@@ -70,12 +70,6 @@ def find_token_user(session: Session, plain: str) -> TokenUser | None:
     return TokenUser(user, last_used_at is None or utc_now() - last_used_at > USE_RECORD_INTERVAL)
 
 
-def user_of_token(session: Session, plain: str) -> User | None:
-    """Return the user whom a token signs in; None for an unknown token."""
-    found = find_token_user(session, plain)
-    return None if found is None else found.user
-
-
 def find_token(session: Session, plain: str) -> Token | None:
     """Return the row of a token; None for an unknown token."""
     return session.scalar(select(Token).where(Token.hash == _hash(plain)))

@@ -3,7 +3,7 @@
 import structlog
 
 from core.errors import Cancelled
-from store import datasets, leases
+from store import leases
 from store import models as m
 from store.leases import Claim, LeaseStatus
 from store.store_errors import StoreUnavailable
@@ -11,6 +11,7 @@ from worker.context import WorkerContext
 from worker.counting import count_attempt
 from worker.database_outage import release_after_database_outage
 from worker.disk_space import is_disk_full
+from worker.failed_rows import mark_failed
 from worker.failures import describe_failure
 from worker.job_files import clean_up
 from worker.stop_reasons import LeaseLost, TimeLimitReached, WorkerStopping, WorkStalled
@@ -81,9 +82,7 @@ def end_with_error(context: WorkerContext, claim: Claim, error: Exception) -> No
         log.error("job.failed", reason=failure.reason, exc_info=error)
     else:
         log.info("job.failed", reason=failure.reason)
-    mark_failed = datasets.mark_rejected if claim.kind == m.CHECK else leases.fail
-    with context.database.write.begin() as session:
-        marked = mark_failed(session, claim, failure.reason)
+    marked = mark_failed(context, claim, failure.reason)
     clean_up(context, claim, keep_checkpoints=not marked)
     if marked:
         count_attempt(claim, "failed")

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from core.errors import BadInput, SpecError
 from store.store_errors import StoreRefused, StoreUnavailable
 from worker.context import InvalidSetting
+from worker.disk_space import DISK_FULL_ERRNOS
 
-DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_SPACE_ERRNOS = (*DISK_FULL_ERRNOS, errno.EFBIG)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ def _service_fault(error: Exception) -> str:
     """What happened, without an address or a folder of this service: those are for its log."""
     if isinstance(error, InvalidSetting):
         return f"This service has an invalid setting, which its operator must correct: {error}"
-    if isinstance(error, OSError) and error.errno in DISK_FULL_ERRNOS:
+    if isinstance(error, OSError) and error.errno in NO_SPACE_ERRNOS:
         return "The disk of this service is full. Ask its operator to free space, then try again."
     if isinstance(error, StoreUnavailable):
         return "The storage of this service could not be reached for a long time. Try again later, or ask its operator."

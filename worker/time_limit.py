@@ -1,15 +1,14 @@
 """A job that has run for longer than the settings allow fails, and keeps the archive that it has offered."""
 
-from store import datasets, leases
-from store import models as m
 from store.leases import Claim
 from worker.context import WorkerContext
+from worker.failed_rows import mark_failed
 
 MINUTE, HOUR = 60, 3600
 
 
 def fail_over_limit(context: WorkerContext, claim: Claim) -> bool:
-    """Mark a job as failed because of the limit, and its dataset as rejected where the job was its check.
+    """Mark a job as failed because of the limit.
 
     Args:
         context: the services of this process.
@@ -18,9 +17,7 @@ def fail_over_limit(context: WorkerContext, claim: Claim) -> bool:
     Returns:
         False, with nothing changed, where the claim is lost.
     """
-    mark_failed = datasets.mark_rejected if claim.kind == m.CHECK else leases.fail
-    with context.database.write.begin() as session:
-        return mark_failed(session, claim, limit_text(context.settings.max_run_seconds))
+    return mark_failed(context, claim, limit_text(context.settings.max_run_seconds))
 
 
 def limit_text(seconds: float) -> str:

@@ -11,7 +11,7 @@ const RETRY_MILLISECONDS = [500, 1000, 2000, 4000, 8000]; // the last one repeat
 const TUS_HEADERS = { "Tus-Resumable": "1.0.0" };
 
 /** The server refuses the upload, and a retry would not change that. */
-export class UploadRefused extends Error {}
+class UploadRefused extends Error {}
 
 /** The session is over. The upload stays stored and resumes after signing in. */
 class SignedOut extends Error {}

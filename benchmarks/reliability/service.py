@@ -56,11 +56,6 @@ class BenchmarkService:
     def _count(self, response: httpx.Response) -> None:
         self.statuses[response.status_code] = self.statuses.get(response.status_code, 0) + 1
 
-    @property
-    def server_errors(self) -> int:
-        """How many answers of its clients were a 5xx."""
-        return sum(number for status, number in self.statuses.items() if status >= 500)
-
     def processes(self) -> dict[str, list[int]]:
         """The ids of its processes by their part: api, broker, worker-check, its child, and so on."""
         found: dict[str, list[int]] = {}

@@ -4,7 +4,6 @@ from PIL import Image
 
 MAX_PROFILE_BYTES = 1 << 20
 """A longer profile could not be read back from a PNG."""
-GREYSCALE_MODES = ("1", "L", "LA", "I", "I;16", "F")
 
 
 def usable_profile(image: Image.Image) -> bytes | None:

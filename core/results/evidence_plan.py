@@ -44,14 +44,6 @@ class EvidencePlan:
     full_train_images: int
     full_test_images: int
 
-    @property
-    def is_shortened(self) -> bool:
-        """Whether any number is smaller than without a limit of time; the test images are the caller's to compare."""
-        return bool(self.left_out) or any(
-            row.updates < row.full_updates or row.train_images < self.full_train_images or row.runs < row.full_runs
-            for row in self.rows
-        )
-
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "EvidencePlan":
         """A plan from its JSON.

@@ -29,9 +29,9 @@ def test_token_prints_a_token_and_nothing_else(settings: Settings, database: Dat
     assert (done.returncode, done.stderr) == (0, "")
     assert re.fullmatch(r"unt_[\w-]{43}\n", done.stdout)
     with database.read() as session:
-        user = users.user_of_token(session, done.stdout.strip())
-        assert user is not None
-        assert user.role == "admin"
+        found = users.find_token_user(session, done.stdout.strip())
+        assert found is not None
+        assert found.user.role == "admin"
 
 
 def test_token_makes_the_tables_of_a_new_machine(settings: Settings) -> None:

@@ -26,11 +26,11 @@ def test_a_token_is_known_by_its_hash(each_database: Database) -> None:
     with each_database.read() as session:
         row = session.get_one(Token, token.id)
         assert plain not in (row.hash, row.name, row.prefix)
-        found = users.user_of_token(session, plain)
+        found = users.find_token_user(session, plain)
         assert found is not None
-        assert found.id == admin.id
-        assert users.user_of_token(session, plain + "x") is None
-        assert users.user_of_token(session, row.hash) is None
+        assert found.user.id == admin.id
+        assert users.find_token_user(session, plain + "x") is None
+        assert users.find_token_user(session, row.hash) is None
 
 
 def test_a_sign_in_link_works_once(each_database: Database) -> None:

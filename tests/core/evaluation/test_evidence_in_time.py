@@ -24,6 +24,7 @@ from core.specs.protect import ProtectSpec
 from core.training.labelled_images import LabelledArrays
 from tests.support.cancelling import cancel_at
 from tests.support.checkpoints import MemoryCheckpointStore
+from tests.support.evidence_plans import is_shortened
 
 
 def test_evidence_that_promised_to_be_quicker_ends_with_the_rows_that_were_in_time(
@@ -70,7 +71,7 @@ def test_enough_time_changes_no_byte_of_the_evidence() -> None:
     limited = evidence(1_000.0, NullCheckpointStore(), Progress())
     assert limited.rows == evidence(None, NullCheckpointStore(), Progress()).rows
     assert limited.plan is not None
-    assert not limited.plan.is_shortened
+    assert not is_shortened(limited.plan)
     assert evidence(None, NullCheckpointStore(), Progress()).plan is None
 
 
@@ -96,7 +97,7 @@ def test_both_learners_of_a_row_are_trained_alike_after_an_interruption(monkeypa
     assert seen[0][0] < 60
     assert resumed.plan is not None
     assert resumed.plan.rows[0].updates == seen[0][0]
-    assert resumed.plan.is_shortened
+    assert is_shortened(resumed.plan)
     assert Evidence.from_dict(json.loads(json.dumps(asdict(resumed)))) == resumed
 
 
