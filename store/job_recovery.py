@@ -16,21 +16,27 @@ from store.clock import now
 from store.database import changed_one_row
 from store.fair_shares import turn
 from store.tally import tally
+from store.task_queue import JobMessage
 
 MAX_ENQUEUED_PER_QUEUE = 100  # messages for one queue from one call of `recover_jobs`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryReport:
-    """The ids of the jobs that were changed, by their new state, and (id, kind, queue) of the jobs to enqueue.
+    """What recovery has changed, and the messages that are due.
 
-    `pieces` has the job and the name of each piece whose helper was lost.
+    Attributes:
+        requeued: the ids of the jobs that wait again.
+        failed: of those that failed.
+        canceled: of those that were canceled.
+        to_enqueue: the messages of waiting jobs whose last one is too old.
+        pieces: the job and the name of each piece whose helper was lost.
     """
 
     requeued: tuple[str, ...]
     failed: tuple[str, ...]
     canceled: tuple[str, ...]
-    to_enqueue: tuple[tuple[str, str, str], ...]
+    to_enqueue: tuple[JobMessage, ...]
     pieces: tuple[tuple[str, str], ...] = ()
 
 
@@ -147,21 +153,18 @@ def _fail_without_dataset(session: Session) -> list[str]:
     return failed
 
 
-def _mark_due(session: Session, enqueue_seconds: float) -> list[tuple[str, str, str]]:
-    """Return the claimable jobs whose last message is too old, in the order of their queue; mark them as enqueued."""
+def _mark_due(session: Session, enqueue_seconds: float) -> list[JobMessage]:
+    """Mark the claimable jobs whose last message is too old as enqueued; return their messages, queue by queue."""
     before = now(session) - timedelta(seconds=enqueue_seconds)
     due = and_(jobs.claimable(), or_(m.Job.enqueued_at.is_(None), m.Job.enqueued_at < before))
     first = select(m.Job.id, m.Job.kind).order_by(turn(), m.Job.created_at, m.Job.id).limit(MAX_ENQUEUED_PER_QUEUE)
-    rows = [
-        (id_, kind, queue)
+    messages = [
+        JobMessage(id_, kind, queue)
         for queue in task_queue.QUEUE_NAMES  # one query each: a long queue must not use up the limit of another
         for id_, kind in session.execute(first.where(due, task_queue.in_queue(queue)))
     ]
-    return [
-        (id_, kind, queue)
-        for id_, kind, queue in rows
-        if _update(session, and_(m.Job.id == id_, due), {"enqueued_at": now(session)})
-    ]
+    moment = now(session)
+    return [one for one in messages if _update(session, and_(m.Job.id == one.job_id, due), {"enqueued_at": moment})]
 
 
 def _reject_dataset(session: Session, dataset_id: str | None, reason: str) -> None:

@@ -19,6 +19,7 @@ from store import models as m
 from store.clock import now
 from store.database import changed_one_row
 from store.leases import Claim, LeaseStatus
+from store.task_queue import JobMessage
 
 
 def publish(session: Session, owner: Claim, names: Sequence[str], *, queue: str, needs: str) -> bool:
@@ -124,16 +125,17 @@ def recover(session: Session, *, expired_are_lost: bool) -> list[tuple[str, str]
     ]
 
 
-def jobs_to_help(session: Session, *, enqueue_seconds: float) -> list[tuple[str, str, str]]:
-    """Return the jobs whose pieces wait, and whose last message is older than `enqueue_seconds`.
+def jobs_to_help(session: Session, *, enqueue_seconds: float) -> list[JobMessage]:
+    """Return the messages of the jobs whose pieces wait, and whose last message is too old.
 
-    Returns:
-        The id, the kind and the queue of each.
+    Args:
+        session: the caller's transaction.
+        enqueue_seconds: how old a message gets before another is due.
     """
     before = now(session) - timedelta(seconds=enqueue_seconds)
     due = or_(m.Job.enqueued_at.is_(None), m.Job.enqueued_at < before)
     found = select(m.Job.id, m.Job.kind, m.Piece.queue).join(m.Piece, m.Piece.job_id == m.Job.id).distinct()
-    return [(id_, kind, queue) for id_, kind, queue in session.execute(found.where(is_claimable(), due))]
+    return [JobMessage(id_, kind, queue) for id_, kind, queue in session.execute(found.where(is_claimable(), due))]
 
 
 def key_of(job_id: str, name: str) -> ColumnElement[bool]:

@@ -4,7 +4,7 @@ The row is the truth. A lost message delays its job and does no other harm, beca
 """
 
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from celery import Celery
@@ -55,6 +55,20 @@ def in_queue(queue: str) -> ColumnElement[bool]:
     """Return the SQL condition for jobs whose messages go to this queue."""
     kinds = [kind for kind, name in QUEUE_OF_KIND.items() if name == queue]
     return or_(Job.queue == queue, and_(Job.queue.is_(None), Job.kind.in_(kinds)))
+
+
+class JobMessage(NamedTuple):
+    """The message of a job, which wakes a worker.
+
+    Attributes:
+        job_id: the job.
+        kind: its kind.
+        queue: whose workers may run it, or compute its pieces.
+    """
+
+    job_id: str
+    kind: str
+    queue: str
 
 
 def make_celery_app(settings: Settings) -> Celery:

@@ -18,7 +18,7 @@ from core.runtime.awake_clock import awake_seconds
 from worker.child_status import has_ended, status_folder, status_name
 from worker.context import WorkerContext
 from worker.health_file import HealthFile
-from worker.maintenance import recover_ended_children
+from worker.recovery import recover_ended_children
 
 ROUND_SECONDS = 0.5
 STOP_SECONDS = 2.0  # a round that waits for a database that is away is not waited for

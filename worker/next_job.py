@@ -12,7 +12,7 @@ from worker.context import WorkerContext
 from worker.executor import run_job
 from worker.helping import PieceHelper
 from worker.lease_keeper import is_stopping
-from worker.maintenance import recover_ended_children
+from worker.recovery import recover_ended_children
 
 MAX_CANDIDATES = 10  # other workers may claim the first ones at the same moment
 

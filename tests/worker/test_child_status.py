@@ -16,8 +16,8 @@ from tests.support.waiting import wait_until
 from worker.child_status import RunningClaim, has_ended, status_folder
 from worker.context import WorkerContext
 from worker.database_outage import release_after_database_outage
-from worker.maintenance import recover_ended_children
 from worker.next_job import run_first_job
+from worker.recovery import recover_ended_children
 
 CHILD = """
 import sys, time

@@ -21,8 +21,8 @@ from tests.support.rows import job_of
 from tests.worker.conftest import Upload
 from worker.claim_outage import NothingClaimed, claim_outages_logged
 from worker.context import WorkerContext, open_worker_context
-from worker.maintenance import recover
 from worker.next_job import run_any_job
+from worker.recovery import recover
 from worker.tasks import run_job
 
 

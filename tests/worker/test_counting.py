@@ -17,7 +17,7 @@ from worker.attempt_end import end_stopped, end_with_error
 from worker.context import WorkerContext
 from worker.counting import write_counts
 from worker.executor import run_job
-from worker.maintenance import recover
+from worker.recovery import recover
 from worker.stage_times import StageTimes
 from worker.stop_reasons import LeaseLost, WorkerStopping
 

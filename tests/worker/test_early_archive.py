@@ -21,7 +21,7 @@ from worker.executor import run_job
 from worker.garbage_collector import collect_garbage
 from worker.handlers.protect import offer_archive
 from worker.lease_keeper import LeaseKeeper
-from worker.maintenance import recover
+from worker.recovery import recover
 from worker.running_job import RunningJob
 from worker.stop_reasons import LeaseLost
 

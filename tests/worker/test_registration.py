@@ -21,8 +21,8 @@ from tests.support.workers import Start, enqueue, start_worker, wait_for_state
 from tests.worker.conftest import Upload
 from worker.celery_app import message_queues
 from worker.context import WorkerContext
-from worker.maintenance import recover
 from worker.next_job import run_first_job
+from worker.recovery import recover
 from worker.registration import WORKER_ID_VARIABLE, WorkerRegistration
 from worker.worker_card import describe_worker
 

@@ -20,7 +20,7 @@ from tests.worker.conftest import Upload
 from worker.context import WorkerContext
 from worker.executor import run_job
 from worker.job_files import delete_expired_datasets
-from worker.maintenance import recover
+from worker.recovery import recover
 
 
 @pytest.mark.parametrize("kind", [m.PROTECT, m.TRAIN])
