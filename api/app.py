@@ -86,15 +86,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.context = context
     app.state.metrics = Metrics(lambda: _count_jobs(db), lambda: _read_queues(db, settings), lambda: _read_counters(db))
-    app.add_middleware(MethodOverride)
-    app.add_middleware(MaintenanceCheck, database=db)
-    app.add_middleware(BodySizeLimit)
-    app.add_middleware(BodyTimeout, seconds=settings.body_seconds)
-    app.add_middleware(HostCheck, settings=settings)
-    app.add_middleware(Admission, max_requests=settings.max_requests)
-    app.add_middleware(RequestMiddleware, metrics=app.state.metrics, https=settings.secure_cookies)
-    if public_path:
-        app.add_middleware(PublicPath, path=public_path)
+    _add_middleware(app, context, public_path)
     problems.install(app)
     for routes in (datasets, images, trial_routes, upload_routes, jobs, events, results, spec, generators, tokens):
         app.include_router(routes.router)
@@ -104,6 +96,20 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     openapi.install(app)
     api_browser.install(app)
     return app
+
+
+def _add_middleware(app: FastAPI, context: AppContext, public_path: str) -> None:
+    """Add what each request passes, the last one first."""
+    settings = context.settings
+    app.add_middleware(MethodOverride)
+    app.add_middleware(MaintenanceCheck, database=context.db)
+    app.add_middleware(BodySizeLimit)
+    app.add_middleware(BodyTimeout, seconds=settings.body_seconds)
+    app.add_middleware(HostCheck, settings=settings)
+    app.add_middleware(Admission, max_requests=settings.max_requests)
+    app.add_middleware(RequestMiddleware, metrics=app.state.metrics, https=settings.secure_cookies)
+    if public_path:
+        app.add_middleware(PublicPath, path=public_path)
 
 
 @asynccontextmanager

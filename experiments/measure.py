@@ -1,5 +1,6 @@
 """Measure cells and make noises, each once: a result that the folder already contains is read from it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -144,16 +145,7 @@ class ExperimentCache:
         on_rank_0(save)
 
     def _train_learner(self, cell: Cell, seed: int, checkpoints: FolderCheckpointStore) -> Measurement:
-        network, schedule = self.scale.network(cell.architecture), self.schedule(cell.architecture)
-        updates = self.updates(cell.architecture)
-        countermeasure = COUNTERMEASURES[cell.countermeasure] if cell.countermeasure else None
-        images = self._training_set(cell, seed).on(self.device)
-        if countermeasure:
-            generator = self.device.generator(seed, COUNTERMEASURE_STREAM)
-            pixels = countermeasure.preprocess(images.pixels, images.labels, generator=generator)
-            images = LabelledTensors(pixels=pixels, labels=images.labels)
-        step = max(1, len(images) // MONITORED_IMAGES)
-        monitored = torch.arange(0, len(images), step, device=self.device.name)
+        network, updates = self.scale.network(cell.architecture), self.updates(cell.architecture)
         _, channels, size, _ = self.images.train.shape
         self._progress.start("evidence", updates)
         training = LearnerTraining(
@@ -165,23 +157,8 @@ class ExperimentCache:
                 seed=seed + 100,
                 device=self.device.name,
             ),
-            LearnerImages(
-                train=images,
-                test=self.images.test_set.on(self.device),
-                monitored=LabelledTensors(pixels=images.pixels[monitored], labels=images.labels[monitored]),
-            ),
-            LearnerMethod(
-                threat=ThreatModel(
-                    norm=cell.norm, radius=cell.radius, steps=schedule.attack_steps, step=schedule.attack_step
-                ),
-                plan=TrainingPlan.of(
-                    schedule.length,
-                    schedule.learning_rate,
-                    images=len(self.images.train),  # the same for any share of them (appendix A.4)
-                    details=self.preset.details,
-                ),
-                augment=countermeasure.augment if countermeasure else None,
-            ),
+            self._learner_images(cell, seed),
+            self._learner_method(cell),
             device=self.device,
             generator=self.device.generator(seed, LEARNER_STREAM),
         )
@@ -198,6 +175,37 @@ class ExperimentCache:
             versions=versions(),
         )
 
+    def _learner_images(self, cell: Cell, seed: int) -> LearnerImages:
+        """The images that the learner of a cell is trained and tested on, after what its countermeasure does once."""
+        images = self._training_set(cell, seed).on(self.device)
+        if cell.countermeasure:
+            generator = self.device.generator(seed, COUNTERMEASURE_STREAM)
+            preprocess = COUNTERMEASURES[cell.countermeasure].preprocess
+            images = replace(images, pixels=preprocess(images.pixels, images.labels, generator=generator))
+        step = max(1, len(images) // MONITORED_IMAGES)
+        monitored = torch.arange(0, len(images), step, device=self.device.name)
+        return LearnerImages(
+            train=images,
+            test=self.images.test_set.on(self.device),
+            monitored=LabelledTensors(pixels=images.pixels[monitored], labels=images.labels[monitored]),
+        )
+
+    def _learner_method(self, cell: Cell) -> LearnerMethod:
+        """How the learner of a cell is trained."""
+        schedule = self.schedule(cell.architecture)
+        return LearnerMethod(
+            threat=ThreatModel(
+                norm=cell.norm, radius=cell.radius, steps=schedule.attack_steps, step=schedule.attack_step
+            ),
+            plan=TrainingPlan.of(
+                schedule.length,
+                schedule.learning_rate,
+                images=len(self.images.train),  # the same for any share of them (appendix A.4)
+                details=self.preset.details,
+            ),
+            augment=COUNTERMEASURES[cell.countermeasure].augment if cell.countermeasure else None,
+        )
+
     def _training_set(self, cell: Cell, seed: int) -> LabelledArrays:
         """The images that the learner of a cell is trained on."""
         clean = self.images.train_set
@@ -205,7 +213,5 @@ class ExperimentCache:
             return clean.select(clean_rest(clean.labels, cell.percentage, seed=seed).train_mask)
         if cell.noise is None:
             return clean
-        noise = self.noise(cell.noise, seed).view(
-            np.uint8
-        )  # addition modulo 256 is exact, because every sum is in 0 to 255
+        noise = self.noise(cell.noise, seed).view(np.uint8)  # modulo 256 is exact: every sum is in 0 to 255
         return training_set(mixed(clean.labels, cell.percentage, seed=seed), clean, clean.pixels + noise)

@@ -75,15 +75,11 @@ def run_worker(queue: str) -> int:
     warnings.filterwarnings("ignore", category=SecurityWarning)  # running as root is safe: no pickles are accepted
     try:
         card = describe_worker(settings, queue)
-    except NoGPU as error:
+        if queue == task_queue.UPLOADS or settings.sandbox_level != LEVELS[0]:  # one line in the logs is enough
+            check_sandbox(settings)
+    except (NoGPU, SandboxTooWeak) as error:
         sys.stderr.write(f"unteachable: {error}\n")
         return REFUSED
-    if queue == task_queue.UPLOADS or settings.sandbox_level != LEVELS[0]:  # one line in the logs is enough
-        try:
-            check_sandbox(settings)
-        except SandboxTooWeak as error:
-            sys.stderr.write(f"unteachable: {error}\n")
-            return REFUSED
     context = open_worker_context(settings)
     health = HealthFile(settings, queue)
     maintenance, watchdog = MaintenanceThread(context), ChildWatchdog(context, health)
@@ -97,9 +93,20 @@ def run_worker(queue: str) -> int:
 
     signals.worker_ready.connect(on_ready, weak=False)
     signals.worker_shutting_down.connect(_stop_children, weak=False)
+    worker = _celery_worker(settings, queue, card)
+    worker.start()
+    registration.stop()
+    maintenance.stop()
+    watchdog.stop()
+    context.database.dispose()
+    return int(worker.exitcode or 0)
+
+
+def _celery_worker(settings: Settings, queue: str, card: WorkerCard) -> Any:
+    """Celery's worker, which runs one child process."""
     app = make_worker_app(settings, queue)
     app.set_default()
-    worker = app.Worker(
+    return app.Worker(
         queues=message_queues(card),
         hostname=f"{queue}@{card.host}",
         pool_cls=get_implementation("prefork"),
@@ -110,12 +117,6 @@ def run_worker(queue: str) -> int:
         without_heartbeat=True,
         quiet=True,
     )
-    worker.start()
-    registration.stop()
-    maintenance.stop()
-    watchdog.stop()
-    context.database.dispose()
-    return int(worker.exitcode or 0)
 
 
 def message_queues(card: WorkerCard) -> list[str]:

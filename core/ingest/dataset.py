@@ -1,5 +1,6 @@
 """An archive or folder as a dataset: its images with class and split, the files that pass through, those skipped."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -162,9 +163,7 @@ def open_dataset(
         used = [file for file in candidates if file.path not in layout.left_out]
         decoded, undecodable = decode_files(used, layout, sandbox, progress)
     if not decoded:
-        first, count = undecodable[0], len(undecodable)
-        all_of_them = "The image cannot be used" if count == 1 else f"None of the {count:,} images can be used"
-        raise BadInput(f"{all_of_them}: “{first.path}”: {first.reason}.")
+        raise BadInput(_nothing_decoded(undecodable))
     notes = decoding_notes({image.file.path: image.result.values["note"] for image in decoded})
     passthrough, left_out = select_passthrough(found.others, layout.label_files, options.pass_through)
     not_asked_for = [SkippedFile(path, reason) for path, reason in layout.left_out.items()]
@@ -195,6 +194,12 @@ def _unpack(source: Path, scratch: Path, limits: Limits, progress: Progress) -> 
     unpacked = unpack(source, scratch, limits, progress.advance)
     progress.finish()
     return replace(unpacked, files=tuple(sorted(unpacked.files, key=lambda file: file.path)))
+
+
+def _nothing_decoded(undecodable: Sequence[SkippedFile]) -> str:
+    first, count = undecodable[0], len(undecodable)
+    all_of_them = "The image cannot be used" if count == 1 else f"None of the {count:,} images can be used"
+    return f"{all_of_them}: “{first.path}”: {first.reason}."
 
 
 def _record(image: DecodedFile, label: int, *, has_split: bool) -> ImageRecord:
