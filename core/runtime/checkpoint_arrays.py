@@ -18,6 +18,9 @@ def save_array(checkpoints: CheckpointStore, name: str, array: NDArray[np.generi
         checkpoints: Where to save it.
         name: Of the array.
         array: At least one axis; without Python objects.
+
+    Raises:
+        OSError: There is no room for all of it; none of it stays.
     """
     if checkpoints.load(_about(name)) is not None:
         return
@@ -25,7 +28,12 @@ def save_array(checkpoints: CheckpointStore, name: str, array: NDArray[np.generi
     for number, first in enumerate(range(0, len(array), rows)):
         part = io.BytesIO()
         np.save(part, np.ascontiguousarray(array[first : first + rows]), allow_pickle=False)
-        checkpoints.save(_part(name, number), part.getvalue())
+        try:
+            checkpoints.save(_part(name, number), part.getvalue())
+        except OSError:  # such as a full disk, on which the parts before would stay in the way
+            for saved in range(number):
+                checkpoints.delete(_part(name, saved))
+            raise
     about = {"shape": array.shape, "dtype": array.dtype.str, "rows": rows}
     checkpoints.save(_about(name), json.dumps(about).encode())  # last: it says that all parts are there
 
