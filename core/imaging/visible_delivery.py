@@ -56,7 +56,7 @@ def deliver_within(
             done = encoder.deliver(noise.added_to(original, scale) if scale else original)
             return replace(done, scale=scale, flip=measure.of(done.decoded))
 
-        found = strongest_within(attempt, target=max_flip, typical=typical, highest=noise.highest)
+        found = strongest_within(attempt, target=max_flip, typical=typical, highest=noise.largest_factor(max_flip))
         return replace(found, noise=noise.mean_change(found.scale))
 
     best = search(encoder)
@@ -86,7 +86,9 @@ def _uncompressed_scale(
         changed = [np.asarray(part.added_to(crop, scale)) for crop, part in parts]
         return _Trial(scale, measure.of_windows(changed))
 
-    return strongest_within(attempt, target=max_flip, typical=noise.typical_flip, highest=noise.highest).scale
+    return strongest_within(
+        attempt, target=max_flip, typical=noise.typical_flip, highest=noise.largest_factor(max_flip)
+    ).scale
 
 
 def _parts(

@@ -7,19 +7,19 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from core.imaging.formats import MAX_GROWTH
-from core.metrics.visibility import flip
+from core.metrics.visibility import flip, ssimulacra2
 from tests.core.imaging.test_compression import photo
 from tests.support.photographs import photograph
 from tests.support.uploads import encoded
 
 TEXTURE = {"cells": [[28.0, 0.3], [44.0, 1.2]], "seed": 5}
-SUBTLE = 0.028
+SUBTLE, BALANCED = 0.028, 0.042
 
 
-def deliver(run, data: bytes):  # type: ignore[no-untyped-def]
-    """The values and the file of an image that is protected with the target `subtle`."""
+def deliver(run, data: bytes, max_flip: float = SUBTLE):  # type: ignore[no-untyped-def]
+    """The values and the file of an image that is protected within a target."""
     args = {"size": 64, "channels": 3, "radius": 8, "format": "same", "keep_exif": False}
-    result = run(data, "encode_with_noise", (b"",), texture=TEXTURE, max_flip=SUBTLE, **args)
+    result = run(data, "encode_with_noise", (b"",), texture=TEXTURE, max_flip=max_flip, **args)
     assert result.refused is None
     return result.values, result.blobs[0]
 
@@ -66,3 +66,19 @@ def test_what_no_quality_brings_to_the_target_has_no_noise_and_says_so(run) -> N
     assert values["flip"] > SUBTLE
     assert values["noise"] == 0
     assert values["growth"] <= MAX_GROWTH
+
+
+@pytest.mark.parametrize("grain", [0.0, 1.5])
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
+def test_a_smooth_image_shows_no_more_noise_than_a_photograph(  # type: ignore[no-untyped-def]
+    run, format: str, grain: float
+) -> None:
+    down, across = np.mgrid[0:260, 0:300] / 300
+    smooth = np.stack([90 + 80 * down, 120 + 60 * across, 150 + 50 * down], -1)
+    smooth += np.random.default_rng(1).normal(0, grain, (260, 300, 1)) if grain else 0
+    data = encoded(Image.fromarray(np.clip(smooth, 0, 255).astype(np.uint8)), format)
+    values, delivered = deliver(run, data, BALANCED)
+    before, after = (np.asarray(Image.open(io.BytesIO(file)).convert("RGB")) for file in (data, delivered))
+    assert values["flip"] <= BALANCED
+    assert values["noise"] > 0.4
+    assert (ssimulacra2(before, after) or 0) >= 60
