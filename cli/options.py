@@ -16,7 +16,7 @@ SourceArgument = Annotated[
     Path,
     typer.Argument(
         metavar="FOLDER_OR_ARCHIVE",
-        help="a folder, zip or tar of images",
+        help="a folder, zip or tar of images, or one image",
     ),
 ]
 WorkOption = Annotated[

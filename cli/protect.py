@@ -115,7 +115,8 @@ def _print_report(report: ProtectionReport, out: Path) -> None:
     print(evidence_table(report.evidence))
     for sentence in describe_visibility(report.imperceptibility):
         print(sentence)
-    print(f"{report.dataset.images} images protected in {report.seconds:.0f} s: {out}")
+    images = report.dataset.images
+    print(f"{images} {'image' if images == 1 else 'images'} protected in {report.seconds:.0f} s: {out}")
     for file in report.dataset.passed_through:
         if file["kind"] not in ("a file of labels", "text"):
             typer.echo(f"copied without protection {file['path']}: {file['kind']}", err=True)

@@ -88,6 +88,13 @@ def is_archive(path: str) -> bool:
     return path.lower().endswith(ARCHIVE_SUFFIXES)
 
 
+def name_of_single_image(filename: str) -> str:
+    """The name of an image that was sent in place of an archive; never that of an archive, and never empty."""
+    while is_archive(filename):
+        filename = filename.rpartition(".")[0]
+    return filename or "image"
+
+
 def is_junk(path: str) -> bool:
     """Whether a system, an editor or a storage device made this file for itself, such as `.DS_Store`."""
     return junk_reason(path) is not None
@@ -160,6 +167,9 @@ class UniquePaths:
     def _refuse(parts: list[str], first: _Folder | str) -> NoReturn:
         earlier = "/".join([*parts[:-1], first if isinstance(first, str) else first.name])
         path = "/".join(parts)
+        if earlier == path:
+            reason = f"Two files or folders have the same name, “{printable(path)}”; rename one."
+            raise BadInput(reason, printable(path))
         raise BadInput(
             f"“{printable(earlier)}” and “{printable(path)}” are the same name on many computers, "
             "which ignore letter case or Unicode form; rename one.",

@@ -66,7 +66,7 @@ _BODY: dict[str, Any] = {
             400: "The body is not valid multipart/form-data.",
             409: "The first request with this Idempotency-Key is still in progress.",
             413: "The upload has too many bytes or files.",
-            415: "The body is not multipart/form-data, or the file is not an archive.",
+            415: "The body is not multipart/form-data, or the file is no archive and no image.",
             422: "The upload cannot be a dataset, or the Idempotency-Key belongs to another request.",
             507: "The service has no room for the upload.",
         }
@@ -75,7 +75,7 @@ _BODY: dict[str, Any] = {
 async def create_dataset(
     request: Request, user: CurrentUser, context: Context, key: IdempotencyKeyHeader = None
 ) -> Response:
-    """Upload one archive as `file`, or images with relative names as `files`.
+    """Upload one archive or one image as `file`, or images with relative names as `files`.
 
     The upload is inspected at once, and refused if it is unusable as a whole. A worker then checks every image; the
     dataset is in the state `checking` until it is done.

@@ -1,7 +1,7 @@
 """Ingesting a received upload: inspect it, store its file, and write the dataset's rows in one transaction."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import anyio.to_thread
@@ -13,6 +13,7 @@ from api.after_commit import enqueue_after_commit, run_after_commit
 from api.context import AppContext
 from api.problems import Problem, field_problem
 from api.schemas import DatasetOut
+from api.uploads.single_image import pack_single_image
 from api.uploads.streaming import full_disk_as_problem
 from core.errors import BadInput, NotAnArchive, UploadTooLarge
 from core.filenames import MAX_NAME_CHARS, is_valid_name, strip_forbidden_chars
@@ -71,13 +72,20 @@ async def ingest_upload(
         Problem: 413, 415 or 422 if the upload is unusable as a whole; 503 if its inspection was interrupted; 507 if the
             disk is full.
     """
+    packed = context.upload_dir / f"form-{upload.dataset_id}.zip"  # goes with old forms if this process is killed
     try:
-        await context.inspections.inspect(upload.path, context.limits, user_id=upload.owner_id)
-    except BadInput as bad:
-        tally.add("uploads", "refused")
-        log.info("upload.refused", owner=upload.owner_id, reason=bad.reason, path=bad.path)
-        raise bad_input_problem(bad) from None
-    return await anyio.to_thread.run_sync(_create_dataset, context, upload, on_created)
+        with full_disk_as_problem():
+            if await anyio.to_thread.run_sync(pack_single_image, upload.path, upload.filename, packed):
+                upload = replace(upload, path=packed)
+        try:
+            await context.inspections.inspect(upload.path, context.limits, user_id=upload.owner_id)
+        except BadInput as bad:
+            tally.add("uploads", "refused")
+            log.info("upload.refused", owner=upload.owner_id, reason=bad.reason, path=bad.path)
+            raise bad_input_problem(bad) from None
+        return await anyio.to_thread.run_sync(_create_dataset, context, upload, on_created)
+    finally:
+        packed.unlink(missing_ok=True)
 
 
 def _create_dataset(context: AppContext, upload: ReceivedUpload, on_created: OnCreated | None) -> DatasetOut:

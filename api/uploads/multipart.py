@@ -106,7 +106,7 @@ class MultipartReader:
             raise Problem(400, "The body ends in the middle of the form.", kind="bad-form")
         self.close()
         if self._archive_name is None and self._zip is None:
-            detail = "Send one archive as the field `file`, or several images with relative names as `files`."
+            detail = "Send one archive or image as the field `file`, or several images with relative names as `files`."
             raise Problem(422, f"This request has no file. {detail}", kind="no-file")
         return MultipartUpload(
             path=self._path, filename=self._archive_name or "", name=self._name, digest=self._hash.hexdigest()

@@ -137,6 +137,15 @@ def content_of(path: str, head: bytes) -> Content:
     return _BY_SUFFIX.get(ending) or (EMPTY if not head else TEXT if is_text(head) else UNKNOWN)
 
 
+def is_image_content(head: bytes) -> bool:
+    """Whether a file is an image that can be protected, and no tar.
+
+    Args:
+        head: Its first 512 bytes or more.
+    """
+    return head[257:262] != b"ustar" and content_of("", head).use == "image"
+
+
 def is_text(head: bytes) -> bool:
     """Whether the start of a file is text: no control characters, or UTF-16 that says so."""
     return head.startswith(_BYTE_ORDER_MARKS) or _CONTROLS.isdisjoint(head)

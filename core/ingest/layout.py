@@ -87,7 +87,7 @@ class _Sorter:
     """Every way to sort the images of one upload."""
 
     def __init__(self, images: Sequence[str], label_files: Sequence[LabelFile], name: str) -> None:
-        self.images, self.name = images, name
+        self.images, self.name, self.label_files = images, name, label_files
         self.found = find_layout(images)
         self.folders: Mapping[str, ClassLayout] = {
             "splits": self.found if self.found.has_splits else find_layout(images, forced=True),
@@ -95,7 +95,7 @@ class _Sorter:
         }
         self.labels: ImageLabels | None = best_labels(label_files)
         found = (*(self.labels.problems if self.labels else ()), *(p for file in label_files for p in file.problems))
-        self.problems = _shortened(sorted(found, key=lambda one: (one.path, one.line or 0)))
+        self.problems = _shortened(sorted(found, key=lambda one: (one.path, one.line is None, one.line or 0)))
 
     def find_kind(self) -> tuple[str, str]:
         """The layout that `auto` chooses, and why, as a sentence."""
@@ -123,6 +123,12 @@ class _Sorter:
         if classes < 2:
             return "they name one class only"
         return "nearly every image has another label" if classes > 2 and 2 * classes > labelled else None
+
+    def useless_labels(self) -> str | None:
+        """A file of labels with problems that labels no image; None if there is none, or another one labels images."""
+        if self.labels is not None:
+            return None
+        return next((file.path for file in self.label_files if file.problems), None)
 
     def place(self, kind: str) -> dict[str, ImagePlacement]:
         """The class and the split of each image by one layout; a class is None where the layout names none."""
@@ -153,7 +159,9 @@ class _Sorter:
         if classes:
             return LayoutChoice(kind, len(classes))
         problems = {
-            "labels": "No file beside the images says their classes.",
+            "labels": "No file beside the images says their classes."
+            if (path := self.useless_labels()) is None
+            else f"“{printable(path)}” gives no image of the upload a class.",
             "classes": "No image lies in a folder.",
         }
         return LayoutChoice(kind, 0, problems.get(kind, "No image gets a class by it."))
@@ -199,6 +207,8 @@ def _notes(sorter: _Sorter, kind: str, without: Sequence[str]) -> Iterable[str]:
     if kind != "labels" and labels is not None:
         doubt = sorter.labels_doubt() or "another layout was asked for"
         yield f"The labels in “{labels.files[0].path}” are not used: {doubt}."
+    if (useless := sorter.useless_labels()) is not None:
+        yield f"“{printable(useless)}” gives no image of the upload a class; what is wrong with it is listed."
 
 
 def _note_on_others(paths: Sequence[str]) -> Iterable[str]:

@@ -192,7 +192,7 @@ def _about_images(spec: ProtectSpec, evidence: Evidence, counts: DeliveryCounts)
     if counts.exceeded:
         yield (
             f"{counts.exceeded:,} of {counts.images:,} delivered images differ from the upload by more than "
-            f"{spec.radius_u} of 255 in some colour values ({percent(counts.beyond, digits=1)} of theirs). JPEG and "
+            f"{spec.radius_u} of 255 in some colour values ({_share(counts.beyond)} of theirs). JPEG and "
             "other lossy formats round the values that the noise radius bounds; the png format stays within it."
         )
     if counts.enlarged:
@@ -214,6 +214,10 @@ def _about_images(spec: ProtectSpec, evidence: Evidence, counts: DeliveryCounts)
             "A model learns from clean images of the same classes if it gets any, such as copies that were published "
             "earlier. This was not measured."
         )
+
+
+def _share(fraction: float) -> str:
+    return percent(fraction, digits=1) if fraction >= 0.0005 else f"less than {percent(0.001, digits=1)}"
 
 
 def _measured_sizes(evidence: Evidence) -> str:

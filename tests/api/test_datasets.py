@@ -9,10 +9,12 @@ import pytest
 from sqlalchemy import select
 
 from store import models as m
+from store.object_keys import upload_key
 from tests.api.conftest import Service, assert_problem, request_job, upload_dataset
 from tests.support.archives import image_files, png, tarred, zipped
 from tests.support.commits import broken_commit
 from tests.support.store_failure import FailingStore
+from tests.support.tus_client import begin, finish
 
 
 @pytest.mark.parametrize(
@@ -227,3 +229,14 @@ def test_deleting_succeeds_while_the_object_store_is_unreachable(
             assert_problem(api.get(path), 404)
     assert refused
     assert refused_too
+
+
+@pytest.mark.parametrize("name", ["IMG_1.JPG", "🌊 Strand.png", "scan"])
+def test_one_image_in_place_of_an_archive_is_packed(api: httpx.Client, service: Service, name: str) -> None:
+    answer = api.post("/v1/datasets", files={"file": (name, png())})
+    assert answer.status_code == 201, answer.text
+    for address in (answer.headers["Location"], finish(api, begin(api, len(png()), filename=name), png())):
+        stored = service.files.load(upload_key(api.get(address).json()["id"]))
+        with zipfile.ZipFile(io.BytesIO(stored)) as archive:
+            assert {entry: archive.read(entry) for entry in archive.namelist()} == {name: png()}
+    assert service.unfinished_uploads() == []

@@ -65,6 +65,11 @@ def zip_with_symlink() -> bytes:
     return out.getvalue()
 
 
+def zip_with_a_name_twice() -> bytes:
+    """A zip in which two entries have one name."""
+    return zipped(image_files() | {"cats/9.png": png()}).replace(b"cats/9.png", b"cats/0.png")
+
+
 def encrypted_zip() -> bytes:
     """A zip whose headers mark every entry as encrypted."""
     data = bytearray(zipped())
@@ -102,7 +107,7 @@ Make = Callable[[], bytes]
 
 BAD_UPLOADS: dict[str, tuple[Make, int, str]] = {  # name: (how to make it, expected status, part of the reason)
     "not an archive": (lambda: b"This is only text. " * 60, 415, "archive"),
-    "an image": (lambda: png(), 415, "archive"),
+    "an image that cannot be protected": (lambda: b"8BPS" + bytes(600), 415, "archive"),
     "no bytes": (lambda: b"", 422, "empty"),
     "an empty zip": (lambda: zipped({}), 422, "nothing inside"),
     "an empty tar": (lambda: tarred({}), 422, "nothing inside"),
@@ -125,6 +130,7 @@ BAD_UPLOADS: dict[str, tuple[Make, int, str]] = {  # name: (how to make it, expe
     "a device": (lambda: tarred(extra=[tar_entry("cats/dev.png", tarfile.CHRTYPE)]), 422, "device"),
     "a fifo": (lambda: tarred(extra=[tar_entry("cats/fifo.png", tarfile.FIFOTYPE)]), 422, "device"),
     "names equal after case folding": (lambda: zipped(image_files() | {"Cats/0.PNG": png()}), 422, "same name"),
+    "the same name twice": (zip_with_a_name_twice, 422, "the same name, “cats/0.png”"),
     "names equal after normalisation": (
         lambda: zipped(image_files() | {"cats/\u00e9.png": png(), "cats/e\u0301.png": png()}),
         422,

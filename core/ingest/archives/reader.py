@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from core.errors import BadInput
-from core.filenames import printable
+from core.filenames import name_of_single_image, printable
 from core.ingest.archives.members import CHUNK_BYTES, Member, NameFilter
 from core.ingest.archives.tar import tar_members
 from core.ingest.archives.unpack_budget import UnpackBudget
 from core.ingest.archives.zip import zip_members
+from core.ingest.content import is_image_content
 from core.limits import Limits, SkippedFile
 
 ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
@@ -23,7 +24,7 @@ def open_members(source: Path, limits: Limits, name_filter: NameFilter) -> Itera
     """Iterate over the regular files of an archive or a folder.
 
     Args:
-        source: A zip, tar, tar.gz or tar.xz, told by its content, or a folder.
+        source: A zip, tar, tar.gz, tar.xz or one image, told by its content, or a folder.
         limits: The maximum that the source may hold.
         name_filter: Selects the files by name and collects those that are skipped.
 
@@ -41,6 +42,8 @@ def open_members(source: Path, limits: Limits, name_filter: NameFilter) -> Itera
         return zip_members(source, limits, name_filter)
     if head.startswith(b"PK\x07\x08"):
         raise BadInput("The zip is split into several parts; pack it as one file.")
+    if is_image_content(head):
+        return _single_member(source, limits, name_filter)
     return tar_members(source, limits, name_filter, head)
 
 
@@ -79,6 +82,15 @@ def folder_members(source: Path, limits: Limits, name_filter: NameFilter) -> Ite
                 budget.count_bytes(status.st_size)
                 yield Member(path=new, stored_path=path, size=status.st_size, chunks=_file_chunks(file), file=file)
         pending += reversed(subfolders)
+
+
+def _single_member(source: Path, limits: Limits, name_filter: NameFilter) -> Iterator[Member]:
+    size, name = source.stat().st_size, name_of_single_image(source.name)
+    budget = UnpackBudget(limits, packed=None)
+    if (path := name_filter.admit(name)) is not None:
+        budget.count_file(name, size)
+        budget.count_bytes(size)
+        yield Member(path=path, stored_path=name, size=size, chunks=_file_chunks(source), file=source)
 
 
 def _file_chunks(file: Path) -> Callable[[], Iterator[bytes]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.ingest.labels.class_name import class_name
 from core.ingest.labels.image_index import ImageIndex
-from core.ingest.labels.json_lines import JSON_ERRORS, box_area
+from core.ingest.labels.json_lines import JSON_ERRORS, TELLING_NAMES, box_area
 from core.ingest.labels.label_file import LabelEntry, LabelFile, ReferenceForm, limited, split_of_name
 from core.ingest.labels.problem_list import ProblemList
 from core.ingest.labels.references import References
@@ -15,7 +15,6 @@ from core.ingest.labels.text_file import TextFile
 from core.ingest.unpack import UnpackedFile
 
 SUFFIXES = (".json",)
-TELLING_NAMES = ("coco", "annotation", "instances", "labels", "metadata")
 
 
 def parse_coco(file: UnpackedFile, text: TextFile, index: ImageIndex) -> LabelFile | None:

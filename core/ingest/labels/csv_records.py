@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -18,7 +19,7 @@ class Record:
 
 
 def records_of(text: str, delimiter: str) -> Iterator[Record]:
-    """Iterate over the records of a table that are not empty.
+    """Iterate over the records of a table that are not empty. A quoted cell may follow a space.
 
     Args:
         text: The table.
@@ -35,7 +36,7 @@ def records_of(text: str, delimiter: str) -> Iterator[Record]:
             yield line
 
     line = 1
-    for cells in csv.reader(lines(), delimiter=delimiter):
+    for cells in csv.reader(lines(), delimiter=delimiter, skipinitialspace=True):
         yield Record(line, "".join(taken), cells)
         line += len(taken)
         taken.clear()
@@ -48,14 +49,42 @@ def delimiter_of(text: str) -> str | None:
     return delimiter if delimiter in first else None
 
 
-def joined(cells: list[str], delimiter: str, *, line_end: str) -> str:
-    """The text of a record.
+def with_cells(record: Record, new: Mapping[int, str], delimiter: str) -> str:
+    """The text of a record in which some cells are replaced; the others stay byte for byte.
 
     Args:
-        cells: Its cells.
-        delimiter: What separates them.
-        line_end: Its line end; empty for a last line without one.
+        record: The record.
+        new: The new cells, by their place from 0.
+        delimiter: What separates the cells.
     """
+    text = record.text.rstrip("\r\n")
+    end = record.text[len(text) :]
+    written = _written_cells(text, delimiter)
+    if [next(csv.reader([cell], delimiter=delimiter, skipinitialspace=True), [""]) for cell in written] != [
+        [cell] for cell in record.cells
+    ]:  # quotation marks in unusual places
+        return _joined([new.get(place, cell) for place, cell in enumerate(record.cells)], delimiter) + end
+    for place, cell in new.items():
+        start = written[place][: len(written[place]) - len(written[place].lstrip(" "))]
+        is_quoted = written[place].lstrip(" ").startswith('"')
+        written[place] = start + ('"' + cell.replace('"', '""') + '"' if is_quoted else _joined([cell], delimiter))
+    return delimiter.join(written) + end
+
+
+def _written_cells(text: str, delimiter: str) -> list[str]:
+    """The cells of a record as they are written, with their quotation marks and the spaces before them."""
+    cell = re.compile(rf' *+(?:"(?:[^"]|"")*+")?[^{re.escape(delimiter)}]*+', re.DOTALL)
+    written, place = [], 0
+    while place <= len(text):
+        match = cell.match(text, place)
+        if match is None:
+            break
+        written.append(match[0])
+        place = match.end() + 1
+    return written
+
+
+def _joined(cells: list[str], delimiter: str) -> str:
     out = io.StringIO(newline="")
-    csv.writer(out, delimiter=delimiter, lineterminator=line_end).writerow(cells)
+    csv.writer(out, delimiter=delimiter, lineterminator="").writerow(cells)
     return out.getvalue()

@@ -17,6 +17,8 @@ from core.ingest.unpack import UnpackedFile
 
 SUFFIXES = (".jsonl", ".ndjson")
 JSON_ERRORS = (ValueError, RecursionError)
+TELLING_NAMES = ("coco", "annotation", "instances", "labels", "metadata")
+"""Parts of the names of JSON files that shall hold labels, so that one which cannot be read is worth a word."""
 _CATEGORIES = ("categories", "category")
 
 
@@ -35,11 +37,11 @@ def parse_json_lines(file: UnpackedFile, text: TextFile, index: ImageIndex) -> L
     references = References(index, file.path, problems)
     keys: dict[str, int] = {}
     entries = limited(_entries(text.text or "", references, problems, keys, file.path))
-    if not references.images and not references.missing:
+    if not keys and not any(name in file.path.rpartition("/")[2].lower() for name in TELLING_NAMES):
         return None
     if text.problem:
         problems.add("encoding", None, f"It {text.problem}.")
-    key = max(keys, key=lambda key: keys[key])
+    key = max(keys, key=lambda key: keys[key], default="file_name")
     return LabelFile(
         path=file.path,
         disk_path=file.disk_path,

@@ -1,7 +1,7 @@
 """Find the label files of an upload, read them, and draw one label for each image from them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.filenames import printable, suffix
 from core.ingest.folder_names import Split, split_of
@@ -49,7 +49,7 @@ class ImageLabels:
     """
 
     labels: Mapping[str, str]
-    splits: Mapping[str, Split]
+    splits: dict[str, Split]
     several: int
     files: tuple[LabelFile, ...]
     problems: tuple[LabelProblem, ...]
@@ -114,12 +114,15 @@ def _unread(file: UnpackedFile, problem: str) -> LabelFile:
 def best_labels(files: Sequence[LabelFile]) -> ImageLabels | None:
     """The labels of the family that labels most images; None if no file labels an image.
 
+    Where they state no split, that of the other files counts, such as train.txt beside YOLO labels.
+
     Args:
         files: All label files.
     """
     read = [_merged([file for file in files if file.family == family]) for family in FAMILIES]
     best = max(read, key=lambda labels: len(labels.labels))
-    return best if best.labels else None
+    splits = {image: split for labels in read for image, split in labels.splits.items()}
+    return replace(best, splits=splits | best.splits) if best.labels else None
 
 
 def _merged(files: Sequence[LabelFile]) -> ImageLabels:

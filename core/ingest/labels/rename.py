@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.ingest.labels.column_names import IMAGE_NAMES, normalized
-from core.ingest.labels.csv_records import Record, joined, records_of
+from core.ingest.labels.csv_records import Record, records_of, with_cells
 from core.ingest.labels.image_names import ImageNames
 from core.ingest.labels.label_file import LabelFile, ReferenceForm
 from core.ingest.labels.text_file import encode_text, read_text
@@ -85,14 +85,13 @@ def _in_table(
     parts, changed, done = [], 0, 0
     for record in records:
         done += len(record.text)
-        cells = [*record.cells]
+        new: dict[int, str] = {}
         for column, renamer in ((form.column, known), *((other, by_name) for other in others)):
-            new = renamer(cells[column]) if column < len(cells) else None
-            if new is not None:
-                cells[column] = new
-                changed += 1
-        end = record.text[len(record.text.rstrip("\r\n")) :]
-        parts.append(record.text if cells == record.cells else joined(cells, form.delimiter, line_end=end))
+            name = renamer(record.cells[column]) if column < len(record.cells) else None
+            if name is not None:
+                new[column] = name
+        changed += len(new)
+        parts.append(with_cells(record, new, form.delimiter) if new else record.text)
     return "".join(parts) + text[done:], changed
 
 

@@ -39,10 +39,20 @@ def test_a_table_names_the_delivered_images(tmp_path: Path) -> None:
     )
     content, records, _ = delivered(tmp_path, {"metadata.csv": table})
     assert content["metadata.csv"].decode() == (
-        'file_name,label,text\r\nimages/0.png,cat,"a ""cat"", here"\r\n1.png,dog,\r\n\r\n3.png,dog,0.jpg\r\n9.jpg,x,'
+        'file_name,label,text\r\n"images/0.png",cat,"a ""cat"", here"\r\n1.png,dog,\r\n\r\n3.png,dog,0.jpg\r\n9.jpg,x,'
     )
     assert records["metadata.csv"]["renamed"] == 2
     assert records["metadata.csv"]["bytes"] == len(content["metadata.csv"])
+
+
+def test_the_other_cells_of_a_changed_row_stay_as_they_are_written(tmp_path: Path) -> None:
+    table = (
+        '"file" , "label","text"\n "images/0.jpg",  "a, b","1, 2"\n1.jpg, dog ,"x"\n'
+        '"3.png", "c ""d""",\n2.jpg,cat," a\nb "\n'
+    )
+    content, records, _ = delivered(tmp_path, {"metadata.csv": table})
+    assert content["metadata.csv"].decode() == table.replace(".jpg", ".png")
+    assert records["metadata.csv"]["renamed"] == 3
 
 
 def test_ids_stay_and_so_does_a_table_in_which_nothing_changes(tmp_path: Path) -> None:

@@ -50,6 +50,18 @@ def test_labels_are_preferred_to_folders(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "content"), [("labels.csv", LABELS), ("coco.json", "{"), ("metadata.jsonl", '{"file_name": "0.jpg"')]
+)
+def test_labels_of_other_images_are_told(tmp_path: Path, name: str, content: str) -> None:
+    reading = layout_of(tmp_path, images("x.jpg", "y.jpg") | {name: content}).reading
+    assert reading.kind == "album"
+    assert f"“{name}” gives no image of the upload a class; what is wrong with it is listed." in reading.notes
+    assert [c.problem for c in reading.choices if c.layout == "labels"] == [
+        f"“{name}” gives no image of the upload a class."
+    ]
+
+
+@pytest.mark.parametrize(
     ("table", "doubt"),
     [
         ("file,label\n0.jpg,cat\n1.jpg,dog\n", "label only 2 of 6"),

@@ -110,6 +110,15 @@ def test_yolo_gives_the_class_that_fills_most_of_an_image(tmp_path: Path, names:
     assert {file.path for file in layout.label_files} >= {*names, "labels/0.txt", "labels/3.txt"}
 
 
+def test_lists_say_the_splits_of_yolo(tmp_path: Path) -> None:
+    lists = {"train.txt": "data/images/0.jpg\ndata/images/2.jpg\n", "test.txt": "data/images/1.jpg\n"}
+    layout = layout_of(tmp_path, yolo({"obj.names": "car\nbus\n"} | lists))
+    assert {path: placement.split for path, placement in layout.placements.items()} == {
+        "images/0.jpg": "train", "images/1.jpg": "test", "images/2.jpg": "train", "images/3.jpg": None,
+    }  # fmt: skip
+    assert "a split for testing" in layout.reading.reason
+
+
 def test_yolo_beside_the_images_without_names(tmp_path: Path) -> None:
     files = images("0.jpg", "1.jpg") | {"0.txt": b"3 .5 .5 .1 .1", "1.txt": b"4 .5 .5 .1 .1 0.98"}
     assert labels_of(layout_of(tmp_path, files)) == {"0.jpg": "3", "1.jpg": "4"}

@@ -111,6 +111,19 @@ def test_a_quotation_mark_that_is_not_closed_is_a_problem(tmp_path: Path) -> Non
     assert "quotation mark" in problems_of(layout)[0][2]
 
 
+def test_a_quoted_cell_may_follow_a_space(tmp_path: Path) -> None:
+    table = rows('"{n}.jpg", "{c}, big"', head='"file", "label"\n')
+    layout = layout_of(tmp_path, FOUR | {"labels.csv": table})
+    assert labels_of(layout) == {image: f"{label}, big" for image, label in EXPECTED.items()}
+    assert problems_of(layout) == []
+
+
+def test_the_number_of_further_problems_follows_them(tmp_path: Path) -> None:
+    table = rows("{n}.jpg,{c}", head="file,label\n", count=100)
+    lines = [line for _, line, _ in problems_of(layout_of(tmp_path, FOUR | {"labels.csv": table}, "labels"))]
+    assert lines.index(None) == len(lines) - 1
+
+
 def test_broken_json_lines_are_problems(tmp_path: Path) -> None:
     lines = rows('{{"file_name": "{n}.jpg", "label": "{c}"}}').splitlines()
     text = "\n".join([*lines[:2], "{broken", '["no object"]', '{"file_name": 7}', "[" * 100_000, *lines[2:]])
