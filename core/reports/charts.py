@@ -12,8 +12,9 @@ from core.reports.wording import capitalize, format_interval, percent
 from core.results.difference import Interval
 from core.results.evidence import Curve, Evidence, EvidenceRow
 
-BAR, BAR_GAP, GROUP_NAME, GROUP_GAP, TOP, BOTTOM = 20, 4, 24, 18, 4, 26  # pixels
+BAR, BAR_GAP, NAME_LINE, NAME_GAP, GROUP_GAP, TOP, BOTTOM = 20, 4, 17, 7, 18, 4, 26  # pixels
 ARM_NAMES = {"before": "originals", "after": "protected", "rest": "the clean rest alone"}
+MAX_NAME_CHARS = 40  # of the name of a group in one line, on a narrow screen
 LABEL_DISTANCE = 9.0  # of two labels of a curve chart, in per cent of its height
 CURVE_TOPS = (0.25, 0.5, 0.75, 1.0)  # accuracies at which the axis of curve charts may end
 SINGLE_POINT = 4.0  # length of the line that shows a single point, in per cent of the width
@@ -45,12 +46,12 @@ class BarGroup:
     """The bars of one evidence row under its name.
 
     Attributes:
-        name: The training of the row.
-        name_y: Base line of the name, in pixels.
+        names: The training of the row, a part in each line, so that it fits a narrow screen.
+        name_y: Base line of the first part, in pixels; the others follow at `NAME_LINE`.
         bars: The bar before and the bar after, `y` in pixels.
     """
 
-    name: str
+    names: tuple[str, ...]
     name_y: int
     bars: tuple[Bar, Bar]
 
@@ -63,6 +64,7 @@ class BarChart:
     plot_top: int
     plot_bottom: int
     bar_height: int
+    name_line: int
     groups: tuple[BarGroup, ...]
     chance: float
     ticks: tuple[Tick, ...]
@@ -97,21 +99,29 @@ def bar_chart(evidence: Evidence) -> BarChart:
     """The bars of all rows, from 0 to 100 %."""
     groups, y = [], TOP
     for row in evidence.rows:
-        first = y + GROUP_NAME
+        names = _name_lines(capitalize(row.name))
+        first = y + len(names) * NAME_LINE + NAME_GAP
         bars = accuracy_bars(row, y=(first, first + BAR + BAR_GAP))
-        groups.append(BarGroup(name=capitalize(row.name), name_y=first - 8, bars=bars))
-        y += GROUP_NAME + 2 * BAR + BAR_GAP + GROUP_GAP
+        groups.append(BarGroup(names=names, name_y=y + NAME_LINE - 1, bars=bars))
+        y = first + 2 * BAR + BAR_GAP + GROUP_GAP
     bottom = y - GROUP_GAP + 8
     return BarChart(
         height=bottom + BOTTOM,
         plot_top=TOP,
         plot_bottom=bottom,
         bar_height=BAR,
+        name_line=NAME_LINE,
         groups=tuple(groups),
         chance=evidence.chance * 100,
         ticks=Axis(low=0, high=100, start=0, end=100).ticks(4),
         description="; ".join(_describe_row(row) for row in evidence.rows) + f"; chance {percent(evidence.chance)}.",
     )
+
+
+def _name_lines(name: str) -> tuple[str, ...]:
+    """The parts of a long name, divided behind its first comma: the learner, and how it is trained."""
+    first, comma, rest = name.partition(", ")
+    return (first + ",", rest) if comma and len(name) > MAX_NAME_CHARS else (name,)
 
 
 def accuracy_bars(row: EvidenceRow, *, y: tuple[int, int]) -> tuple[Bar, Bar]:

@@ -8,9 +8,10 @@ def time_taken(evidence: Evidence) -> str | None:
     """How long the measurement took beside what it was allowed; None where it had no limit that could matter."""
     if evidence.plan is None:
         return None
-    return (
-        f"The measurement took {_minutes(evidence.seconds)} of the {_minutes(evidence.plan.seconds)} that it may take."
-    )
+    taken, allowed = _minutes(evidence.seconds), _minutes(evidence.plan.seconds)
+    if evidence.seconds > evidence.plan.seconds and taken != allowed:
+        return f"The measurement took {taken}, more than the {allowed} that it may take."
+    return f"The measurement took {taken} of the {allowed} that it may take."
 
 
 def left_out(evidence: Evidence) -> str | None:

@@ -7,16 +7,24 @@ from playwright.sync_api import Browser, Page, expect
 
 from core.reports.protection_html import render_html
 from tests.e2e.conftest import SCREENS, NewBrowserPage
-from tests.support.report_samples import report, sample
+from tests.support.report_samples import evidence, report, row, sample
 
 SPLIT = "figure => figure.querySelector('.images').style.getPropertyValue('--split')"
+
+OUTSIDE_THEIR_CARD = """cards => cards.flatMap(card => [...card.querySelectorAll("svg text, th, td")]
+  .filter(one => !one.closest(".scroll") && one.getBoundingClientRect().right > card.getBoundingClientRect().right)
+  .map(one => one.textContent))"""
 
 
 @pytest.fixture(scope="module")
 def page_url(tmp_path_factory: pytest.TempPathFactory) -> str:
     file: Path = tmp_path_factory.mktemp("report") / "report.html"
     samples = [sample(height=600, width=700), sample(path="b.png", height=230, width=300), sample(path="tiny.png")]
-    file.write_text(render_html(report(), samples), "utf-8")
+    learner = {"architecture": "fine-tuned EfficientNet-Lite0", "learner": "pretrained-finetune", "image_size": 128}
+    found = evidence(
+        row(before=0.91, after=0.4, **learner), row(before=0.9, after=0.89, countermeasure="greyscale", **learner)
+    )
+    file.write_text(render_html(report(found), samples), "utf-8")
     return file.as_uri()
 
 
@@ -25,7 +33,7 @@ def split_of(page: Page, number: int) -> float:
     return float(page.locator("[data-compare]").nth(number).evaluate(SPLIT).rstrip("%"))
 
 
-@pytest.mark.parametrize(("width", "scheme"), SCREENS)
+@pytest.mark.parametrize(("width", "scheme"), [*SCREENS, (348, "light")])  # the service shows it in a frame
 def test_the_page_fits_the_screen_and_shows_its_images(
     new_browser_page: NewBrowserPage, page_url: str, width: int, scheme: str
 ) -> None:
@@ -33,6 +41,7 @@ def test_the_page_fits_the_screen_and_shows_its_images(
     page = browser_page.open("")
     browser_page.check_layout("report")
     browser_page.screenshot(f"report-page-{width}")
+    assert page.locator(".card").evaluate_all(OUTSIDE_THEIR_CARD) == []
     sizes = page.locator(".side img").evaluate_all("images => images.map((image) => image.naturalWidth)")
     assert sizes == [700, 700, 300, 300, 80, 80]
 

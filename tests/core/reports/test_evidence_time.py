@@ -26,6 +26,11 @@ def test_evidence_that_had_time_enough_says_how_long_it_took() -> None:
     assert (left_out(measured), shortened(measured)) == (None, None)
 
 
+def test_evidence_that_took_longer_says_so() -> None:
+    measured = evidence(row(before=0.6, after=0.2), plan=plan(), seconds=400.0)
+    assert time_taken(measured) == "The measurement took 6.7 minutes, more than the 5 minutes that it may take."
+
+
 def test_shortened_evidence_names_its_numbers_and_that_another_machine_differs() -> None:
     name = "adversarial training, Linf radius 4/255"
     measured = evidence(
