@@ -1,6 +1,7 @@
 """Images of users as responses: with a type that is taken from their own bytes, and rights to nothing."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain
 from pathlib import PurePosixPath
 
@@ -40,6 +41,19 @@ def _is_avif(head: bytes) -> bool:
     """Whether the first box of the file lists a brand of AVIF. A HEIC may have the same major brand, mif1."""
     box = head[8 : int.from_bytes(head[:4])] if head[4:8] == b"ftyp" else b""
     return any(box[start : start + 4] in _AVIF_BRANDS for start in range(0, len(box), 4))
+
+
+def is_displayable(files: ObjectStore, key: str, location: StoredBytes) -> bool:
+    """Whether browsers can show an image that lies in a stored object. False if the object was deleted.
+
+    Args:
+        files: The object store.
+        key: The object.
+        location: Where the image lies in it.
+    """
+    with suppress(FileNotFoundError):
+        return image_type(next(read_bytes(files, key, location), b"")) is not None
+    return False
 
 
 def image_response(files: ObjectStore, key: str, location: StoredBytes, *, path: str) -> Response:

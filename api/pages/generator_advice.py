@@ -8,9 +8,10 @@ from itertools import pairwise
 from core.errors import BadInput
 from core.generators.card import Card
 from core.generators.shipped import select_shipped_generator, shipped_generators
+from core.specs.photographs import MAX_SMALL_EDGE
 from store import models as m
 
-_SIZES = (32, 64, 96, 128, 224)  # work sizes, in pixels
+_SIZES = (32, MAX_SMALL_EDGE)  # work sizes, in pixels; larger images are photographs, which get textures
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ def _chosen(size: int, classes: int) -> str | None:
 
 def _size_range(sizes: Sequence[int]) -> str:
     following = _SIZES[_SIZES.index(sizes[-1]) + 1 :]
-    return f"images of {sizes[0]} to {following[0] - 1} px" if following else f"images of {sizes[0]} px and more"
+    last = following[0] - 1 if following else sizes[-1]
+    return f"images of {sizes[0]} px" if last == sizes[0] else f"images of {sizes[0]} to {last} px"
 
 
 def _class_range(fewer: int, classes: int) -> str:

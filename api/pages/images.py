@@ -10,13 +10,14 @@ from sqlalchemy.orm import Session
 from api import dataset_images
 from api.context import AppContext
 from api.dependencies import Context, CurrentUser, Db, OwnDataset, OwnJob
+from api.image_files import is_displayable
 from api.pages.job_summary import request_summary
 from api.pages.render import render_page
 from api.problems import Problem, not_found
 from api.routes.images import ImageNumber
 from store import image_index
 from store import models as m
-from store.image_index import CHUNK_IMAGES, IndexedImage
+from store.image_index import CHUNK_IMAGES, SHOWN_BY_BROWSERS, IndexedImage
 
 router = APIRouter()
 
@@ -118,7 +119,11 @@ def _image_page(context: AppContext, user: m.User, dataset: m.Dataset, job: m.Jo
     displayed = dataset_images.location_of_view(context, dataset, number) is not None
     if not displayed:
         pending = dataset_images.request_previews(context, dataset, image_index.chunk_of(number))
-    delivered = dataset_images.find_delivered(context, job, number) if job else None
+    delivered, shows_delivered = None, True
+    if job is not None:
+        delivered = dataset_images.find_delivered(context, job, number)
+        if image.format not in SHOWN_BY_BROWSERS:
+            shows_delivered = is_displayable(context.files, job.archive_key or "", delivered.location)
     return render_page(
         "image.html",
         user=user,
@@ -128,6 +133,7 @@ def _image_page(context: AppContext, user: m.User, dataset: m.Dataset, job: m.Jo
         base=_base(dataset, job),
         image=image,
         delivered=delivered,
+        shows_delivered=shows_delivered,
         number=number,
         gallery_page=number // IMAGES_PER_PAGE + 1,
         original=f"/v1/datasets/{dataset.id}/images/{number}" if displayed else None,

@@ -207,6 +207,25 @@ def test_pages_show_the_images(api: httpx.Client, service: Service, listed: str,
     assert f'src="/v1/jobs/{protected}/images/0"' in both
 
 
+def test_a_protected_image_that_browsers_cannot_show_is_told(
+    api: httpx.Client, service: Service, tmp_path: Path
+) -> None:
+    originals, delivered = zipped({"a.tif": png(), "b.tif": png()}), zipped({"a.tif": b"II*\0" + png(), "b.png": png()})
+    dataset_id = upload_dataset(api, originals)["id"]
+    write_index(service, dataset_id, dict(locations(originals, tmp_path)), format="TIFF")
+    write_previews(service, dataset_id, tmp_path, png(), png(tint=9))
+    job_id = request_job(api, dataset_id)["id"]
+    service.succeed(job_id, archive=delivered)
+    found: list[DeliveredImage | None] = [
+        DeliveredImage(path=path, location=one) for path, one in locations(delivered, tmp_path).items()
+    ]
+    image_index.write_delivered(service.files, f"jobs/{job_id}/1", found)
+    pages = [api.get(f"/jobs/{job_id}/images/{number}", headers={"Accept": "text/html"}).text for number in (0, 1)]
+    assert [f'src="/v1/datasets/{dataset_id}/images/{number}"' in pages[number] for number in (0, 1)] == [True, True]
+    assert [f'src="/v1/jobs/{job_id}/images/{number}"' in pages[number] for number in (0, 1)] == [False, True]
+    assert ["Browsers cannot show the protected file" in page for page in pages] == [True, False]
+
+
 def test_a_job_whose_dataset_was_deleted_has_no_gallery(api: httpx.Client, listed: str, protected: str) -> None:
     assert api.delete(f"/v1/datasets/{listed}").status_code == 204
     answer = api.get(f"/jobs/{protected}/images", headers={"Accept": "text/html"})

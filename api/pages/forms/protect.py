@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from api.pages.formatting import format_count
 from api.pages.forms.fields import (
     FormFields,
     Option,
@@ -96,7 +97,10 @@ def _with_example(option: Option) -> Option:
 
 
 def _reference_options(datasets: Sequence[m.Dataset]) -> list[Option]:
-    chosen = [Option(row.id, f"{row.name} ({row.images:,} images, {len(row.classes)} classes)") for row in datasets]
+    chosen = [
+        Option(row.id, f"{row.name} ({format_count(row.images, 'image')}, {format_count(len(row.classes), 'class')})")
+        for row in datasets
+    ]
     return [Option("", "Chosen automatically"), *chosen]
 
 
