@@ -106,7 +106,12 @@ def free_name(wanted: str, taken: set[str]) -> str:
 
 
 def numbered(path: str, number: int) -> str:
-    """`path` with a number before its extension."""
+    """`path` with a number before its extension.
+
+    Args:
+        path: A path.
+        number: What is added.
+    """
     ending = PurePosixPath(path).suffix
     return f"{path.removesuffix(ending)}-{number}{ending}"
 

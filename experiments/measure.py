@@ -65,18 +65,33 @@ class ExperimentCache:
         return self.schedule(architecture).length.updates(len(self.images.train))
 
     def noise(self, noise: Noise, seed: int) -> NDArray[np.int8]:
-        """The noise of every training image in units of 1/255, int8 (n, c, s, s). A missing noise is made."""
+        """The noise of every training image in units of 1/255, int8 (n, c, s, s). A missing noise is made.
+
+        Args:
+            noise: What it is made by.
+            seed: Of all random numbers.
+        """
         if not on_rank_0(lambda: self.has_noise(noise, seed)):
             self._make_noise(noise, seed)
         return self.load_noise(noise, seed)
 
     def load_noise(self, noise: Noise, seed: int) -> NDArray[np.int8]:
-        """The noise of every training image. Raises OSError if it is missing."""
+        """The noise of every training image. Raises OSError if it is missing.
+
+        Args:
+            noise: What it is made by.
+            seed: Of all random numbers.
+        """
         made: NDArray[np.int8] = np.load(self._noise_file(noise, seed, ".npy"), mmap_mode="c", allow_pickle=False)
         return made
 
     def has_noise(self, noise: Noise, seed: int) -> bool:
-        """Whether the results folder contains the noise."""
+        """Whether the results folder contains the noise.
+
+        Args:
+            noise: What it is made by.
+            seed: Of all random numbers.
+        """
         return self._noise_file(noise, seed, ".npy").exists()
 
     def save_noise(self, noise: Noise, seed: int, made: NDArray[np.int8], *, seconds: float) -> None:
@@ -94,12 +109,22 @@ class ExperimentCache:
         write_bytes(self._noise_file(noise, seed, ".npy"), array_to_bytes(made))
 
     def noise_seconds(self, noise: Noise, seed: int) -> float | None:
-        """How long the noise took to make, or None if it is missing."""
+        """How long the noise took to make, or None if it is missing.
+
+        Args:
+            noise: What it is made by.
+            seed: Of all random numbers.
+        """
         metadata = read_json(self._noise_file(noise, seed, ".json"))
         return None if metadata is None else float(metadata["seconds"])
 
     def measure(self, cell: Cell, seed: int) -> Measurement:
-        """The measurement of a cell. If it is missing, the learner is trained."""
+        """The measurement of a cell. If it is missing, the learner is trained.
+
+        Args:
+            cell: What is measured.
+            seed: Of all random numbers.
+        """
         saved = on_rank_0(lambda: self.load_measurement(cell, seed))
         if saved is not None:
             return saved
@@ -114,7 +139,12 @@ class ExperimentCache:
         return measured
 
     def load_measurement(self, cell: Cell, seed: int) -> Measurement | None:
-        """The measurement of a cell, or None if it is missing."""
+        """The measurement of a cell, or None if it is missing.
+
+        Args:
+            cell: What is measured.
+            seed: Of all random numbers.
+        """
         value = read_json(self._cell_file(cell, seed, ".json"))
         return None if value is None else Measurement.from_json(value)
 

@@ -25,12 +25,22 @@ class ZipWriter:
         self.records: list[dict[str, Any]] = []
 
     def add(self, path: str, content: bytes) -> None:
-        """Write a compressed file and record it."""
+        """Write a compressed file and record it.
+
+        Args:
+            path: Its path in the archive.
+            content: Its bytes.
+        """
         self.add_unrecorded(path, content)
         self.records.append(_record(path, content))
 
     def add_unrecorded(self, path: str, content: bytes) -> None:
-        """Write a compressed file that is not in `records`."""
+        """Write a compressed file that is not in `records`.
+
+        Args:
+            path: Its path in the archive.
+            content: Its bytes.
+        """
         self._archive.writestr(_info(path, zipfile.ZIP_DEFLATED), content)
 
     def add_image(self, path: str, content: bytes, *, upload_path: str, protected: bool) -> None:

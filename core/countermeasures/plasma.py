@@ -62,5 +62,12 @@ def plasma_contrast(x: Tensor, *, generator: torch.Generator) -> Tensor:
 
 
 def uniform_per_image(n: int, low: float, high: float, *, generator: torch.Generator) -> Tensor:
-    """Draw one number for each image, uniform in [low, high): float (n, 1, 1, 1)."""
+    """Draw one number for each image, uniform in [low, high): float (n, 1, 1, 1).
+
+    Args:
+        n: The number of images.
+        low: The smallest number.
+        high: What all numbers lie below.
+        generator: The source of randomness; the result is on its device.
+    """
     return torch.rand((n, 1, 1, 1), generator=generator, device=generator.device) * (high - low) + low

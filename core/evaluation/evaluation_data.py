@@ -53,7 +53,14 @@ class EvaluationData:
 
 
 def unmeasurable(amount: str, labels: NDArray[np.int64], test_mask: NDArray[np.bool_], classes: int) -> str | None:
-    """Why there can be no evidence, or None; `amount` is that of the spec, the rest as for `too_few_images`."""
+    """Why there can be no evidence; None if there can be some.
+
+    Args:
+        amount: The amount of evidence of the spec.
+        labels: Class of each image, int (n,).
+        test_mask: Which images are tested on, bool (n,).
+        classes: Number of classes.
+    """
     return "none was requested" if amount == "none" else too_few_images(labels, test_mask, classes)
 
 

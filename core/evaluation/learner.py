@@ -74,7 +74,12 @@ class LearnerData(Protocol):
         ...
 
     def save(self, checkpoints: CheckpointStore, choices: Iterable[ImageChoice]) -> None:
-        """Save all that `core.evaluation.piece_trainer` needs to make these choices in another process."""
+        """Save all that `core.evaluation.piece_trainer` needs to make these choices in another process.
+
+        Args:
+            checkpoints: Where to save it.
+            choices: What other processes may ask for.
+        """
         ...
 
 

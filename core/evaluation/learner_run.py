@@ -58,7 +58,12 @@ class LearnerConfig:
 
 
 def load_curve(run: RunContext, name: str) -> Curve | None:
-    """The curve that `measure_curve` saved under a name, or None."""
+    """The curve that `measure_curve` saved under a name, or None.
+
+    Args:
+        run: Its checkpoints may have the curve.
+        name: Of the curve in the checkpoints.
+    """
     data = run.checkpoints.load(f"{name}.json")
     return None if data is None else Curve.from_dict(json.loads(data))
 
@@ -197,10 +202,12 @@ class ScaledProgress(Progress):
         self._part = 0
 
     def advance(self, units: int = 1) -> None:
+        """Count units of the part."""
         before, self._part = round(self._part * self._units), self._part + units
         self._whole.advance(round(self._part * self._units) - before)
         self._check()
 
     def tick(self) -> None:
+        """Check whether the whole, or the part, must stop."""
         self._whole.tick()
         self._check()

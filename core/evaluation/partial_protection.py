@@ -39,7 +39,12 @@ def mixed(labels: NDArray[np.int64], percentage: int, *, seed: int) -> PartialPr
 
 
 def clean_rest(labels: NDArray[np.int64], percentage: int, *, seed: int) -> PartialProtection:
-    """Train on the clean images of `mixed` alone; the arguments are those of `mixed`.
+    """Train on the clean images of `mixed` alone.
+
+    Args:
+        labels: Class of each image, int (n,).
+        percentage: Share of protected images of each class, in per cent.
+        seed: Chooses the protected images.
 
     Raises:
         ValueError: No clean image is left.

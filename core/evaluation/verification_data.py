@@ -92,7 +92,13 @@ class VerificationData:
         return training_set(protection, self.clean, self.delivered)
 
     def has_training_set(self, arm: str, percentage: int, *, seed: int) -> bool:
-        """Whether `training_set` would return images; the arguments are its."""
+        """Whether `training_set` returns images for the same arguments.
+
+        Args:
+            arm: As for `training_set`.
+            percentage: As for `training_set`.
+            seed: As for `training_set`.
+        """
         return arm == "before" or self._usable_protection(arm, percentage, seed=seed) is not None
 
     def _usable_protection(self, arm: str, percentage: int, *, seed: int) -> PartialProtection | None:

@@ -61,7 +61,12 @@ METHODS = {
 
 
 def objective_of(setup: NoiseSetup, search: PGDSearch) -> Objective:
-    """Eq. (5) with the radii of the spec, the switches of the method, and the numbers of one search of the preset."""
+    """Eq. (5) with the radii of the spec, the switches of the method, and the numbers of one search of the preset.
+
+    Args:
+        setup: The method, its radii and the details of the preset.
+        search: The steps and step sizes.
+    """
     spec, details = setup.spec, setup.preset.details
     return METHODS[setup.method].applied_to(
         Objective(

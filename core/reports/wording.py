@@ -8,7 +8,12 @@ SPACE = "\u00a0"  # keeps a number and its unit on one line
 
 
 def percent(fraction: float, *, digits: int = 0) -> str:
-    """0.247 as '25 %', with a space that does not break."""
+    """0.247 as '25 %', with a space that does not break.
+
+    Args:
+        fraction: From 0 to 1.
+        digits: How many digits stand behind the point.
+    """
     return f"{fraction * 100:.{digits}f}{SPACE}%"
 
 

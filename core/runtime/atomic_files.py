@@ -27,14 +27,24 @@ def atomic_file(out: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file, and create its folders."""
+    """Write a file, and create its folders.
+
+    Args:
+        path: The file, which appears complete or not at all.
+        data: What is in it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(path) as part:
         part.write_bytes(data)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a value as indented JSON, and create the folders of the file."""
+    """Write a value as indented JSON, and create the folders of the file.
+
+    Args:
+        path: The file, which appears complete or not at all.
+        value: A JSON value.
+    """
     write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
 
 

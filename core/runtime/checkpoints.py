@@ -15,7 +15,12 @@ class CheckpointStore(Protocol):
         ...
 
     def save(self, name: str, data: bytes) -> None:
-        """Save a checkpoint; one of the same name is replaced."""
+        """Save a checkpoint; one of the same name is replaced.
+
+        Args:
+            name: Its name.
+            data: Its bytes.
+        """
         ...
 
     def delete(self, name: str) -> None:

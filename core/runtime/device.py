@@ -121,6 +121,10 @@ class Device:
         """Call a function with each tuple of arguments: in parallel on the cores of a CPU, in turn on a GPU.
 
         Raises what a call raises, and cancels the calls that have not started.
+
+        Args:
+            function: What is called.
+            arguments: The arguments of each call.
         """
         if not self.is_cpu:
             return [function(*values) for values in arguments]

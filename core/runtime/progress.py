@@ -60,7 +60,12 @@ class Progress:
         self._stage, self._done, self._total, self._started_at = stage, 0, total, awake_seconds()
 
     def start(self, stage: str, total: int) -> None:
-        """Start a stage of `total` units, and finish the one before it."""
+        """Start a stage of `total` units, and finish the one before it.
+
+        Args:
+            stage: Its name, as users see it in the job.
+            total: Its units; 0 where they are not known.
+        """
         self.finish()
         self._begin(stage, total)
         self._report()

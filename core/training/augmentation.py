@@ -20,17 +20,17 @@ class LearnerView:
         classes: The number of classes that the model distinguishes.
     """
 
-    def __init__(self, frozen: FoldedModel, device: Device, *, classes: int, progress: Progress) -> None:
+    def __init__(self, folded: FoldedModel, device: Device, *, classes: int, progress: Progress) -> None:
         """Wrap a model.
 
         Args:
-            frozen: A frozen copy of the model.
+            folded: A copy of the model in eval mode, with its batch norms folded into its convolutions.
             device: Where the model is.
             classes: The number of classes that the model distinguishes.
             progress: Checks between forward passes whether the work should stop.
         """
         self.classes = classes
-        self._frozen, self._device, self._progress = frozen, device, progress
+        self._folded, self._device, self._progress = folded, device, progress
 
     def losses(self, x: Tensor, y: Tensor) -> Tensor:
         """The current cross-entropy of the model on each image, with the running statistics of batch norm.
@@ -42,7 +42,7 @@ class LearnerView:
         Returns:
             float (n,).
         """
-        network = self._frozen.refresh()
+        network = self._folded.refresh()
 
         @torch.no_grad()
         def losses_of(x: Tensor, y: Tensor) -> Tensor:

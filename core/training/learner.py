@@ -80,8 +80,8 @@ class LearnerTraining(TrainingLoop):
         super().__init__(model, len(images.train), method.plan, device=device, generator=generator)
         self._data, self._test, self._monitored = images.train, images.test, images.monitored
         self._threat, self._augment, self._draw_transform = method.threat, method.augment, method.draw_transform
-        self._frozen = FoldedModel(model, dtype=device.dtype)
-        self._classes = _classes(self._frozen, images.train)
+        self._folded = FoldedModel(model, dtype=device.dtype)
+        self._classes = _classes(self._folded, images.train)
         self._epoch: list[int] = []
         self._accuracy: list[float] = []
         self._loss: list[float] = []
@@ -111,10 +111,10 @@ class LearnerTraining(TrainingLoop):
         x, y = self._data.pixels[batch].float() * PIXEL, self._data.labels[batch]
         x = self._draw_transform(len(x), x.shape[-1], generator=self.generator)(x)
         if self._augment is not None:
-            learner = LearnerView(self._frozen, self.device, classes=self._classes, progress=progress)
+            learner = LearnerView(self._folded, self.device, classes=self._classes, progress=progress)
             x, y = self._augment(x, y, learner=learner, generator=self.generator)
         if self._threat.radius:
-            attack = partial(adversarial_examples, self._frozen.refresh(), threat=self._threat, tick=progress.tick)
+            attack = partial(adversarial_examples, self._folded.refresh(), threat=self._threat, tick=progress.tick)
             rows = max(1, CPU_ROWS // self.plan.sgd.part_images)
             x = self.device.map_chunks(attack, x, y, rows_per_image=rows, generator=self.generator)
         self._losses.append(self.update(x, y))
@@ -124,8 +124,8 @@ class LearnerTraining(TrainingLoop):
             self._add_point(progress)
 
     def _add_point(self, progress: Progress) -> None:
-        self._frozen.refresh()
-        self._correct = correct_of(self._frozen, self._test, device=self.device, progress=progress)
+        self._folded.refresh()
+        self._correct = correct_of(self._folded, self._test, device=self.device, progress=progress)
         accuracy = int(self._correct.sum()) / len(self._correct)
         if accuracy > max(self._accuracy, default=-1.0):
             self._correct_at_peak = self._correct.clone()  # a checkpoint refuses tensors that share memory
@@ -133,7 +133,7 @@ class LearnerTraining(TrainingLoop):
         self._loss.append(torch.stack(self._losses).mean().item())
         self._losses.clear()
         if self._monitored is not None:
-            monitored = accuracy_of(self._frozen, self._monitored, device=self.device, progress=progress)
+            monitored = accuracy_of(self._folded, self._monitored, device=self.device, progress=progress)
             self._monitored_accuracy.append(monitored)
 
     def state(self) -> dict[str, Tensor]:

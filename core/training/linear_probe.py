@@ -43,9 +43,9 @@ def train_linear_probe(network: EfficientNetLite0, images: LearnerImages, run: R
     Returns:
         One point: the accuracy on the test set and the training loss without the penalty.
     """
-    frozen = FoldedModel(_Features(network), dtype=run.device.dtype).refresh()
-    learned = torch.cat([_features(frozen, images.train, run, mirror=mirror) for mirror in (False, True)])
-    tested = _features(frozen, images.test, run, mirror=False)
+    folded = FoldedModel(_Features(network), dtype=run.device.dtype).refresh()
+    learned = torch.cat([_features(folded, images.train, run, mirror=mirror) for mirror in (False, True)])
+    tested = _features(folded, images.test, run, mirror=False)
     mean, deviation = learned.mean(0), learned.std(0).clamp(min=MIN_DEVIATION)
     standardized, labels = (learned - mean) / deviation, images.train.labels.repeat(2)
     loss, classifier = _fit(standardized, labels, run, classes=classes)

@@ -53,7 +53,12 @@ class ImageNames:
         return None if image is None else self.by_image(reference, image)
 
     def image_of(self, reference: str, text_file: str) -> str | None:
-        """The path of the image that a name with its extension means; None if there is none, or it is an address."""
+        """The path of the image that a name with its extension means; None if there is none, or it is an address.
+
+        Args:
+            reference: What a label file calls it.
+            text_file: The path of that file: a name may be relative to its folder.
+        """
         if "//" in reference:
             return None
         image = self.index.find(reference, text_file).path
