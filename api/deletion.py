@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from api.context import AppContext
 from store import deletions
-from store.disk import is_disk_full
+from store.disk import is_database_disk_full
 
 
 def delete_with_files(context: AppContext, delete_rows: Callable[[Session], None], prefix: str) -> None:
@@ -31,7 +31,7 @@ def delete_with_files(context: AppContext, delete_rows: Callable[[Session], None
             may_delete = True
             deletions.note(session, prefix, deletions.REQUESTED)
     except OperationalError as error:
-        if not (may_delete and is_disk_full(error)):
+        if not (may_delete and is_database_disk_full(error)):
             raise
         context.files.delete_prefix(prefix)
         with context.db.write.begin() as session:

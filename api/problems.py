@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from api.allowed_methods import allowed_methods
 from core.errors import FieldError, SpecError
 from store.database import is_unavailable
-from store.disk import is_disk_full
+from store.disk import is_database_disk_full
 from store.store_errors import StoreError
 
 MEDIA_TYPE = "application/problem+json"
@@ -157,7 +157,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(SQLAlchemyError)
     async def _database(request: Request, error: SQLAlchemyError) -> Response:
-        if isinstance(error, DBAPIError) and is_disk_full(error):
+        if isinstance(error, DBAPIError) and is_database_disk_full(error):
             log.error("database.disk_full")
             detail = "The disk of the service is full, so nothing was changed. Delete datasets or jobs, and try again."
             return respond(Problem(507, detail, kind="no-space"), request)

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from core.errors import FieldError, SpecError
-from core.specs.visibility import SMALL_IMAGE_EDGE
+from core.specs.small_images import MAX_SMALL_EDGE
 from store import jobs, leases
 from store import models as m
 from store.clock import now
@@ -107,7 +107,7 @@ def count_classes(dataset: m.Dataset) -> int:
 
 def are_small(dataset: m.Dataset) -> bool:
     """Return whether the images are too small for a target of visibility; False where their sizes are not known."""
-    return dataset.shorter_edge is not None and dataset.shorter_edge <= SMALL_IMAGE_EDGE
+    return dataset.shorter_edge is not None and dataset.shorter_edge <= MAX_SMALL_EDGE
 
 
 def mark_ready(session: Session, claim: leases.Claim, contents: DatasetContents) -> bool:

@@ -32,7 +32,7 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-def is_disk_full(error: DBAPIError) -> bool:
+def is_database_disk_full(error: DBAPIError) -> bool:
     """Return whether a database reports that its disk is full (SQLITE_FULL; SQLSTATE 53100 of PostgreSQL)."""
     state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
     return state in ("53100", "SQLITE_FULL")

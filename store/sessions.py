@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from store.clock import now, utc_now
 from store.models import BrowserSession, SignInLink, Token, User, new_id
+from store.users import USE_RECORD_INTERVAL
 
-USE_RECORD_INTERVAL = timedelta(minutes=1)
 MAX_SESSIONS = 100  # of one user; a further one ends the one that was not used for longest
 MAX_BROWSER_CHARS = 300
 MAX_ADDRESS_CHARS = 64

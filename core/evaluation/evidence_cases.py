@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from core.results.training_names import learner_name
 from core.specs.catalog import LEARNER_LABELS, PRETRAINED_LABELS, PROBE
-from core.specs.photographs import FINE_SIZE, MAX_SMALL_EDGE, PHOTOGRAPH_SIZE
+from core.specs.photographs import FINE_SIZE, PHOTOGRAPH_SIZE
+from core.specs.small_images import MAX_SMALL_EDGE
 
 CHEAP_COUNTERMEASURES = ("jpeg-75", "greyscale")
 

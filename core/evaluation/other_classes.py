@@ -11,7 +11,7 @@ from core.imaging.sandbox import DecoderSandbox
 from core.ingest.dataset import ImageDataset
 from core.ingest.pixels import load_pixels
 from core.runtime.progress import Progress
-from core.specs.photographs import are_photographs
+from core.specs.small_images import are_photographs
 
 MAX_CLASSES = 9
 """With the album ten classes: enough to make a guess rarely right, and few enough to train on in minutes."""

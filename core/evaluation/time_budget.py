@@ -17,7 +17,7 @@ from core.training.learner import MAX_CURVE_POINTS
 
 MIN_UPDATES = 50  # with fewer a learner has learned too little to be compared; a row that cannot have them is left out
 MIN_FIRST_UPDATES = 12  # of the first row, which stays; its accuracy on the originals shows whether they sufficed
-MIN_TEST_IMAGES = 200
+MIN_TEST_IMAGES_IN_TIME = 200
 MAX_TEST_SHARE = 0.25  # of the time; more test images than fit into it are left out
 PLANNED_SHARE = 0.95  # of the time; the rest is for what takes longer than its first updates
 MAX_UNPLANNED_UPDATES = 40  # timing the updates of so short a training would take as long as it
@@ -154,7 +154,7 @@ class TimeBudget:
             return everything
         per_image = 2 * MAX_CURVE_POINTS * sum(cost.test_image for cost in self._state.costs)
         affordable = everything if per_image == 0 else int(MAX_TEST_SHARE * self._state.seconds / per_image)
-        return min(everything, max(MIN_TEST_IMAGES, affordable))
+        return min(everything, max(MIN_TEST_IMAGES_IN_TIME, affordable))
 
     def _time_left(self) -> float:
         return PLANNED_SHARE * self._state.seconds - (awake_seconds() - self._began)

@@ -16,9 +16,10 @@ from core.ingest.pixels import load_pixels
 from core.ingest.split import select_test_mask
 from core.runtime.progress import Progress
 from core.specs.catalog import PRETRAINED_LABELS
-from core.specs.photographs import MAX_SMALL_EDGE, PHOTOGRAPH_SIZE, are_photographs
+from core.specs.photographs import PHOTOGRAPH_SIZE
 from core.specs.presets import PRESETS
 from core.specs.protect import PAPER
+from core.specs.small_images import MAX_SMALL_EDGE, are_photographs
 from core.specs.verify import VerifySpec
 from core.specs.work_size import work_size
 from core.training.labelled_images import LabelledArrays

@@ -18,8 +18,9 @@ from core.recipes.album_images import album_evaluation_data, album_sample, open_
 from core.recipes.protection_data import ProtectionData
 from core.runtime.awake_clock import awake_seconds
 from core.runtime.progress import Progress
-from core.specs.photographs import PHOTOGRAPH_SIZE, are_photographs
+from core.specs.photographs import PHOTOGRAPH_SIZE
 from core.specs.protect import PAPER
+from core.specs.small_images import are_photographs
 
 MAX_TRAIN_PHOTOGRAPHS = 4_000
 MAX_TEST_PHOTOGRAPHS = 1_000

@@ -32,7 +32,7 @@ from core.results.protection import ProtectionReport
 from core.runtime.context import RunContext
 from core.specs.presets import PRESETS, preset_for
 from core.specs.protect import INSTANT, TEXTURE, ProtectSpec
-from core.specs.visibility import are_photographs
+from core.specs.small_images import are_photographs
 from core.specs.work_size import MIN_SIZE, work_size
 from core.training.labelled_images import LabelledArrays
 

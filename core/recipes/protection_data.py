@@ -26,7 +26,7 @@ class ProtectionData:
         generator: The trained generator that makes the noise; None to train a surrogate on the dataset.
         start: The shipped generator whose noise network is trained on the dataset; None where a surrogate is, and where
             nothing is trained.
-        photographs: Whether the images are photographs (`core.specs.visibility`).
+        photographs: Whether the images are photographs (`core.specs.small_images`).
         unmeasurable: Why there can be no evidence, or None.
         reference: The other classes that the album joins in its evidence; None for a dataset of several classes.
     """

@@ -31,7 +31,7 @@ def with_method(spec: ProtectSpec, *, photographs: bool) -> ProtectSpec:
 
     Args:
         spec: What was requested, for a protection without a trained generator.
-        photographs: Whether the images are photographs (`core.specs.visibility`).
+        photographs: Whether the images are photographs (`core.specs.small_images`).
 
     Raises:
         BadInput: The method is `texture`, and the images are too small for it.

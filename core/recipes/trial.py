@@ -26,7 +26,8 @@ from core.recipes.report_dataset import labels_of
 from core.results.protection import ImageVisibility
 from core.runtime.progress import Progress
 from core.specs.protect import TEXTURE, ProtectSpec
-from core.specs.visibility import DEFAULT_VISIBILITY, VISIBILITIES, VISIBILITY_TARGETS, are_photographs
+from core.specs.small_images import are_photographs
+from core.specs.visibility import DEFAULT_VISIBILITY, VISIBILITIES, VISIBILITY_TARGETS
 from core.specs.work_size import MIN_SIZE
 
 

@@ -4,15 +4,9 @@ The schedule of fine-tuning has few passes, because each is dear on a CPU. On 60
 reached 78.7 % and four 80.0 %.
 """
 
-from collections.abc import Sequence
-from statistics import median
-
 from core.specs.catalog import PRETRAINED_LABELS, PROBE
 from core.specs.configs import LearnerSchedule, Preset, TrainingLength
 from core.specs.lr_schedule import LearningRate
-
-MAX_SMALL_EDGE = 64
-"""Median shorter edge in pixels up to which images count as small: learners then see them at the work size."""
 
 PHOTOGRAPH_SIZE = 128
 """Side in pixels at which learners see photographs."""
@@ -56,12 +50,3 @@ def learner_schedule(learner: str, preset: Preset, amount: str) -> LearnerSchedu
     if learner == PROBE:
         return PROBE_SCHEDULE
     return FINE_TUNING_SCHEDULES[amount] if learner in PRETRAINED_LABELS else preset.schedules[amount]
-
-
-def are_photographs(edges: Sequence[tuple[int, int]]) -> bool:
-    """Whether the images of a dataset are larger than what small learners were made for.
-
-    Args:
-        edges: Width and height of each image, in pixels; at least one image.
-    """
-    return median(min(edge) for edge in edges) > MAX_SMALL_EDGE

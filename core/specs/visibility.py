@@ -1,11 +1,8 @@
 """How visible the noise on photographs may be: a target for each image. Imports no torch."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 
-SMALL_IMAGE_EDGE = 64
-"""Images are photographs if their median shorter edge is longer, in pixels. Smaller ones have no target."""
+from core.specs.small_images import MAX_SMALL_EDGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +33,8 @@ DEFAULT_VISIBILITY = "balanced"
 
 
 def too_small_for_textures() -> str:
-    """Why images of up to SMALL_IMAGE_EDGE get no textures, to follow "the method texture "."""
+    """Why images of up to MAX_SMALL_EDGE get no textures, to follow "the method texture "."""
     return (
-        f"needs images larger than {SMALL_IMAGE_EDGE} x {SMALL_IMAGE_EDGE} pixels: most of these are smaller. Leave "
+        f"needs images larger than {MAX_SMALL_EDGE} x {MAX_SMALL_EDGE} pixels: most of these are smaller. Leave "
         "the method out, and the best one for these images is used"
     )
-
-
-def are_photographs(edges: Sequence[tuple[int, int]]) -> bool:
-    """Whether the images of a dataset are photographs, whose noise meets a target of visibility.
-
-    Args:
-        edges: Width and height of each image, in pixels; at least one image.
-    """
-    return median(min(edge) for edge in edges) > SMALL_IMAGE_EDGE

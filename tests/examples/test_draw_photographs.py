@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from core.ingest.inspection import inspect_upload
-from core.specs.visibility import are_photographs
+from core.specs.small_images import are_photographs
 from examples import draw_photographs
 from examples.draw_photographs import SIZES, draw, write
 from examples.draw_pictures import PATTERNS

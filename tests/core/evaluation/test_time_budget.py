@@ -9,7 +9,7 @@ from core.evaluation.row_work import RowWork
 from core.evaluation.subset import stratified_subset
 from core.evaluation.time_budget import (
     MIN_FIRST_UPDATES,
-    MIN_TEST_IMAGES,
+    MIN_TEST_IMAGES_IN_TIME,
     MIN_UPDATES,
     OutOfTime,
     TimeBudget,
@@ -169,7 +169,7 @@ def test_slow_tests_use_fewer_test_images(clock: Clock) -> None:
     few = budget(300.0, costs=(0.1, 0.5), tests=2_000, test_image=0.01)
     assert few.test_images == 200
     some = budget(300.0, costs=(0.1, 0.5), tests=2_000, test_image=0.005)
-    assert MIN_TEST_IMAGES < some.test_images < 2_000
+    assert MIN_TEST_IMAGES_IN_TIME < some.test_images < 2_000
     assert budget(3_000.0, costs=(0.1, 0.5), tests=2_000, test_image=0.01).test_images == 2_000
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from core.errors import SpecError
-from core.specs.photographs import are_photographs
+from core.specs.small_images import are_photographs
 from core.specs.verify import VerifySpec
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from core.errors import SpecError
 from core.specs.protect import ProtectSpec
-from core.specs.visibility import VISIBILITIES, VISIBILITY_TARGETS, are_photographs
+from core.specs.small_images import are_photographs
+from core.specs.visibility import VISIBILITIES, VISIBILITY_TARGETS
 
 
 def test_the_targets_grow_in_their_order_and_the_default_is_the_one_in_the_middle() -> None:
