@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from store.leases import Claim
+from store import leases
+from store.leases import Claim, JobResult
 from store.object_keys import result_prefix
 from worker.context import WorkerContext
 from worker.lease_keeper import LeaseKeeper
+from worker.stop_reasons import LeaseLost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,3 +37,18 @@ class RunningJob:
         folder = self.scratch / name
         folder.mkdir()
         return folder
+
+    def succeed(self, result: JobResult | None = None) -> None:
+        """Record that the job succeeded, in its last transaction.
+
+        Args:
+            result: the keys of its files; None where it has none.
+
+        Raises:
+            LeaseLost: another worker may run the job.
+            Cancelled: the work must stop; see `worker.stop_reasons`.
+        """
+        self.lease.stop_renewing()
+        with self.context.database.write.begin() as session:
+            if not leases.succeed(session, self.claim, result):
+                raise LeaseLost

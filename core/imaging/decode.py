@@ -35,7 +35,7 @@ from core.imaging.to_8bit import convert_to_8bit, narrow_range
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "PPM")  # and HEIF, if its decoder is installed
 SEVERAL_IMAGES = ("MPO", heif.FORMAT)  # one of them is the image
-PLUGINS = (
+PLUGINS = (  # loaded by the import above: a restricted process cannot open their files later
     AvifImagePlugin, BmpImagePlugin, GifImagePlugin, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, PpmImagePlugin,
     TiffImagePlugin, WebPImagePlugin,
 )  # fmt: skip

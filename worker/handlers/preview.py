@@ -10,12 +10,11 @@ import structlog
 
 from core.imaging.sandbox import DecoderSandbox, SandboxTask
 from core.ingest.extract import extract_files
-from store import image_index, leases
+from store import image_index
 from store.image_index import IndexedImage, Previews, StoredBytes
 from worker.fetch_upload import fetch_upload, upload_limits
 from worker.job_files import purge_deleted_dataset
 from worker.running_job import RunningJob
-from worker.stop_reasons import LeaseLost
 
 THUMBNAIL_EDGE = 240  # pixels
 VIEW_EDGE = 2048  # pixels
@@ -41,10 +40,7 @@ def run_preview(job: RunningJob) -> None:
         previews = _make_previews(job, sandbox, images, [extracted.get(image.path) for image in images], packed)
     job.lease.check()
     image_index.write_previews(context.files, dataset_id, chunk, packed, previews)
-    job.lease.stop_renewing()
-    with context.database.write.begin() as session:
-        if not leases.succeed(session, claim):
-            raise LeaseLost
+    job.succeed()
     purge_deleted_dataset(context, claim)
     log.info("previews.made", dataset=dataset_id, chunk=chunk, images=len(images))
 

@@ -62,10 +62,7 @@ def run_protection(job: RunningJob) -> None:
     replaces_other = earlier and (offered or done.common_bytes is None)  # it was not made from the one offered before
     result = store_result(job, archive, common_bytes=0 if replaces_other else done.common_bytes)
     result = replace(result, measured=estimates.measured(done.report.stages).to_dict())
-    job.lease.stop_renewing()
-    with context.database.write.begin() as session:
-        if not leases.succeed(session, claim, result):
-            raise LeaseLost
+    job.succeed(result)
     log.info("job.succeeded", archive_bytes=result.archive_bytes)
     purge(context, checkpoint_prefix(claim.job_id))
 

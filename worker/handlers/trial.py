@@ -14,7 +14,7 @@ from core.runtime.awake_clock import awake_seconds
 from core.runtime.checkpoints import NullCheckpointStore
 from core.specs.protect import INSTANT, ProtectSpec
 from core.specs.visibility import VISIBILITIES
-from store import image_index, leases, trials
+from store import image_index, trials
 from store.image_index import CHUNK_IMAGES, IndexedImage, StoredBytes, chunk_of
 from store.leases import JobResult
 from store.trials import TrialImage, TrialResult, TrialVariant
@@ -22,7 +22,6 @@ from worker.fetch_upload import fetch_upload, upload_limits
 from worker.job_files import purge_deleted_dataset
 from worker.run_options import run_options
 from worker.running_job import RunningJob
-from worker.stop_reasons import LeaseLost
 
 log = structlog.get_logger()
 
@@ -61,10 +60,7 @@ def run_trial(job: RunningJob) -> None:
         context.files.write(trials.files_key(dataset_id, claim.job_id), packed)
         result = TrialResult(images=images, seconds=awake_seconds() - started)
         trials.write_result(context.files, key, result)
-    job.lease.stop_renewing()
-    with context.database.write.begin() as session:
-        if not leases.succeed(session, claim, JobResult(report_key=key, page_key=key)):
-            raise LeaseLost
+    job.succeed(JobResult(report_key=key, page_key=key))
     purge_deleted_dataset(context, claim)
     log.info("trial.made", dataset=dataset_id, images=len(images), seconds=round(result.seconds, 1))
 

@@ -10,7 +10,6 @@ from core.recipes.verify import VerificationTarget, verify
 from core.reports.verification_html import render_verification
 from core.results.verification import VerificationReport
 from core.specs.verify import VerifySpec
-from store import leases
 from store import models as m
 from store.leases import JobResult
 from store.object_keys import checkpoint_prefix
@@ -19,7 +18,6 @@ from worker.fetch_upload import fetch_upload
 from worker.job_files import purge
 from worker.run_options import run_options
 from worker.running_job import RunningJob
-from worker.stop_reasons import LeaseLost
 
 log = structlog.get_logger()
 
@@ -57,10 +55,7 @@ def run_verification(job: RunningJob) -> None:
     for name, data in _report_files(report).items():
         context.files.write(f"{job.result_prefix}/{name}", data)
     result = JobResult(report_key=f"{job.result_prefix}/report.json", page_key=f"{job.result_prefix}/report.html")
-    job.lease.stop_renewing()
-    with context.database.write.begin() as session:
-        if not leases.succeed(session, claim, result):
-            raise LeaseLost
+    job.succeed(result)
     log.info("job.succeeded", rows=len(report.evidence.rows))
     purge(context, checkpoint_prefix(claim.job_id))
 
