@@ -85,7 +85,7 @@ def parse_range(header: str, size: int) -> tuple[int, int] | None:
 def serve(store: ObjectStore, request: Request, file: StoredFile) -> Response:
     """Answer a GET or HEAD request for a stored file.
 
-    Where browsers reach the object store, a GET leads there, and no byte comes through the API. The conditions of the
+    Where browsers reach the object store, a GET is redirected to it, and no byte comes through the API. The conditions of the
     request are decided here in both cases; a range that must be answered by the whole file is answered here too.
 
     Args:
@@ -122,8 +122,8 @@ def serve(store: ObjectStore, request: Request, file: StoredFile) -> Response:
     except RangeNotSatisfiable:
         detail = f"The file has {file.size} bytes; the requested range begins after them."
         raise Problem(416, detail, kind="range", headers={"Content-Range": f"bytes */{file.size}"}) from None
-    may_lead_away = request.method == "GET" and (part is not None or "range" not in request.headers)
-    if direct_url is not None and may_lead_away:
+    may_redirect = request.method == "GET" and (part is not None or "range" not in request.headers)
+    if direct_url is not None and may_redirect:
         return Response(status_code=307, headers={"Location": direct_url, "Cache-Control": "no-store"})
     start, end = part or (0, file.size)
     headers["Content-Length"] = str(end - start)

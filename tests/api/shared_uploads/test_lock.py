@@ -1,5 +1,6 @@
 """One request at a time writes to an upload, whichever API it came to; its lock ends by itself."""
 
+import socket
 from datetime import timedelta
 
 import httpx
@@ -24,11 +25,17 @@ def test_a_connection_that_breaks_loses_nothing(
     finish(clients[1], url, DATA, 345_678)
 
 
-def test_one_request_at_a_time(pair: tuple[Service, Service], clients: tuple[httpx.Client, httpx.Client]) -> None:
-    url = begin(clients[0], len(DATA))
+def half_sent(pair: tuple[Service, Service], clients: tuple[httpx.Client, httpx.Client], url: str) -> socket.socket:
+    """A request to the first API that goes on: 150,000 bytes are sent, of which one whole part counts."""
     connection = raw_patch(pair[0].url, pair[0].token("admin"), url, length=len(DATA))
     connection.sendall(DATA[:150_000])
     wait_until(lambda: offset(clients[1], url) == 100_000)
+    return connection
+
+
+def test_one_request_at_a_time(pair: tuple[Service, Service], clients: tuple[httpx.Client, httpx.Client]) -> None:
+    url = begin(clients[0], len(DATA))
+    connection = half_sent(pair, clients, url)
     for client in clients:
         assert_problem(patch(client, url, DATA[100_000:], 100_000), 423, "Another request")
     assert offset(clients[1], url) == 100_000
@@ -49,9 +56,7 @@ def test_a_request_without_its_lock_changes_nothing(
     pair: tuple[Service, Service], clients: tuple[httpx.Client, httpx.Client]
 ) -> None:
     url = begin(clients[0], len(DATA))
-    connection = raw_patch(pair[0].url, pair[0].token("admin"), url, length=len(DATA))
-    connection.sendall(DATA[:150_000])
-    wait_until(lambda: offset(clients[1], url) == 100_000)
+    connection = half_sent(pair, clients, url)
     change(pair[0], url, sender="another")
     connection.sendall(DATA[150_000:])
     assert b" 423 " in connection.recv(100)
@@ -67,9 +72,7 @@ def test_an_upload_that_is_deleted_while_it_is_sent_leaves_nothing(
     pair: tuple[Service, Service], clients: tuple[httpx.Client, httpx.Client]
 ) -> None:
     url = begin(clients[0], len(DATA))
-    connection = raw_patch(pair[0].url, pair[0].token("admin"), url, length=len(DATA))
-    connection.sendall(DATA[:150_000])
-    wait_until(lambda: offset(clients[1], url) == 100_000)
+    connection = half_sent(pair, clients, url)
     assert clients[1].delete(url, headers=TUS_HEADERS).status_code == 204
     connection.sendall(DATA[150_000:])
     assert b" 404 " in connection.recv(100)
