@@ -85,8 +85,8 @@ def parse_range(header: str, size: int) -> tuple[int, int] | None:
 def serve(store: ObjectStore, request: Request, file: StoredFile) -> Response:
     """Answer a GET or HEAD request for a stored file.
 
-    Where browsers reach the object store, a GET is redirected to it, and no byte comes through the API. The conditions of the
-    request are decided here in both cases; a range that must be answered by the whole file is answered here too.
+    Where browsers reach the object store, a GET is redirected to it, and no byte comes through the API. The conditions
+    of the request are decided here in both cases; a range that must be answered by the whole file is answered here too.
 
     Args:
         store: The object store that holds the file.

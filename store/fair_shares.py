@@ -1,4 +1,4 @@
-"""Fair shares of the workers: whoever had least of their time lately comes first, however many jobs somebody requests.
+"""Fair shares of the workers: the owner who had least of their time lately comes first, however many jobs wait.
 
 Each waiting job gets the time that its owner will have had when it starts: what their jobs took lately, take now, and
 are expected to take of those that wait before it. The job with the least starts next. So one person's jobs run in the
@@ -27,7 +27,7 @@ def turn() -> SQLColumnExpression[int]:
     """Return the SQL expression that goes before fairness: jobs that began before, then trials, then the others.
 
     A job whose worker was lost, or released it, so goes on where it was, and does not wait behind everybody again. A
-    trial takes seconds, and somebody looks at the page and waits for it.
+    trial takes seconds, and its owner waits for it on the page.
     """
     return case((m.Job.attempt > 0, BEGAN), (m.Job.kind == m.TRIAL, TRIAL), else_=OTHER)
 

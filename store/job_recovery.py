@@ -79,7 +79,7 @@ def mark_lost(session: Session, *, job_id: str, worker: str) -> bool:
         worker: the name under which the process claimed it.
 
     Returns:
-        False, with nothing changed, where it is over or somebody else runs it.
+        False, with nothing changed, where it is over or another worker runs it.
     """
     claimed = and_(m.Job.id == job_id, m.Job.state == m.RUNNING, m.Job.worker == worker)
     if _update(session, claimed, {"lease_until": None}):

@@ -1,7 +1,7 @@
 """Which workers there are for which queue, and so whether CPU workers take the jobs that need a GPU.
 
 A job with the preset `paper` waits in the queue `gpu`. A worker without a GPU takes it only where the service has no
-GPU: on a single machine it runs, slowly, as every other job does; beside a GPU worker it waits for that one.
+GPU: on a single machine it runs, slowly, as every other job does; beside a GPU worker it waits for the GPU worker.
 """
 
 from dataclasses import dataclass

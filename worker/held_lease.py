@@ -1,4 +1,4 @@
-"""What a `worker.lease_keeper.LeaseKeeper` keeps: the lease of a job, or that of a piece of somebody else's job."""
+"""What a `worker.lease_keeper.LeaseKeeper` keeps: the lease of a job, or that of a piece of a job that another worker runs."""
 
 from typing import Protocol
 
