@@ -1,7 +1,7 @@
 """Following jobs: any number of requests follow jobs, and two tasks in this process watch them all.
 
-A follower holds no database connection and no thread. One task is told of changes by pub/sub, the other reads the rows of
-all jobs that changed at once. All followed rows are read every `POLL_SECONDS` too, in case an announcement was lost.
+A follower holds no database connection and no thread. One task is told of changes by pub/sub, the other reads the rows
+of all jobs that changed at once. All followed rows are read every `POLL_SECONDS` too, in case an announcement was lost.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What a `worker.lease_keeper.LeaseKeeper` keeps: the lease of a job, or that of a piece of a job that another worker runs."""
+"""What a `worker.lease_keeper.LeaseKeeper` keeps: the lease of a job, or of a piece of another worker's job."""
 
 from typing import Protocol
 
