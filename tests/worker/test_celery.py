@@ -128,7 +128,7 @@ def test_a_worker_that_is_stopped_releases_its_job(
     assert (row.state, row.attempt, row.released) == (m.QUEUED, 1, 1)
     assert list(context.settings.scratch.iterdir()) == []
     start_worker(commands, context)
-    wait_for_state(context, job_id, m.SUCCEEDED)
+    wait_for_state(context, job_id, m.SUCCEEDED, seconds=400)
 
 
 def child_after_first_job(context: WorkerContext, check_worker: Command, upload: Upload) -> int:
