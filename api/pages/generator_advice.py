@@ -8,7 +8,7 @@ from itertools import pairwise
 from core.errors import BadInput
 from core.generators.card import Card
 from core.generators.shipped import select_shipped_generator, shipped_generators
-from core.specs.photographs import MAX_SMALL_EDGE
+from core.specs.small_images import MAX_SMALL_EDGE
 from store import models as m
 
 _SIZES = (32, MAX_SMALL_EDGE)  # work sizes, in pixels; larger images are photographs, which get textures
