@@ -11,8 +11,9 @@ from api.pages.formatting import format_size
 from api.pages.waiting import place_in_words
 from api.schemas_trial import TrialOut
 from core.reports.visibility_wording import jpeg_of_flip
+from core.reports.wording import capitalize
 from core.specs.visibility import VISIBILITIES
-from store import jobs
+from store import datasets, jobs
 from store import models as m
 from store import trials as stored
 from store.queue_places import queue_place
@@ -73,12 +74,13 @@ def trial_view(session: Session, context: AppContext, dataset: m.Dataset) -> Tri
     if dataset.state != m.READY or not dataset.images:
         return None
     trial = trials.find_trial(context, stored.newest_trial(session, dataset.id))
-    images = [] if trial is None else _images(TrialOut.of(dataset, trial))
+    small = datasets.are_small(dataset)
+    images = [] if trial is None else _images(TrialOut.of(dataset, trial), small=small)
     busy = trial is not None and trial.job.state in jobs.OPEN
     failed = trial is not None and trial.job.state == m.FAILED
     count = min(MAX_TRIAL_IMAGES, dataset.images)
     made = {variant.strength for image in images for variant in image.variants}
-    missing = [name for name in VISIBILITIES if name not in made] if busy and made else []
+    missing = [name for name in VISIBILITIES if name not in made] if busy and made and not small else []
     return TrialView(
         busy=busy,
         progress=_progress(session, context, trial.job, count, missing) if trial is not None and busy else "",
@@ -101,7 +103,8 @@ def _progress(session: Session, context: AppContext, job: m.Job, count: int, mis
     return f"Trying it on {count} image{'' if count == 1 else 's'}: a few seconds"
 
 
-def _images(displayed: TrialOut) -> list[TrialImageView]:
+def _images(displayed: TrialOut, *, small: bool) -> list[TrialImageView]:
+    """The images with their variants; small ones have the same noise at each visibility, so that one is shown."""
     return [
         TrialImageView(
             path=image.path,
@@ -112,9 +115,9 @@ def _images(displayed: TrialOut) -> list[TrialImageView]:
                 VariantView(
                     strength=one.strength,
                     url=one.url,
-                    caption=_caption(one.strength, one.flip, one.ssimulacra2, one.bytes),
+                    caption=_caption("" if small else one.strength, one.flip, one.ssimulacra2, one.bytes),
                 )
-                for one in image.variants
+                for one in (image.variants[:1] if small else image.variants)
             ],
         )
         for image in displayed.images
@@ -124,7 +127,8 @@ def _images(displayed: TrialOut) -> list[TrialImageView]:
 def _caption(strength: str, flip: float, ssimulacra2: float | None, size: int) -> str:
     quality = "" if ssimulacra2 is None else f", SSIMULACRA2 {ssimulacra2:.0f}"
     measures = f"FLIP {flip:.3f}{quality}, {format_size(size)}".replace(" kB", "\N{NO-BREAK SPACE}kB")
-    return f"{strength.capitalize()}, as visible as {jpeg_of_flip(flip)}: {measures}"
+    visible = f"as visible as {jpeg_of_flip(flip)}: {measures}"
+    return capitalize(f"{strength}, {visible}" if strength else visible)
 
 
 def _others(dataset: m.Dataset, trial: trials.Trial | None) -> str:

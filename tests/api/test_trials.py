@@ -21,10 +21,15 @@ IMAGES = 30
 @pytest.fixture
 def dataset_id(api: httpx.Client, service: Service) -> str:
     """The id of a dataset with listed photographs."""
+    return new_dataset(api, service, shorter_edge=300)
+
+
+def new_dataset(api: httpx.Client, service: Service, *, shorter_edge: int) -> str:
+    """The id of a dataset with listed images, whose shorter edge has this median in pixels."""
     found: str = upload_dataset(api)["id"]
     image = IndexedImage(path="a/1.jpg", class_name="a", width=400, height=300, format="JPEG", location=None)
     image_index.write_images(service.files, found, [image] * IMAGES)
-    service.make_ready(found, images=IMAGES)
+    service.make_ready(found, images=IMAGES, shorter_edge=shorter_edge)
     return found
 
 
@@ -190,6 +195,18 @@ def test_the_page_asks_for_a_trial_and_shows_each_strength(
     assert api.post(f"{path}/trial", data={"images": others}).status_code == 303
     assert finish(service, dataset_id) == [int(number) for number in others.split(",")]
     assert api.post(f"{path}/trial", data={"images": "1,x"}).status_code == 422
+
+
+def test_small_images_are_shown_once_since_each_strength_is_the_same(api: httpx.Client, service: Service) -> None:
+    dataset_id = new_dataset(api, service, shorter_edge=32)
+    before = api.get(f"/datasets/{dataset_id}", headers={"Accept": "text/html"}).text
+    assert "You compare the original with the protected image." in before
+    api.post(f"/v1/datasets/{dataset_id}/trial")
+    finish(service, dataset_id)
+    page = api.get(f"/datasets/{dataset_id}", headers={"Accept": "text/html"}).text
+    assert page.count('class="trial-variant"') == 3
+    assert page.count("As visible as JPEG at quality") == 3
+    assert "Subtle, as visible" not in page
 
 
 def test_a_trial_that_failed_says_why_and_can_be_tried_again(
