@@ -25,7 +25,7 @@ def start_worker(commands: Start, context: WorkerContext, queue: str = "check") 
         assert command.process.poll() is None, command.said()
         return "worker.ready" in command.said() and pool_child(command.pid) is not None
 
-    wait_until(is_ready, seconds=120)
+    wait_until(is_ready, seconds=240)  # importing torch takes long on a busy machine
     return command
 
 
