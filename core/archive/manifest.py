@@ -13,7 +13,7 @@ from core.generators.card import Card
 from core.generators.compatibility import may_have_trained_on
 from core.ingest.archives.zip import ZIP_ERRORS
 from core.limits import Limits
-from core.specs.protect import ProtectSpec
+from core.specs.protect import TEXTURE, ProtectSpec
 
 MANIFEST_NAME = "MANIFEST.json"
 MAX_MANIFEST_BYTES = 256 << 20
@@ -40,7 +40,8 @@ class Manifest:
     @property
     def trained_on_all_images(self) -> bool:
         """Whether the noise was optimized on every image, because none was kept for testing."""
-        return self.spec.evidence == "none" and "card" not in self.generator
+        is_optimized = "card" not in self.generator and self.generator.get("method") != TEXTURE
+        return self.spec.evidence == "none" and is_optimized
 
     def may_have_trained_on(self, *, name: str, classes: Sequence[str]) -> bool:
         """Whether the noise comes from a generator that may have been trained on the images of a dataset.

@@ -190,7 +190,8 @@ class VerifySpec(Spec):
             message = f"makes {count} rows of all that is listed; at most {MAX_ROWS}"
             raise refusal(message, field=max(lengths, key=lambda name: lengths[name]))
         if not self.rows:
-            raise refusal(f"must name more than {PROBE}, which has neither these trainings nor these countermeasures")
+            message = f"must name more than {PROBE}, which has neither these trainings nor these countermeasures"
+            raise refusal(message, field="architectures")
         return self
 
     @property

@@ -73,6 +73,22 @@ def test_a_zip_of_a_later_version_is_not_ours(tmp_path: Path) -> None:
         read_manifest(overwritten(write_archive(tmp_path, json.dumps(GOOD)), header=b"PK\1\2", at=6, value=b"\xc8"))
 
 
+@pytest.mark.parametrize(
+    ("generator", "evidence", "trained"),
+    [
+        ({"method": "sem"}, "none", True),
+        ({"method": "sem"}, "quick", False),
+        ({"method": "texture"}, "none", False),
+        ({"method": "sem", "card": {}}, "none", False),
+    ],
+)
+def test_only_noise_that_is_optimized_was_trained_on_all_images(
+    tmp_path: Path, generator: dict[str, object], evidence: str, trained: bool
+) -> None:
+    text = json.dumps(GOOD | {"generator": generator, "spec": {"evidence": evidence}})
+    assert read_manifest(write_archive(tmp_path, text)).trained_on_all_images is trained
+
+
 def test_a_generator_of_another_release_may_have_learned_anything(tmp_path: Path) -> None:
     known = {"name": "pets", "classes": ("cat", "dog")}
     for generator, may in (

@@ -77,6 +77,8 @@ def test_a_class_is_requested_by_its_name() -> None:
         ({"countermeasures": [], "extra": 1}, {"countermeasures", "extra"}),
         ({"percentages": [1] * (MAX_ROWS + 1)}, {"percentages"}),
         ({"percentages": [*range(1, 101)], "countermeasures": list(COUNTERMEASURE_INFO)[:3]}, {"percentages"}),
+        ({"architectures": ["pretrained-probe"], "trainings": [{"radius": 4}]}, {"architectures"}),
+        ({"architectures": ["pretrained-probe"], "countermeasures": ["mixup"]}, {"architectures"}),
         ({"protected_class": ""}, {"protected_class"}),
         ({"protected_class": 3}, {"protected_class"}),
         ({"protected_class": ["cat"]}, {"protected_class"}),
