@@ -5,7 +5,7 @@ from experiments.paper.curve_figure import ChartSpec, CurveFigure, by_radius
 from experiments.paper.table1 import TABLE
 
 _RADII = (0, 1, 2, 3, 4)
-_NOISES = {
+NOISES = {
     "Clean": None,
     "EM": Noise(method="em", radius_u=8),
     "TAP": Noise(method="tap", radius_u=8),
@@ -22,7 +22,7 @@ FIGURE = CurveFigure(
             x="adv. train. radius (of 255)",
             y="test accuracy (%)",
             top=100,
-            lines=tuple(by_radius(name, noise, _RADII) for name, noise in _NOISES.items()),
+            lines=tuple(by_radius(name, noise, _RADII) for name, noise in NOISES.items()),
         ),
     ),
     beside=TABLE,

@@ -1,15 +1,8 @@
 """Figure 7: accuracy on training and test images during adversarial training with 4/255. Its cells are in Table 1."""
 
-from experiments.cells import Cell, Noise
+from experiments.cells import Cell
 from experiments.paper.curve_figure import ChartSpec, CurveFigure, by_updates, per_cent
-
-_NOISES = {
-    "Clean": None,
-    "EM": Noise(method="em", radius_u=8),
-    "TAP": Noise(method="tap", radius_u=8),
-    "NTGA": Noise(method="ntga", radius_u=8),
-    "REM": Noise(method="rem", radius_u=8, radius_a=4),
-}
+from experiments.paper.figure1 import NOISES
 
 FIGURE = CurveFigure(
     name="figure7",
@@ -20,7 +13,7 @@ FIGURE = CurveFigure(
             x="updates",
             y="accuracy (%)",
             top=100,
-            lines=tuple(by_updates(name, Cell(noise=noise, radius=4), value) for name, noise in _NOISES.items()),
+            lines=tuple(by_updates(name, Cell(noise=noise, radius=4), value) for name, noise in NOISES.items()),
         )
         for which, value in (
             ("Training", lambda run: per_cent(run.train_accuracy)),
