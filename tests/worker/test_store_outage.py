@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -116,15 +117,17 @@ def test_a_store_that_fails_only_writes_is_waited_for(
     assert job_of(on_s3.database, check[1]).state == m.SUCCEEDED
 
 
+def with_patience(context: WorkerContext, seconds: float) -> WorkerContext:
+    """A worker that waits this long for the object store."""
+    settings = context.settings.model_copy(update={"store_outage_seconds": seconds})
+    return replace(context, settings=settings)
+
+
 def test_after_the_time_limit_the_job_fails_in_plain_words(
     on_s3: WorkerContext, s3_relay: Any, check: tuple[str, str]
 ) -> None:
     _, faults = s3_relay
-    patient = WorkerContext(
-        settings=on_s3.settings.model_copy(update={"store_outage_seconds": 2.0}),
-        database=on_s3.database,
-        files=on_s3.files,
-    )
+    patient = with_patience(on_s3, 2.0)
     faults.everything(500)
     began = time.monotonic()
     with pytest.raises(StoreUnavailable):
@@ -144,11 +147,7 @@ def test_repeated_short_outages_end_at_the_time_limit_too(
 ) -> None:
     """The store answers the probe, and fails what the job needs each time."""
     _, faults = s3_relay
-    patient = WorkerContext(
-        settings=on_s3.settings.model_copy(update={"store_outage_seconds": 4.0}),
-        database=on_s3.database,
-        files=on_s3.files,
-    )
+    patient = with_patience(on_s3, 4.0)
     faults.everything(500)
     faults.path_part = "/datasets/"
     attempts = 0
