@@ -50,7 +50,7 @@ def test_recovery_enqueues_a_job_whose_message_is_lost(
     context: WorkerContext, upload: Upload, check_worker: Command
 ) -> None:
     _, job_id = upload(per_class=3)
-    wait_for_state(context, job_id, m.SUCCEEDED, seconds=15)
+    wait_for_state(context, job_id, m.SUCCEEDED)
 
 
 def test_a_job_runs_again_when_the_child_is_killed(
