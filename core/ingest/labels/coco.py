@@ -15,6 +15,8 @@ from core.ingest.labels.text_file import TextFile
 from core.ingest.unpack import UnpackedFile
 
 SUFFIXES = (".json",)
+LABEL_WORDS = ("label", "annotation")
+"""Parts of the names of files that hold labels in whatever form; a `metadata.json` may hold anything."""
 
 
 def parse_coco(file: UnpackedFile, text: TextFile, index: ImageIndex) -> LabelFile | None:
@@ -39,7 +41,11 @@ def parse_coco(file: UnpackedFile, text: TextFile, index: ImageIndex) -> LabelFi
         problems.add("unreadable files", line, f"It is no JSON: {error}; no label of it is used.")
         return _label_file(file, text, (), problems, references)
     if not isinstance(data, dict) or not isinstance(data.get("images"), list):
-        return None
+        if not any(name in file.path.rpartition("/")[2].lower() for name in LABEL_WORDS):
+            return None
+        problem = "It is JSON, but neither COCO annotations nor a .jsonl of lines; no label of it is used."
+        problems.add("files in another form", None, problem)
+        return _label_file(file, text, (), problems, references)
     images = _images(data["images"], references, problems)
     if text.problem:
         problems.add("encoding", None, f"It {text.problem}.")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from core.filenames import is_image
+from core.filenames import is_image, suffix
 from core.ingest.folder_names import Split, split_of
 from core.ingest.labels.class_name import class_name
 from core.ingest.labels.column_names import (
@@ -75,7 +75,8 @@ def parse_table(file: UnpackedFile, text: TextFile, index: ImageIndex) -> LabelF
     Returns:
         What it says; None if it is no table of images.
     """
-    delimiter = delimiter_of(text.text or "")
+    one_column = None if suffix(file.path) == ".txt" else ","  # such as Kaggle's test.csv; a text is no table then
+    delimiter = delimiter_of(text.text or "") or one_column
     if delimiter is None or text.text is None:
         return None
     problems = ProblemList(file.path)

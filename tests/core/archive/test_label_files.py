@@ -55,6 +55,13 @@ def test_the_other_cells_of_a_changed_row_stay_as_they_are_written(tmp_path: Pat
     assert records["metadata.csv"]["renamed"] == 3
 
 
+def test_a_table_of_names_alone_is_delivered(tmp_path: Path) -> None:
+    content, records, skipped = delivered(tmp_path, {"test.csv": "id\n0.jpg\n2.jpg\n", "prose.csv": "A line.\nTwo.\n"})
+    assert content["test.csv"].decode() == "id\n0.png\n2.png\n"
+    assert records["test.csv"]["renamed"] == 2
+    assert skipped == ["prose.csv"]
+
+
 def test_ids_stay_and_so_does_a_table_in_which_nothing_changes(tmp_path: Path) -> None:
     table = "id,label\n0,cat\n1,dog\n2,cat\n"
     content, records, _ = delivered(tmp_path, {"train.csv": table})

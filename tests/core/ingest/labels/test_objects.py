@@ -130,6 +130,16 @@ def test_what_is_wrong_in_yolo_is_a_problem(tmp_path: Path) -> None:
     assert [(path, line) for path, line, _ in problems] == [("labels/3.txt", 1), ("labels/3.txt", 2)]
 
 
+@pytest.mark.parametrize("content", ['{"0.jpg": "car"}', '[{"file_name": "0.jpg", "label": "car"}]', "7"])
+def test_json_with_labels_in_another_form_is_a_problem(tmp_path: Path, content: str) -> None:
+    [(path, _, text)] = problems_of(layout_of(tmp_path, FOUR | {"train_labels.json": content}))
+    assert (path, "neither COCO annotations nor a .jsonl" in text) == ("train_labels.json", True)
+
+
+def test_json_that_promises_no_labels_is_no_problem(tmp_path: Path) -> None:
+    assert problems_of(layout_of(tmp_path, FOUR | {"metadata.json": '{"title": "Trip"}', "a.json": "[]"})) == []
+
+
 @pytest.mark.parametrize("content", ["names: [", "a: &a {b: 1}\nnames: {<<: *a}", "names: 7", "[1, 2]"])
 def test_a_data_yaml_that_cannot_be_read_leaves_numbers(tmp_path: Path, content: str) -> None:
     assert labels_of(layout_of(tmp_path, yolo({"data.yaml": content})))["images/1.jpg"] == "1"
