@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import BadInput
+from core.errors import BadInput, FieldError, SpecError
 from core.generators.card import Card, read_card
 from core.generators.compatibility import apply_generator_constraints, incompatibilities
 from core.specs.protect import INSTANT, TEXTURE
@@ -49,6 +49,9 @@ def resolve_generator_constraints(fields: Mapping[str, Any], card: Card | None) 
     """
     if card is None and fields.get("preset") == INSTANT and fields.get("method") not in (None, TEXTURE):
         card = shipped_generators()[0].card
+        if fields["method"] != card.method:
+            reason = f"must be {TEXTURE} or {card.method} with the preset {INSTANT}, which trains nothing"
+            raise SpecError([FieldError("method", f"{reason}; choose another preset for other methods")])
     return dict(fields) if card is None else apply_generator_constraints(fields, card)
 
 

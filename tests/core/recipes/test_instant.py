@@ -73,6 +73,19 @@ def test_a_requested_method_fixes_the_radii_and_without_one_the_images_decide() 
         resolve_generator_constraints({"preset": "instant", "method": "sem", "radius_u": 16}, None)
 
 
+@pytest.mark.parametrize("method", ["rem", "em", "tap", "ntga"])
+def test_a_method_that_trains_is_refused_with_the_way_out(method: str) -> None:
+    with pytest.raises(SpecError) as refused:
+        resolve_generator_constraints({"preset": "instant", "method": method}, None)
+    assert [(error.field, error.message) for error in refused.value.errors] == [
+        (
+            "method",
+            "must be texture or sem with the preset instant, which trains nothing; choose another preset for other "
+            "methods",
+        )
+    ]
+
+
 def test_nothing_is_trained_with_it() -> None:
     with pytest.raises(SpecError, match="must be one of quick, standard, paper: instant trains nothing"):
         ProtectSpec.parse_training({"preset": "instant"})
@@ -97,7 +110,7 @@ def test_it_protects_by_the_command_and_the_report_names_the_generator(tmp_path:
 def test_what_it_cannot_do_is_one_clear_line(tmp_path: Path) -> None:
     source = drawn(tmp_path / "pictures.zip", each=2)
     for options, said in (
-        (["--method", "rem"], "--method must be sem"),
+        (["--method", "rem"], "--method must be texture or sem with the preset instant"),
         (["--radius-u", "4"], "--radius-u must be 8"),
     ):
         done = CliRunner().invoke(
