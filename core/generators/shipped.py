@@ -49,10 +49,19 @@ def resolve_generator_constraints(fields: Mapping[str, Any], card: Card | None) 
     """
     if card is None and fields.get("preset") == INSTANT and fields.get("method") not in (None, TEXTURE):
         card = shipped_generators()[0].card
-        if fields["method"] != card.method:
-            reason = f"must be {TEXTURE} or {card.method} with the preset {INSTANT}, which trains nothing"
-            raise SpecError([FieldError("method", f"{reason}; choose another preset for other methods")])
+        try:
+            return apply_generator_constraints(fields, card)
+        except SpecError as error:
+            raise SpecError([_of_instant(one, card) for one in error.errors]) from None
     return dict(fields) if card is None else apply_generator_constraints(fields, card)
+
+
+def _of_instant(error: FieldError, card: Card) -> FieldError:
+    """What is wrong with a field of the preset `instant`; a method has a way out."""
+    if error.field != "method":
+        return error
+    reason = f"must be {TEXTURE} or {card.method} with the preset {INSTANT}, which trains nothing"
+    return FieldError("method", f"{reason}; choose another preset for other methods")
 
 
 def select_shipped_generator(
