@@ -123,7 +123,7 @@ def test_a_worker_that_is_stopped_releases_its_job(
     wait_for_stage(context, job_id)
     began = time.monotonic()
     assert check_worker.end() == 0
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 15, "it does not wait for the end of the check"
     row = job_of(context.database, job_id)
     assert (row.state, row.attempt, row.released) == (m.QUEUED, 1, 1)
     assert list(context.settings.scratch.iterdir()) == []
