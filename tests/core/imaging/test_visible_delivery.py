@@ -82,3 +82,14 @@ def test_a_smooth_image_shows_no_more_noise_than_a_photograph(  # type: ignore[n
     assert values["flip"] <= BALANCED
     assert values["noise"] > 0.4
     assert (ssimulacra2(before, after) or 0) >= 60
+
+
+@pytest.mark.parametrize("divisor", [4, 10])
+def test_a_dark_photograph_shows_no_more_noise_than_a_bright_one(  # type: ignore[no-untyped-def]
+    run, divisor: int
+) -> None:
+    data = encoded(photograph(400, 300, 3).point(lambda value: value // divisor), "JPEG", quality=90)
+    values, delivered = deliver(run, data, BALANCED)
+    before, after = (np.asarray(Image.open(io.BytesIO(file)).convert("RGB")) for file in (data, delivered))
+    assert values["flip"] <= BALANCED
+    assert (ssimulacra2(before, after) or 0) >= 60
