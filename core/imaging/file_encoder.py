@@ -16,7 +16,7 @@ ESTIMATE_TOLERANCE = 1.25  # of a size by parts; one settings too fine costs ano
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class EncodedImage:
     """An encoded image.
 
     Attributes:
@@ -55,7 +55,7 @@ class FileEncoder:
         self._chosen: int | None = None  # the number of the settings
         self._max_bytes = MAX_GROWTH * original.compression.file_bytes
 
-    def deliver(self, image: Image.Image) -> Delivery:
+    def deliver(self, image: Image.Image) -> EncodedImage:
         """A version of the image as a file, and as it is decoded from the file.
 
         Args:
@@ -65,7 +65,7 @@ class FileEncoder:
             ImageRefused: The encoder changed the size.
         """
         encoded = self._finest(image) if self._settings else self._encoded(image, None)
-        return Delivery(encoded=encoded, decoded=self._as_delivered(encoded, image))
+        return EncodedImage(encoded=encoded, decoded=self._as_delivered(encoded, image))
 
     def choose_settings(self, parts: Sequence[Image.Image], share: float) -> None:
         """Choose how finely a large image is compressed by parts of it, which takes less time than the whole.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-from core.imaging.file_encoder import Delivery, FileEncoder
+from core.imaging.file_encoder import EncodedImage, FileEncoder
 from core.imaging.perceptual_bound import TYPICAL_EXPONENT, strongest_within
 from core.imaging.scaled_noise import ScalableNoise, WindowedFlip, cropped
 from core.metrics.windows import Window
@@ -28,7 +28,7 @@ def deliver_within(
     *,
     max_flip: float,
     finer: Sequence[FileEncoder] = (),
-) -> Delivery:
+) -> EncodedImage:
     """The delivered file with the strongest noise that is found within the target.
 
     Compression is part of what is measured. Of a large image a first search leaves it out, as encoding takes long.
@@ -51,8 +51,8 @@ def deliver_within(
         typical = max_flip / max(scale, MIN_SCALE) ** TYPICAL_EXPONENT
         encoder.choose_settings(*_parts(original, noise, measure.windows, scale))
 
-    def search(encoder: FileEncoder) -> Delivery:
-        def attempt(scale: float) -> Delivery:
+    def search(encoder: FileEncoder) -> EncodedImage:
+        def attempt(scale: float) -> EncodedImage:
             done = encoder.deliver(noise.added_to(original, scale) if scale else original)
             return replace(done, scale=scale, flip=measure.of(done.decoded))
 
