@@ -18,13 +18,13 @@ from store.settings import Settings
 from worker.context import WorkerContext
 
 
-def rewritten(path: Path, target: Path, *, database: Path | None = None, **changes: Any) -> Path:
+def rewritten(path: Path, target: Path, *, database_file: Path | None = None, **changes: Any) -> Path:
     """A whole backup whose manifest says something else, with another database on demand."""
     with BackupReader(path) as reader, new_backup(target) as writer:
         for number, member in enumerate(reader.manifest.members):
             part = writer.folder / str(number)
             reader.extract(member.name, part)
-            source = database if database and member.name.startswith("database/") else part
+            source = database_file if database_file and member.name.startswith("database/") else part
             writer.add(member.name, source, disposition=member.disposition)
         members = [asdict(member) for member in writer.members]
         content = json.loads(reader.load("manifest.json")) | changes | {"members": members}
@@ -68,7 +68,7 @@ def test_an_earlier_revision_is_migrated(filled: WorkerContext, backup: Path, tm
     old = connect(f"sqlite+pysqlite:///{tmp_path / 'old.db'}")
     command.downgrade(migrate.alembic_config(old), "0016")
     old.dispose()
-    earlier = rewritten(backup, backup.with_name("earlier.tar"), database=tmp_path / "old.db", revision="0016")
+    earlier = rewritten(backup, backup.with_name("earlier.tar"), database_file=tmp_path / "old.db", revision="0016")
     settings = Settings(_env_file=None, data_dir=tmp_path / "other")
     assert restore_backup(settings, earlier).revision == migrate.head_revision()
     restored = open_database(settings)
