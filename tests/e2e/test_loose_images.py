@@ -85,9 +85,9 @@ def try_strengths(page: Page) -> None:
     """Wait for the trial, move a slider with a finger, and look at another strength."""
     first = page.locator("[data-strength=balanced] .is-sliding").first
     expect(first).to_be_visible(timeout=2 * MINUTE_MS)
+    expect(page.locator("#trial:not([data-busy])")).to_be_visible(timeout=2 * MINUTE_MS)  # then nothing is replaced
     images = first.locator("[data-compare-images]")
     images.scroll_into_view_if_needed()
-    expect(page.locator("#trial:not([data-busy])")).to_be_visible(timeout=2 * MINUTE_MS)  # then nothing is replaced
     box = images.bounding_box()
     assert box is not None
     page.touchscreen.tap(box["x"] + box["width"] * 0.25, box["y"] + 20)

@@ -27,8 +27,11 @@ KEY = bytes(range(32))
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photographs with so much detail that the target alone limits their noise."""
     files = {
-        f"{name}/{i}.jpg": jpeg(photograph(seed=10 * k + i)) for k, name in enumerate(("cat", "dog")) for i in range(3)
+        f"{name}/{i}.jpg": jpeg(photograph(seed=10 * k + i, grain=12))
+        for k, name in enumerate(("cat", "dog"))
+        for i in range(3)
     }
     return write_zip(tmp_path_factory.mktemp("photographs") / "pets.zip", files)
 
