@@ -23,9 +23,9 @@ MIN_BLOCK = 4
 MAX_ATTEMPTS, BISECTION_FROM = 8, 3
 CLOSE_ENOUGH = 0.96
 """A visibility from here up to the target is accepted, as a share of the target."""
-AIM = 0.985
+AIM = 0.98
 MAX_STEP = 6.0
-TYPICAL_EXPONENT, MIN_EXPONENT, MAX_EXPONENT = 0.55, 0.2, 1.2
+TYPICAL_EXPONENT, MIN_EXPONENT, MAX_EXPONENT = 0.65, 0.2, 1.2
 """FLIP grows about as this power of the factor, as compression adds a part that does not grow."""
 
 

@@ -17,9 +17,9 @@ from core.metrics.windows import Window, as_rgb, windows_of
 STRIP = 256  # rows that are rounded at once, so that a large image takes little memory
 TYPICAL_TEXTURE_FLIP, TYPICAL_FULL_FLIP = 0.056, 0.2
 """Of a photograph with a texture of factor 1, and with noise of 8 of 255 that is not scaled: where a search begins."""
-MAX_OVER_TYPICAL = 1.8
-"""Of textures. No more than this was needed by any of 24 photographs, and drawn surfaces with it keep SSIMULACRA2 above
-70 at the target `balanced` (docs/lab/photographs.md)."""
+MAX_OVER_TYPICAL = 1.6
+"""Of textures. Few photographs need more, and drawn surfaces with it keep SSIMULACRA2 above 65 at the target `balanced`
+(docs/lab/photographs.md)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

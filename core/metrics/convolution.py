@@ -1,7 +1,7 @@
 """Convolutions of one plane with several separable kernels, as matrix products of blocks of it with banded matrices."""
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 Planes = NDArray[np.float32]
@@ -43,7 +43,9 @@ def _down(values: Planes, taps: Taps) -> Planes:
     banded = _banded(taps, block)
     out = np.empty_like(values, shape=(length, values.shape[1]), subok=False)
     whole = length // block * block
-    parts = sliding_window_view(values, block + len(taps) - 1, axis=0)[:whole:block].swapaxes(1, 2)
+    parts = as_strided(
+        values, (length // block, block + len(taps) - 1, values.shape[1]), (block * values.strides[0], *values.strides)
+    )
     np.matmul(banded, parts, out=out[:whole].reshape(-1, block, out.shape[1]))
     out[length - block :] = banded @ values[length - block :]
     return out
