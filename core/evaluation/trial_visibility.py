@@ -1,5 +1,6 @@
 """How visible the noise of a trial is: the same few images at several strengths, within seconds."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -27,19 +28,26 @@ class TrialScorer:
         self._threads = threads
         self._references: dict[int, list[list[FlipReference]]] = {}
 
-    def scores(self, files: DeliveredFiles) -> dict[int, VisibilityScore]:
-        """The scores of each image by its index; an image that cannot be decoded has none.
+    def read(self, files: DeliveredFiles) -> dict[int, list[WindowPair]]:
+        """The windows of each image by its index; an image that cannot be decoded has none.
 
         Args:
-            files: The uploaded and the delivered files, of the same dataset as in the calls before.
+            files: The uploaded and the delivered files.
         """
         images, paths = files.dataset.images, files.archive.delivered.paths
         wanted = [
             (i, windows_of(images[i].width, images[i].height)) for i, path in enumerate(paths) if path is not None
         ]
-        files.progress.start("report", len(wanted))
+        return dict(files.read(wanted))
+
+    def scores(self, windows: Mapping[int, list[WindowPair]]) -> dict[int, VisibilityScore]:
+        """The scores of each image by its index.
+
+        Args:
+            windows: From `read`; the originals are those of the calls before.
+        """
         with ThreadPoolExecutor(self._threads, thread_name_prefix="visibility") as pool:
-            futures = {i: pool.submit(self._score, i, pairs) for i, pairs in files.read(wanted)}
+            futures = {i: pool.submit(self._score, i, pairs) for i, pairs in windows.items()}
             return {i: future.result() for i, future in futures.items()}
 
     def _score(self, index: int, pairs: list[WindowPair]) -> VisibilityScore:

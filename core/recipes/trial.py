@@ -89,7 +89,7 @@ def make_trial(folder: Path, spec: ProtectSpec, options: RunOptions) -> Iterator
 def _with_textures(
     dataset: ImageDataset, spec: ProtectSpec, options: RunOptions, progress: Progress, sandbox: DecoderSandbox
 ) -> Iterator[list[TrialFile]]:
-    """While the images at one visibility are measured, those at the next one are written."""
+    """While the images at a later visibility are measured, those at the next one are written."""
     codebook = TextureCodebook(len(dataset.classes), secrets.token_bytes(KEY_BYTES))
     noise = ClassTextures(labels=labels_of(dataset), codebook=codebook, channels=dataset.channels, size=MIN_SIZE)
 
@@ -105,16 +105,18 @@ def _with_textures(
             return WrittenArchive(path=out, delivered=archive.delivered, skipped=archive.skipped)
 
     scorer = TrialScorer(threads=options.context().device.cores)
-    with ThreadPoolExecutor(1, "trial") as writer, DecoderSandbox(limits=options.limits, processes=1) as decoder:
+    with ThreadPoolExecutor(1, "trial") as writer:
         written = writer.submit(write, IN_TURN[0])
         for visibility, following in zip_longest(IN_TURN, IN_TURN[1:]):
             archive = written.result()
+            files = DeliveredFiles(
+                dataset=dataset, archive=archive, scratch=options.scratch, sandbox=sandbox, progress=progress
+            )
+            windows = scorer.read(files)
+            first = scorer.scores(windows) if visibility == IN_TURN[0] else None  # alone, as a person waits for them
             if following is not None:
                 written = writer.submit(write, following)
-            files = DeliveredFiles(
-                dataset=dataset, archive=archive, scratch=options.scratch, sandbox=decoder, progress=Progress()
-            )
-            yield _scored_files(files, scorer.scores(files), visibility)
+            yield _scored_files(files, first or scorer.scores(windows), visibility)
 
 
 def _scored_files(files: DeliveredFiles, scores: Mapping[int, VisibilityScore], visibility: str) -> list[TrialFile]:
