@@ -13,10 +13,9 @@ from core.noise.ntga.attack import (
     OneHotImages,
     ntga_noise,
     search_block_noise,
-    shuffled_blocks,
     trained_coefficients,
-    validation_indices,
 )
+from core.noise.ntga.blocks import shuffled_blocks, validation_indices
 from core.noise.ntga.ntk import WideNetwork
 from core.noise.setup import NoiseSetup
 from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
