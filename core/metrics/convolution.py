@@ -9,6 +9,9 @@ Taps = NDArray[np.float64]
 
 BLOCK = 32
 """Pixels that one product gives along its axis. Larger blocks multiply more zeros, smaller ones need more products."""
+MAX_PRODUCT = 1 << 18
+"""Multiplications in one product. OpenBLAS divides larger ones among threads, which wait for each other: while another
+process uses a core, that takes tens of times as long."""
 
 
 class Plane:
@@ -39,16 +42,22 @@ class Plane:
 def _down(values: Planes, taps: Taps) -> Planes:
     """Each column after the taps, where all of them lie inside: float32 (h - len(taps) + 1, w)."""
     length = values.shape[0] - len(taps) + 1
-    block = min(BLOCK, length)
-    banded = _banded(taps, block)
+    banded = _banded(taps, min(BLOCK, length))
     out = np.empty_like(values, shape=(length, values.shape[1]), subok=False)
-    whole = length // block * block
-    parts = as_strided(
-        values, (length // block, block + len(taps) - 1, values.shape[1]), (block * values.strides[0], *values.strides)
-    )
-    np.matmul(banded, parts, out=out[:whole].reshape(-1, block, out.shape[1]))
-    out[length - block :] = banded @ values[length - block :]
+    columns = max(1, MAX_PRODUCT // banded.size)
+    for left in range(0, values.shape[1], columns):
+        _multiply(banded, values[:, left : left + columns], out[:, left : left + columns])
     return out
+
+
+def _multiply(banded: Planes, values: Planes, out: Planes) -> None:
+    """Write the products of the banded matrix with each block of rows; the last block may overlap with the one before."""
+    block, needed = banded.shape
+    count, columns = len(out) // block, out.shape[1]
+    parts = as_strided(values, (count, needed, columns), (block * values.strides[0], *values.strides))
+    blocks = as_strided(out, (count, block, columns), (block * out.strides[0], *out.strides))
+    np.matmul(banded, parts, out=blocks)
+    out[-block:] = banded @ values[-needed:]
 
 
 def _banded(taps: Taps, block: int) -> Planes:
