@@ -1,10 +1,6 @@
 """Two real workers and the noise of one protection: its bytes stay the same, and a killed worker costs one shard."""
 
 import io
-import json
-import os
-import re
-import signal
 import subprocess
 import zipfile
 from collections.abc import Callable
@@ -17,10 +13,11 @@ from core.specs.presets import PRESETS
 from store import models as m
 from store.object_keys import checkpoint_prefix
 from store.settings import Settings
-from tests.support.processes import Command, pool_child
+from tests.support.helping_workers import count_claimed_pieces, helped, kill_child, roles, start_pair
+from tests.support.processes import Command
 from tests.support.rows import job_of, new_job
 from tests.support.waiting import wait_until
-from tests.support.workers import Start, count_claims, enqueue, start_worker, wait_for_state
+from tests.support.workers import Start, count_claims, enqueue, wait_for_state
 from tests.worker.conftest import Upload
 from worker.context import WorkerContext
 from worker.executor import run_job
@@ -79,15 +76,8 @@ def expected(context: WorkerContext, dataset: str, generator: m.Generator) -> di
 def workers(
     context: WorkerContext, broker: "subprocess.Popen[bytes]", commands: Start, expected: dict[str, bytes]
 ) -> list[Command]:
-    """Two of them. They start when nothing else computes, and have imported torch: the helper is there in time."""
-    started = [start_worker(commands, context, "cpu") for _ in range(2)]
-    wait_until(lambda: all(map(has_torch, started)), seconds=120)
-    return started
-
-
-def has_torch(worker: Command) -> bool:
-    child = pool_child(worker.pid)
-    return child is not None and b"libtorch_cpu" in Path(f"/proc/{child}/maps").read_bytes()
+    """Two of them; they start when nothing else computes."""
+    return start_pair(commands, context)
 
 
 def new_protection(context: WorkerContext, dataset: str, generator: m.Generator) -> str:
@@ -108,12 +98,9 @@ def test_two_workers_share_the_noise_and_a_killed_one_costs_a_shard(
 ) -> None:
     id_ = new_protection(context, dataset, generator)
     enqueue(context, id_, m.PROTECT)
-    owner = wait_until(lambda: next((w for w in workers if count_claims(w)), None), seconds=60)
-    helper = next(worker for worker in workers if worker is not owner)
-    wait_until(lambda: helper.said().count('"piece.claimed"') >= 2, seconds=120)
-    child = pool_child(helper.pid)
-    assert child is not None
-    os.kill(child, signal.SIGKILL)
+    owner, helper = roles(workers)
+    wait_until(lambda: count_claimed_pieces(helper) >= 2, seconds=120)
+    kill_child(helper)
     row = wait_for_state(context, id_, m.SUCCEEDED, seconds=300)
     assert (row.attempt, count_claims(helper)) == (1, 0)
     assert set(helped(helper)) < {f"noise-{number}" for number in range(SHARDS)}
@@ -121,10 +108,3 @@ def test_two_workers_share_the_noise_and_a_killed_one_costs_a_shard(
     assert helped(owner) == []
     assert images_of(context, id_) == expected
     wait_until(lambda: context.files.list(checkpoint_prefix(id_)) == [], seconds=60)
-
-
-def helped(command: Command) -> list[str]:
-    """The pieces that a worker computed for the job of another, according to its log."""
-    ended = re.findall(r'^.*"piece\.ended".*$', command.said(), re.MULTILINE)
-    events = [json.loads(line) for line in ended]
-    return [event["piece"] for event in events if event["outcome"] == "succeeded"]
