@@ -51,7 +51,7 @@ def _down(values: Planes, taps: Taps) -> Planes:
 
 
 def _multiply(banded: Planes, values: Planes, out: Planes) -> None:
-    """Write the products of the banded matrix with each block of rows; the last block may overlap with the one before."""
+    """Write the products of the banded matrix with each block of rows; the last may overlap with the one before."""
     block, needed = banded.shape
     count, columns = len(out) // block, out.shape[1]
     parts = as_strided(values, (count, needed, columns), (block * values.strides[0], *values.strides))
