@@ -30,6 +30,7 @@ from core.training.learner import LearnerImages, LearnerMethod, train
 from core.training.loop import TrainingPlan
 
 Weights = Mapping[str, Tensor]
+PASSES = 10  # over the training images, of a learner
 RADII = (0, 2, 4)  # of adversarial training, in pixel units of 255; 0 is standard training
 
 
@@ -121,8 +122,9 @@ def accuracy(
     *,
     start: Weights | None = None,
     norm: str = "Linf",
+    passes: int = PASSES,
 ) -> float:
-    """Train the learner of the preset for 10 passes, and measure its test accuracy in per cent.
+    """Train the learner of the preset, and measure its test accuracy in per cent.
 
     Args:
         train_set: The images that it learns from.
@@ -131,8 +133,9 @@ def accuracy(
         conditions: The seed, the preset and the device.
         start: The weights to start from, of the same architecture; None draws random ones.
         norm: The norm of adversarial training, a key of ALL_BALLS.
+        passes: Over the training images.
     """
-    return train_learner(train_set, test, radius, conditions, start=start, norm=norm)[1]
+    return train_learner(train_set, test, radius, conditions, start=start, norm=norm, passes=passes)[1]
 
 
 def train_learner(
@@ -143,6 +146,7 @@ def train_learner(
     *,
     start: Weights | None = None,
     norm: str = "Linf",
+    passes: int = PASSES,
 ) -> tuple[nn.Module, float]:
     """Return the learner that `accuracy` trains, and its accuracy; the parameters are the same."""
     schedule, device, seed = conditions.preset.schedules["quick"], conditions.device, conditions.seed
@@ -158,17 +162,17 @@ def train_learner(
         start_from(model, start)
     method = LearnerMethod(
         threat=ThreatModel(norm=norm, radius=radius, steps=schedule.attack_steps, step=schedule.attack_step),
-        plan=learner_plan(len(train_set), conditions.preset),
+        plan=learner_plan(len(train_set), conditions.preset, passes=passes),
     )
     images = LearnerImages(train=train_set.on(device), test=test.on(device))
     curve = train(model, images, method, RunContext(device=device), generator=device.generator(seed, 200))
     return model, round(100 * curve.accuracy[-1], 2)
 
 
-def learner_plan(images: int, preset: Preset) -> TrainingPlan:
-    """Ten passes over a number of training images, otherwise as the preset's quick evidence."""
+def learner_plan(images: int, preset: Preset, *, passes: int = PASSES) -> TrainingPlan:
+    """Passes over a number of training images, otherwise as the preset's quick evidence."""
     schedule = preset.schedules["quick"]
-    length = replace(schedule.length, epochs=10, min_updates=1, max_updates=10 * images)
+    length = replace(schedule.length, epochs=passes, min_updates=1, max_updates=passes * images)
     return TrainingPlan.of(length, schedule.learning_rate, images=images, details=preset.details)
 
 

@@ -1,25 +1,26 @@
-"""Whether free adversarial training keeps the order of noises that training by PGD finds: both side by side.
+"""Whether a cheaper adversary keeps the order of noises that training by PGD finds: side by side.
 
-    .venv/bin/python -m benchmarks.free_training --data cifar10 --out build/free_training \\
+    .venv/bin/python -m benchmarks.adversaries --data cifar10 --out build/adversaries \\
         --generator core/generators/weights/tiny-imagenet-32.safetensors
 
-Free adversarial training (Shafahi et al., NeurIPS 2019) updates the weights REPLAYS times on each batch, and moves its
-perturbation by the gradient that each update has anyway; an update costs one pass, where PGD takes one more for each
-step. Both take the preset's learner with as many updates. DATA holds train/CLASS/FILE and test/CLASS/FILE. A cell is a
-noise and a radius; figures are test accuracies in per cent. A cell is saved in OUT as soon as it is there, so the same
-command continues after an interruption.
+"PGD" is the adversary of the preset's evidence. "one step" takes one step of 1.25 radii from a random start (Wong et
+al., ICLR 2020). "free" (Shafahi et al., NeurIPS 2019) updates the weights REPLAYS times on each batch, and moves its
+perturbation by the gradient that each update has anyway. All take the preset's learner with as many updates as its
+evidence. DATA holds train/CLASS/FILE and test/CLASS/FILE. A cell is a noise and a radius; figures are test accuracies
+in per cent. A cell is saved in OUT as soon as it is there, so the same command continues after an interruption.
 """
 
 import argparse
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from scipy.stats import kendalltau
 from torch import Tensor
 
-from benchmarks.measuring import accuracy, learner_plan, protect_by_generator
+from benchmarks.measuring import protect_by_generator
 from benchmarks.small_images import ORIGINALS, SmallImages, argument_parser, open_images, shortened
 from core.attacks.norms import PIXEL
 from core.attacks.threat_model import ThreatModel
@@ -30,13 +31,15 @@ from core.runtime.progress import Progress
 from core.specs.presets import QUICK
 from core.training.labelled_images import LabelledArrays
 from core.training.learner import LearnerImages, LearnerMethod, LearnerTraining
+from core.training.loop import TrainingPlan
 from core.training.sgd import classification_loss
 
 REPLAYS = 4
 INSTANT = "instant"
 NOISES = (ORIGINALS, INSTANT, "em", "sem", "tap", "ntga", "rem")
-RADII = (2, 4)
-KINDS = ("PGD", "free")
+ONE_STEP = 1.25
+"""The length of the only step, as a share of the radius (Wong et al., section 4.1)."""
+_SCHEDULE = QUICK.schedules["quick"]
 
 
 class FreeTraining(LearnerTraining):
@@ -86,28 +89,38 @@ class FreeTraining(LearnerTraining):
         return total, torch.cat(slopes)
 
 
+KINDS: dict[str, tuple[type[LearnerTraining], ThreatModel]] = {
+    "PGD": (LearnerTraining, ThreatModel(radius=0, steps=_SCHEDULE.attack_steps, step=_SCHEDULE.attack_step)),
+    "one step": (LearnerTraining, ThreatModel(radius=0, steps=1, step=ONE_STEP)),
+    "free": (FreeTraining, ThreatModel(radius=0)),
+}
+"""How the learner is trained, and the search of its adversary, without the radius."""
+
+
 def main() -> None:
     parser = argument_parser(__doc__)
     parser.add_argument("--generator", type=Path, required=True, help="the file of a trained generator")
+    parser.add_argument("--radii", type=int, nargs="+", default=[2, 4], help="of adversarial training, of 255")
+    parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS, help="of the adversary")
     args = parser.parse_args()
     images, seed = open_images(args), args.seeds[0]
     print(f"\n{images.caption}; at most {args.updates} updates of a surrogate; seed {seed}\n")
-    print("| noise | " + " | ".join(f"AT {radius}/255, {kind}" for radius in RADII for kind in KINDS) + " |")
-    print("|---" * (1 + len(RADII) * len(KINDS)) + "|")
-    cells: dict[tuple[int, str], list[dict[str, float]]] = {(r, kind): [] for r in RADII for kind in KINDS}
+    print("| noise | " + " | ".join(f"AT {radius}/255, {kind}" for radius in args.radii for kind in args.kinds) + " |")
+    print("|---" * (1 + len(args.radii) * len(args.kinds)) + "|")
+    cells: dict[tuple[int, str], list[dict[str, float]]] = {(r, kind): [] for r in args.radii for kind in args.kinds}
     for noise in NOISES:
         for radius, kind in cells:
             cells[radius, kind].append(_measured(images, noise, radius, kind, seed, args))
         row = " | ".join(f"{found[-1]['accuracy']:.1f}" for found in cells.values())
         print(f"| {noise} | {row} |", flush=True)
-    for radius in RADII:
-        pgd, free = ([cell["accuracy"] for cell in cells[radius, kind]] for kind in KINDS)
-        tau = kendalltau(pgd, free)
-        print(
-            f"\nAT {radius}/255: Kendall's tau of the {len(pgd)} noises is {tau.statistic:.2f} (p = {tau.pvalue:.3f})."
-        )
-    seconds = [sum(cell["seconds"] for r in RADII for cell in cells[r, kind]) for kind in KINDS]
-    print(f"The learners took {seconds[0]:.0f} core-seconds by PGD and {seconds[1]:.0f} free.")
+    reference, *others = args.kinds
+    for (radius, kind), found in cells.items():
+        if kind in others:
+            tau = kendalltau(*([cell["accuracy"] for cell in row] for row in (cells[radius, reference], found)))
+            print(f"\nAT {radius}/255, {kind}: Kendall's tau is {tau.statistic:.2f} (p = {tau.pvalue:.3f}).")
+    for kind in args.kinds:
+        seconds = sum(cell["seconds"] for radius in args.radii for cell in cells[radius, kind])
+        print(f"The learners took {seconds:.0f} core-seconds by {kind}.")
 
 
 def _measured(
@@ -118,11 +131,7 @@ def _measured(
     if not file.exists():
         train_set = _protected(images, noise, seed, args)
         began = time.process_time()
-        found = (
-            _free(train_set, images, radius, seed)
-            if kind == "free"
-            else accuracy(train_set, images.test, radius, images.conditions(seed))
-        )
+        found = _accuracy(train_set, images, radius, kind, seed)
         file.write_text(json.dumps({"accuracy": found, "seconds": time.process_time() - began}))
     read: dict[str, float] = json.loads(file.read_text())
     return read
@@ -136,21 +145,25 @@ def _protected(images: SmallImages, noise: str, seed: int, args: argparse.Namesp
     return images.protected(noise, seed, preset=preset, name=noise)
 
 
-def _free(train_set: LabelledArrays, images: SmallImages, radius: int, seed: int) -> float:
+def _accuracy(train_set: LabelledArrays, images: SmallImages, radius: int, kind: str, seed: int) -> float:
     device = images.run.device
     size = train_set.pixels.shape[-1]
     model = build_network(
         QUICK.architecture, channels=3, size=size, classes=train_set.classes, seed=seed + 100, device=device.name
     )
-    training = FreeTraining(
+    training_of, threat = KINDS[kind]
+    training = training_of(
         model,
         LearnerImages(train=train_set.on(device), test=images.test.on(device)),
-        LearnerMethod(threat=ThreatModel(radius=radius), plan=learner_plan(len(train_set), QUICK)),
+        LearnerMethod(
+            threat=replace(threat, radius=radius),
+            plan=TrainingPlan.of(_SCHEDULE.length, _SCHEDULE.learning_rate, images=len(train_set)),
+        ),
         device=device,
         generator=device.generator(seed, 200),
     )
     run = RunContext(device=device)
-    training.resume(run.progress, checkpoints=run.checkpoints, name="free")
+    training.resume(run.progress, checkpoints=run.checkpoints, name=kind)
     return round(100 * training.curve.accuracy[-1], 2)
 
 

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from benchmarks.free_training import REPLAYS, FreeTraining
+from benchmarks.adversaries import REPLAYS, FreeTraining
 from core.attacks.norms import PIXEL
 from core.attacks.threat_model import ThreatModel
 from core.attacks.transforms import identity
