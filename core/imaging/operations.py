@@ -5,7 +5,6 @@ Pixels are uint8. Runs in the sandbox only.
 
 import io
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,18 +12,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.errors import ImageRefused
-from core.imaging.compression import finer_settings, is_lossy, lossy_settings
 from core.imaging.decode import decode
-from core.imaging.file_encoder import FileEncoder
-from core.imaging.formats import delivered_format
+from core.imaging.file_encoder import UploadEncoders
 from core.imaging.pixel_math import add_noise, pixel_difference, resized_pixels
 from core.imaging.sandbox_protocol import Frame, Operation
 from core.imaging.scaled_noise import ScalableNoise, array_noise, texture_noise
 from core.imaging.texture_codebook import TextureCell
-from core.imaging.visible_delivery import deliver_within
+from core.imaging.visible_delivery import VisibleDelivery
 
 TINY_EDGE = 64  # thumbnails up to this size are PNG
 COARSE_NOISE = 2  # noise enlarged this many times has no colours that a JPEG with halved colours would lose
+CHANGED_COLOURS = "the encoder changed its colours"
 
 
 def probe(data: bytes) -> Frame:
@@ -94,33 +92,79 @@ def encode_with_noise(
     """
     original = decode(data)
     whole = original.image
-    file_format = delivered_format(original.format, whole.mode, format)
-    fine_colour = texture is None and min(whole.size) < COARSE_NOISE * size
-
-    finer: list[dict[str, Any]] = []
-    settings = finer
-    if is_lossy(file_format, original.compression):
-        settings = lossy_settings(
-            file_format, original.compression, fine_colour=fine_colour, luma_only=texture is not None
-        )
-        finer = finer_settings(file_format, original.compression)
-    encoder = partial(FileEncoder, original, format=file_format, keep_exif=keep_exif)
-
+    encoders = UploadEncoders(
+        original,
+        format=format,
+        keep_exif=keep_exif,
+        fine_colour=texture is None and min(whole.size) < COARSE_NOISE * size,
+        luma_only=texture is not None,
+    )
     array = np.frombuffer(noise, np.int8).reshape(channels, size, size) if noise else None
     measured = {}
     if max_flip is not None and (texture or (array is not None and array.any())):
-        scalable = _scalable_noise(whole, array, texture, radius=radius)
-        finer_encoders = [encoder(settings=[options]) for options in finer]
-        done = deliver_within(whole, scalable, encoder(settings=settings), max_flip=max_flip, finer=finer_encoders)
+        delivery = VisibleDelivery(whole, _scalable_noise(whole, array, texture, radius=radius))
+        done = delivery.within(max_flip, encoders)
         measured = {"flip": done.flip, "noise": done.noise}
     else:
-        done = encoder(settings=settings).deliver(whole if array is None else add_noise(whole, array, radius))
+        done = encoders.usual().deliver(whole if array is None else add_noise(whole, array, radius))
     difference = pixel_difference(whole, done.decoded, radius)
-    if difference["beyond"] and not is_lossy(file_format, original.compression):
-        raise ImageRefused("the encoder changed its colours")
+    if difference["beyond"] and not encoders.lossy:
+        raise ImageRefused(CHANGED_COLOURS)
     network_input = resized_pixels(done.decoded, size, channels)
-    growth = len(done.encoded) / len(data) if finer and file_format == original.format else 0.0
-    return {"format": file_format, "growth": growth, **difference, **measured}, [done.encoded, network_input.tobytes()]
+    growth = len(done.encoded) / len(data) if encoders.lossy and encoders.format == original.format else 0.0
+    values = {"format": encoders.format, "growth": growth, **difference, **measured}
+    return values, [done.encoded, network_input.tobytes()]
+
+
+def encode_at_targets(
+    data: bytes,
+    *,
+    radius: int,
+    format: str,
+    keep_exif: bool,
+    texture: dict[str, Any],
+    max_flips: list[float],
+    window: list[int],
+) -> Frame:
+    """Add a texture to an image, once for each of several targets of visibility, and encode the sums.
+
+    The files are those of `encode_with_noise`. What all targets need is computed once.
+
+    Args:
+        data: The image file.
+        radius: Maximum absolute value of the noise, of 255.
+        format: `png`, or `same` for the format of the file.
+        keep_exif: Whether EXIF and XMP are kept.
+        texture: As for `encode_with_noise`.
+        max_flips: Largest FLIP of each delivered file.
+        window: Left, top, right and bottom of a rectangle, in pixels of the upright image.
+
+    Returns:
+        Values: `flips`, the FLIP of each delivered file. Blobs: the new files, the old one's pixels in the window
+        (bottom - top, right - left, channels), and those of each new file in the mode of the old one.
+
+    Raises:
+        ImageRefused: The encoder changed the size, or a lossless format the colours by more than `radius`.
+    """
+    original = decode(data)
+    whole = original.image
+    encoders = UploadEncoders(original, format=format, keep_exif=keep_exif, luma_only=True)
+    delivery = VisibleDelivery(whole, _scalable_noise(whole, None, texture, radius=radius))
+    flips, files, windows = [], [], [_window(whole, window)]
+    for max_flip in max_flips:
+        done = delivery.within(max_flip, encoders)
+        if not encoders.lossy and pixel_difference(whole, done.decoded, radius)["beyond"]:
+            raise ImageRefused(CHANGED_COLOURS)
+        flips.append(done.flip)
+        files.append(done.encoded)
+        windows.append(_window(done.decoded, window, mode=whole.mode))
+    return {"flips": flips}, [*files, *windows]
+
+
+def _window(image: Image.Image, box: list[int], *, mode: str | None = None) -> bytes:
+    """The pixels of a rectangle, in another mode if one is given."""
+    left, top, right, bottom = box
+    return image.crop((left, top, right, bottom)).convert(mode).tobytes()
 
 
 def _scalable_noise(
@@ -173,6 +217,7 @@ OPERATIONS: dict[Operation, Callable[..., Frame]] = {
     "probe": probe,
     "pixels": pixels,
     "encode_with_noise": encode_with_noise,
+    "encode_at_targets": encode_at_targets,
     "thumbnail": thumbnail,
     "windows": windows,
 }

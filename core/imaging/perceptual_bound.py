@@ -90,7 +90,7 @@ def strongest_within(attempt: Callable[[float], A], *, target: float, typical: f
     best: A | None = None
     points: list[tuple[float, float]] = []
     below, above = 0.0, float("inf")  # the nearest factors on both sides of the target
-    scale = min(highest, (target / typical) ** (1 / TYPICAL_EXPONENT))
+    scale = min(highest, first_factor(target, typical))
     for number in range(MAX_ATTEMPTS):
         tried = attempt(scale)
         points.append((scale, max(tried.flip, 1e-6)))
@@ -105,6 +105,16 @@ def strongest_within(attempt: Callable[[float], A], *, target: float, typical: f
             scale = (below + above) / 2 if above < float("inf") else below * MAX_STEP
         scale = min(highest, scale)
     return best if best is not None else attempt(0.0)
+
+
+def first_factor(target: float, typical: float) -> float:
+    """The factor with which a typical image meets a target.
+
+    Args:
+        target: FLIP.
+        typical: FLIP of a typical image with factor 1.
+    """
+    return float((target / typical) ** (1 / TYPICAL_EXPONENT))
 
 
 def _next_scale(points: list[tuple[float, float]], *, aim: float) -> float:

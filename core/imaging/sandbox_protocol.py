@@ -14,7 +14,8 @@ from core.errors import SandboxError
 from core.runtime.awake_clock import awake_seconds
 
 HEAD = struct.Struct(">II")
-Operation = Literal["probe", "pixels", "encode_with_noise", "thumbnail", "windows"]  # see core.imaging.operations
+Operation = Literal["probe", "pixels", "encode_with_noise", "encode_at_targets", "thumbnail", "windows"]
+"""See core.imaging.operations."""
 MODES = ("L", "RGB", "LA", "RGBA")  # Pillow's modes of the images that come out
 MAX_JSON_BYTES = 1 << 24
 MAX_BLOBS = 1 << 12

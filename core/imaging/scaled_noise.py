@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
 from core.imaging.class_texture import canvas_size, enlarged, texture
-from core.imaging.perceptual_bound import FLAT_AMPLITUDE, TYPICAL_EXPONENT, amplitude, luma_of
+from core.imaging.perceptual_bound import FLAT_AMPLITUDE, amplitude, first_factor, luma_of
 from core.imaging.pixel_math import ZERO, resized_noise, without_alpha
 from core.imaging.texture_codebook import TextureCell
 from core.metrics.flip import FlipReference
 from core.metrics.windows import Window, as_rgb, windows_of
 
-STRIP = 256  # rows that are rounded at once, so that a large image takes little memory
+STRIP = 16  # rows that are rounded at once, so that the processor's cache holds them
 TYPICAL_TEXTURE_FLIP, TYPICAL_FULL_FLIP = 0.056, 0.2
 """Of a photograph with a texture of factor 1, and with noise of 8 of 255 that is not scaled: where a search begins."""
 MAX_OVER_TYPICAL = 1.6
@@ -62,7 +62,7 @@ class ScalableNoise:
 
     def largest_factor(self, max_flip: float) -> float:
         """The largest factor for a target of FLIP."""
-        return min(self.highest, self.over_typical * (max_flip / self.typical_flip) ** (1 / TYPICAL_EXPONENT))
+        return min(self.highest, self.over_typical * first_factor(max_flip, self.typical_flip))
 
     def part(self, window: Window) -> "ScalableNoise":
         """The noise of a part of the image."""

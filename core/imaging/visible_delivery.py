@@ -1,18 +1,20 @@
 """Encode an image with noise such that the file that is delivered meets a target of visibility. In the sandbox only."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from core.imaging.file_encoder import EncodedImage, FileEncoder
-from core.imaging.perceptual_bound import TYPICAL_EXPONENT, strongest_within
+from core.imaging.file_encoder import EncodedImage, FileEncoder, UploadEncoders
+from core.imaging.perceptual_bound import TYPICAL_EXPONENT, first_factor, strongest_within
 from core.imaging.scaled_noise import ScalableNoise, WindowedFlip, cropped
 from core.metrics.windows import Window
 
-MIN_SCALE = 0.02  # of the search with compression
 MIN_NOISE = 0.2  # mean absolute value of 255, below which compression has left no room for noise
+PART_GRID = 16
+"""A part reaches so far beyond its window, to a multiple of so many pixels: the blocks of a JPEG. Compressed alone, it
+gives the same pixels in the window as the whole image does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,79 +23,101 @@ class _Trial:
     flip: float
 
 
-def deliver_within(
-    original: Image.Image,
-    noise: ScalableNoise,
-    encoder: FileEncoder,
-    *,
-    max_flip: float,
-    finer: Sequence[FileEncoder] = (),
-) -> EncodedImage:
-    """The delivered file with the strongest noise that is found within the target.
-
-    Compression is part of what is measured. Of a large image a first search leaves it out, as encoding takes long.
-    Where compression leaves no room for noise, finer compression is tried, until one leaves some.
+class VisibleDelivery:
+    """Delivers one image with its noise, as visible as a target allows. What all targets need is computed once.
 
     Args:
         original: L, RGB, LA or RGBA.
         noise: Of the image's size.
-        encoder: Of the image.
-        max_flip: Largest FLIP of the decoded file against the original.
-        finer: The same with finer compression, from the coarsest up.
-
-    Returns:
-        The file. Only where the finest compression alone exceeds the target, its FLIP does so too: it has no noise.
     """
-    measure = WindowedFlip(original)
-    typical = noise.typical_flip
-    if len(measure.windows) > 1:
-        scale = _uncompressed_scale(original, noise, measure, max_flip=max_flip)
-        typical = max_flip / max(scale, MIN_SCALE) ** TYPICAL_EXPONENT
-        encoder.choose_settings(*_parts(original, noise, measure.windows, scale))
 
-    def search(encoder: FileEncoder) -> EncodedImage:
+    def __init__(self, original: Image.Image, noise: ScalableNoise) -> None:
+        self._original, self._noise = original, noise
+        self._measure = WindowedFlip(original)
+        self._parts = [_Part(original, noise, window) for window in self._measure.windows]
+
+    def within(self, max_flip: float, encoders: UploadEncoders) -> EncodedImage:
+        """The delivered file with the strongest noise that is found within a target.
+
+        Compression is part of what is measured. Of a large image a first search compresses parts alone, as encoding the
+        whole takes long. Where compression leaves no room for noise, finer compression is tried, until one leaves some.
+
+        Args:
+            max_flip: Largest FLIP of the decoded file against the original.
+            encoders: Of the image.
+
+        Returns:
+            The file. Only where the finest compression alone exceeds the target, its FLIP does so too: it has no noise.
+        """
+        best = self._strongest(max_flip, encoders.usual())
+        for other in encoders.finer():
+            if best.flip <= max_flip and best.noise >= MIN_NOISE:
+                break
+            if self._flip_of_parts(0.0, other) <= max_flip:
+                found = self._strongest(max_flip, other)
+                if best.flip > max_flip or found.noise > best.noise:
+                    best = found
+        return best
+
+    def _strongest(self, max_flip: float, encoder: FileEncoder) -> EncodedImage:
+        highest, typical = self._noise.largest_factor(max_flip), self._noise.typical_flip
+
         def attempt(scale: float) -> EncodedImage:
-            done = encoder.deliver(noise.added_to(original, scale) if scale else original)
-            return replace(done, scale=scale, flip=measure.of(done.decoded))
+            done = encoder.deliver(self._noise.added_to(self._original, scale) if scale else self._original)
+            return replace(done, scale=scale, flip=self._measure.of(done.decoded))
 
-        found = strongest_within(attempt, target=max_flip, typical=typical, highest=noise.largest_factor(max_flip))
-        return replace(found, noise=noise.mean_change(found.scale))
+        if len(self._parts) > 1:
+            scale = self._factor_of_parts(max_flip, encoder)
+            if not scale:
+                return attempt(0.0)
+            typical = max_flip / scale**TYPICAL_EXPONENT
+        found = strongest_within(attempt, target=max_flip, typical=typical, highest=highest)
+        return replace(found, noise=self._noise.mean_change(found.scale))
 
-    best = search(encoder)
-    for other in finer:
-        if best.flip <= max_flip and best.noise >= MIN_NOISE:
-            break
-        if _compressed_flip(original, measure, other) <= max_flip:
-            found = search(other)
-            if best.flip > max_flip or found.noise > best.noise:
-                best = found
-    return best
+    def _factor_of_parts(self, max_flip: float, encoder: FileEncoder) -> float:
+        """The factor with which the parts meet the target; 0 if their compression alone exceeds it."""
+        highest, typical = self._noise.largest_factor(max_flip), self._noise.typical_flip
+        typical_factor = min(highest, first_factor(max_flip, typical))
+        share = sum(part.pixels for part in self._parts) / (self._original.width * self._original.height)
+        encoder.choose_settings([part.with_noise(typical_factor) for part in self._parts], share)
 
+        def attempt(scale: float) -> _Trial:
+            return _Trial(scale, self._flip_of_parts(scale, encoder))
 
-def _compressed_flip(original: Image.Image, measure: WindowedFlip, encoder: FileEncoder) -> float:
-    """The FLIP of compression alone, on the windows that stand for the image."""
-    crops = [cropped(original, window) for window in measure.windows]
-    return measure.of_windows([np.asarray(encoder.deliver(crop).decoded.convert(original.mode)) for crop in crops])
+        return strongest_within(attempt, target=max_flip, typical=typical, highest=highest).scale
 
-
-def _uncompressed_scale(
-    original: Image.Image, noise: ScalableNoise, measure: WindowedFlip, *, max_flip: float
-) -> float:
-    """The factor that meets the target without compression."""
-    parts = [(cropped(original, window), noise.part(window)) for window in measure.windows]
-
-    def attempt(scale: float) -> _Trial:
-        changed = [np.asarray(part.added_to(crop, scale)) for crop, part in parts]
-        return _Trial(scale, measure.of_windows(changed))
-
-    return strongest_within(
-        attempt, target=max_flip, typical=noise.typical_flip, highest=noise.largest_factor(max_flip)
-    ).scale
+    def _flip_of_parts(self, scale: float, encoder: FileEncoder) -> float:
+        """The FLIP of the windows that stand for the image, each compressed alone."""
+        return self._measure.of_windows([part.delivered(scale, encoder) for part in self._parts])
 
 
-def _parts(
-    original: Image.Image, noise: ScalableNoise, windows: Sequence[Window], scale: float
-) -> tuple[list[Image.Image], float]:
-    """The windows of the image with its noise, and the share of its pixels that they hold."""
-    parts = [noise.part(window).added_to(cropped(original, window), scale) for window in windows]
-    return parts, sum(window.pixels for window in windows) / (original.width * original.height)
+class _Part:
+    """The part of an image that is compressed for one window.
+
+    Args:
+        image: The whole image.
+        noise: Of the image's size.
+        window: Of the image.
+    """
+
+    def __init__(self, image: Image.Image, noise: ScalableNoise, window: Window) -> None:
+        box = Window(
+            left=max(0, window.left // PART_GRID - 1) * PART_GRID,
+            top=max(0, window.top // PART_GRID - 1) * PART_GRID,
+            right=min(image.width, (window.right // PART_GRID + 2) * PART_GRID),
+            bottom=min(image.height, (window.bottom // PART_GRID + 2) * PART_GRID),
+        )
+        self.pixels = box.pixels
+        self._image, self._noise = cropped(image, box), noise.part(box)
+        self._window = Window(
+            window.left - box.left, window.top - box.top, window.right - box.left, window.bottom - box.top
+        )
+
+    def with_noise(self, scale: float) -> Image.Image:
+        """The part with its noise."""
+        return self._noise.added_to(self._image, scale) if scale else self._image
+
+    def delivered(self, scale: float, encoder: FileEncoder) -> NDArray[np.uint8]:
+        """The window of the part with its noise, as it is decoded from a file of the part."""
+        decoded = encoder.compress(self.with_noise(scale))
+        return np.asarray(cropped(decoded, self._window).convert(self._image.mode))

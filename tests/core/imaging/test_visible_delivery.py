@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
+from core.imaging.decode import decode
+from core.imaging.file_encoder import EncodedImage, FileEncoder, UploadEncoders
 from core.imaging.formats import MAX_GROWTH
-from core.metrics.visibility import flip, ssimulacra2
+from core.imaging.scaled_noise import texture_noise
+from core.imaging.texture_codebook import TextureCell
+from core.imaging.visible_delivery import VisibleDelivery
+from core.metrics.visibility import flip, score_pair, ssimulacra2
 from tests.core.imaging.test_compression import photo
 from tests.support.photographs import photograph
 from tests.support.uploads import encoded
@@ -93,3 +98,66 @@ def test_a_dark_photograph_shows_no_more_noise_than_a_bright_one(  # type: ignor
     before, after = (np.asarray(Image.open(io.BytesIO(file)).convert("RGB")) for file in (data, delivered))
     assert values["flip"] <= BALANCED
     assert (ssimulacra2(before, after) or 0) >= 60
+
+
+LARGE = {
+    "halved colours": {"quality": 90},
+    "full colours": {"quality": 75, "subsampling": 0},
+    "progressive": {"quality": 85, "progressive": True},
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_parts_of_a_large_jpeg_tell_what_the_whole_shows(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = decode(encoded(photograph(1003, 845, 4, grain=12), "JPEG", **LARGE[kind]))
+    encoders = UploadEncoders(original, format="same", keep_exif=False, luma_only=True)
+    noise = texture_noise(original.image, [TextureCell(28.0, 0.3)], 5, radius=8)
+    whole: list[EncodedImage] = []
+    deliver = FileEncoder.deliver
+
+    def recorded(encoder: FileEncoder, image: Image.Image) -> EncodedImage:
+        whole.append(deliver(encoder, image))
+        return whole[-1]
+
+    monkeypatch.setattr(FileEncoder, "deliver", recorded)
+    done = VisibleDelivery(original.image, noise).within(BALANCED, encoders)
+    assert len(whole) == 1, "the whole image is encoded once"
+    assert 0.95 * BALANCED <= done.flip <= BALANCED
+    before, after = (np.asarray(image) for image in (original.image, decode(done.encoded).image))
+    assert score_pair(before, after).flip == pytest.approx(done.flip, abs=1e-6)
+
+
+@pytest.mark.parametrize(("format", "quality"), [("WEBP", 90), ("AVIF", 90), ("PNG", None)])
+def test_a_large_image_of_another_format_meets_the_target_too(format: str, quality: int | None) -> None:
+    options = {} if quality is None else {"quality": quality}
+    original = decode(encoded(photograph(810, 300, 4, grain=12), format, **options))
+    encoders = UploadEncoders(original, format="same", keep_exif=False, luma_only=True)
+    noise = texture_noise(original.image, [TextureCell(28.0, 0.3)], 5, radius=8)
+    done = VisibleDelivery(original.image, noise).within(BALANCED, encoders)
+    assert 0.9 * BALANCED <= done.flip <= BALANCED
+    before, after = (np.asarray(image) for image in (original.image, decode(done.encoded).image))
+    assert score_pair(before, after).flip == pytest.approx(done.flip, abs=1e-6)
+
+
+FILES = {
+    "JPEG": encoded(photograph(400, 300, 1), "JPEG", quality=80),
+    "large JPEG": encoded(photograph(900, 820, 2), "JPEG", quality=90),
+    "JPEG with strong colours": encoded(colourful(3.0), "JPEG", quality=60),
+    "greyscale JPEG": encoded(photograph(300, 260, 3).convert("L"), "JPEG", quality=80),
+    "PNG with alpha": encoded(photograph(300, 260, 3).convert("RGBA"), "PNG"),
+    "WebP": encoded(photograph(300, 260, 3), "WEBP", quality=75),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_several_targets_at_once_give_the_files_of_each_alone(run, kind: str) -> None:  # type: ignore[no-untyped-def]
+    data, targets, box = FILES[kind], [BALANCED, SUBTLE, 0.07], [20, 30, 220, 240]
+    alone = [deliver(run, data, target) for target in targets]
+    args = {"radius": 8, "format": "same", "keep_exif": False, "texture": TEXTURE}
+    together = run(data, "encode_at_targets", max_flips=targets, window=box, **args)
+    assert together.refused is None
+    assert together.blobs[:3] == [file for _, file in alone]
+    assert together.values["flips"] == [values["flip"] for values, _ in alone]
+    before = decode(data).image
+    images = [before, *(decode(file).image.convert(before.mode) for _, file in alone)]
+    assert together.blobs[3:] == [image.crop(box).tobytes() for image in images]
