@@ -75,9 +75,19 @@ def score_window(original: NDArray[np.uint8], delivered: NDArray[np.uint8]) -> V
         original: uint8 (h, w) or (h, w, c), as in `score_pair`.
         delivered: Of the same height and width.
     """
-    pairs = list(zip(as_rgb(original), as_rgb(delivered), strict=False))
-    qualities = [quality for pair in pairs if (quality := ssimulacra2(*pair)) is not None]
-    return VisibilityScore(flip=max(flip(*pair) for pair in pairs), ssimulacra2=min(qualities) if qualities else None)
+    flips = [flip(*pair) for pair in zip(as_rgb(original), as_rgb(delivered), strict=False)]
+    return VisibilityScore(flip=max(flips), ssimulacra2=window_ssimulacra2(original, delivered))
+
+
+def window_ssimulacra2(original: NDArray[np.uint8], delivered: NDArray[np.uint8]) -> float | None:
+    """SSIMULACRA2 of the whole of two pixel arrays, before the background that shows more; None for small ones.
+
+    Args:
+        original: uint8 (h, w) or (h, w, c), as in `score_pair`.
+        delivered: Of the same height and width.
+    """
+    pairs = zip(as_rgb(original), as_rgb(delivered), strict=False)
+    return min((quality for pair in pairs if (quality := ssimulacra2(*pair)) is not None), default=None)
 
 
 def flip(original: NDArray[np.uint8], delivered: NDArray[np.uint8]) -> float:

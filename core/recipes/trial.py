@@ -2,23 +2,19 @@
 
 import secrets
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 from pathlib import Path
 
-from core.archive.delivered_files import DeliveredFiles
-from core.archive.delivery import WrittenArchive
+from core.archive.files_at_targets import FileAtTarget, files_at_targets
 from core.archive.manifest import read_manifest
 from core.archive.noise_source import ClassTextures
 from core.archive.write_images import ArchiveSettings
-from core.archive.writer import write_archive
-from core.evaluation.trial_visibility import TrialScorer
 from core.imaging.sandbox import DecoderSandbox
 from core.imaging.texture_codebook import KEY_BYTES, TextureCodebook
 from core.ingest.dataset import ImageDataset, open_dataset
-from core.metrics.visibility import VisibilityScore
+from core.metrics.visibility import window_ssimulacra2
 from core.recipes.options import DatasetSource, RunOptions
 from core.recipes.protect import protect
 from core.recipes.protection_noise import with_method
@@ -57,7 +53,8 @@ IN_TURN = (DEFAULT_VISIBILITY, *(name for name in VISIBILITIES if name != DEFAUL
 def make_trial(folder: Path, spec: ProtectSpec, options: RunOptions) -> Iterator[list[TrialFile]]:
     """Protect a few images at each visibility.
 
-    Photographs get their textures directly: a report, and a sandbox for each visibility, would take most of the time.
+    Photographs get their textures directly: a report, and decoding each image for each visibility, would take most of
+    the time.
 
     Args:
         folder: The images, as a dataset.
@@ -65,8 +62,8 @@ def make_trial(folder: Path, spec: ProtectSpec, options: RunOptions) -> Iterator
         options: Where and how to run.
 
     Returns:
-        For each of `IN_TURN`, as soon as it is made, the images at this visibility. An image that cannot be written is
-        left out.
+        The images at the first visibility of `IN_TURN` as soon as they are made, then those at the others. An image
+        that cannot be written is left out.
 
     Raises:
         BadInput: None of the images can be used, or no generator fits them.
@@ -89,48 +86,37 @@ def make_trial(folder: Path, spec: ProtectSpec, options: RunOptions) -> Iterator
 def _with_textures(
     dataset: ImageDataset, spec: ProtectSpec, options: RunOptions, progress: Progress, sandbox: DecoderSandbox
 ) -> Iterator[list[TrialFile]]:
-    """While the images at a later visibility are measured, those at the next one are written."""
+    """The first visibility is made alone, as a person waits for it; the others follow together while it is measured."""
     codebook = TextureCodebook(len(dataset.classes), secrets.token_bytes(KEY_BYTES))
     noise = ClassTextures(labels=labels_of(dataset), codebook=codebook, channels=dataset.channels, size=MIN_SIZE)
+    settings = ArchiveSettings(radius=spec.radius_u, format=spec.format, keep_exif=spec.keep_exif)
 
-    def write(visibility: str) -> WrittenArchive:
-        settings = ArchiveSettings(
-            radius=spec.radius_u,
-            format=spec.format,
-            keep_exif=spec.keep_exif,
-            max_flip=VISIBILITY_TARGETS[visibility].flip,
-        )
-        out = options.scratch / f"{visibility}.zip"
-        with write_archive(dataset, noise, out, settings, progress=progress, sandbox=sandbox) as archive:
-            return WrittenArchive(path=out, delivered=archive.delivered, skipped=archive.skipped)
+    def make(*visibilities: str) -> list[FileAtTarget]:
+        targets = [VISIBILITY_TARGETS[name].flip for name in visibilities]
+        return files_at_targets(dataset, noise, settings, targets, sandbox=sandbox, progress=progress)
 
-    scorer = TrialScorer(threads=options.context().device.cores)
-    with ThreadPoolExecutor(1, "trial") as writer:
-        written = writer.submit(write, IN_TURN[0])
-        for visibility, following in zip_longest(IN_TURN, IN_TURN[1:]):
-            archive = written.result()
-            files = DeliveredFiles(
-                dataset=dataset, archive=archive, scratch=options.scratch, sandbox=sandbox, progress=progress
+    threads = options.context().device.cores
+    progress.start("writing", 0)
+    with ThreadPoolExecutor(2, "trial") as pool:
+        for made in [pool.submit(make, IN_TURN[0]), pool.submit(make, *IN_TURN[1:])]:
+            yield _scored_files(dataset, made.result(), threads)
+
+
+def _scored_files(dataset: ImageDataset, files: Sequence[FileAtTarget], threads: int) -> list[TrialFile]:
+    """FLIP was measured as the files were made; SSIMULACRA2, which takes a dozen times as long, of the middles only."""
+    names = {target.flip: target.name for target in VISIBILITY_TARGETS.values()}
+    with ThreadPoolExecutor(threads, "visibility") as pool:
+        qualities = pool.map(lambda file: window_ssimulacra2(file.middle.original, file.middle.delivered), files)
+        return [
+            TrialFile(
+                path=dataset.images[file.index].path,
+                visibility=names[file.target],
+                data=file.data,
+                flip=file.flip,
+                ssimulacra2=quality,
             )
-            windows = scorer.read(files)
-            first = scorer.scores(windows) if visibility == IN_TURN[0] else None  # alone, as a person waits for them
-            if following is not None:
-                written = writer.submit(write, following)
-            yield _scored_files(files, first or scorer.scores(windows), visibility)
-
-
-def _scored_files(files: DeliveredFiles, scores: Mapping[int, VisibilityScore], visibility: str) -> list[TrialFile]:
-    return [
-        TrialFile(
-            path=files.dataset.images[index].path,
-            visibility=visibility,
-            data=files.archive.read(path),
-            flip=scores[index].flip,
-            ssimulacra2=scores[index].ssimulacra2,
-        )
-        for index, path in enumerate(files.archive.delivered.paths)
-        if path is not None and index in scores
-    ]
+            for file, quality in zip(files, qualities, strict=True)
+        ]
 
 
 def _with_generator(folder: Path, spec: ProtectSpec, options: RunOptions) -> Iterator[list[TrialFile]]:

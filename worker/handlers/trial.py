@@ -1,4 +1,4 @@
-"""A trial: a few images of a dataset protected at each visibility, each stored for the pages as soon as it is made."""
+"""A trial: a few images of a dataset protected at each visibility, stored for the pages as soon as they are made."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -53,8 +53,8 @@ def run_trial(job: RunningJob) -> None:
     context.files.delete(key)  # of an attempt that was lost: its files are replaced
     originals = _originals(job, folder, candidates)
     files: list[TrialFile] = []
-    for at_one_visibility in make_trial(folder, spec, options):
-        files += at_one_visibility
+    for made in make_trial(folder, spec, options):
+        files += made
         job.lease.check()
         packed, images = _pack(candidates, files, originals)
         context.files.write(trials.files_key(dataset_id, claim.job_id), packed)
