@@ -1,7 +1,7 @@
 """The same few images at several targets of visibility, as an archive would hold them, with their middles."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,55 +40,71 @@ def files_at_targets(
     dataset: ImageDataset,
     noise: ClassTextures,
     settings: ArchiveSettings,
-    targets: Sequence[float],
+    groups: Sequence[Sequence[float]],
     *,
     sandbox: DecoderSandbox,
     progress: Progress,
-) -> list[FileAtTarget]:
+) -> Iterator[list[FileAtTarget]]:
     """Encode each image with its texture once for each target.
 
     Args:
         dataset: The images.
         noise: Their textures.
         settings: How images are written; the targets take the place of `max_flip`.
-        targets: Largest FLIP of the delivered files.
+        groups: Largest FLIP of the delivered files. An image is decoded once for all targets of a group.
         sandbox: Encodes the images.
         progress: May stop the work.
 
     Returns:
-        The files of one image after the other. An image that cannot be written is left out.
+        For each group the files of one image after the other, while those of the next are made. An image that cannot
+        be written is left out.
 
     Raises:
         BadInput: No image could be written.
     """
+    middles = [_middle(image) for image in dataset.images]
+    tasks = [
+        replace(task, group=group)
+        for group, targets in enumerate(groups)
+        for task in _tasks(dataset, noise, settings, targets, middles)
+    ]
+    results = sandbox.map(tasks, tick=progress.tick)
+    for targets in groups:
+        made: list[FileAtTarget] = []
+        refused: list[str] = []
+        for i, (image, middle) in enumerate(zip(dataset.images, middles, strict=True)):
+            _, result = next(results)
+            reason = _invalid(result, image, middle, len(targets))
+            if reason is None:
+                made += _files(i, image, middle, targets, result)
+            else:
+                refused.append(f"“{image.path}”: {reason}")
+        if not made:
+            raise BadInput(f"None of the images could be written. The first: {refused[0]}.")
+        yield made
+
+
+def _tasks(
+    dataset: ImageDataset,
+    noise: ClassTextures,
+    settings: ArchiveSettings,
+    targets: Sequence[float],
+    middles: Sequence[Window],
+) -> Iterator[SandboxTask]:
+    """The encoding of each image in the sandbox for some targets, in order."""
     args = {
         "radius": settings.radius,
         "format": settings.format,
         "keep_exif": settings.keep_exif,
         "max_flips": list(targets),
     }
-    middles = [_middle(image) for image in dataset.images]
-    tasks = [
-        SandboxTask(
+    for i, (image, middle) in enumerate(zip(dataset.images, middles, strict=True)):
+        yield SandboxTask(
             op="encode_at_targets",
             file=image.disk_path,
             args=args | dict(noise.args(i)) | {"window": [middle.left, middle.top, middle.right, middle.bottom]},
             extra_seconds=len(targets) * image.width * image.height * SECONDS_PER_PIXEL,
         )
-        for i, (image, middle) in enumerate(zip(dataset.images, middles, strict=True))
-    ]
-    made: list[FileAtTarget] = []
-    refused: list[str] = []
-    for i, (_, result) in enumerate(sandbox.map(tasks, tick=progress.tick)):
-        image = dataset.images[i]
-        reason = _invalid(result, image, middles[i], len(targets))
-        if reason is None:
-            made += _files(i, image, middles[i], targets, result)
-        else:
-            refused.append(f"“{image.path}”: {reason}")
-    if not made:
-        raise BadInput(f"None of the images could be written. The first: {refused[0]}.")
-    return made
 
 
 def _middle(image: ImageRecord) -> Window:

@@ -44,6 +44,7 @@ class SandboxTask:
         args: The operation's keyword arguments, as JSON can hold them.
         blobs: Further byte strings for the operation.
         extra_seconds: Time allowed beyond the sandbox's timeout, for an image that is known to be large.
+        group: Tasks of different groups travel apart, so that the results of one do not wait for another.
     """
 
     op: Operation
@@ -51,6 +52,7 @@ class SandboxTask:
     args: dict[str, Any] = field(default_factory=dict)
     blobs: tuple[bytes, ...] = ()
     extra_seconds: float = 0.0
+    group: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +216,9 @@ def _in_batches(tasks: Iterable[SandboxTask]) -> Iterator[list[SandboxTask]]:
     batch: list[SandboxTask] = []
     size = 0
     for task in tasks:
+        if batch and task.group != batch[0].group:
+            yield batch
+            batch, size = [], 0
         batch.append(task)
         size += task.file.stat().st_size + sum(map(len, task.blobs))
         if size >= BATCH_BYTES or len(batch) >= BATCH_ITEMS:

@@ -91,15 +91,11 @@ def _with_textures(
     noise = ClassTextures(labels=labels_of(dataset), codebook=codebook, channels=dataset.channels, size=MIN_SIZE)
     settings = ArchiveSettings(radius=spec.radius_u, format=spec.format, keep_exif=spec.keep_exif)
 
-    def make(*visibilities: str) -> list[FileAtTarget]:
-        targets = [VISIBILITY_TARGETS[name].flip for name in visibilities]
-        return files_at_targets(dataset, noise, settings, targets, sandbox=sandbox, progress=progress)
-
+    first, *others = [VISIBILITY_TARGETS[name].flip for name in IN_TURN]
     threads = options.context().device.cores
     progress.start("writing", 0)
-    with ThreadPoolExecutor(2, "trial") as pool:
-        for made in [pool.submit(make, IN_TURN[0]), pool.submit(make, *IN_TURN[1:])]:
-            yield _scored_files(dataset, made.result(), threads)
+    for made in files_at_targets(dataset, noise, settings, [[first], others], sandbox=sandbox, progress=progress):
+        yield _scored_files(dataset, made, threads)
 
 
 def _scored_files(dataset: ImageDataset, files: Sequence[FileAtTarget], threads: int) -> list[TrialFile]:

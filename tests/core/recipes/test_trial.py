@@ -91,6 +91,22 @@ def test_every_file_of_a_trial_has_its_target_and_its_measures(folder: Path, tmp
             assert file.ssimulacra2 == window_ssimulacra2(before[rows, columns], after[rows, columns])
 
 
+def test_the_images_at_the_first_visibility_travel_without_the_others(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_batch, batches = DecoderSandbox._run_batch, []
+
+    def recorded(sandbox: DecoderSandbox, batch: list) -> list[SandboxResult]:  # type: ignore[type-arg]
+        batches.append([task.args.get("max_flips") for task in batch])
+        return run_batch(sandbox, batch)
+
+    monkeypatch.setattr(DecoderSandbox, "_run_batch", recorded)
+    trial(folder, tmp_path)
+    first, *others = [VISIBILITY_TARGETS[name].flip for name in IN_TURN]
+    assert sum(batch.count([first]) for batch in batches) == sum(batch.count(others) for batch in batches) == 3
+    assert not [batch for batch in batches if [first] in batch and others in batch]
+
+
 def test_what_a_hijacked_decoder_sends_is_not_shown(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
