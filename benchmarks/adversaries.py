@@ -3,11 +3,13 @@
     .venv/bin/python -m benchmarks.adversaries --data cifar10 --out build/adversaries \\
         --generator core/generators/weights/tiny-imagenet-32.safetensors
 
-"PGD" is the adversary of the preset's evidence. "one step" takes one step of 1.25 radii from a random start (Wong et
-al., ICLR 2020). "free" (Shafahi et al., NeurIPS 2019) updates the weights REPLAYS times on each batch, and moves its
-perturbation by the gradient that each update has anyway. All take the preset's learner with as many updates as its
-evidence. DATA holds train/CLASS/FILE and test/CLASS/FILE. A cell is a noise and a radius; figures are test accuracies
-in per cent. A cell is saved in OUT as soon as it is there, so the same command continues after an interruption.
+"PGD" is the adversary of the preset's evidence, "PGD, 2 steps" has half of its steps. "one step" takes one step of 1.25
+radii from a random start (Wong et al., ICLR 2020). "free" (Shafahi et al., NeurIPS 2019) updates the weights REPLAYS
+times on each batch, and moves its perturbation by the gradient that each update has anyway. All take the preset's
+learner with as many updates as its evidence, or LEARNER_UPDATES. The noise "joint" is that of `quick`, "instant" that
+of the generator. DATA holds train/CLASS/FILE and test/CLASS/FILE. A cell is a noise and a radius; figures are test
+accuracies in per cent. A cell is saved in OUT as soon as it is there, so the same command continues after an
+interruption.
 """
 
 import argparse
@@ -20,7 +22,7 @@ import torch
 from scipy.stats import kendalltau
 from torch import Tensor
 
-from benchmarks.measuring import protect_by_generator
+from benchmarks.measuring import protect_by_generator, protect_jointly
 from benchmarks.small_images import ORIGINALS, SmallImages, argument_parser, open_images, shortened
 from core.attacks.norms import PIXEL
 from core.attacks.threat_model import ThreatModel
@@ -36,9 +38,12 @@ from core.training.sgd import classification_loss
 
 REPLAYS = 4
 INSTANT = "instant"
-NOISES = (ORIGINALS, INSTANT, "em", "sem", "tap", "ntga", "rem")
+JOINT = "joint"
+NOISES = (ORIGINALS, INSTANT, JOINT, "em", "sem", "tap", "ntga", "rem")
 ONE_STEP = 1.25
 """The length of the only step, as a share of the radius (Wong et al., section 4.1)."""
+TWO_STEPS = 0.6
+"""The length of each of two steps, as a share of the radius."""
 _SCHEDULE = QUICK.schedules["quick"]
 
 
@@ -91,6 +96,7 @@ class FreeTraining(LearnerTraining):
 
 KINDS: dict[str, tuple[type[LearnerTraining], ThreatModel]] = {
     "PGD": (LearnerTraining, ThreatModel(radius=0, steps=_SCHEDULE.attack_steps, step=_SCHEDULE.attack_step)),
+    "PGD, 2 steps": (LearnerTraining, ThreatModel(radius=0, steps=2, step=TWO_STEPS)),
     "one step": (LearnerTraining, ThreatModel(radius=0, steps=1, step=ONE_STEP)),
     "free": (FreeTraining, ThreatModel(radius=0)),
 }
@@ -102,13 +108,15 @@ def main() -> None:
     parser.add_argument("--generator", type=Path, required=True, help="the file of a trained generator")
     parser.add_argument("--radii", type=int, nargs="+", default=[2, 4], help="of adversarial training, of 255")
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS, help="of the adversary")
+    parser.add_argument("--noises", nargs="+", default=list(NOISES), choices=NOISES)
+    parser.add_argument("--learner-updates", type=int, help="of each learner; by default those of the evidence")
     args = parser.parse_args()
     images, seed = open_images(args), args.seeds[0]
     print(f"\n{images.caption}; at most {args.updates} updates of a surrogate; seed {seed}\n")
     print("| noise | " + " | ".join(f"AT {radius}/255, {kind}" for radius in args.radii for kind in args.kinds) + " |")
     print("|---" * (1 + len(args.radii) * len(args.kinds)) + "|")
     cells: dict[tuple[int, str], list[dict[str, float]]] = {(r, kind): [] for r in args.radii for kind in args.kinds}
-    for noise in NOISES:
+    for noise in args.noises:
         for radius, kind in cells:
             cells[radius, kind].append(_measured(images, noise, radius, kind, seed, args))
         row = " | ".join(f"{found[-1]['accuracy']:.1f}" for found in cells.values())
@@ -127,26 +135,32 @@ def _measured(
     images: SmallImages, noise: str, radius: int, kind: str, seed: int, args: argparse.Namespace
 ) -> dict[str, float]:
     """The accuracy in per cent and the core-seconds of a learner, from the file of an earlier run if there is one."""
-    file = images.out / f"{noise}-{radius}-{kind}-{seed}.json"
+    file = images.out / f"{noise}-{radius}-{kind}-{args.learner_updates}-{seed}.json"
     if not file.exists():
         train_set = _protected(images, noise, seed, args)
         began = time.process_time()
-        found = _accuracy(train_set, images, radius, kind, seed)
+        found = _accuracy(train_set, images, radius, kind, seed, updates=args.learner_updates)
         file.write_text(json.dumps({"accuracy": found, "seconds": time.process_time() - began}))
     read: dict[str, float] = json.loads(file.read_text())
     return read
 
 
 def _protected(images: SmallImages, noise: str, seed: int, args: argparse.Namespace) -> LabelledArrays:
-    if noise == INSTANT:
+    if noise in (INSTANT, JOINT):
         generator = load_generator(args.generator, device=images.run.device.name)
-        return protect_by_generator(generator, images.train, images.conditions(seed))
+        conditions = images.conditions(seed)
+        protect_by = protect_by_generator if noise == INSTANT else protect_jointly
+        return protect_by(generator, images.train, conditions)
     preset = shortened(QUICK, args.updates)
     return images.protected(noise, seed, preset=preset, name=noise)
 
 
-def _accuracy(train_set: LabelledArrays, images: SmallImages, radius: int, kind: str, seed: int) -> float:
-    device = images.run.device
+def _accuracy(
+    train_set: LabelledArrays, images: SmallImages, radius: int, kind: str, seed: int, *, updates: int | None
+) -> float:
+    device, length = images.run.device, _SCHEDULE.length
+    if updates is not None:
+        length = replace(length, epochs=0, min_updates=updates, max_updates=updates)
     size = train_set.pixels.shape[-1]
     model = build_network(
         QUICK.architecture, channels=3, size=size, classes=train_set.classes, seed=seed + 100, device=device.name
@@ -157,7 +171,7 @@ def _accuracy(train_set: LabelledArrays, images: SmallImages, radius: int, kind:
         LearnerImages(train=train_set.on(device), test=images.test.on(device)),
         LearnerMethod(
             threat=replace(threat, radius=radius),
-            plan=TrainingPlan.of(_SCHEDULE.length, _SCHEDULE.learning_rate, images=len(train_set)),
+            plan=TrainingPlan.of(length, _SCHEDULE.learning_rate, images=len(train_set)),
         ),
         device=device,
         generator=device.generator(seed, 200),

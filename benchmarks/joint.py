@@ -7,7 +7,6 @@ Each row makes the noise of all training images; its core-seconds are the proces
 saved in OUT as soon as it is there, so the same command continues after an interruption.
 """
 
-import copy
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -15,17 +14,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.measuring import (
-    accuracy,
-    class_outputs,
-    generator_spec,
-    protect_by_generator,
-    protect_by_search,
-    with_noise,
-)
+from benchmarks.measuring import accuracy, generator_spec, protect_by_generator, protect_by_search, protect_jointly
 from benchmarks.setting import Setting, argument_parser, open_setting
-from core.noise.inference import predict_noise
-from core.noise.joint_training import train_jointly
 from core.noise.setup import NoiseSetup
 from core.noise.surrogate import train_surrogate
 from core.training.labelled_images import LabelledArrays
@@ -80,13 +70,7 @@ def _search(setting: Setting) -> LabelledArrays:
 
 
 def _joint(setting: Setting) -> LabelledArrays:
-    images, card, run = setting.images, setting.generator.card, setting.conditions.run
-    network = copy.deepcopy(setting.generator.network)
-    assert network is not None, "a generator without a noise network cannot be trained jointly"
-    trained = train_jointly(network, images, _setup(setting), run, outputs=card.classes)
-    mapped = replace(images, labels=class_outputs(setting.generator, images), classes=card.classes)
-    mask = np.ones(len(images), bool)
-    return with_noise(images, predict_noise(trained, mapped, run, radius=card.radius_u, protect_mask=mask))
+    return protect_jointly(setting.generator, setting.images, setting.conditions)
 
 
 def _setup(setting: Setting) -> NoiseSetup:

@@ -1,5 +1,6 @@
 """What the benchmarks share: images from a folder, protection by a generator, and the accuracy of learners."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from core.noise.class_map import class_map
 from core.noise.final_search import search_noise
 from core.noise.generator_file import TrainedGenerator
 from core.noise.inference import predict_noise
+from core.noise.joint_training import train_jointly
 from core.noise.setup import NoiseSetup
 from core.runtime.context import RunContext
 from core.runtime.device import Device
@@ -212,6 +214,23 @@ def protect_by_generator(generator: TrainedGenerator, images: LabelledArrays, co
         return protect_by_search(generator.model, outputs, images, card, conditions)
     labelled, mask = replace(images, labels=outputs), np.ones(len(outputs), bool)
     noise = predict_noise(generator.network, labelled, conditions.run, radius=card.radius_u, protect_mask=mask)
+    return with_noise(images, noise)
+
+
+def protect_jointly(generator: TrainedGenerator, images: LabelledArrays, conditions: Conditions) -> LabelledArrays:
+    """Add the noise of the preset `quick`: a generator's noise network is trained on the images, with a surrogate.
+
+    Args:
+        generator: The trained generator; it stays as it is.
+        images: The images to protect.
+        conditions: The seed, the preset and the device.
+    """
+    network, card, run = copy.deepcopy(generator.network), generator.card, conditions.run
+    assert network is not None, "a generator without a noise network cannot be trained jointly"
+    setup = NoiseSetup(spec=generator_spec(card, seed=conditions.seed), preset=conditions.preset)
+    trained = train_jointly(network, images, setup, run, outputs=card.classes)
+    mapped = replace(images, labels=class_outputs(generator, images), classes=card.classes)
+    noise = predict_noise(trained, mapped, run, radius=card.radius_u, protect_mask=np.ones(len(images), bool))
     return with_noise(images, noise)
 
 
