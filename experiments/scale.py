@@ -73,6 +73,7 @@ _NARROW = {
     "densenet121": "densenet121-narrow",
     "wrn34-10": "wrn34-1",
 }
+_LAPTOP = replace(preset_for("quick", 32).schedules["quick"], attack_steps=4, attack_step=0.3)
 _SHORT = LearnerSchedule(
     length=TrainingLength(epochs=0, min_updates=300, max_updates=300),
     learning_rate=LearningRate(peak=0.1),
@@ -91,7 +92,7 @@ SCALES = {
             train=8_000,
             test=2_000,
             stand_ins={"resnet18": "small", **_NARROW},
-            schedules=dict.fromkeys(_NARROW, _SHORT),
+            schedules={"resnet18": _LAPTOP} | dict.fromkeys(_NARROW, _SHORT),
         ),
         Scale(
             name="gpu",

@@ -153,7 +153,8 @@ class _Measurement:
         return TimeBudget(seconds, works, cost_of, self._run.checkpoints, spent=spent)
 
     def _schedule(self, case: EvidenceCase) -> LearnerSchedule:
-        return learner_schedule(case.learner, self._preset, self._spec.evidence)
+        photographs = self._data.load_photographs is not None
+        return learner_schedule(case.learner, self._preset, self._spec.evidence, photographs=photographs)
 
     def _full_updates(self, case: EvidenceCase) -> int:
         return self._schedule(case).length.updates(self._train_images)

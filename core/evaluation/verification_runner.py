@@ -89,7 +89,8 @@ class VerificationRunner:
         }
 
     def _config(self, row: RowSpec, seed: int) -> LearnerConfig:
-        schedule = learner_schedule(row.architecture, self._preset, self._amount)
+        photographs = self._data.photographs
+        schedule = learner_schedule(row.architecture, self._preset, self._amount, photographs=photographs)
         return LearnerConfig(
             architecture=row.architecture,
             norm=row.training.norm,
@@ -98,7 +99,7 @@ class VerificationRunner:
             seed=seed,
             updates=schedule.length.updates(len(self._data.clean)),  # the same for arms with fewer images
             schedule=schedule,
-            photographs=self._data.photographs,
+            photographs=photographs,
         )
 
 

@@ -22,12 +22,10 @@ from core.runtime.context import RunContext
 from core.specs.presets import preset_for
 from core.specs.protect import ProtectSpec
 from core.specs.protected_class import check_archive, check_known
-from core.specs.verify import VerifySpec
+from core.specs.verify import SCHEDULE_OF_SCALE, VerifySpec
 from core.version import versions
 
 AS_DELIVERED = ReadOptions(layout="album", leave_out=())  # the images are matched by path
-SCHEDULE_OF_SCALE = {"quick": "quick", "standard": "full", "paper": "full"}
-"""Whose schedule the learners of each scale have, by the amount of evidence in the preset."""
 OnRow = Callable[[VerificationReport], None]
 
 

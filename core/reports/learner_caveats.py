@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from core.reports.photograph_caveats import texture_caveats, texture_countermeasures
 from core.results.evidence import Evidence, EvidenceRow
 from core.specs.catalog import HOW_TO_GET_WEIGHTS
+from core.specs.configs import Preset
+from core.specs.photographs import FINE_TUNING_SCHEDULES
 from core.specs.protect import TEXTURE, ProtectSpec
 
 NON_ROBUST_METHODS = ("em", "tap", "ntga")
@@ -52,6 +54,24 @@ def learner_caveats(spec: ProtectSpec, evidence: Evidence, *, uses_greyscale_sur
         "The noise is made against learning these classes. Other labels, and generative models trained on the images, "
         "were not measured."
     )
+
+
+def adversary_caveat(evidence: Evidence, preset: Preset, amount: str) -> Iterator[str]:
+    """How the adversary of adversarial training searched, if there was one.
+
+    Args:
+        evidence: What was measured.
+        preset: The preset whose learners were trained.
+        amount: The amount of evidence whose schedules they had, "quick" or "full".
+    """
+    pretrained = {row.is_pretrained for row in evidence.rows if row.training == "adversarial"}
+    schedules = [(FINE_TUNING_SCHEDULES if one else preset.schedules)[amount] for one in pretrained]
+    if schedules:
+        steps = " or ".join(str(count) for count in sorted({schedule.attack_steps for schedule in schedules}))
+        yield (
+            f"The adversary of the adversarial training took {steps} steps of projected gradient descent; in the "
+            "published measurements it took 10."
+        )
 
 
 def sizes_of(evidence: Evidence) -> list[int]:

@@ -7,11 +7,12 @@ from core.generators.card import Card
 from core.generators.measurements import standard_figures
 from core.reports.album_wording import album_caveat
 from core.reports.evidence_time import left_out, shortened
-from core.reports.learner_caveats import learner_caveats, sizes_of
+from core.reports.learner_caveats import adversary_caveat, learner_caveats, sizes_of
 from core.reports.photograph_caveats import TargetCounts, target_caveats
 from core.reports.verdict import outcome_of
 from core.reports.wording import as_sentence, percent
 from core.results.evidence import Evidence, EvidenceRow
+from core.specs.presets import preset_for
 from core.specs.protect import ProtectSpec
 
 WIDE_INTERVAL = 0.05
@@ -85,6 +86,7 @@ def protection_caveats(
         *learner_caveats(
             spec, evidence, uses_greyscale_surrogate=generator is not None and generator.card.grey_updates > 0
         ),
+        *adversary_caveat(evidence, preset_for(spec.preset, evidence.image_size), spec.evidence),
     )
 
 

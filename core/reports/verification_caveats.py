@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 
 from core.archive.manifest import Manifest
-from core.reports.learner_caveats import learner_caveats
+from core.reports.learner_caveats import adversary_caveat, learner_caveats
 from core.reports.protection_caveats import MAY_KNOW_IMAGES, WIDE_INTERVAL, run_to_run, uncertainty
 from core.reports.verdict import outcome_of
 from core.reports.wording import percent
 from core.results.evidence import Evidence
 from core.results.verification import VerificationReport
+from core.specs.presets import preset_for
 from core.specs.protected_class import tested_on
-from core.specs.verify import VerifySpec
+from core.specs.verify import SCHEDULE_OF_SCALE, VerifySpec
 
 MAX_NAMED_ROWS = 6  # in one sentence
 
@@ -35,7 +36,9 @@ def verification_caveats(
         learners = learner_caveats(
             manifest.spec, _as_evidence(report), uses_greyscale_surrogate=manifest.uses_greyscale_surrogate
         )
-    return (*_about_class(report), *_about_accuracies(report, spec), *archive, *learners)
+    preset = preset_for(spec.scale, report.evidence.image_size)
+    adversary = adversary_caveat(_as_evidence(report), preset, SCHEDULE_OF_SCALE[spec.scale])
+    return (*_about_class(report), *_about_accuracies(report, spec), *archive, *learners, *adversary)
 
 
 def _about_class(report: VerificationReport) -> Iterator[str]:

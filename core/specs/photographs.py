@@ -4,6 +4,8 @@ The schedule of fine-tuning has few passes, because each is dear on a CPU. On 60
 reached 78.7 % and four 80.0 %.
 """
 
+from dataclasses import replace
+
 from core.specs.catalog import PRETRAINED_LABELS, PROBE
 from core.specs.configs import LearnerSchedule, Preset, TrainingLength
 from core.specs.lr_schedule import LearningRate
@@ -39,14 +41,25 @@ PROBE_SCHEDULE = LearnerSchedule(
 """A linear probe is one fit."""
 
 
-def learner_schedule(learner: str, preset: Preset, amount: str) -> LearnerSchedule:
+MIN_UPDATES_FROM_SCRATCH = 300
+"""Of a learner that starts from random weights, on photographs."""
+
+
+def learner_schedule(learner: str, preset: Preset, amount: str, *, photographs: bool) -> LearnerSchedule:
     """How a learner is trained.
 
     Args:
         learner: Its name, a key of LEARNER_LABELS.
         preset: Has the schedules of the learners that start from random weights.
         amount: The amount of evidence, "quick" or "full".
+        photographs: Whether the images are photographs, from which random weights learn later than from small images.
     """
     if learner == PROBE:
         return PROBE_SCHEDULE
-    return FINE_TUNING_SCHEDULES[amount] if learner in PRETRAINED_LABELS else preset.schedules[amount]
+    if learner in PRETRAINED_LABELS:
+        return FINE_TUNING_SCHEDULES[amount]
+    schedule = preset.schedules[amount]
+    if not photographs:
+        return schedule
+    at_least = max(schedule.length.min_updates, MIN_UPDATES_FROM_SCRATCH)
+    return replace(schedule, length=replace(schedule.length, min_updates=at_least))

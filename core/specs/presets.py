@@ -120,7 +120,7 @@ QUICK = Preset(
     },
     ntga=NTGAConfig(block_size=250, validation_images=2_000, steps=10, step=1.1 / 10),
     schedules={
-        "quick": _schedule(_length(10, 300, 800), 4, 0.3),
+        "quick": _schedule(_length(10, 150, 800), 2, 0.6),  # benchmarks/adversaries.py
         "full": _schedule(_length(20, 600, 4_000), 7, 0.25),
     },
 )

@@ -29,6 +29,9 @@ from core.specs.protect import DEFAULT_RADIUS_A, TRAINING_PRESETS
 from core.specs.work_size import MIN_SIZE, SIZE_STEP
 
 NO_COUNTERMEASURE = "none"
+SCHEDULE_OF_SCALE = {"quick": "quick", "standard": "full", "paper": "full"}
+"""Whose schedule the learners of each scale have, by the amount of evidence in the preset."""
+
 MAX_ROWS = 200
 MAX_SEEDS = 10
 MAX_CLASS_NAME = 500  # characters

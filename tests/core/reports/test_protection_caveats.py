@@ -46,6 +46,15 @@ def test_the_measured_radius_is_stated() -> None:
     )
 
 
+def test_the_steps_of_the_adversary_are_stated_where_there_was_one() -> None:
+    standard, robust = row(before=0.6, after=0.2), adversarial(4, before=0.6, after=0.3)
+    tuned = adversarial(4, before=0.6, after=0.3, architecture="tuned", learner="pretrained-finetune")
+    assert "took 2 steps of projected gradient descent; in the published measurements it took 10." in caveats_of()
+    assert "took 7 steps of" in caveats_of(evidence(robust), evidence="full")
+    assert "took 4 or 7 steps of" in caveats_of(evidence(robust, tuned), evidence="full")
+    assert "projected gradient descent" not in caveats_of(evidence(standard))
+
+
 def test_radii_are_listed_by_norm() -> None:
     rows = [adversarial(4, before=0.6, after=0.3)]
     for norm, radius in (("L2", 50), ("L2", 100), ("L1", 3000)):
