@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from core.reports.photograph_caveats import texture_caveats, texture_countermeasures
+from core.reports.photograph_caveats import TEXTURES_UNDONE, texture_caveats, texture_countermeasures
 from core.results.evidence import Evidence, EvidenceRow
 from core.specs.catalog import HOW_TO_GET_WEIGHTS
 from core.specs.configs import Preset
@@ -24,8 +24,8 @@ def learner_caveats(spec: ProtectSpec, evidence: Evidence, *, uses_greyscale_sur
     rows = evidence.rows
     radii = _largest_radii(rows)
     yield (
-        "Adversarial training weakens the noise, and a larger radius weakens it more. It undoes most of the protection "
-        f"beyond about {spec.radius_u / 2:g} of 255 (half of the noise radius) in Linf. "
+        "Adversarial training weakens the noise, and a larger radius weakens it more. "
+        + (TEXTURES_UNDONE if spec.method == TEXTURE else _noise_undone(spec))
         + (f"Radii above {_list_radii(radii)} were not measured." if radii else "No radius was measured here.")
     )
     if spec.method in NON_ROBUST_METHODS:
@@ -53,6 +53,13 @@ def learner_caveats(spec: ProtectSpec, evidence: Evidence, *, uses_greyscale_sur
     yield (
         "The noise is made against learning these classes. Other labels, and generative models trained on the images, "
         "were not measured."
+    )
+
+
+def _noise_undone(spec: ProtectSpec) -> str:
+    return (
+        f"It undoes most of the protection beyond about {spec.radius_u / 2:g} of 255 (half of the noise radius) in "
+        "Linf. "
     )
 
 

@@ -37,7 +37,7 @@ _TEXTS = (
 _NUMBERS = ("radius_u", "radius_a", "percentage", "evidence_minutes", "seed")
 _HINTS = {
     "visibility": "Noise that is hard to see protects little: on our test photographs a model that knew other images "
-    "before still reached 68 % in place of 71, with Balanced and with Strong. Try all three on some of your images "
+    "before still reached 69 % in place of 71 with Balanced, and 68 with Strong. Try all three on some of your images "
     "below, and read the measurement of your job.",
     "preset": "Instant trains nothing. The others train on these images. A more thorough one takes longer.",
     "evidence": "Without a measurement the report has no comparison of before and after.",

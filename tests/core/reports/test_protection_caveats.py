@@ -46,6 +46,12 @@ def test_the_measured_radius_is_stated() -> None:
     )
 
 
+def test_what_adversarial_training_does_to_textures_is_not_taken_from_other_noise() -> None:
+    found = caveats_of(method="texture")
+    assert "A radius of 4 of 255 in Linf undid even plainly visible textures" in found
+    assert "half of the noise radius" not in found
+
+
 def test_the_steps_of_the_adversary_are_stated_where_there_was_one() -> None:
     standard, robust = row(before=0.6, after=0.2), adversarial(4, before=0.6, after=0.3)
     tuned = adversarial(4, before=0.6, after=0.3, architecture="tuned", learner="pretrained-finetune")
