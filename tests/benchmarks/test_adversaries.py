@@ -1,15 +1,16 @@
-"""Free adversarial training: one gradient moves weights and pixels, and a batch is replayed."""
+"""Cheaper adversaries: free adversarial training replays a batch, and the reference is stronger than ours."""
 
 import torch
 import torch.nn.functional as F
 
-from benchmarks.adversaries import REPLAYS, FreeTraining
+from benchmarks.adversaries import KINDS, REPLAYS, FreeTraining
 from core.attacks.norms import PIXEL
 from core.attacks.threat_model import ThreatModel
 from core.attacks.transforms import identity
 from core.runtime.device import Device
 from core.runtime.progress import Progress
 from core.specs.lr_schedule import LearningRate
+from core.specs.presets import QUICK
 from core.training.labelled_images import LabelledTensors
 from core.training.learner import LearnerImages, LearnerMethod
 from core.training.loop import TrainingPlan
@@ -55,3 +56,11 @@ def test_the_first_replays_are_plain_steps_and_move_the_pixels_by_the_sign_of_th
             torch.testing.assert_close(training._delta, delta)
     for ours, theirs in zip(model.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=1e-2)
+
+
+def test_the_adversary_of_the_evidence_is_compared_with_one_of_more_steps() -> None:
+    threats = {name: threat for name, (_, threat) in KINDS.items()}
+    schedule = QUICK.schedules["quick"]
+    ours, reference = threats["PGD, 2 steps"], next(iter(threats.values()))
+    assert (ours.steps, ours.step) == (schedule.attack_steps, schedule.attack_step)
+    assert reference.steps > ours.steps
