@@ -93,9 +93,10 @@ def _pretrained_models(rows: tuple[EvidenceRow, ...]) -> str:
             "those that were trained on many more images, learn more from protected images. Not measured."
         )
     why = f", because the weights are not on this machine: {HOW_TO_GET_WEIGHTS}" if _on_photographs(rows) else ""
+    started = "The measured models start from random weights. " if rows else ""
     return (
-        "The measured models start from random weights. Fine-tuning a model that was pretrained on other images learns "
-        f"more from protected images. No such model was measured{why}."
+        f"{started}Fine-tuning a model that was pretrained on other images learns more from protected images. "
+        f"No such model was measured{why}."
     )
 
 

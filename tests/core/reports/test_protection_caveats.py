@@ -52,6 +52,11 @@ def test_what_adversarial_training_does_to_textures_is_not_taken_from_other_nois
     assert "half of the noise radius" not in found
 
 
+def test_what_measured_models_start_from_is_said_where_some_were_measured() -> None:
+    assert "The measured models start from random weights." in caveats_of()
+    assert "measured models" not in caveats_of(evidence(note="none was requested"))
+
+
 def test_the_steps_of_the_adversary_are_stated_where_there_was_one() -> None:
     standard, robust = row(before=0.6, after=0.2), adversarial(4, before=0.6, after=0.3)
     tuned = adversarial(4, before=0.6, after=0.3, architecture="tuned", learner="pretrained-finetune")
