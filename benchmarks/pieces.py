@@ -1,6 +1,7 @@
 """How much sooner a job ends with a second worker: its evidence in full, a verification, and the noise of many images.
 
-    .venv/bin/python -m benchmarks.pieces [--updates 100] [--images 400] [--noise-images 8192]
+    .venv/bin/python -m benchmarks.pieces [--jobs evidence verification noise] [--updates 100] [--images 400]
+        [--noise-images 8192]
 
 Starts Valkey and workers of one core each on this machine, with SQLite and a folder as the store. Each job runs with
 one worker, and again with two, on drawn images. Its learners are shorter than those of the presets, so that all takes
@@ -43,6 +44,7 @@ from worker.executor import run_job
 PROTECTION = {"method": "em", "radius_u": 6, "radius_a": 3}
 FULL_EVIDENCE = PROTECTION | {"evidence": "full", "evidence_minutes": 0}
 VERIFICATION = {"trainings": [{"radius": 0}, {"radius": 4}], "percentages": [50, 100], "seeds": 3}
+JOBS = ("evidence", "verification", "noise")
 PRELOAD_SECONDS = 20.0  # until idle workers have imported torch
 SHORTER = """
 from dataclasses import replace
@@ -163,9 +165,22 @@ def _print_table(rows: Sequence[tuple[str, float, float, bool]]) -> None:
         print(f"| {name} | {one:.1f} | {two:.1f} | {one / two:.2f} | {'yes' if same else 'NO'} |")
 
 
+def _works(args: argparse.Namespace, generator_id: str) -> dict[str, _Work]:
+    """What can be measured, by the names of JOBS."""
+    evidence = FULL_EVIDENCE | {"generator_id": generator_id}
+    noise = PROTECTION | {"generator_id": generator_id, "evidence": "none"}
+    name, kind = f"final noise of {args.noise_images:,} images", m.PROTECT
+    return {
+        "evidence": _Work(name="protection with full evidence", kind=kind, images=args.images, spec=evidence),
+        "verification": _Work(name="verification", kind=m.VERIFY, images=args.images, spec=VERIFICATION),
+        "noise": _Work(name=name, kind=kind, images=args.noise_images, spec=noise, stage="noise"),
+    }
+
+
 def main() -> None:
     """Run it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", nargs="+", choices=JOBS, default=JOBS, help="what to measure")
     parser.add_argument("--updates", type=int, default=100, help="of each learner")
     parser.add_argument("--images", type=int, default=400, help="of the evidence and the verification")
     parser.add_argument("--noise-images", type=int, default=8192, help="whose noise is made")
@@ -180,20 +195,8 @@ def main() -> None:
         database.dispose()
         broker, context = start_broker(settings), open_worker_context(settings)
         service = _Service(context, folder, args.images)
-        generator = {"generator_id": service.generator}
-        works = [
-            _Work(
-                name="protection with full evidence", kind=m.PROTECT, images=args.images, spec=FULL_EVIDENCE | generator
-            ),
-            _Work(name="verification", kind=m.VERIFY, images=args.images, spec=VERIFICATION),
-            _Work(
-                name=f"final noise of {args.noise_images:,} images",
-                kind=m.PROTECT,
-                images=args.noise_images,
-                spec=PROTECTION | generator | {"evidence": "none"},
-                stage="noise",
-            ),
-        ]
+        possible = _works(args, service.generator)
+        works = [possible[job] for job in args.jobs]
         try:
             found: list[list[tuple[float, object]]] = []
             for _ in range(2):

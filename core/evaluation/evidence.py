@@ -147,7 +147,8 @@ class _Measurement:
         def time_learner(case: EvidenceCase) -> LearnerCost:
             choice = self._choice(case.size, "before", self._train_images)
             train, test = self._images.training_images(choice), self._images.test_images(choice)
-            return measure_cost(self._config(case, self._full_updates(case)), train, test, self._run)
+            at_once = min(self._pool.at_once, len(ARMS))
+            return measure_cost(self._config(case, self._full_updates(case)), train, test, self._run, at_once=at_once)
 
         spent = self._data.decoding_seconds
         return TimeBudget(seconds, works, cost_of, self._run.checkpoints, spent=spent)

@@ -1,6 +1,7 @@
 """What a learner costs on the machine at hand, found by timing its first updates."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from core.evaluation.learner_run import LearnerConfig, ScaledProgress, run_learn
 from core.runtime.awake_clock import awake_seconds
 from core.runtime.checkpoints import NullCheckpointStore
 from core.runtime.context import RunContext
+from core.runtime.side_by_side import SideBySide
 from core.training.labelled_images import LabelledArrays
 from core.training.learner import MAX_CURVE_POINTS
 
@@ -44,7 +46,9 @@ class LearnerCost:
         return updates * self.update + points * test_images * self.test_image + train_images * self.train_image
 
 
-def measure_cost(config: LearnerConfig, images: LabelledArrays, test: LabelledArrays, run: RunContext) -> LearnerCost:
+def measure_cost(
+    config: LearnerConfig, images: LabelledArrays, test: LabelledArrays, run: RunContext, *, at_once: int = 1
+) -> LearnerCost:
     """Time a few updates and tests of a learner that is thrown away. It draws no random number of the real one.
 
     Args:
@@ -52,6 +56,7 @@ def measure_cost(config: LearnerConfig, images: LabelledArrays, test: LabelledAr
         images: Its training images.
         test: Its test images.
         run: The device; its progress ticks, and its checkpoints stay as they are.
+        at_once: How many such learners will be trained side by side; each counts with its share of their time.
     """
     batch = min(config.schedule.length.batch, len(images))
     images = images.select(_every_class_first(images)[:batch])
@@ -62,9 +67,10 @@ def measure_cost(config: LearnerConfig, images: LabelledArrays, test: LabelledAr
     quiet = run.with_checkpoints(NullCheckpointStore()).with_progress(ScaledProgress(run.progress, 0))
 
     def seconds(updates: int, test: LabelledArrays) -> float:
+        learner = partial(run_learner, replace(config, updates=updates), images, test, quiet)
         began = awake_seconds()
-        run_learner(replace(config, updates=updates), images, test, quiet)
-        return awake_seconds() - began
+        SideBySide().run([learner] * at_once)
+        return (awake_seconds() - began) / at_once
 
     seconds(1, few)  # the first update on a device compiles and allocates
     once = seconds(1, few)

@@ -4,12 +4,18 @@ So what is left in the end is short, and nobody waits long for the last one.
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from core.evaluation.learner import Learner, LearnerData, save_learners
 from core.evaluation.learner_run import ScaledProgress, keep_curve, load_curve, measure_curve
 from core.results.evidence import Curve
 from core.runtime.context import RunContext
+from core.runtime.device import Device
+from core.runtime.distributed import world_size
 from core.runtime.piece_offers import PieceOffers
+from core.runtime.side_by_side import SideBySide
+
+MAX_AT_ONCE = 4  # learners; each has its weights and its images in memory
 
 
 class LearnerPool:
@@ -20,11 +26,15 @@ class LearnerPool:
 
     Args:
         data: The images.
-        run: Its checkpoints keep every curve and the unfinished learner; its board offers learners to helpers.
+        run: Its checkpoints keep every curve and the unfinished learners; its board offers learners to helpers.
+
+    Attributes:
+        at_once: How many learners are trained side by side.
     """
 
     def __init__(self, data: LearnerData, run: RunContext) -> None:
         self._data, self._run, self._offers = data, run, PieceOffers(run.pieces)
+        self.at_once = _learners_at_once(run.device)
         self._curves: dict[str, Curve] = {}
         self._waiting: dict[str, Learner] = {}  # in the order in which their curves are needed
         self._published: dict[str, Learner] = {}
@@ -40,23 +50,23 @@ class LearnerPool:
                 self._waiting.setdefault(learner.name, learner)
 
     def curve(self, learner: Learner, *, check: Callable[[], None] = lambda: None) -> Curve:
-        """The curve of a learner. While a helper trains it, others are trained here.
+        """The curve of a learner. On several cores the next ones are trained beside it; if a helper trains it, others.
 
         Args:
             learner: The learner.
-            check: Called again and again; what it raises ends the call.
+            check: Called again and again, by several threads; what it raises ends the call.
         """
         self.add([learner])
         while learner.name not in self._curves:
-            others = [name for name in self._waiting if name != learner.name]
-            self._offers.publish(sorted(others, key=lambda name: self._waiting[name].cost), self._save)
-            free = self._offers.take([learner.name, *others])
-            if not free:
+            names = [learner.name, *(name for name in self._waiting if name != learner.name)]
+            offered = sorted(names[self.at_once :], key=lambda name: self._waiting[name].cost)
+            self._offers.publish(offered, self._save)
+            taken = self._offers.take(names, max_count=self.at_once)
+            if taken:
+                self._train_side_by_side(taken, check)
+            else:
                 check()
                 self._offers.wait(self._run.progress)
-            for name in free:
-                self._curves[name] = self._load_or_train(self._waiting[name], check)
-                del self._waiting[name]
         return self._curves[learner.name]
 
     def withdraw(self, learners: Iterable[Learner]) -> None:
@@ -81,14 +91,34 @@ class LearnerPool:
         save_learners(self._run.checkpoints, list(published.values()))
         self._published = published
 
-    def _load_or_train(self, learner: Learner, check: Callable[[], None]) -> Curve:
+    def _train_side_by_side(self, names: list[str], check: Callable[[], None]) -> None:
+        together = SideBySide()
+
+        def check_all() -> None:
+            check()
+            together.check()
+
+        learners = [self._waiting[name] for name in names]
+        curves = together.run([self._curve_of(learner, check_all) for learner in learners])
+        for name, curve in zip(names, curves, strict=True):
+            self._curves[name] = curve
+            del self._waiting[name]
+
+    def _curve_of(self, learner: Learner, check: Callable[[], None]) -> Callable[[], Curve]:
+        """What gives the curve of a learner. Its images are made here: no two threads make the same ones."""
+        scaled = ScaledProgress(self._run.progress, learner.units, check=check)
         curve = load_curve(self._run, learner.name)
         if curve is None:
-            scaled = self._run.with_progress(ScaledProgress(self._run.progress, learner.units, check=check))
             images, test = self._data.training_images(learner.choice), self._data.test_images(learner.choice)
-            return measure_curve(learner.config, images, test, scaled, name=learner.name, keep=learner.is_kept)
-        ScaledProgress(self._run.progress, learner.units).advance(learner.config.updates)
+            run, name, keep = self._run.with_progress(scaled), learner.name, learner.is_kept
+            return partial(measure_curve, learner.config, images, test, run, name=name, keep=keep)
+        scaled.advance(learner.config.updates)
         if learner.is_kept and learner.name in self._published:
             images, test = self._data.training_images(learner.choice), self._data.test_images(learner.choice)
             keep_curve(curve, learner.config, images, test, self._run)
-        return curve
+        return lambda: curve
+
+
+def _learners_at_once(device: Device) -> int:
+    """How many learners fill the device: the batch of one occupies few cores, and not all the time."""
+    return min(device.cores, MAX_AT_ONCE) if device.is_cpu and world_size() == 1 else 1

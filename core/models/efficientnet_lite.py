@@ -6,8 +6,9 @@ torchvision has no such network, and the package that published its code is no l
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
+
+from core.models.initial_weights import seeded_weights
 
 BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM = 1e-3, 0.01  # as in the published network
 STEM_WIDTH, FEATURES = 32, 1280
@@ -142,7 +143,6 @@ class EfficientNetLite0(nn.Module):
             seed: The seed of the weights.
         """
         weight = self.classifier.weight
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded_weights(seed):
             classifier = nn.Linear(FEATURES, classes)
         self.classifier = classifier.to(weight.device, weight.dtype)

@@ -5,9 +5,11 @@ no more than rounding, and make a pass about twice as fast as through the networ
 """
 
 import copy
+import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -15,12 +17,13 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from core.runtime.cuda_graphs import GraphedCallable, capture, capture_differentiable
 
+_tracing = threading.Lock()  # what torch.fx replaces it puts back in the order of one trace after the other
+
 
 class FoldedModel(nn.Module):
     """A frozen copy of a model; `refresh` copies the current weights of the model, which is never changed.
 
-    No other thread may run a network during the construction, because torch.fx replaces the call of every module while
-    it traces one. On a GPU a pass is a CUDA graph (core.runtime.cuda_graphs), so its gradient must be taken before the
+    On a GPU a pass is a CUDA graph (core.runtime.cuda_graphs), so its gradient must be taken before the
     next pass begins.
 
     Args:
@@ -105,7 +108,8 @@ def _conv_bn_pairs(model: nn.Module) -> Iterator[tuple[str, str]]:
     """
     modules = dict(model.named_modules())
     try:
-        calls = [node for node in fx.Tracer().trace(model).nodes if node.op == "call_module"]
+        with _tracing:
+            calls = [node for node in _ThreadTracer().trace(model).nodes if node.op == "call_module"]
     except fx.proxy.TraceError:
         return
     once = {target for target, count in Counter(node.target for node in calls).items() if count == 1}
@@ -121,6 +125,28 @@ def _conv_bn_pairs(model: nn.Module) -> Iterator[tuple[str, str]]:
             and {conv.target, norm.target} <= once
         ):
             yield str(conv.target), str(norm.target)
+
+
+class _ThreadTracer(fx.Tracer):
+    """Traces a model while other threads run networks. torch.fx replaces the call of every module meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread = threading.get_ident()
+
+    def call_module(
+        self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Record the call of a module by this thread; let other threads call theirs."""
+        if threading.get_ident() != self._thread:
+            return forward(*args, **kwargs)
+        return super().call_module(m, forward, args, kwargs)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        """Record that this thread reads an attribute of a module; let other threads read theirs."""
+        if threading.get_ident() != self._thread:
+            return attr_val
+        return super().getattr(attr, attr_val, parameter_proxy_cache)
 
 
 def _conv(model: nn.Module, name: str) -> nn.Conv2d:

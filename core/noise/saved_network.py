@@ -8,6 +8,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from core.models.initial_weights import seeded_weights
 from core.models.registry import CentredInput, NetworkConfig, build_network
 from core.noise.generator_file import GreyscaleInput
 from core.noise.noise_network import NoiseNetwork, NoiseNetworkConfig
@@ -69,7 +70,7 @@ def _build(about: Mapping[str, Any], *, device: str) -> nn.Module:
     """The network with weights that are to be replaced; torch's global random numbers keep their state."""
     if "noise_network" in about:
         config = NoiseNetworkConfig(**about["noise_network"])
-        with torch.random.fork_rng(devices=[]):
+        with seeded_weights(0):
             return NoiseNetwork(**asdict(config)).to(device).to(memory_format=torch.channels_last)
     surrogate = build_network(**about["surrogate"], seed=0, device=device)
     return GreyscaleInput(surrogate, about["greyscale_input"]) if "greyscale_input" in about else surrogate

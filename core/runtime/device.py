@@ -137,9 +137,17 @@ class Device:
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(
-            self.cores, thread_name_prefix="core", initializer=torch.set_num_threads, initargs=(1,)
-        )
+        return computing_threads(self.cores, name="core")
+
+
+def computing_threads(count: int, *, name: str) -> ThreadPoolExecutor:
+    """Threads that compute, each on one core.
+
+    Args:
+        count: How many.
+        name: Their names begin with it.
+    """
+    return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=torch.set_num_threads, initargs=(1,))
 
 
 def _checked_name(name: str) -> str:

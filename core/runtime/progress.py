@@ -53,6 +53,7 @@ class Progress:
         self._interval = interval
         self._reported_at = 0.0
         self._reporting = threading.Lock()
+        self._counting = threading.Lock()
         self.seconds: dict[str, float] = {}
         self._begin("unpacking", 0)
 
@@ -77,8 +78,9 @@ class Progress:
         self._started_at = awake_seconds()
 
     def advance(self, units: int = 1) -> None:
-        """Count finished units, and report."""
-        self._done += units
+        """Count finished units, which several threads may do at a time, and report."""
+        with self._counting:
+            self._done += units
         self.tick()
 
     def tick(self) -> None:

@@ -1,6 +1,7 @@
 """Evidence that has a time: enough of it changes nothing, and an interruption changes no plan."""
 
 import json
+import threading
 import time
 from dataclasses import asdict, replace
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.errors import Cancelled
-from core.evaluation import learner_run, time_budget
+from core.evaluation import learner_cost, learner_run, time_budget
 from core.evaluation.evaluation_data import EvaluationData
 from core.evaluation.evidence import measure_evidence
 from core.evaluation.learner_cost import LearnerCost, measure_cost
@@ -27,11 +28,12 @@ from tests.support.checkpoints import MemoryCheckpointStore
 from tests.support.evidence_plans import is_shortened
 
 
+@pytest.mark.parametrize("cores", [1, 2])
 def test_evidence_that_promised_to_be_quicker_ends_with_the_rows_that_were_in_time(
-    monkeypatch: pytest.MonkeyPatch,
+    cores: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     let_updates_cost(monkeypatch, 1e-6)
-    measured = evidence(0.2, NullCheckpointStore(), Progress())
+    measured = evidence(0.2, NullCheckpointStore(), Progress(), cores=cores)
     assert [row.training for row in measured.rows] == ["standard"]
     assert measured.plan is not None
     assert len(measured.plan.left_out) == 2
@@ -43,7 +45,7 @@ def images(count: int, *, seed: int) -> LabelledArrays:
     return LabelledArrays(pixels=pixels.astype(np.uint8), labels=labels, classes=2)
 
 
-def evidence(seconds: float | None, checkpoints: CheckpointStore, progress: Progress) -> Evidence:
+def evidence(seconds: float | None, checkpoints: CheckpointStore, progress: Progress, *, cores: int = 1) -> Evidence:
     clean = images(300, seed=1)
     data = EvaluationData(
         clean=clean.pixels,
@@ -56,7 +58,7 @@ def evidence(seconds: float | None, checkpoints: CheckpointStore, progress: Prog
     length = TrainingLength(epochs=0, min_updates=60, max_updates=60, batch=32)
     schedule = replace(QUICK.schedules["quick"], length=length, attack_steps=1)
     preset = replace(QUICK, schedules={"quick": schedule})
-    run = RunContext(device=Device("cpu", cores=2), progress=progress, checkpoints=checkpoints)
+    run = RunContext(device=Device("cpu", cores=cores), progress=progress, checkpoints=checkpoints)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(ProtectSpec, "evidence_seconds", property(lambda _: seconds))
         return measure_evidence(data, ProtectSpec(), preset, run)
@@ -64,7 +66,7 @@ def evidence(seconds: float | None, checkpoints: CheckpointStore, progress: Prog
 
 def let_updates_cost(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     cost = LearnerCost(update=seconds, test_image=0.0, train_image=0.0)
-    monkeypatch.setattr("core.evaluation.evidence.measure_cost", lambda *_: cost)
+    monkeypatch.setattr("core.evaluation.evidence.measure_cost", lambda *_, **__: cost)
 
 
 def test_enough_time_changes_no_byte_of_the_evidence() -> None:
@@ -112,3 +114,14 @@ def test_the_cost_of_a_learner_is_what_its_updates_take() -> None:
     learner_run.run_learner(config, images(300, seed=1), images(100, seed=2), run)
     taken = time.monotonic() - began
     assert cost.seconds(60, train_images=300, test_images=100) == pytest.approx(taken, rel=0.9)
+
+
+def test_learners_that_will_be_trained_side_by_side_are_timed_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = threading.Barrier(2, timeout=20)
+    monkeypatch.setattr(learner_cost, "run_learner", lambda *_: both.wait())
+    config = LearnerConfig(
+        architecture="small", radius=0, countermeasure=None, seed=0, updates=60, schedule=QUICK.schedules["quick"]
+    )
+    run = RunContext(device=Device("cpu", cores=2), progress=Progress())
+    measure_cost(config, images(300, seed=1), images(100, seed=2), run, at_once=2)
+    assert not both.broken

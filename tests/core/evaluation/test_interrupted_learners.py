@@ -17,7 +17,7 @@ from core.results.verification_row import VerificationRow
 from core.runtime.checkpoints import CheckpointStore, NullCheckpointStore
 from core.runtime.context import RunContext
 from core.runtime.device import Device
-from core.runtime.progress import Progress
+from core.runtime.progress import Progress, Step
 from core.specs.configs import TrainingLength
 from core.specs.presets import QUICK
 from core.specs.protect import ProtectSpec
@@ -41,7 +41,7 @@ def images(count: int, *, seed: int) -> LabelledArrays:
     return LabelledArrays(pixels=pixels.to(torch.uint8).numpy(), labels=labels.numpy(), classes=2)
 
 
-def evidence(checkpoints: CheckpointStore, progress: Progress) -> Evidence:
+def evidence(checkpoints: CheckpointStore, progress: Progress, *, cores: int = 1) -> Evidence:
     clean = images(120, seed=1)
     data = EvaluationData(
         clean=clean.pixels,
@@ -53,7 +53,7 @@ def evidence(checkpoints: CheckpointStore, progress: Progress) -> Evidence:
     )
     schedule = replace(QUICK.schedules["quick"], length=UPDATES, attack_steps=1)
     spec, preset = ProtectSpec(evidence="quick"), replace(QUICK, schedules={"quick": schedule})
-    run = RunContext(device=Device("cpu", cores=2), progress=progress, checkpoints=checkpoints)
+    run = RunContext(device=Device("cpu", cores=cores), progress=progress, checkpoints=checkpoints)
     return measure_evidence(data, spec, preset, run)
 
 
@@ -72,6 +72,20 @@ def test_interrupted_evidence_resumes_within_a_learner_and_leaves_only_curves() 
     assert {name.rpartition(".")[2] for name in checkpoints.saved} == {"json"}
 
 
+def test_evidence_that_is_interrupted_within_two_learners_at_a_time_resumes() -> None:
+    def stop(step: Step) -> None:
+        if step.done >= 5:  # of 8 updates of both; a thread does not report what another one is reporting
+            raise Cancelled
+
+    checkpoints = MemoryCheckpointStore()
+    with pytest.raises(Cancelled):
+        evidence(checkpoints, Progress(stop, interval=0.0), cores=2)
+    assert checkpoints.saved
+    resumed = evidence(checkpoints, Progress(), cores=2)
+    assert resumed.rows == evidence(NullCheckpointStore(), Progress()).rows
+    assert {name.rpartition(".")[2] for name in checkpoints.saved} == {"json"}
+
+
 def test_interrupted_verification_resumes_within_a_learner_and_leaves_only_curves() -> None:
     def measure_row(checkpoints: CheckpointStore) -> VerificationRow:
         data = VerificationData(
@@ -83,7 +97,7 @@ def test_interrupted_verification_resumes_within_a_learner_and_leaves_only_curve
             percentage=100,
         )
         schedule = replace(QUICK.schedules["quick"], length=UPDATES)
-        run = RunContext(device=Device("cpu", cores=2), checkpoints=checkpoints)
+        run = RunContext(device=Device("cpu", cores=1), checkpoints=checkpoints)
         row = RowSpec(training=STANDARD_TRAINING, countermeasure=None, architecture="small", percentage=100)
         preset = replace(QUICK, schedules={"quick": schedule})
         return VerificationRunner(data, VerifySpec(), preset, run, amount="quick").run_row(row)

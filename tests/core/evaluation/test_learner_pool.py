@@ -1,6 +1,7 @@
 """Helpers train learners of an evaluation: the results are the same as without them, whatever becomes of a helper."""
 
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -56,9 +57,11 @@ def drawn_learners(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learner_run, "run_learner", draw)
 
 
-def run_with(checkpoints: MemoryCheckpointStore, board: PieceBoard, progress: Progress | None = None) -> RunContext:
+def run_with(
+    checkpoints: MemoryCheckpointStore, board: PieceBoard, progress: Progress | None = None, *, cores: int = 1
+) -> RunContext:
     return RunContext(
-        device=Device("cpu", cores=1),
+        device=Device("cpu", cores=cores),
         progress=progress or Progress(),
         checkpoints=checkpoints,
         kept_curves=MemoryCheckpointStore(),
@@ -111,6 +114,42 @@ def test_with_a_helper_the_results_are_the_same(compute: Callable[[RunContext], 
     assert len(board.helped) >= len(board.owned) - 2 >= 1
     assert not {*board.helped} & {*board.owned}
     assert all(f"{name}.json" in checkpoints.saved for name in (*board.helped, *board.owned))
+
+
+@pytest.mark.parametrize("compute", [quick_evidence, verification])
+def test_side_by_side_on_several_cores_the_results_are_the_same(compute: Callable[[RunContext], Any]) -> None:
+    def found(cores: int) -> tuple[Any, dict[str, bytes]]:
+        run = run_with(MemoryCheckpointStore(), NoPieceBoard(), cores=cores)
+        result = compute(run)
+        assert isinstance(run.checkpoints, MemoryCheckpointStore)
+        return result.rows if isinstance(result, Evidence) else result, run.checkpoints.saved
+
+    assert found(2) == found(1)
+
+
+def test_on_two_cores_two_learners_are_trained_at_a_time_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    both, counted = threading.Barrier(2, timeout=20), list[int]()
+
+    def meet(
+        config: LearnerConfig, images: LabelledArrays, test: LabelledArrays, run: RunContext, *, name: str
+    ) -> Curve:
+        both.wait()
+        for _ in range(config.updates):
+            run.progress.advance()
+        return Curve(epoch=(1,), accuracy=(1.0,), loss=(1.0,))
+
+    monkeypatch.setattr(learner_run, "run_learner", meet)
+    progress = Progress(lambda step: counted.append(step.done), interval=0.0)
+    learners = [a_learner(f"learner-{number}") for number in range(4)]
+    data = EvaluationData(
+        clean=IMAGES, delivered=IMAGES, labels=LABELS, test_mask=np.arange(80) < 16, classes=2, note=None
+    )
+    pool = LearnerPool(EvidenceData(data), run_with(MemoryCheckpointStore(), NoPieceBoard(), progress, cores=2))
+    pool.add(learners)
+    for learner in learners:
+        assert pool.curve(learner).accuracy == (1.0,)
+    progress.start("end", 1)
+    assert max(counted) == 4
 
 
 def test_what_a_lost_helper_had_is_trained_by_the_owner(drawn_learners: None) -> None:

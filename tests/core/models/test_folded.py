@@ -1,5 +1,7 @@
 """Frozen copies of networks: the same function, with batch norm folded where that is exact."""
 
+import threading
+
 import pytest
 import torch
 from torch import nn
@@ -81,3 +83,35 @@ def test_only_a_batch_norm_that_is_the_sole_reader_of_a_convolution_is_folded(fl
     model(x)
     expected = randomize_batch_norms(model)(x)
     assert torch.allclose(FoldedModel(model, dtype=torch.float32)(x), expected, atol=1e-5)
+
+
+def test_networks_are_folded_by_several_threads_while_others_run() -> None:
+    model, x = network("small"), batch_for("small", 2)
+    with torch.no_grad():
+        randomize_batch_norms(model)
+        expected, failures, done = model(x), list[Exception](), threading.Event()
+
+    @torch.no_grad()
+    def run_until_done() -> None:
+        try:
+            while not done.is_set():
+                assert torch.equal(model(x), expected)
+        except Exception as failure:
+            failures.append(failure)
+
+    def fold() -> None:
+        try:
+            frozen = [FoldedModel(model, dtype=torch.float32) for _ in range(20)]
+            assert {count_batch_norms(one) for one in frozen} == {0}
+        except Exception as failure:
+            failures.append(failure)
+
+    runners, folders = ([threading.Thread(target=target) for _ in range(2)] for target in (run_until_done, fold))
+    for thread in (*runners, *folders):
+        thread.start()
+    for thread in folders:
+        thread.join()
+    done.set()
+    for thread in runners:
+        thread.join()
+    assert failures == []
