@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
+from contextvars import copy_context
 from typing import TypeVar
 
 from core.errors import Cancelled
@@ -14,7 +15,8 @@ Result = TypeVar("Result")
 class SideBySide:
     """Runs computations at the same time, which share the cores of one `core.runtime.device.Device`.
 
-    While one of them does what only one core can do, the cores compute for the others.
+    While one of them does what only one core can do, the cores compute for the others. Each has the context variables
+    of the thread that calls `run`, so that what it logs names the same job.
     """
 
     def __init__(self) -> None:
@@ -50,7 +52,7 @@ class SideBySide:
 
         with computing_threads(len(computations), name="side-by-side") as threads:
             try:
-                futures = [threads.submit(one) for one in computations]
+                futures = [threads.submit(copy_context().run, one) for one in computations]
                 for future in futures:
                     future.add_done_callback(note_failure)
                 wait(futures)

@@ -106,6 +106,7 @@ def test_protection_resumes_to_the_same_archive(
 def test_verification_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, work = write_images_zip(tmp_path / "pets.zip", classes=2, per_class=130), tmp_path / "work"
     command = ("verify", source, "--trainings", "0", "--trainings", "2", "--work", work, "--out")
+    monkeypatch.setattr("core.evaluation.learner_pool.MAX_AT_ONCE", 1)
     run_until_killed(STEPS + 2, *command, tmp_path / "r.json")  # in the second learner
     saved = record_saves(monkeypatch)
     assert run(*command, tmp_path / "r.json").exit_code == 0

@@ -5,12 +5,15 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 
 import pytest
 import torch
 
 from core.errors import Cancelled
 from core.runtime.side_by_side import SideBySide
+
+JOB = ContextVar[str]("job")
 
 
 def test_results_come_in_the_order_of_the_computations_which_run_at_the_same_time() -> None:
@@ -20,11 +23,13 @@ def test_results_come_in_the_order_of_the_computations_which_run_at_the_same_tim
         def compute() -> str:
             both.wait()
             assert torch.get_num_threads() == 1
-            return name
+            return f"{name} of {JOB.get()}"
 
         return compute
 
-    assert SideBySide().run([computation("first"), computation("second")]) == ["first", "second"]
+    JOB.set("the job")
+    found = SideBySide().run([computation("first"), computation("second")])
+    assert found == ["first of the job", "second of the job"]
 
 
 def test_a_single_computation_runs_in_the_calling_thread() -> None:

@@ -63,5 +63,5 @@ def run(folder: Path, tmp_path: Path, *, alone: bool = False, **more: Any) -> Ve
     spec = VerifySpec.parse({"trainings": [{"radius": 0}]} | more)
     scratch = tmp_path / f"scratch-{len(list(tmp_path.iterdir()))}"
     target = None if archive is None else VerificationTarget(archive=archive)
-    options = RunOptions(scratch=scratch, **how)
+    options = RunOptions(scratch=scratch, cores=1, **how)  # learners one after the other
     return verify(DatasetSource(path=folder / "pets.zip"), target, spec, options, on_row=on_row)
