@@ -14,6 +14,7 @@ def test_link_works_once_and_a_token_signs_in(
 ) -> None:
     browser_page = new_browser_page(service_settings.address)
     browser_page.allow_console_errors("status of 403")
+    browser_page.allow_console_errors("status of 401 .*/thumbnails/")  # of datasets, which still load at the sign-out
     page, link = browser_page.page, sign_in_link(service_settings, service_database)
     page.goto(link)
     expect(page.get_by_role("heading", name="Your datasets")).to_be_visible()
