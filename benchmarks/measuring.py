@@ -21,6 +21,7 @@ from core.noise.final_search import search_noise
 from core.noise.generator_file import TrainedGenerator
 from core.noise.inference import predict_noise
 from core.noise.joint_training import train_jointly
+from core.noise.secret_directions import with_secret_directions
 from core.noise.setup import NoiseSetup
 from core.runtime.context import RunContext
 from core.runtime.device import Device
@@ -207,13 +208,14 @@ def protect_by_generator(generator: TrainedGenerator, images: LabelledArrays, co
     Args:
         generator: The trained generator.
         images: The images to protect.
-        conditions: The seed and the preset of the search, and the device.
+        conditions: The seed, which is the secret key of a network's noise, the preset of the search, and the device.
     """
     outputs, card = class_outputs(generator, images), generator.card
     if generator.network is None:
         return protect_by_search(generator.model, outputs, images, card, conditions)
     labelled, mask = replace(images, labels=outputs), np.ones(len(outputs), bool)
-    noise = predict_noise(generator.network, labelled, conditions.run, radius=card.radius_u, protect_mask=mask)
+    network = with_secret_directions(generator.network, conditions.seed.to_bytes(8))
+    noise = predict_noise(network, labelled, conditions.run, radius=card.radius_u, protect_mask=mask)
     return with_noise(images, noise)
 
 

@@ -28,7 +28,8 @@ FLOAT16 = "F16"  # in the header of a safetensors file
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 NOISE_PREFIX = "noise."  # of the names of the noise network's tensors
 PREDICTED = (
-    "at once, by a network trained on the loss that the method's search lowers: our own way, not from its source"
+    "at once, by a network trained on the loss that the method's search lowers, and with a secret key: our own way, "
+    "not from its source"
 )
 
 
@@ -154,15 +155,16 @@ def describe_use(
     """
     card = generator.card
     same = ", which may include these images" if may_know_images else ""
-    predicted = {"passes_per_image": 1, "made": PREDICTED} if network_for(generator, channels=channels) else {}
-    return predicted | {
+    made: dict[str, object] = {"passes_per_image": 1, "made": PREDICTED}
+    if network_for(generator, channels=channels) is None:
+        made = {"class_outputs": class_map(classes, outputs=card.classes).tolist()}
+    return made | {
         "surrogate": card.architecture,
         "trained_on_images": card.images,
         "training_steps": card.updates,
         "trained": f"beforehand, on {card.images} images of “{card.data}”{same}",
         "name": card.name,
         "sha256": generator.sha256,
-        "class_outputs": class_map(classes, outputs=card.classes).tolist(),
         "card": card.to_dict(),
     }
 

@@ -15,6 +15,7 @@ from core.noise.generator_file import TrainedGenerator, network_for, surrogate_f
 from core.noise.inference import predict_noise
 from core.noise.joint_training import train_jointly
 from core.noise.make import generate_noise
+from core.noise.secret_directions import with_secret_directions
 from core.recipes.protection_data import ProtectionData
 from core.runtime.context import RunContext
 from core.specs.protect import TEXTURE, ProtectSpec
@@ -23,7 +24,7 @@ from core.specs.visibility import too_small_for_textures
 TEXTURE_WORK_SIZE = 128
 """Largest side in pixels at which protections by textures are measured. The textures have each image's own size."""
 
-KEY_CHECKPOINT = "texture-key"
+KEY_CHECKPOINT = "secret-key"
 
 
 def with_method(spec: ProtectSpec, *, photographs: bool) -> ProtectSpec:
@@ -48,14 +49,14 @@ def noise_source(data: ProtectionData, run: RunContext) -> NoiseSource:
 
     Args:
         data: What is protected, and how.
-        run: The checkpoints hold the secret key of the textures, or the trained networks and each finished shard of
-            noise.
+        run: The checkpoints hold the secret key of the textures or of a generator's noise, the trained networks and
+            each finished shard of noise.
     """
     images, generator = data.images, data.generator
     if data.setup.method == TEXTURE:
         return ClassTextures(
             labels=images.labels,
-            codebook=TextureCodebook(images.classes, _texture_key(run)),
+            codebook=TextureCodebook(images.classes, _secret_key(run)),
             channels=data.channels,
             size=data.work_size,
         )
@@ -67,7 +68,7 @@ def noise_source(data: ProtectionData, run: RunContext) -> NoiseSource:
     outputs = class_map(images.classes, outputs=generator.card.classes)[images.labels]
     images = replace(images, labels=outputs, classes=generator.card.classes)
     if network := network_for(generator, channels=data.channels):
-        radius = data.setup.spec.radius_u
+        network, radius = with_secret_directions(network, _secret_key(run)), data.setup.spec.radius_u
         return NoiseArrays(predict_noise(network, images, run, radius=radius, protect_mask=data.protect_mask))
     surrogate = surrogate_for(generator, channels=data.channels)
     return NoiseArrays(search_noise(surrogate, images, data.setup, run, protect_mask=data.protect_mask))
@@ -83,7 +84,7 @@ def _joint_noise(data: ProtectionData, start: TrainedGenerator, run: RunContext)
     return predict_noise(trained, mapped, run, radius=radius, protect_mask=data.protect_mask)
 
 
-def _texture_key(run: RunContext) -> bytes:
+def _secret_key(run: RunContext) -> bytes:
     """The secret key of this job: drawn once, so that a job that resumes gives the same bytes."""
     key = run.checkpoints.load(KEY_CHECKPOINT)
     if key is None or len(key) != KEY_BYTES:

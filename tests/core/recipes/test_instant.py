@@ -101,7 +101,7 @@ def test_it_protects_by_the_command_and_the_report_names_the_generator(tmp_path:
         report = json.loads(archive.read("report.json"))
     taken = select_shipped_generator(channels=3, size=32, classes=3)
     assert report["generator"]["name"] == taken.card.name
-    assert report["generator"]["class_outputs"] == [0, 1, 2]
+    assert "class_outputs" not in report["generator"], "the vectors of the classes are a secret"
     assert report["spec"]["preset"] == report["generator"]["preset"] == "instant"
     assert "training" not in report["stages"]
     assert 0 < report["invisibility"]["linf_max"] <= 8
