@@ -12,7 +12,7 @@ from core.evaluation.imperceptibility import measure_imperceptibility
 from core.generators.compatibility import may_have_trained_on
 from core.metrics.visibility import metric_versions
 from core.noise.description import describe_joint_training, describe_noise
-from core.noise.generator_file import describe_use
+from core.noise.generator_file import describe_use, network_for
 from core.recipes.protection_data import ProtectionData
 from core.recipes.report_dataset import describe_dataset, utc_timestamp
 from core.reports.protection_caveats import DeliveryCounts, GeneratorUse, protection_caveats
@@ -113,7 +113,7 @@ def add_measurements(
 
 
 def _caveats(data: ProtectionData, archive: Delivery, evidence: Evidence) -> tuple[str, ...]:
-    spec, dataset, generator = data.setup.spec, data.dataset, data.generator
+    spec, dataset = data.setup.spec, data.dataset
     delivered = archive.delivered
     exceeded = delivered.linf > spec.radius_u
     return protection_caveats(
@@ -131,8 +131,15 @@ def _caveats(data: ProtectionData, archive: Delivery, evidence: Evidence) -> tup
             beyond=float(delivered.beyond[exceeded].mean()) if exceeded.any() else 0.0,
             classes=len(dataset.named_classes),
         ),
-        None if generator is None else GeneratorUse(card=generator.card, may_know_images=_may_know_images(data)),
+        _generator_use(data),
     )
+
+
+def _generator_use(data: ProtectionData) -> GeneratorUse | None:
+    if data.generator is None:
+        return None
+    has_key = network_for(data.generator, channels=data.channels) is not None
+    return GeneratorUse(card=data.generator.card, may_know_images=_may_know_images(data), has_key=has_key)
 
 
 def _paths(delivered: DeliveredImages, mask: NDArray[np.bool_]) -> tuple[str, ...]:

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.generator_attack import ATTACKS, subtract_noise
-from benchmarks.measuring import Conditions, class_outputs, protect_by_generator
+from benchmarks import generator_attack
+from benchmarks.generator_attack import ATTACKS, NOISES, subtract_noise
+from benchmarks.measuring import Conditions, class_outputs
 from benchmarks.setting import Setting
 from core.generators.shipped import WEIGHTS_FOLDER
 from core.noise.generator_file import load_generator
@@ -37,17 +38,26 @@ def setting(tmp_path_factory: pytest.TempPathFactory) -> Setting:
     )
 
 
-def test_the_noise_of_the_own_class_brings_images_nearer_to_the_originals_than_that_of_another(
-    setting: Setting,
-) -> None:
-    protected = protect_by_generator(setting.generator, setting.images, setting.conditions)
-    outputs = class_outputs(setting.generator, setting.images)
+def distance(images: LabelledArrays, setting: Setting) -> float:
+    """The mean distance of some images from the originals."""
+    return float(np.abs(images.pixels.astype(int) - setting.images.pixels).mean())
 
-    def distance(images: LabelledArrays) -> float:
-        return float(np.abs(images.pixels.astype(int) - setting.images.pixels).mean())
 
+def test_without_a_key_the_noise_of_the_own_class_brings_images_nearer_to_the_originals(setting: Setting) -> None:
+    protected, outputs = NOISES["no key"](setting), class_outputs(setting.generator, setting.images)
     own, other = (subtract_noise(setting, protected, chosen) for chosen in (outputs, np.roll(outputs, 1)))
-    assert distance(own) < distance(protected) < distance(other)
+    assert distance(own, setting) < distance(protected, setting) < distance(other, setting)
+
+
+def test_with_a_key_it_does_not(setting: Setting) -> None:
+    protected = NOISES["instant"](setting)
+    assert distance(ATTACKS["own class"](setting, protected), setting) > distance(protected, setting)
+
+
+def test_fitted_vectors_bring_images_nearer_to_the_originals(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generator_attack, "FITTING_STEPS", 30)
+    protected = NOISES["no key"](setting)
+    assert distance(ATTACKS["fitted"](setting, protected), setting) < distance(protected, setting)
 
 
 def test_every_class_gives_a_copy_of_each_image_under_its_own_label(setting: Setting) -> None:

@@ -11,9 +11,14 @@ from cli.main import app
 from core.errors import BadInput, SpecError
 from core.generators.shipped import resolve_generator_constraints, select_shipped_generator, shipped_generators
 from core.noise.generator_file import save_generator
+from core.recipes.options import DatasetSource, RunOptions
+from core.recipes.protect import protect
+from core.recipes.protection_noise import KEY_CHECKPOINT
 from core.specs.presets import PRESETS
 from core.specs.protect import INSTANT, TRAINING_KEYS, ProtectSpec
+from tests.support.checkpoints import MemoryCheckpointStore
 from tests.support.generator_files import a_card, a_model
+from tests.support.generator_runs import png_images
 from tests.support.short_training import drawn
 
 
@@ -105,6 +110,24 @@ def test_it_protects_by_the_command_and_the_report_names_the_generator(tmp_path:
     assert report["spec"]["preset"] == report["generator"]["preset"] == "instant"
     assert "training" not in report["stages"]
     assert 0 < report["invisibility"]["linf_max"] <= 8
+
+
+def test_each_protection_has_a_secret_of_its_own_and_a_resumed_one_keeps_it(tmp_path: Path) -> None:
+    source = drawn(tmp_path / "pictures.zip", each=4)
+
+    def protected(number: int, checkpoints: MemoryCheckpointStore) -> dict[str, bytes]:
+        scratch, out = tmp_path / f"work-{number}", tmp_path / f"{number}.zip"
+        scratch.mkdir()
+        spec = ProtectSpec.parse({"preset": "instant", "evidence": "none"})
+        options = RunOptions(scratch=scratch, checkpoints=checkpoints, device="cpu")
+        protect(DatasetSource(path=source), out, spec, options)
+        return png_images(out)
+
+    checkpoints = MemoryCheckpointStore()
+    first, other = protected(0, checkpoints), protected(1, MemoryCheckpointStore())
+    assert all(first[name] != other[name] for name in first)
+    checkpoints.saved = {KEY_CHECKPOINT: checkpoints.saved[KEY_CHECKPOINT]}
+    assert protected(2, checkpoints) == first
 
 
 def test_what_it_cannot_do_is_one_clear_line(tmp_path: Path) -> None:

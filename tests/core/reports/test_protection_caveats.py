@@ -20,6 +20,7 @@ def caveats_of(
     exceeded: int = 0,
     generator: Card | None = None,
     may_know_images: bool = False,
+    has_key: bool = False,
     **spec: Any,
 ) -> str:
     """All caveats of a protection, a line each."""
@@ -27,7 +28,7 @@ def caveats_of(
         ProtectSpec(**spec),
         found,
         DeliveryCounts(work_size=32, images=1000, enlarged=enlarged, exceeded=exceeded, beyond=exceeded / 500),
-        None if generator is None else GeneratorUse(card=generator, may_know_images=may_know_images),
+        None if generator is None else GeneratorUse(card=generator, may_know_images=may_know_images, has_key=has_key),
     )
     assert len(set(lines)) == len(lines)
     assert all(not line[0].islower() and line.endswith(".") for line in lines), lines
@@ -152,6 +153,12 @@ def test_noise_without_adversary_or_transformations_is_stated() -> None:
         assert "searched without random crops" in caveats_of(method=method, eot=False)
     assert "searched without random crops" in caveats_of(eot=False)
     assert "searched without" not in caveats_of()
+
+
+def test_noise_with_a_secret_key_cannot_be_computed_again() -> None:
+    text = caveats_of(generator=a_card(), has_key=True)
+    assert "this noise has a secret key" in text
+    assert "Anyone who has this generator" not in text
 
 
 def test_a_generator_that_may_know_the_images_is_stated() -> None:
