@@ -5,28 +5,45 @@ import hashlib
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from core.noise.noise_network import NoiseNetwork
 
+MIN_ROTATED = 50
+"""Classes of a network from which on their vectors are rotated. One of 10 classes knows too little of what lies between
+its vectors: with one of two keys it protected less (docs/lab/noise.md)."""
+
 
 def with_secret_directions(network: NoiseNetwork, key: bytes) -> NoiseNetwork:
-    """Mix the vectors of all classes by a random rotation that follows from a key (docs/adr/0017-secret-noise.md).
+    """Rotate the vectors of all classes at random (docs/adr/0017-secret-noise.md), or only deal them out if few.
 
-    The mixed vectors are on average as long, and as far from each other, as those that the network was trained with.
+    Rotated vectors are on average as long, and as far from each other, as those that the network was trained with.
 
     Args:
         network: A trained noise network; it stays as it is.
-        key: The secret.
+        key: The secret that everything random follows from.
 
     Returns:
-        A copy whose noise for a class is that of no class of `network`.
+        A copy whose noise for a class is that of no class of `network`, or that of another one.
     """
     mixed = copy.deepcopy(network)
     vectors = mixed.directions.weight
     digest = hashlib.sha256(b"directions of classes" + key).digest()
-    random = np.random.default_rng(int.from_bytes(digest)).standard_normal((len(vectors), len(vectors)))
-    orthogonal, upper = np.linalg.qr(random)
-    rotation = torch.from_numpy(orthogonal * np.sign(np.diag(upper)))  # so that every rotation is as likely
+    rng = np.random.default_rng(int.from_bytes(digest))
+    count = len(vectors)
+    mixing = _rotation(count, rng) if is_rotated(count) else rng.permutation(np.eye(count))
     with torch.no_grad():
-        vectors.copy_(rotation.to(vectors) @ vectors)
+        vectors.copy_(torch.from_numpy(mixing).to(vectors) @ vectors)
     return mixed
+
+
+def is_rotated(classes: int) -> bool:
+    """Whether the vectors of a network with so many classes are rotated, not only dealt out."""
+    return classes >= MIN_ROTATED
+
+
+def _rotation(size: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """An orthogonal matrix (size, size), every one as likely (Mezzadri, Notices of the AMS 54(5), 2007)."""
+    orthogonal, upper = np.linalg.qr(rng.standard_normal((size, size)))
+    rotation: NDArray[np.float64] = orthogonal * np.sign(np.diag(upper))
+    return rotation

@@ -13,6 +13,7 @@ from core.generators.compatibility import may_have_trained_on
 from core.metrics.visibility import metric_versions
 from core.noise.description import describe_joint_training, describe_noise
 from core.noise.generator_file import describe_use, network_for
+from core.noise.secret_directions import is_rotated
 from core.recipes.protection_data import ProtectionData
 from core.recipes.report_dataset import describe_dataset, utc_timestamp
 from core.reports.protection_caveats import DeliveryCounts, GeneratorUse, protection_caveats
@@ -138,7 +139,8 @@ def _caveats(data: ProtectionData, archive: Delivery, evidence: Evidence) -> tup
 def _generator_use(data: ProtectionData) -> GeneratorUse | None:
     if data.generator is None:
         return None
-    has_key = network_for(data.generator, channels=data.channels) is not None
+    predicted = network_for(data.generator, channels=data.channels) is not None
+    has_key = predicted and is_rotated(data.generator.card.classes)
     return GeneratorUse(card=data.generator.card, may_know_images=_may_know_images(data), has_key=has_key)
 
 

@@ -25,8 +25,8 @@ MAY_KNOW_IMAGES = (
 
 COMPUTED_AGAIN = (
     "Anyone who has this generator can compute its noise again and subtract it, and everyone has the generators that "
-    "ship with the software. Where this was measured, it recovered 2 to 11 of about 40 percentage points (SEM, "
-    "CIFAR-10, standard training)."
+    "ship with the software. Where this was measured (CIFAR-10, standard training), it recovered 2 to 11 of about 40 "
+    "percentage points, and 20 of 26 with a generator that ships."
 )
 KEYED_NOISE = (
     "Everyone has the generators that ship with the software, but this noise has a secret key besides. Where it was "
@@ -71,7 +71,7 @@ class GeneratorUse:
     Attributes:
         card: What is known of its training.
         may_know_images: Whether it may have been trained on the images that it protects.
-        has_key: Whether its noise has a secret key (`core.noise.secret_directions`).
+        has_key: Whether the vectors of its classes are rotated by a secret key (`core.noise.secret_directions`).
     """
 
     card: Card

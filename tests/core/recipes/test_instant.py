@@ -9,7 +9,12 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from core.errors import BadInput, SpecError
-from core.generators.shipped import resolve_generator_constraints, select_shipped_generator, shipped_generators
+from core.generators.shipped import (
+    WEIGHTS_FOLDER,
+    resolve_generator_constraints,
+    select_shipped_generator,
+    shipped_generators,
+)
 from core.noise.generator_file import save_generator
 from core.recipes.options import DatasetSource, RunOptions
 from core.recipes.protect import protect
@@ -114,13 +119,14 @@ def test_it_protects_by_the_command_and_the_report_names_the_generator(tmp_path:
 
 def test_each_protection_has_a_secret_of_its_own_and_a_resumed_one_keeps_it(tmp_path: Path) -> None:
     source = drawn(tmp_path / "pictures.zip", each=4)
+    file = WEIGHTS_FOLDER / "tiny-imagenet-32.safetensors"
 
     def protected(number: int, checkpoints: MemoryCheckpointStore) -> dict[str, bytes]:
         scratch, out = tmp_path / f"work-{number}", tmp_path / f"{number}.zip"
         scratch.mkdir()
         spec = ProtectSpec.parse({"preset": "instant", "evidence": "none"})
         options = RunOptions(scratch=scratch, checkpoints=checkpoints, device="cpu")
-        protect(DatasetSource(path=source), out, spec, options)
+        protect(DatasetSource(path=source), out, spec, options, generator=file)
         return png_images(out)
 
     checkpoints = MemoryCheckpointStore()
