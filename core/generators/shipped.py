@@ -11,6 +11,7 @@ from typing import Any
 from core.errors import BadInput, FieldError, SpecError
 from core.generators.card import Card, read_card
 from core.generators.compatibility import apply_generator_constraints, incompatibilities
+from core.generators.secret_vectors import is_rotated
 from core.specs.protect import INSTANT, TEXTURE
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
@@ -73,8 +74,9 @@ def select_shipped_generator(
 ) -> ShippedGenerator:
     """The shipped generator for a dataset.
 
-    Of those that fit it is the one with the largest size, then the one with the fewest classes, then one that was
-    trained without a greyscale surrogate, which withstands adversarial training better.
+    Of those that fit it is the one with the largest size, then one whose vectors a secret key rotates, then the one
+    with the fewest classes, then one that was trained without a greyscale surrogate, which withstands adversarial
+    training better.
 
     Args:
         channels: 1 if all images are greyscale, else 3; None if not known yet.
@@ -91,4 +93,8 @@ def select_shipped_generator(
     if not fitting:
         reasons = " ".join(incompatibilities(one.card, **known) for one in generators)
         raise BadInput(f"No generator that ships fits these images. {reasons} Choose the preset quick instead.")
-    return min(fitting, key=lambda one: (-one.card.size, one.card.classes, one.card.grey_updates))
+    return min(fitting, key=lambda one: _rank(one.card))
+
+
+def _rank(card: Card) -> tuple[int, ...]:
+    return -card.size, not is_rotated(card.classes), card.classes, card.grey_updates

@@ -7,11 +7,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from core.generators.secret_vectors import is_rotated
 from core.noise.noise_network import NoiseNetwork
-
-MIN_ROTATED = 50
-"""Classes of a network from which on their vectors are rotated. One of 10 classes knows too little of what lies between
-its vectors: with one of two keys it protected less (docs/lab/noise.md)."""
 
 
 def with_secret_directions(network: NoiseNetwork, key: bytes) -> NoiseNetwork:
@@ -35,11 +32,6 @@ def with_secret_directions(network: NoiseNetwork, key: bytes) -> NoiseNetwork:
     with torch.no_grad():
         vectors.copy_(torch.from_numpy(mixing).to(vectors) @ vectors)
     return mixed
-
-
-def is_rotated(classes: int) -> bool:
-    """Whether the vectors of a network with so many classes are rotated, not only dealt out."""
-    return classes >= MIN_ROTATED
 
 
 def _rotation(size: int, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -10,10 +10,10 @@ from core.archive.delivery import Delivery
 from core.evaluation.delivered_visibility import DeliveredVisibility, with_visibility
 from core.evaluation.imperceptibility import measure_imperceptibility
 from core.generators.compatibility import may_have_trained_on
+from core.generators.secret_vectors import is_rotated
 from core.metrics.visibility import metric_versions
 from core.noise.description import describe_joint_training, describe_noise
 from core.noise.generator_file import describe_use, network_for
-from core.noise.secret_directions import is_rotated
 from core.recipes.protection_data import ProtectionData
 from core.recipes.report_dataset import describe_dataset, utc_timestamp
 from core.reports.protection_caveats import DeliveryCounts, GeneratorUse, protection_caveats

@@ -5,8 +5,9 @@ import torch
 from torch import Tensor
 
 from core.attacks.norms import PIXEL
+from core.generators.secret_vectors import MIN_ROTATED
 from core.noise.noise_network import NoiseNetwork
-from core.noise.secret_directions import MIN_ROTATED, with_secret_directions
+from core.noise.secret_directions import with_secret_directions
 from tests.support.generator_files import a_model
 from tests.support.noise_networks import a_network, some_images
 

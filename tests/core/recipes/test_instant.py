@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from core.errors import BadInput, SpecError
+from core.generators.secret_vectors import MIN_ROTATED
 from core.generators.shipped import (
     WEIGHTS_FOLDER,
     resolve_generator_constraints,
@@ -47,6 +48,13 @@ def test_the_largest_fitting_generator_with_the_fewest_classes_is_taken(
     folder: Path, size: int, classes: int, expected: str
 ) -> None:
     assert select_shipped_generator(channels=3, size=size, classes=classes, folder=folder).file.stem == expected
+
+
+def test_one_whose_vectors_a_key_rotates_comes_before_one_of_fewer_classes(tmp_path: Path) -> None:
+    for name, classes in (("few", 3), ("many", MIN_ROTATED)):
+        names = tuple(f"class {n}" for n in range(classes))
+        save_generator(a_model(classes=classes), a_card(class_names=names), tmp_path / f"{name}.safetensors")
+    assert select_shipped_generator(channels=3, size=32, classes=2, folder=tmp_path).file.stem == "many"
 
 
 def test_of_two_equal_generators_the_one_without_greyscale_training_is_taken(tmp_path: Path) -> None:
