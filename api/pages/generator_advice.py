@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from core.errors import BadInput
 from core.generators.card import Card
+from core.generators.secret_vectors import is_rotated
 from core.generators.shipped import select_shipped_generator, shipped_generators
 from core.specs.small_images import MAX_SMALL_EDGE
 from store import models as m
@@ -44,6 +45,10 @@ def advice_for(row: m.Generator, card: Card) -> GeneratorAdvice:
         if row.job_id
         else "“Instant” takes it for no images: another one that ships is stronger."
     )
+    if not row.job_id and not is_rotated(card.classes):
+        reason = (
+            "“Instant” takes it for no images: too few classes for a secret key, so everyone can compute its noise."
+        )
     if card.grey_updates and not row.job_id:
         reason = "Take it by hand if the images may be converted to greyscale; else “Instant” takes a stronger one."
     return GeneratorAdvice(False, (reason, fits))

@@ -6,6 +6,7 @@ import pytest
 
 from api.pages.generator_advice import advice_for
 from core.errors import BadInput
+from core.generators.secret_vectors import MIN_ROTATED
 from core.generators.shipped import ShippedGenerator, select_shipped_generator, shipped_generators
 from store import models as m
 
@@ -29,6 +30,13 @@ def test_those_that_instant_chooses_are_recommended(one: ShippedGenerator) -> No
     advice = advice_for(m.Generator(id=one.file.stem), one.card)
     assert advice.recommended == (one.file.stem in chosen_files())
     assert f"{one.card.classes:,} classes" in " ".join(advice.sentences)
+
+
+def test_one_whose_noise_everyone_can_compute_says_so() -> None:
+    [one] = [one for one in SHIPPED if one.card.classes < MIN_ROTATED]
+    advice = advice_for(m.Generator(id=one.file.stem), one.card)
+    assert not advice.recommended
+    assert "too few classes for a secret key" in advice.sentences[0]
 
 
 def test_none_is_recommended_for_photographs_which_get_textures() -> None:
