@@ -29,7 +29,8 @@ def predicting(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "made.safetensors"
 
 
-def test_a_noise_network_predicts_the_noise(predicting: Path, tmp_path: Path) -> None:
+def test_a_noise_network_predicts_the_noise(predicting: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.recipes.protection_noise._secret_key", lambda run: bytes(32))
     source, found = drawn(tmp_path / "other.zip", "dog elk", seed=7), []
     for preset, seed in (("quick", 0), ("quick", 1), ("instant", 0)):
         report, stages = protect(source, tmp_path / "out.zip", predicting, preset=preset, seed=seed)
@@ -39,7 +40,7 @@ def test_a_noise_network_predicts_the_noise(predicting: Path, tmp_path: Path) ->
         assert not {"training", "network"} & set(stages)
         assert all(0 < change <= 6 for change in changes(source, tmp_path / "out.zip").values())
         found.append(png_images(tmp_path / "out.zip"))
-    assert found[0] == found[1] == found[2]  # nothing is searched for, and nothing drawn
+    assert found[0] == found[1] == found[2]  # nothing is searched for, and nothing drawn but the key
 
 
 def test_training_on_greyscale_has_a_second_surrogate(predicting: Path, tmp_path: Path) -> None:
