@@ -31,7 +31,7 @@ COMPUTED_AGAIN = (
 KEYED_NOISE = (
     "Everyone has the generators that ship with the software, but this noise has a secret key besides. Where it was "
     "measured, subtracting what the generator predicts without the key recovered nothing, and an expert who fitted the "
-    "generator to the protected images recovered 8 of 29 percentage points (CIFAR-10, standard training)."
+    "generator to the protected images recovered 0 to 8 of 29 percentage points (CIFAR-10, standard training)."
 )
 
 
