@@ -106,13 +106,13 @@ class LearnerPool:
 
     def _curve_of(self, learner: Learner, check: Callable[[], None]) -> Callable[[], Curve]:
         """What gives the curve of a learner. Its images are made here: no two threads make the same ones."""
-        scaled = ScaledProgress(self._run.progress, learner.units, check=check)
         curve = load_curve(self._run, learner.name)
         if curve is None:
+            run = self._run.with_progress(ScaledProgress(self._run.progress, learner.units, check=check))
             images, test = self._data.training_images(learner.choice), self._data.test_images(learner.choice)
-            run, name, keep = self._run.with_progress(scaled), learner.name, learner.is_kept
+            name, keep = learner.name, learner.is_kept
             return partial(measure_curve, learner.config, images, test, run, name=name, keep=keep)
-        scaled.advance(learner.config.updates)
+        ScaledProgress(self._run.progress, learner.units).advance(learner.config.updates)
         if learner.is_kept and learner.name in self._published:
             images, test = self._data.training_images(learner.choice), self._data.test_images(learner.choice)
             keep_curve(curve, learner.config, images, test, self._run)

@@ -1,6 +1,5 @@
 """Helpers train learners of an evaluation: the results are the same as without them, whatever becomes of a helper."""
 
-import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +20,6 @@ from core.evaluation.verification_data import VerificationData
 from core.evaluation.verification_runner import VerificationRunner
 from core.results.evidence import Curve, Evidence
 from core.results.verification_row import VerificationRow
-from core.runtime import checkpoint_arrays
 from core.runtime.context import RunContext
 from core.runtime.device import Device
 from core.runtime.pieces import NoPieceBoard, PieceBoard
@@ -141,10 +139,7 @@ def test_on_two_cores_two_learners_are_trained_at_a_time_and_counted(monkeypatch
     monkeypatch.setattr(learner_run, "run_learner", meet)
     progress = Progress(lambda step: counted.append(step.done), interval=0.0)
     learners = [a_learner(f"learner-{number}") for number in range(4)]
-    data = EvaluationData(
-        clean=IMAGES, delivered=IMAGES, labels=LABELS, test_mask=np.arange(80) < 16, classes=2, note=None
-    )
-    pool = LearnerPool(EvidenceData(data), run_with(MemoryCheckpointStore(), NoPieceBoard(), progress, cores=2))
+    pool = LearnerPool(EvidenceData(unchanged()), run_with(MemoryCheckpointStore(), NoPieceBoard(), progress, cores=2))
     pool.add(learners)
     for learner in learners:
         assert pool.curve(learner).accuracy == (1.0,)
@@ -208,17 +203,30 @@ def test_what_is_no_longer_needed_is_withdrawn() -> None:
     def check() -> None:
         raise Over
 
-    data = EvaluationData(
-        clean=IMAGES, delivered=IMAGES, labels=LABELS, test_mask=np.arange(80) < 16, classes=2, note=None
-    )
     board = HalfBoard(None)
-    pool = LearnerPool(EvidenceData(data), run_with(MemoryCheckpointStore(), board))
+    pool = LearnerPool(EvidenceData(unchanged()), run_with(MemoryCheckpointStore(), board))
     learners = [a_learner(f"learner-{number}") for number in range(4)]
     pool.add(learners)
     with pytest.raises(Over):
         pool.curve(learners[0], check=check)
     pool.withdraw(learners)
     assert board.withdrawn == [learner.name for learner in learners]
+
+
+def test_a_saved_curve_needs_no_time(drawn_learners: None) -> None:
+    def check() -> None:
+        raise TimeoutError
+
+    run = run_with(MemoryCheckpointStore(), NoPieceBoard())
+    measured = LearnerPool(EvidenceData(unchanged()), run).curve(a_learner("one"))
+    assert LearnerPool(EvidenceData(unchanged()), run).curve(a_learner("one"), check=check) == measured
+
+
+def unchanged() -> EvaluationData:
+    """Images that are delivered as they were."""
+    return EvaluationData(
+        clean=IMAGES, delivered=IMAGES, labels=LABELS, test_mask=np.arange(80) < 16, classes=2, note=None
+    )
 
 
 def a_learner(name: str) -> Learner:
@@ -244,39 +252,3 @@ def test_a_helper_trains_nothing_twice(drawn_learners: None, monkeypatch: pytest
     PieceTrainer().train(board.helped[0], run_with(checkpoints, NoPieceBoard()))
     with pytest.raises(KeyError):
         PieceTrainer().train("withdrawn", run_with(checkpoints, NoPieceBoard()))
-
-
-def test_arrays_are_saved_in_parts_and_complete_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint_arrays, "PART_BYTES", 3 * IMAGES[:1].nbytes)
-    checkpoints = MemoryCheckpointStore()
-    checkpoint_arrays.save_array(checkpoints, "images", IMAGES[:10])
-    assert len(checkpoints.saved) == 5
-    assert np.array_equal(checkpoint_arrays.load_array(checkpoints, "images"), IMAGES[:10])
-    assert json.loads(checkpoints.saved["images.array.json"])["rows"] == 3
-    del checkpoints.saved["images-2.npy"]
-    with pytest.raises(KeyError):
-        checkpoint_arrays.load_array(checkpoints, "images")
-
-
-def test_of_an_array_that_finds_no_room_nothing_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    class SmallStore(MemoryCheckpointStore):
-        def save(self, name: str, data: bytes) -> None:
-            if len(self.saved) == 2:
-                raise OSError(28, "No space left on device")
-            super().save(name, data)
-
-    monkeypatch.setattr(checkpoint_arrays, "PART_BYTES", 3 * IMAGES[:1].nbytes)
-    checkpoints = SmallStore()
-    with pytest.raises(OSError, match="No space"):
-        checkpoint_arrays.save_array(checkpoints, "images", IMAGES[:10])
-    assert checkpoints.saved == {}
-
-
-def test_a_deleted_array_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint_arrays, "PART_BYTES", 3 * IMAGES[:1].nbytes)
-    checkpoints = MemoryCheckpointStore()
-    checkpoint_arrays.save_array(checkpoints, "images", IMAGES[:10])
-    checkpoint_arrays.save_array(checkpoints, "other", IMAGES[:1])
-    checkpoint_arrays.delete_array(checkpoints, "images")
-    checkpoint_arrays.delete_array(checkpoints, "images")
-    assert {name.partition(".")[0] for name in checkpoints.saved} == {"other", "other-0"}
